@@ -1,0 +1,20 @@
+//! Time limits. Nothing that leaves a component waits forever.
+
+use std::{pin::pin, time::Duration};
+
+use futures::future::{Either, select};
+use spin_sdk::wasip3::clocks::monotonic_clock;
+
+/// Time ran out before there was a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer within {0:?}")]
+pub struct Elapsed(pub Duration);
+
+/// Runs a future for at most `limit`, then drops it, which cancels what it was waiting for at the host.
+pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    match select(pin!(future), pin!(monotonic_clock::wait_for(nanos))).await {
+        Either::Left((output, _)) => Ok(output),
+        Either::Right(_) => Err(Elapsed(limit)),
+    }
+}

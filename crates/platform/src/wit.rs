@@ -1,0 +1,68 @@
+//! What the WIT interfaces of `wit/` have in common: the caller and the field violations, as the domain knows them.
+
+use kernel::{Caller, Scope, UserCaller, Violations};
+
+// Generated code: its items are documented in `wit/types.wit`.
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
+mod bindings {
+    spin_sdk::wit_bindgen::generate!({
+        path: "../../wit",
+        world: "common",
+        runtime_path: "spin_sdk::wit_bindgen::rt",
+        additional_derives: [PartialEq],
+        generate_all,
+    });
+}
+
+pub use bindings::akinai::commerce::types;
+
+/// The caller that a record names; an id in it that is none is a violation.
+pub fn parse_caller(caller: types::Caller) -> Result<Caller, Violations> {
+    let types::Caller::User(user) = caller else {
+        return Ok(Caller::Anonymous);
+    };
+    let id = user
+        .id
+        .parse()
+        .map_err(|error| Violations::one("caller.id", error))?;
+    let scopes = user
+        .scopes
+        .into_iter()
+        .map(|types::Scope::Admin| Scope::Admin)
+        .collect();
+    Ok(Caller::User(UserCaller { id, scopes }))
+}
+
+/// The error case that carries field violations.
+pub fn invalid_argument(violations: &Violations) -> types::Error {
+    let field_violation = |violation: &kernel::FieldViolation| types::FieldViolation {
+        field: violation.field.into(),
+        description: violation.description.clone(),
+    };
+    types::Error::InvalidArgument(violations.iter().map(field_violation).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_parsed_not_believed() {
+        let user = |id: &str| {
+            types::Caller::User(types::UserCaller {
+                id: id.into(),
+                scopes: vec![types::Scope::Admin],
+            })
+        };
+        assert_eq!(parse_caller(types::Caller::Anonymous), Ok(Caller::Anonymous));
+        assert!(
+            parse_caller(user("0190163d-8694-739b-aea5-966c26f8ad91"))
+                .unwrap()
+                .is_admin()
+        );
+        assert!(
+            parse_caller(user("mina")).is_err(),
+            "a caller without a proper id is nobody"
+        );
+    }
+}
