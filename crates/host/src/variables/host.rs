@@ -1,0 +1,76 @@
+//! `spin:variables`: the host functions, and the state of one instance.
+
+use std::fmt;
+
+use wasmtime::component::{Accessor, HasData, Linker};
+
+use super::{Values, broken_rule};
+
+#[allow(missing_docs, reason = "generated; the interface is documented in wit/deps/spin-variables")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "akinai:host/variables",
+        imports: { default: trappable },
+    });
+}
+
+use bindings::spin::variables::variables as wit;
+
+/// What one instance knows of variables: those of its component.
+pub struct Variables(Values);
+
+impl Variables {
+    /// For an instance of the component that the values were resolved for.
+    #[must_use]
+    pub fn new(values: Values) -> Self {
+        Self(values)
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where the host functions find the state in a store.
+#[derive(Debug)]
+pub struct VariablesView<'a> {
+    /// The state of the instance.
+    pub state: &'a mut Variables,
+}
+
+/// Adds `spin:variables@3.0.0`.
+///
+/// # Errors
+/// The linker has it already.
+pub fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> VariablesView<'_>,
+) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, Capability>(linker, view)
+}
+
+struct Capability;
+
+impl HasData for Capability {
+    type Data<'a> = VariablesView<'a>;
+}
+
+impl wit::Host for VariablesView<'_> {}
+
+impl<T: Send + 'static> wit::HostWithStore<T> for Capability {
+    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, wit::Error>> {
+        Ok(accessor.with(|mut access| lookup(&access.get().state.0, &name)))
+    }
+}
+
+/// Which error is which is as in Spin (`factor-variables/src/host.rs`, `expressions/src/lib.rs`).
+fn lookup(values: &Values, name: &str) -> Result<String, wit::Error> {
+    if let Some(reason) = broken_rule(name) {
+        return Err(wit::Error::InvalidName(format!("{name:?}: {reason}")));
+    }
+    let undefined = || wit::Error::Undefined(format!("component {:?} has no variable {name:?}", values.component));
+    values.values.get(name).cloned().ok_or_else(undefined)
+}
