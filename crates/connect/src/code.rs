@@ -1,0 +1,109 @@
+use std::fmt;
+
+/// What kind of failure an RPC ended in. The codes are gRPC's, and there are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The caller gave up.
+    Canceled,
+    /// Something failed and nobody knows better.
+    Unknown,
+    /// The request is wrong, whatever state the system is in.
+    InvalidArgument,
+    /// Time ran out before there was an answer; the work may still have been done.
+    DeadlineExceeded,
+    /// There is no such thing.
+    NotFound,
+    /// There is one already.
+    AlreadyExists,
+    /// The caller is known and may not.
+    PermissionDenied,
+    /// The caller has used up what it may use.
+    ResourceExhausted,
+    /// The system is in the wrong state for it; repeating it without changing that state fails again.
+    FailedPrecondition,
+    /// A concurrent change got in the way; starting over from the read may work.
+    Aborted,
+    /// Past the end.
+    OutOfRange,
+    /// There is no such method, or not like this.
+    Unimplemented,
+    /// Something that must hold does not.
+    Internal,
+    /// Not now; the same call may work later.
+    Unavailable,
+    /// Data is lost or damaged.
+    DataLoss,
+    /// The caller did not prove who they are.
+    Unauthenticated,
+}
+
+/// Each code with its name on the wire and its HTTP status: the table "Error Codes" of the Connect protocol.
+const TABLE: [(Code, &str, u16); 16] = [
+    (Code::Canceled, "canceled", 499),
+    (Code::Unknown, "unknown", 500),
+    (Code::InvalidArgument, "invalid_argument", 400),
+    (Code::DeadlineExceeded, "deadline_exceeded", 504),
+    (Code::NotFound, "not_found", 404),
+    (Code::AlreadyExists, "already_exists", 409),
+    (Code::PermissionDenied, "permission_denied", 403),
+    (Code::ResourceExhausted, "resource_exhausted", 429),
+    (Code::FailedPrecondition, "failed_precondition", 400),
+    (Code::Aborted, "aborted", 409),
+    (Code::OutOfRange, "out_of_range", 400),
+    (Code::Unimplemented, "unimplemented", 501),
+    (Code::Internal, "internal", 500),
+    (Code::Unavailable, "unavailable", 503),
+    (Code::DataLoss, "data_loss", 500),
+    (Code::Unauthenticated, "unauthenticated", 401),
+];
+
+impl Code {
+    /// The code's name on the wire, such as `not_found`.
+    pub fn as_str(self) -> &'static str {
+        TABLE[self as usize].1
+    }
+
+    /// The code with this name on the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// The HTTP status of a response that carries this code.
+    pub fn http_status(self) -> http::StatusCode {
+        http::StatusCode::from_u16(TABLE[self as usize].2).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What a failed response means that carries no code, because something else than a Connect server wrote it: the
+    /// table "HTTP to Error Code" of the Connect protocol.
+    pub fn from_http_status(status: http::StatusCode) -> Self {
+        match status.as_u16() {
+            400 => Self::Internal,
+            401 => Self::Unauthenticated,
+            403 => Self::PermissionDenied,
+            404 => Self::Unimplemented,
+            429 | 502 | 503 | 504 => Self::Unavailable,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_codes() {
+        for (index, (code, name, status)) in TABLE.into_iter().enumerate() {
+            assert_eq!(code as usize, index, "{name} stands in its own row");
+            assert_eq!(Code::from_name(name), Some(code), "{name} is read back");
+            assert_eq!(code.http_status().as_u16(), status, "{name} has its HTTP status");
+        }
+        assert_eq!(Code::from_name("NOT_FOUND"), None, "names are lower case");
+    }
+}

@@ -1,0 +1,41 @@
+/// A service as its .proto file declares it. Generated code has one for each service.
+#[derive(Debug)]
+pub struct ServiceDescriptor {
+    /// The full name: package, then service, such as `product.v1.ProductService`.
+    pub name: &'static str,
+    /// The methods, in the order of declaration.
+    pub methods: &'static [MethodDescriptor],
+}
+
+/// A method as its .proto file declares it: what policies (who may call it, how often, whether to retry) decide by.
+#[derive(Debug)]
+pub struct MethodDescriptor {
+    /// The full name of its service.
+    pub service: &'static str,
+    /// Its own name, such as `GetProduct`.
+    pub name: &'static str,
+    /// Where it is served: `/product.v1.ProductService/GetProduct`.
+    pub path: &'static str,
+    /// How many messages it takes and gives.
+    pub kind: MethodKind,
+    /// Whether calling it again does harm.
+    pub idempotency: Idempotency,
+}
+
+/// How many messages a method takes and gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// One message for one message.
+    Unary,
+}
+
+/// What the option `idempotency_level` of a method says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// Nothing: each call may do something anew.
+    Unknown,
+    /// `IDEMPOTENT`: a repeat changes no more than the first call did.
+    Idempotent,
+    /// `NO_SIDE_EFFECTS`: it only reads, so it can also be called by GET, and the answer be cached.
+    NoSideEffects,
+}

@@ -1,0 +1,248 @@
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::HeaderMap;
+
+use crate::Code;
+use crate::json::{self, Types};
+
+/// Why an RPC failed: a code for programs, a message for people, and what else the caller should know.
+///
+/// Everything in it is sent to the caller. What only the operator should see belongs in the log.
+#[derive(Clone)]
+pub struct ConnectError(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    code: Code,
+    message: String,
+    details: Vec<Detail>,
+    metadata: HeaderMap,
+}
+
+/// Declares a constructor for each code.
+macro_rules! constructors {
+    ($($(#[$documentation:meta])* $name:ident: $code:ident;)*) => {
+        $($(#[$documentation])*
+        pub fn $name(message: impl Into<String>) -> Self {
+            Self::new(Code::$code, message)
+        })*
+    };
+}
+
+impl ConnectError {
+    /// An error with a message that says what failed, why, and what to do about it.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Inner { code, message, details: Vec::new(), metadata: HeaderMap::new() }))
+    }
+
+    constructors! {
+        /// [`Code::Canceled`].
+        canceled: Canceled;
+        /// [`Code::Unknown`].
+        unknown: Unknown;
+        /// [`Code::InvalidArgument`].
+        invalid_argument: InvalidArgument;
+        /// [`Code::DeadlineExceeded`].
+        deadline_exceeded: DeadlineExceeded;
+        /// [`Code::NotFound`].
+        not_found: NotFound;
+        /// [`Code::AlreadyExists`].
+        already_exists: AlreadyExists;
+        /// [`Code::PermissionDenied`].
+        permission_denied: PermissionDenied;
+        /// [`Code::ResourceExhausted`].
+        resource_exhausted: ResourceExhausted;
+        /// [`Code::FailedPrecondition`].
+        failed_precondition: FailedPrecondition;
+        /// [`Code::Aborted`].
+        aborted: Aborted;
+        /// [`Code::OutOfRange`].
+        out_of_range: OutOfRange;
+        /// [`Code::Unimplemented`].
+        unimplemented: Unimplemented;
+        /// [`Code::Internal`].
+        internal: Internal;
+        /// [`Code::Unavailable`].
+        unavailable: Unavailable;
+        /// [`Code::DataLoss`].
+        data_loss: DataLoss;
+        /// [`Code::Unauthenticated`].
+        unauthenticated: Unauthenticated;
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The message, which may be empty.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The typed details, in the order they were added.
+    pub fn details(&self) -> &[Detail] {
+        &self.0.details
+    }
+
+    /// The first detail of type `D`, if there is one and it is well-formed.
+    pub fn detail<D: prost::Name + Default>(&self) -> Option<D> {
+        let name = D::full_name();
+        let detail = self.0.details.iter().find(|detail| detail.type_name == name)?;
+        D::decode(&*detail.value).ok()
+    }
+
+    /// The same error with one more typed detail.
+    #[must_use]
+    pub fn with_detail<D: json::Message + prost::Name>(mut self, detail: &D) -> Self {
+        self.0.details.push(Detail::of(detail));
+        self
+    }
+
+    /// What is sent along as response headers, and, at a client, what came along.
+    pub fn metadata(&self) -> &HeaderMap {
+        &self.0.metadata
+    }
+
+    /// Response headers to send along, such as `Retry-After`.
+    pub fn metadata_mut(&mut self) -> &mut HeaderMap {
+        &mut self.0.metadata
+    }
+
+    /// The error as the Connect protocol has it in JSON: `{"code": …, "message": …, "details": […]}`.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let types = Types::default();
+        let mut writer = json::Writer::new(&types);
+        let mut object = writer.object();
+        object.name("code").string(self.code().as_str());
+        if !self.message().is_empty() {
+            object.name("message").string(self.message());
+        }
+        if !self.details().is_empty() {
+            let Ok(()) = object.name("details").array(self.details(), |writer, detail| {
+                detail.write(writer);
+                Ok::<(), std::convert::Infallible>(())
+            });
+        }
+        object.end();
+        writer.into_bytes()
+    }
+
+    /// The error that a JSON text of the Connect protocol describes, or why it describes none.
+    pub(crate) fn from_json(text: &[u8]) -> Result<Self, json::Error> {
+        let text = std::str::from_utf8(text).map_err(|_| json::Error::new("not valid UTF-8"))?;
+        let types = Types::default();
+        let mut reader = json::Reader::new(text, &types);
+        let (mut code, mut message, mut details) = (None, String::new(), Vec::new());
+        let mut object = reader.object()?;
+        while let Some(name) = object.next_name()? {
+            let value = object.value();
+            match &*name {
+                "code" => code = Code::from_name(&value.string()?),
+                "message" if value.null()? => {}
+                "message" => message = value.string()?.into_owned(),
+                "details" if value.null()? => {}
+                "details" => value.array(|value| {
+                    details.push(Detail::read(value)?);
+                    Ok(())
+                })?,
+                _ => value.skip()?,
+            }
+        }
+        reader.finish()?;
+        let code = code.ok_or_else(|| json::Error::new("no error code, or one that does not exist"))?;
+        Ok(Self(Box::new(Inner { code, message, details, metadata: HeaderMap::new() })))
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            "" => write!(formatter, "{}", self.code()),
+            message => write!(formatter, "{}: {message}", self.code()),
+        }
+    }
+}
+
+/// Names the details, but shows neither them nor the metadata: they may be long, and metadata may be secret.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details: Vec<_> = self.details().iter().map(Detail::type_name).collect();
+        formatter
+            .debug_struct("ConnectError")
+            .field("code", &self.code())
+            .field("message", &self.message())
+            .field("details", &details)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// A protobuf message that comes with an error, in its binary form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Detail {
+    type_name: String,
+    value: Vec<u8>,
+    /// Its JSON form, for people who read the response; programs use `value`.
+    debug: Option<String>,
+}
+
+impl Detail {
+    fn of<D: json::Message + prost::Name>(message: &D) -> Self {
+        let debug = json::to_vec(message, &Types::default()).ok();
+        Self {
+            type_name: D::full_name(),
+            value: message.encode_to_vec(),
+            debug: debug.and_then(|json| String::from_utf8(json).ok()),
+        }
+    }
+
+    /// The full name of the message type, such as `google.rpc.BadRequest`.
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// The message, in protobuf's binary form.
+    pub fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    fn write(&self, writer: &mut json::Writer<'_>) {
+        let mut object = writer.object();
+        object.name("type").string(&self.type_name);
+        object.name("value").string(&STANDARD_NO_PAD.encode(&self.value));
+        if let Some(debug) = &self.debug {
+            object.name("debug").raw(debug);
+        }
+        object.end();
+    }
+
+    fn read(reader: &mut json::Reader<'_>) -> Result<Self, json::Error> {
+        let mut detail = Self { type_name: String::new(), value: Vec::new(), debug: None };
+        let mut object = reader.object()?;
+        while let Some(name) = object.next_name()? {
+            let value = object.value();
+            match &*name {
+                "type" => detail.type_name = value.string()?.into_owned(),
+                "value" => {
+                    let text = value.string()?;
+                    let bytes = json::kind::decode_base64(&text);
+                    detail.value = bytes.ok_or_else(|| value.error("a detail's value is not base64"))?;
+                }
+                "debug" => detail.debug = Some(value.raw()?.to_owned()),
+                _ => value.skip()?,
+            }
+        }
+        Ok(detail)
+    }
+}
+
+impl fmt::Debug for Detail {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Detail({}, {} bytes)", self.type_name, self.value.len())
+    }
+}

@@ -1,0 +1,92 @@
+//! The JSON form of protobuf messages, to the letter of the [proto3 JSON mapping][spec].
+//!
+//! [`Message`] says how one message type reads and writes itself; connect-build generates the implementations, and
+//! [`well_known`] holds those of the `google.protobuf` types. They are built from three parts: [`Reader`] and
+//! [`Writer`] know JSON and nothing of protobuf, [`kind`] knows each scalar type's form, and [`ObjectReader`] and
+//! [`ObjectWriter`] know what a field's cardinality means.
+//!
+//! Reading is strict where the mapping leaves no choice and lenient where it asks for it: names are accepted in
+//! lowerCamelCase and as written in the .proto file, unknown names and unknown enum names are ignored, `null` means
+//! absent. A name that comes twice, and two members of one oneof, are refused. Errors name the field's path and never
+//! repeat its value, which may be a secret.
+//!
+//! [spec]: https://protobuf.dev/programming-guides/json/
+
+mod any;
+mod error;
+pub mod kind;
+mod number;
+mod object;
+mod reader;
+mod time;
+mod well_known;
+mod writer;
+
+pub use any::{AnyType, Types};
+pub use error::Error;
+pub use object::{ObjectReader, ObjectWriter};
+pub use reader::Reader;
+pub use writer::Writer;
+
+/// How deep objects and arrays may nest, counted together; protobuf's own limit for nested messages. It keeps a
+/// request from exhausting the stack.
+pub const DEPTH_LIMIT: usize = 100;
+
+/// A protobuf message with a JSON form. Implemented by generated code.
+pub trait Message: prost::Message + Default {
+    /// Whether the JSON form is an object with one member per field. It is not for most `google.protobuf` types, and
+    /// then `google.protobuf.Any` nests it under `"value"`.
+    const IS_PLAIN_OBJECT: bool = true;
+
+    /// Reads one message from where `reader` stands, up to and including its last character.
+    fn read_json(reader: &mut Reader<'_>) -> Result<Self, Error>;
+
+    /// What `null` stands for in place of the message, if not for absence.
+    fn null() -> Option<Self> {
+        None
+    }
+
+    /// Writes the message. Fails for values that have no JSON form, such as a timestamp in the year 12000.
+    fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error>;
+}
+
+impl<M: Message> Message for Box<M> {
+    const IS_PLAIN_OBJECT: bool = M::IS_PLAIN_OBJECT;
+
+    fn read_json(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        M::read_json(reader).map(Box::new)
+    }
+
+    fn null() -> Option<Self> {
+        M::null().map(Box::new)
+    }
+
+    fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
+        (**self).write_json(writer)
+    }
+}
+
+/// A protobuf enum with a JSON form. Implemented by generated code.
+pub trait Enum {
+    /// Every name with its number, in the order of declaration; with aliases, the first name of a number is the one
+    /// that is written.
+    const NAMES: &'static [(&'static str, i32)];
+}
+
+/// Reads a message from a whole JSON text. `types` are the messages that may stand inside a `google.protobuf.Any`.
+pub fn from_slice<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
+    let text = std::str::from_utf8(json)
+        .map_err(|error| Error::at("the JSON text is not valid UTF-8", json, error.valid_up_to()))?;
+    let mut reader = Reader::new(text, types);
+    let message = M::read_json(&mut reader)?;
+    reader.finish()?;
+    Ok(message)
+}
+
+/// Writes a message as JSON text without spaces. `types` are the messages that may stand inside a
+/// `google.protobuf.Any`.
+pub fn to_vec<M: Message>(message: &M, types: &Types) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer::new(types);
+    message.write_json(&mut writer)?;
+    Ok(writer.into_bytes())
+}

@@ -1,0 +1,283 @@
+use std::borrow::Cow;
+
+use super::{DEPTH_LIMIT, Error, ObjectReader, Types, number};
+
+/// Reads JSON (RFC 8259) value by value from a text in memory, borrowing what needs no unescaping.
+///
+/// Each method reads the value that comes next and leaves the reader behind it. After an error the reader is of no
+/// more use. Cloning is cheap and gives a reader at the same place.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    types: &'a Types,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `text`.
+    pub fn new(text: &'a str, types: &'a Types) -> Self {
+        Self { text, at: 0, depth: 0, types }
+    }
+
+    /// The messages that may stand inside a `google.protobuf.Any`.
+    pub(super) fn types(&self) -> &'a Types {
+        self.types
+    }
+
+    /// An error at the value that comes next.
+    pub fn error(&self, problem: impl Into<Cow<'static, str>>) -> Error {
+        Error::at(problem, self.text.as_bytes(), self.at)
+    }
+
+    /// Reads `null` if that comes next, and says whether it did.
+    pub fn null(&mut self) -> Result<bool, Error> {
+        match self.peek() {
+            Some(b'n') => self.word("null").map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub fn boolean(&mut self) -> Result<bool, Error> {
+        match self.peek() {
+            Some(b't') => self.word("true").map(|()| true),
+            Some(b'f') => self.word("false").map(|()| false),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
+    /// Reads a string.
+    pub fn string(&mut self) -> Result<Cow<'a, str>, Error> {
+        match self.peek() {
+            Some(b'"') => self.quoted(),
+            _ => Err(self.expected("a string")),
+        }
+    }
+
+    /// Reads a number and gives it as it is written.
+    pub fn number(&mut self) -> Result<&'a str, Error> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => {}
+            _ => return Err(self.expected("a number")),
+        }
+        let rest = &self.text[self.at..];
+        let length = number::scan(rest.as_bytes()).ok_or_else(|| self.error("malformed number"))?;
+        self.at += length;
+        Ok(&rest[..length])
+    }
+
+    /// Whether a string comes next.
+    pub(super) fn is_string(&mut self) -> bool {
+        self.peek() == Some(b'"')
+    }
+
+    /// Begins an object; the members are read through what is returned.
+    pub fn object(&mut self) -> Result<ObjectReader<'_, 'a>, Error> {
+        if self.peek() != Some(b'{') {
+            return Err(self.expected("an object"));
+        }
+        self.descend()?;
+        Ok(ObjectReader::new(self))
+    }
+
+    /// Reads an array, calling `element` for each of its values.
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        if self.peek() != Some(b'[') {
+            return Err(self.expected("an array"));
+        }
+        self.descend()?;
+        let mut index = 0;
+        while self.has_next(b']', index == 0)? {
+            element(self).map_err(|error| error.in_element(index))?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads any value and forgets it.
+    pub fn skip(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            Some(b'{') => {
+                let mut object = self.object()?;
+                while object.next_name()?.is_some() {
+                    object.ignore()?;
+                }
+                Ok(())
+            }
+            Some(b'[') => self.array(Reader::skip),
+            Some(b'"') => self.quoted().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b't' | b'f') => self.boolean().map(drop),
+            Some(b'n') => self.word("null"),
+            _ => Err(self.expected("a value")),
+        }
+    }
+
+    /// Reads any value and gives its text, as it is written.
+    pub(crate) fn raw(&mut self) -> Result<&'a str, Error> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Makes sure that nothing but white space is left.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.error("unexpected text after the end of the message")),
+        }
+    }
+
+    /// Moves on to the next value of an object or array (a name, in an object), past the comma before it unless it is
+    /// the `first`. False when `close` came instead.
+    pub(super) fn has_next(&mut self, close: u8, first: bool) -> Result<bool, Error> {
+        match self.peek() {
+            Some(byte) if byte == close => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(false)
+            }
+            _ if first => Ok(true),
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Err(self.expected(if close == b'}' { "',' or '}'" } else { "',' or ']'" })),
+        }
+    }
+
+    /// Reads the name of a member and the colon behind it.
+    pub(super) fn name(&mut self) -> Result<Cow<'a, str>, Error> {
+        if self.peek() != Some(b'"') {
+            return Err(self.expected("a name in double quotes"));
+        }
+        let name = self.quoted()?;
+        if self.peek() != Some(b':') {
+            return Err(self.expected("':'"));
+        }
+        self.at += 1;
+        Ok(name)
+    }
+
+    /// Steps into an object or array, past its opening bracket.
+    fn descend(&mut self) -> Result<(), Error> {
+        if self.depth == DEPTH_LIMIT {
+            return Err(self.error(format!("nested deeper than {DEPTH_LIMIT} levels")));
+        }
+        self.at += 1;
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// The first byte of what comes next, past white space.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), Error> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.expected("a value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Reads a string from its opening quote on.
+    fn quoted(&mut self) -> Result<Cow<'a, str>, Error> {
+        self.at += 1;
+        let plain = self.unescaped_run()?;
+        if self.text.as_bytes()[self.at] == b'"' {
+            self.at += 1;
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut text = plain.to_owned();
+        loop {
+            if self.text.as_bytes()[self.at] == b'"' {
+                self.at += 1;
+                return Ok(Cow::Owned(text));
+            }
+            text.push(self.escape()?);
+            text.push_str(self.unescaped_run()?);
+        }
+    }
+
+    /// The characters up to the next quote or backslash, and moves there.
+    fn unescaped_run(&mut self) -> Result<&'a str, Error> {
+        let rest = &self.text[self.at..];
+        let length = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+        let length = length.ok_or_else(|| self.error("a string does not end"))?;
+        self.at += length;
+        if rest.as_bytes()[length] < b' ' {
+            return Err(self.error("a control character in a string is not escaped"));
+        }
+        Ok(&rest[..length])
+    }
+
+    /// Reads an escape sequence from its backslash on.
+    fn escape(&mut self) -> Result<char, Error> {
+        let escaped = match self.text.as_bytes().get(self.at + 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode_escape(),
+            _ => return Err(self.error("unknown escape sequence in a string")),
+        };
+        self.at += 2;
+        Ok(escaped)
+    }
+
+    /// Reads `\uXXXX`, or two of them that make a surrogate pair.
+    fn unicode_escape(&mut self) -> Result<char, Error> {
+        let first = self.code_unit()?;
+        if let Some(character) = char::from_u32(u32::from(first)) {
+            return Ok(character);
+        }
+        let is_high = matches!(first, 0xD800..=0xDBFF);
+        if is_high && self.text[self.at..].starts_with("\\u") {
+            let second = self.code_unit()?;
+            if let Some(Ok(character)) = char::decode_utf16([first, second]).next() {
+                return Ok(character);
+            }
+        }
+        Err(self.error("half of a surrogate pair in a string"))
+    }
+
+    fn code_unit(&mut self) -> Result<u16, Error> {
+        let digits = self.text.as_bytes().get(self.at + 2..self.at + 6);
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let unit = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| self.error("\\u in a string is not followed by four hexadecimal digits"))?;
+        self.at += 6;
+        Ok(unit)
+    }
+
+    /// An error that says what was expected here and what is there instead, but never its value.
+    pub(super) fn expected(&self, what: &'static str) -> Error {
+        let found = match self.text.as_bytes().get(self.at) {
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b'"') => "a string",
+            Some(b'-' | b'0'..=b'9') => "a number",
+            Some(b't') if self.text[self.at..].starts_with("true") => "true",
+            Some(b'f') if self.text[self.at..].starts_with("false") => "false",
+            Some(b'n') if self.text[self.at..].starts_with("null") => "null",
+            Some(b',' | b':' | b']' | b'}') => "punctuation",
+            Some(_) => "something that is not JSON",
+            None => "the end of the text",
+        };
+        self.error(format!("expected {what}, found {found}"))
+    }
+}

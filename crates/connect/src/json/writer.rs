@@ -1,0 +1,108 @@
+use std::fmt;
+use std::io::Write as _;
+
+use super::{ObjectWriter, Types};
+
+/// Writes JSON without spaces into a growing buffer.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: Vec<u8>,
+    types: &'a Types,
+    /// The `@type` that the next object begins with: set while a `google.protobuf.Any` writes its content.
+    type_url: Option<String>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer with nothing written yet.
+    pub fn new(types: &'a Types) -> Self {
+        Self { out: Vec::with_capacity(256), types, type_url: None }
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// The messages that may stand inside a `google.protobuf.Any`.
+    pub(super) fn types(&self) -> &'a Types {
+        self.types
+    }
+
+    /// Has the next object begin with this `@type`.
+    pub(super) fn mark_type(&mut self, type_url: &str) {
+        self.type_url = Some(type_url.to_owned());
+    }
+
+    /// Writes `null`.
+    pub fn null(&mut self) {
+        self.raw("null");
+    }
+
+    /// Writes `true` or `false`.
+    pub fn boolean(&mut self, value: bool) {
+        self.raw(if value { "true" } else { "false" });
+    }
+
+    /// Writes a string, escaping what must be.
+    pub fn string(&mut self, text: &str) {
+        self.out.push(b'"');
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+            self.raw(&rest[..at]);
+            self.escape(rest.as_bytes()[at]);
+            rest = &rest[at + 1..];
+        }
+        self.raw(rest);
+        self.out.push(b'"');
+    }
+
+    fn escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.raw("\\\""),
+            b'\\' => self.raw("\\\\"),
+            b'\n' => self.raw("\\n"),
+            b'\r' => self.raw("\\r"),
+            b'\t' => self.raw("\\t"),
+            other => self.raw(&format!("\\u{other:04x}")),
+        }
+    }
+
+    /// Writes text that is JSON already: a number, or a value kept as it was received.
+    pub(crate) fn raw(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    /// Writes text that is JSON already, as it is formatted.
+    pub(super) fn display(&mut self, json: fmt::Arguments<'_>) {
+        // Writing to memory does not fail.
+        let _ = self.out.write_fmt(json);
+    }
+
+    /// Begins an object; the members are written through what is returned, and it must be ended.
+    pub fn object(&mut self) -> ObjectWriter<'_, 'a> {
+        let type_url = self.type_url.take();
+        self.raw("{");
+        let mut object = ObjectWriter::new(self);
+        if let Some(type_url) = type_url {
+            object.name("@type").string(&type_url);
+        }
+        object
+    }
+
+    /// Writes an array of what `element` writes for each of `items`.
+    pub fn array<T, E>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut element: impl FnMut(&mut Self, T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.raw("[");
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.raw(",");
+            }
+            element(self, item)?;
+        }
+        self.raw("]");
+        Ok(())
+    }
+}

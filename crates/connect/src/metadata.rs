@@ -1,0 +1,63 @@
+//! Which HTTP headers are metadata of a call, and how trailing metadata travels.
+
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, SERVER, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName};
+
+/// What a unary response puts before the names of trailing metadata.
+const TRAILER_PREFIX: &str = "trailer-";
+
+/// Headers that describe one HTTP message or connection, and mean nothing on another.
+const FRAMING: [HeaderName; 10] = [
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Headers that every server writes for itself.
+const SERVER_OWN: [HeaderName; 4] = [ACCEPT_ENCODING, DATE, HOST, SERVER];
+
+/// Drops what would contradict how a message is really sent.
+pub(crate) fn remove_framing(headers: &mut HeaderMap) {
+    for name in &FRAMING {
+        headers.remove(name);
+    }
+}
+
+/// Adds trailing metadata in the form in which a unary response has it.
+pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
+    for (name, value) in trailers {
+        // A header's name stays one with a prefix of letters before it.
+        if let Ok(name) = HeaderName::try_from(format!("{TRAILER_PREFIX}{name}")) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
+/// Splits the headers of a unary response into leading and trailing metadata, without what is HTTP's or the
+/// protocol's own.
+pub(crate) fn split(mut headers: HeaderMap) -> (HeaderMap, HeaderMap) {
+    remove_framing(&mut headers);
+    for name in &SERVER_OWN {
+        headers.remove(name);
+    }
+    let (mut leading, mut trailing) = (HeaderMap::new(), HeaderMap::new());
+    for (name, value) in &headers {
+        let trailer = name.as_str().strip_prefix(TRAILER_PREFIX);
+        match trailer.map(HeaderName::try_from) {
+            Some(Ok(trailer)) => trailing.append(trailer, value.clone()),
+            _ if name.as_str().starts_with("connect-") => false,
+            _ => leading.append(name, value.clone()),
+        };
+    }
+    (leading, trailing)
+}
