@@ -6,7 +6,7 @@
 create table products (
     id          uuid primary key,
     name        varchar(200)   not null check (name <> ''),
-    description varchar(4000)  not null default '',
+    description varchar(2000)  not null default '',
     price       decimal(10, 2) not null check (price >= 0),
     currency    char(3)        not null check (currency ~ '^[A-Z]{3}$'),
     image_url   varchar(500),

@@ -21,7 +21,11 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 pub(crate) fn allowed_origin(allowed_origins: &str, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let listed = |allowed: &str| !allowed.is_empty() && allowed.as_bytes() == origin.as_bytes();
-    allowed_origins.split(',').map(str::trim).any(listed).then(|| origin.clone())
+    allowed_origins
+        .split(',')
+        .map(str::trim)
+        .any(listed)
+        .then(|| origin.clone())
 }
 
 /// Whether a browser asks for permission first.
@@ -45,7 +49,10 @@ pub(crate) fn grant(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     headers.append(header::VARY, ORIGIN);
     let Some(origin) = origin else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(HeaderName::from_static("access-control-expose-headers"), EXPOSED_HEADERS);
+    headers.insert(
+        HeaderName::from_static("access-control-expose-headers"),
+        EXPOSED_HEADERS,
+    );
 }
 
 #[cfg(test)]
@@ -68,8 +75,16 @@ mod tests {
         ];
         for (allowed, origin, expected) in cases {
             let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
-            assert_eq!(allowed_origin(allowed, &headers).is_some(), expected, "{origin:?} where {allowed:?} is allowed");
+            assert_eq!(
+                allowed_origin(allowed, &headers).is_some(),
+                expected,
+                "{origin:?} where {allowed:?} is allowed"
+            );
         }
-        assert_eq!(allowed_origin(listed, &HeaderMap::new()), None, "a request without an origin needs no grant");
+        assert_eq!(
+            allowed_origin(listed, &HeaderMap::new()),
+            None,
+            "a request without an origin needs no grant"
+        );
     }
 }

@@ -1,1 +1,66 @@
-//! .
+//! The edge: what browsers and apps talk to. It verifies, limits and routes; it has no business logic and no database.
+//!
+//! This file is the door: it wires paths to their answers, and nothing else.
+
+mod cors;
+mod ready;
+mod request_id;
+mod rpc;
+
+use connect::Body;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use platform::{http::text, log, variables};
+use spin_sdk::{http::Request, http_service};
+
+use crate::{ready::Readiness, request_id::X_REQUEST_ID};
+
+#[http_service]
+async fn handle(mut request: Request) -> Response<Body> {
+    let id = request_id::of(request.headers());
+    request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let origin = allowed_origin(&id, request.headers()).await;
+
+    let mut response = match cors::is_preflight(request.method(), request.headers()) {
+        true => preflight(origin.is_some()),
+        false => answer(request).await,
+    };
+
+    cors::grant(origin, response.headers_mut());
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+async fn answer(request: Request) -> Response<Body> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/health") => text(StatusCode::OK, "OK"),
+        (&Method::GET | &Method::HEAD, "/ready") => {
+            let (status, body) = Readiness::ask().await.answer();
+            text(status, body)
+        }
+        _ => rpc::router().handle(request).await,
+    }
+}
+
+fn preflight(allowed: bool) -> Response<Body> {
+    let mut response = text(StatusCode::NO_CONTENT, "");
+    if allowed {
+        cors::grant_preflight(response.headers_mut());
+    }
+    response
+}
+
+/// Without its variable the bff serves no browser of another origin; it says so in the log and goes on.
+async fn allowed_origin(request_id: &HeaderValue, headers: &HeaderMap) -> Option<HeaderValue> {
+    match variables::get("allowed_origins").await {
+        Ok(origins) => cors::allowed_origin(&origins, headers),
+        Err(error) => {
+            log::error(request_id.to_str().unwrap_or_default(), error);
+            None
+        }
+    }
+}

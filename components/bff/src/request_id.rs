@@ -35,12 +35,20 @@ mod tests {
     use super::*;
 
     fn given(values: &[&[u8]]) -> HeaderMap {
-        values.iter().map(|value| (X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap()))
+            .collect()
     }
 
     #[test]
     fn a_sane_id_is_kept() {
-        for id in ["a", "0190163d-8694-739b-aea5-966c26f8ad91", "trace_1.2", &"x".repeat(128)] {
+        for id in [
+            "a",
+            "0190163d-8694-739b-aea5-966c26f8ad91",
+            "trace_1.2",
+            &"x".repeat(128),
+        ] {
             assert_eq!(of(&given(&[id.as_bytes()])), id);
         }
     }
@@ -49,11 +57,20 @@ mod tests {
     fn any_other_is_replaced_by_a_new_uuid() {
         let long = "x".repeat(129);
         let refused: [&[&[u8]]; 7] = [
-            &[], &[b""], &[b"a b"], &[b"a\tb"], &["日本".as_bytes()], &[long.as_bytes()], &[b"one", b"two"],
+            &[],
+            &[b""],
+            &[b"a b"],
+            &[b"a\tb"],
+            &["日本".as_bytes()],
+            &[long.as_bytes()],
+            &[b"one", b"two"],
         ];
         for values in refused {
             let id = of(&given(values));
-            assert!(Uuid::parse_str(id.to_str().unwrap()).is_ok(), "{values:?} became {id:?}");
+            assert!(
+                Uuid::parse_str(id.to_str().unwrap()).is_ok(),
+                "{values:?} became {id:?}"
+            );
         }
         assert_ne!(of(&given(&[])), of(&given(&[])), "each is new");
     }

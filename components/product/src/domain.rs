@@ -58,7 +58,7 @@ pub(crate) struct Query(String);
 
 impl Query {
     /// The longest query, in characters.
-    const MOST: usize = 200;
+    const MOST: usize = 100;
 
     /// Cleans what was typed; nothing is no query.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, TextError> {
@@ -91,6 +91,6 @@ mod tests {
     fn a_blank_query_is_none() {
         assert_eq!(Query::parse(" \t\u{3000}"), Ok(None));
         assert_eq!(Query::parse(" 茶 ").unwrap().unwrap().text(), "茶");
-        assert_eq!(Query::parse(&"a".repeat(201)), Err(TextError::TooLong(200)));
+        assert_eq!(Query::parse(&"a".repeat(101)), Err(TextError::TooLong(100)));
     }
 }

@@ -3,18 +3,39 @@
 //! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
 
 mod domain;
+mod rpc;
 mod service;
 mod store;
 mod wit;
 
-use platform::postgres::Database;
+use std::rc::Rc;
+
+use api::product::v1::ProductServiceServer;
+use connect::{Body, Router};
+use http::Response;
+use platform::{postgres::Database, ready};
 use service::{Catalogue, StoreError};
+use spin_sdk::{http::Request, http_service};
 use store::Postgres;
+
+/// The variable with the database's address.
+const DATABASE: &str = "database_url";
+
+thread_local! {
+    static ROUTER: Rc<Router> = Rc::new(Router::new().service(ProductServiceServer::new(rpc::Rpc)));
+}
+
+#[http_service]
+async fn handle(request: Request) -> Response<Body> {
+    match request.uri().path() {
+        "/ready" => ready::answer(DATABASE).await,
+        _ => ROUTER.with(Rc::clone).handle(request).await,
+    }
+}
 
 /// The use cases over the database that `spin.toml` grants.
 async fn catalogue() -> Result<Catalogue<Postgres>, StoreError> {
-    let database = Database::from_variable("database_url").await;
-    Ok(Catalogue::new(Postgres(
-        database.map_err(|error| StoreError::Failed(error.to_string()))?,
-    )))
+    let database = Database::from_variable(DATABASE).await;
+    let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok(Catalogue::new(Postgres(database)))
 }

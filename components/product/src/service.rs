@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let long = "x".repeat(201);
+        let long = "x".repeat(101);
         let request = ListProducts {
             page_size: 101,
             page_token: "nonsense",

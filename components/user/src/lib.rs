@@ -4,18 +4,40 @@
 
 mod domain;
 mod password;
+mod rpc;
 mod service;
 mod store;
 mod wit;
 
+use std::rc::Rc;
+
+use api::user::v1::UserServiceServer;
+use connect::{Body, Router};
+use http::Response;
 use password::Argon2id;
-use platform::postgres::Database;
+use platform::{postgres::Database, ready};
 use service::{Accounts, StoreError};
+use spin_sdk::{http::Request, http_service};
 use store::Postgres;
+
+/// The variable with the database's address.
+const DATABASE: &str = "database_url";
+
+thread_local! {
+    static ROUTER: Rc<Router> = Rc::new(Router::new().service(UserServiceServer::new(rpc::Rpc)));
+}
+
+#[http_service]
+async fn handle(request: Request) -> Response<Body> {
+    match request.uri().path() {
+        "/ready" => ready::answer(DATABASE).await,
+        _ => ROUTER.with(Rc::clone).handle(request).await,
+    }
+}
 
 /// The use cases over the database that `spin.toml` grants.
 async fn accounts() -> Result<Accounts<Postgres, Argon2id>, StoreError> {
-    let database = Database::from_variable("database_url").await;
+    let database = Database::from_variable(DATABASE).await;
     let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
     Ok(Accounts::new(Postgres(database), Argon2id))
 }

@@ -2,7 +2,7 @@
 
 use argon2::{
     Argon2,
-    password_hash::{Error, PasswordHasher, SaltString},
+    password_hash::{Error, PasswordHasher as _, SaltString},
 };
 
 use crate::{

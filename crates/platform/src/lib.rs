@@ -8,6 +8,8 @@ pub mod clock;
 pub mod http;
 pub mod log;
 pub mod postgres;
+pub mod ready;
 pub mod redis;
+pub mod rpc;
 pub mod variables;
 pub mod wit;

@@ -1,0 +1,113 @@
+//! `/ready`: whether the platform can serve, asked of everything it stands on at once.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::future;
+use http::StatusCode;
+use platform::{clock, http::get, redis, variables};
+
+/// All must have answered within 2 s.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The services behind the bff, by their names in `spin.toml`.
+const SERVICES: [&str; 2] = ["user", "product"];
+
+/// What is ready and what is not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    /// What does not answer although nothing works without it.
+    missing: BTreeSet<String>,
+    /// Whether Redis answers. It is a cache: everything works without it, only slower.
+    redis: bool,
+}
+
+impl Readiness {
+    /// Asks every service and Redis.
+    pub(crate) async fn ask() -> Self {
+        let services = future::join_all(SERVICES.map(missing));
+        let (missing, redis) = future::join(services, redis_answers()).await;
+        Self {
+            missing: missing.into_iter().flatten().collect(),
+            redis,
+        }
+    }
+
+    /// As an answer for a load balancer, and for the person who looks.
+    pub(crate) fn answer(self) -> (StatusCode, String) {
+        if !self.missing.is_empty() {
+            let missing: Vec<_> = self.missing.into_iter().collect();
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("Not ready: {}", missing.join(", ")),
+            );
+        }
+        (
+            StatusCode::OK,
+            if self.redis {
+                "Ready"
+            } else {
+                "Ready, degraded: redis"
+            }
+            .into(),
+        )
+    }
+}
+
+/// What a service lacks: nothing, the parts that it names itself, or the service as a whole.
+async fn missing(service: &'static str) -> Vec<String> {
+    let uri = format!("http://{service}.spin.internal/ready");
+    match clock::within(LIMIT, get(&uri)).await {
+        Ok(Ok((StatusCode::OK, _))) => Vec::new(),
+        Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, body))) => {
+            named(&body).unwrap_or_else(|| vec![service.into()])
+        }
+        _ => vec![service.into()],
+    }
+}
+
+/// The parts in a service's own answer, `Not ready: postgres`.
+fn named(body: &str) -> Option<Vec<String>> {
+    let parts = body.strip_prefix("Not ready: ")?;
+    Some(parts.split(", ").map(str::to_owned).collect())
+}
+
+async fn redis_answers() -> bool {
+    let ping = async { redis::ping(&variables::get("redis_url").await.ok()?).await.ok() };
+    matches!(clock::within(LIMIT, ping).await, Ok(Some(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_names_what_is_missing_once() {
+        let missing = |parts: &[&str]| parts.iter().map(|part| part.to_string()).collect();
+        let cases = [
+            (missing(&[]), true, 200, "Ready"),
+            (missing(&[]), false, 200, "Ready, degraded: redis"),
+            (
+                missing(&["postgres", "postgres"]),
+                true,
+                503,
+                "Not ready: postgres",
+            ),
+            (
+                missing(&["user", "postgres"]),
+                false,
+                503,
+                "Not ready: postgres, user",
+            ),
+        ];
+        for (missing, redis, status, text) in cases {
+            let (got, body) = Readiness { missing, redis }.answer();
+            assert_eq!((got.as_u16(), body.as_str()), (status, text));
+        }
+    }
+
+    #[test]
+    fn a_service_says_itself_what_it_lacks() {
+        assert_eq!(named("Not ready: postgres"), Some(vec!["postgres".to_owned()]));
+        assert_eq!(named("Service Unavailable"), None);
+    }
+}

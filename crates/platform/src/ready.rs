@@ -1,0 +1,29 @@
+//! `/ready` of a service with a database: whether it answers.
+
+use connect::Body;
+use http::{Response, StatusCode};
+
+use crate::{http::text, log, postgres::Database};
+
+/// 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
+/// what the bff passes on.
+pub async fn answer(variable: &'static str) -> Response<Body> {
+    match ping(variable).await {
+        Ok(()) => text(StatusCode::OK, "Ready"),
+        Err(cause) => {
+            log::error("", format_args!("not ready: {cause}"));
+            text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: postgres")
+        }
+    }
+}
+
+async fn ping(variable: &'static str) -> Result<(), String> {
+    let database = Database::from_variable(variable)
+        .await
+        .map_err(|error| error.to_string())?;
+    database
+        .read("select 1", &[])
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(())
+}
