@@ -1,2 +1,2 @@
-//! The build system.
+//! `cargo xtask`: see [`xtask`].
 fn main() {}

@@ -1,0 +1,273 @@
+//! Databases: a role and a schema for each service, and the tables in it.
+//!
+//! `migrations/NAME/*.sql` belong to the service NAME. Its tables are in the schema `NAME_service`, made by whoever
+//! migrates; the service itself logs in as the role `NAME_service`, which may use them as the migrations grant, and may
+//! change no table and see no other service's.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection as _, Executor as _};
+
+use crate::secret::{Secret, Secrets};
+
+/// Two runs at once take turns: the number is arbitrary, and the same for everybody who migrates this database.
+const LOCK: i64 = 0x616b_696e_6169;
+
+/// One service's part of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSchema {
+    /// The service's name, which is its folder's: `user`.
+    pub service: String,
+    /// Its SQL files.
+    pub folder: PathBuf,
+}
+
+impl ServiceSchema {
+    /// The name of the schema, and of the role that the service logs in as: `user_service`.
+    pub fn role(&self) -> String {
+        format!("{}_service", self.service)
+    }
+
+    /// Under which name its role's password is kept.
+    fn secret_name(&self) -> String {
+        format!("postgres.{}", self.role())
+    }
+
+    /// The password of its role.
+    ///
+    /// # Errors
+    /// A new one cannot be saved.
+    pub fn password(&self, secrets: &mut Secrets) -> Result<Secret> {
+        secrets.get(&self.secret_name())
+    }
+}
+
+/// The services that have migrations, by name.
+///
+/// # Errors
+/// `migrations` cannot be read, or a folder's name would make no schema name (lower case letters, digits, `_`).
+pub fn service_schemas(migrations: &Path) -> Result<Vec<ServiceSchema>> {
+    let entries =
+        std::fs::read_dir(migrations).with_context(|| format!("cannot read {}", migrations.display()))?;
+    let mut schemas = Vec::new();
+    for entry in entries {
+        let folder = entry?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let service = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let starts_well = service.starts_with(|c: char| c.is_ascii_lowercase());
+        if !starts_well
+            || !service
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        {
+            bail!(
+                "{}: the folder's name must be lower case letters, digits and `_`",
+                folder.display()
+            );
+        }
+        schemas.push(ServiceSchema { service, folder });
+    }
+    schemas.sort_by(|a, b| a.service.cmp(&b.service));
+    Ok(schemas)
+}
+
+/// Creates the database `name` on the server of `admin_url` unless it is there.
+///
+/// # Errors
+/// The server does not answer, or the user of the URL may not create databases.
+pub async fn create_database(admin_url: &Secret, name: &str) -> Result<()> {
+    let mut connection = connect(admin_url).await?;
+    let exists: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(name)
+        .fetch_optional(&mut connection)
+        .await?;
+    if exists.is_none() {
+        run(
+            &mut connection,
+            "select format('create database %I', $1)",
+            &[name],
+        )
+        .await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Brings the database of `url` up to date: roles, schemas, and the migrations that are still missing. Does nothing
+/// when there is nothing to do.
+///
+/// The URL's user owns the schemas and tables, so it is the same at every run. It may create roles and schemas.
+///
+/// # Errors
+/// The server does not answer, a right is missing, a migration fails (it is rolled back), or one that was applied before
+/// has been changed or deleted since.
+pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secrets) -> Result<()> {
+    let mut connection = connect(url).await?;
+    // Held until the connection closes.
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(LOCK)
+        .execute(&mut connection)
+        .await?;
+    close_to_others(&mut connection).await?;
+    for schema in schemas {
+        let password = schema.password(secrets)?;
+        prepare(&mut connection, &schema.role(), &password)
+            .await
+            .with_context(|| format!("cannot prepare the role and schema `{}`", schema.role()))?;
+        apply(url, schema).await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Nobody may connect, or make temporary tables, just because they have a role on this server.
+async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
+    run(
+        connection,
+        "select format('revoke all on database %I from public', current_database())",
+        &[],
+    )
+    .await?;
+    run(
+        connection,
+        "select 'revoke create on schema public from public'",
+        &[],
+    )
+    .await
+}
+
+/// The role with its password, and its schema.
+async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
+    let exists: Option<i32> = sqlx::query_scalar("select 1 from pg_roles where rolname = $1")
+        .bind(role)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if exists.is_none() {
+        run(connection, "select format('create role %I', $1)", &[role]).await?;
+    }
+    let login = "select format('alter role %I login password %L', $1, $2)";
+    run(connection, login, &[role, password.reveal()]).await?;
+    run(
+        connection,
+        "select format('alter role %I set search_path = %I', $1, $1)",
+        &[role],
+    )
+    .await?;
+    let enter = "select format('grant connect on database %I to %I', current_database(), $1)";
+    run(connection, enter, &[role]).await?;
+    run(
+        connection,
+        "select format('create schema if not exists %I', $1)",
+        &[role],
+    )
+    .await?;
+    run(
+        connection,
+        "select format('grant usage on schema %I to %I', $1, $1)",
+        &[role],
+    )
+    .await
+}
+
+/// Asks the server to spell a statement, names and texts quoted by its own rules, and runs it: roles and schemas
+/// cannot be parameters.
+async fn run(connection: &mut PgConnection, format: &str, arguments: &[&str]) -> Result<()> {
+    let mut query = sqlx::query_scalar(format);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    let statement: String = query.fetch_one(&mut *connection).await?;
+    connection.execute(statement.as_str()).await?;
+    Ok(())
+}
+
+/// Runs the migrations of one service in its own schema, where they also keep their record (`_sqlx_migrations`).
+async fn apply(url: &Secret, schema: &ServiceSchema) -> Result<()> {
+    let folder = schema.folder.display();
+    let migrator = Migrator::new(schema.folder.as_path())
+        .await
+        .with_context(|| format!("cannot read {folder}"))?;
+    let options = options(url)?.options([("search_path", schema.role())]);
+    let mut connection = PgConnection::connect_with(&options).await?;
+    match migrator.run(&mut connection).await {
+        Ok(()) => Ok(connection.close().await?),
+        Err(MigrateError::VersionMismatch(version)) => bail!(
+            "{folder}/{version}_*.sql was changed after this database had run it.\n\
+             Undo that and put the change into a new file; or, for a database you can lose, delete it and migrate again."
+        ),
+        Err(MigrateError::VersionMissing(version)) => bail!(
+            "this database has run a migration {version} that is not in {folder}.\n\
+             It was migrated by a newer checkout: update yours, or use another database."
+        ),
+        Err(error) => Err(error).with_context(|| format!("a migration in {folder} failed")),
+    }
+}
+
+async fn connect(url: &Secret) -> Result<PgConnection> {
+    let options = options(url)?;
+    PgConnection::connect_with(&options).await.with_context(|| {
+        format!(
+            "cannot connect to Postgres at {}:{}",
+            options.get_host(),
+            options.get_port()
+        )
+    })
+}
+
+fn options(url: &Secret) -> Result<PgConnectOptions> {
+    let url = url.reveal();
+    let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    // The parser's error is not passed on: it may quote the URL, and with it the password.
+    match PgConnectOptions::from_str(url) {
+        Ok(options) if is_postgres => Ok(options),
+        _ => bail!("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_folder_is_a_service() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["user", "product"] {
+            std::fs::create_dir(folder.path().join(name)).expect("created");
+        }
+        std::fs::write(folder.path().join("README.md"), "").expect("written");
+        let schemas = service_schemas(folder.path()).expect("two well-named folders");
+        let roles: Vec<String> = schemas.iter().map(ServiceSchema::role).collect();
+        assert_eq!(roles, ["product_service", "user_service"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_schema_name_is_refused() {
+        for name in ["User", "9lives", "a-b", "a b"] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            std::fs::create_dir(folder.path().join(name)).expect("created");
+            assert!(
+                service_schemas(folder.path()).is_err(),
+                "`{name}` was taken for a schema name"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unreadable_url_is_not_shown() {
+        let error = options(&Secret::new("mysql:/user:hunter2@x")).expect_err("that is no Postgres URL");
+        assert!(
+            !format!("{error:?}").contains("hunter2"),
+            "the error shows the password"
+        );
+    }
+}

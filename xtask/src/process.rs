@@ -1,0 +1,353 @@
+//! Child processes that never outlive us.
+//!
+//! Every child gets a process group of its own, and one tiny shell per process of ours, the *guard*, knows these
+//! groups. It reads from a pipe that we hold open, and ends the groups when the pipe closes: when we return, panic, or
+//! are killed with a signal that nobody can handle. So a Ctrl-C, a `kill` and a `kill -9` all leave nothing running.
+//!
+//! The alternative is Linux's `PR_SET_PDEATHSIG`. It needs unsafe code between fork and exec, fires when the *thread*
+//! that spawned the child ends, and reaches the child only, not the compilers that a killed `cargo` leaves behind.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// How often a running child is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How long [`Process`] waits, when dropped, for a child that was asked to end before it kills it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The signal that asks a program to end in its own good manner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndSignal {
+    /// SIGTERM, what most programs understand.
+    Terminate,
+    /// SIGINT: to Postgres, "close the connections and shut down cleanly" (SIGTERM would wait for the clients).
+    Interrupt,
+}
+
+impl EndSignal {
+    fn number(self) -> Signal {
+        match self {
+            EndSignal::Terminate => Signal::TERM,
+            EndSignal::Interrupt => Signal::INT,
+        }
+    }
+
+    /// As the shell's `kill -s` spells it.
+    fn name(self) -> &'static str {
+        match self {
+            EndSignal::Terminate => "TERM",
+            EndSignal::Interrupt => "INT",
+        }
+    }
+}
+
+/// A running child in a process group of its own. Dropping it ends it, and waits until it has ended.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    group: Pid,
+    end_signal: EndSignal,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts `command` as the leader of a new process group, without a standard input, and has it watched by the guard.
+    ///
+    /// # Errors
+    /// The program is missing or cannot be run; the message names it.
+    pub fn spawn(command: &mut Command, end_signal: EndSignal) -> Result<Process> {
+        let name = Path::new(command.get_program())
+            .file_name()
+            .unwrap_or(command.get_program())
+            .to_string_lossy()
+            .into_owned();
+        guard()?;
+        let child = command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot run `{}`", command.get_program().display()))?;
+        let group = Pid::from_child(&child);
+        let process = Process {
+            name,
+            child,
+            group,
+            end_signal,
+            ended: None,
+        };
+        tell_guard(&format!("watch {} {group}", end_signal.name()))?;
+        Ok(process)
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status, once the child has ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// The operating system does not know the child any more.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        if self.ended.is_none() {
+            self.ended = self
+                .child
+                .try_wait()
+                .with_context(|| format!("cannot wait for {}", self.name))?;
+            if self.ended.is_some() {
+                self.kill_the_rest()?;
+            }
+        }
+        Ok(self.ended)
+    }
+
+    /// Waits until the child ends by itself.
+    ///
+    /// # Errors
+    /// As [`Process::try_wait`].
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Asks the child to end, waits up to `patience`, then kills what is left of its group.
+    ///
+    /// # Errors
+    /// As [`Process::try_wait`].
+    pub async fn stop(&mut self, patience: Duration) -> Result<()> {
+        self.ask_to_end();
+        let deadline = Instant::now() + patience;
+        while self.try_wait()?.is_none() && Instant::now() < deadline {
+            tokio::time::sleep(POLL).await;
+        }
+        self.kill()
+    }
+
+    fn ask_to_end(&self) {
+        if self.ended.is_none() {
+            // Only the leader: it knows best how to end its children. It may have ended this instant; that is fine.
+            let _ = kill_process(self.group, self.end_signal.number());
+        }
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        if self.ended.is_none() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+            self.ended = Some(
+                self.child
+                    .wait()
+                    .with_context(|| format!("cannot wait for {}", self.name))?,
+            );
+            self.kill_the_rest()?;
+        }
+        Ok(())
+    }
+
+    /// A leader can end before its children: `cargo` does, when it is asked to end during a build.
+    fn kill_the_rest(&self) -> Result<()> {
+        let _ = kill_process_group(self.group, Signal::KILL);
+        tell_guard(&format!("forget {}", self.group))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.ask_to_end();
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+        // Nothing more can be done about a failure here, and the guard tries once more.
+        let _ = self.kill();
+    }
+}
+
+/// A temporary folder that is deleted when dropped, and by the guard if we are killed first.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// Makes an empty folder `akinai-NAME-XXXXXX` in the system's temporary folder, which other users may enter (a
+    /// Postgres that runs as another user lives in it) but not list.
+    ///
+    /// # Errors
+    /// The temporary folder is not writable.
+    pub fn new(name: &str) -> Result<Scratch> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("akinai-{name}-"))
+            .permissions(std::fs::Permissions::from_mode(0o711))
+            .tempdir()
+            .with_context(|| format!("cannot make a folder in {}", std::env::temp_dir().display()))?;
+        tell_guard(&format!("remove {}", folder.path().display()))?;
+        Ok(Scratch(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The guard is told first: should the deletion below fail, an orphaned folder is all there is.
+        let _ = tell_guard(&format!("keep {}", self.0.path().display()));
+    }
+}
+
+/// Runs `command` to its end with its output on our terminal.
+///
+/// # Errors
+/// It cannot be started, or fails: the message has the command line and the exit status.
+pub async fn run(command: &mut Command) -> Result<()> {
+    let status = Process::spawn(command, EndSignal::Terminate)?.wait().await?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", command_line(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` to its end and returns what it wrote to its standard output, as text.
+///
+/// # Errors
+/// It cannot be started, or fails: the message has the command line, the exit status and what it wrote to its
+/// standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run `{}`", command.get_program().display()))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "`{}` failed: {}\n{}",
+            command_line(command),
+            output.status,
+            errors.trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The command as one would type it, for messages. Variables set for it are left out: some are secret.
+pub fn command_line(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .fold(String::new(), |mut line, word| {
+            let separator = if line.is_empty() { "" } else { " " };
+            // Writing to a string cannot fail.
+            let _ = write!(line, "{separator}{}", quoted(word));
+            line
+        })
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+/.,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The guard of this process, started when first needed.
+fn guard() -> Result<&'static Mutex<ChildStdin>> {
+    static GUARD: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(guard) = GUARD.get() {
+        return Ok(guard);
+    }
+    // In a group of its own too: it must survive the Ctrl-C that ends us.
+    let mut shell = Command::new("sh")
+        .args(["-c", include_str!("guard.sh"), "akinai-guard"])
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("cannot run `sh`")?;
+    let pipe = shell.stdin.take().context("`sh` was started without a pipe")?;
+    Ok(GUARD.get_or_init(|| Mutex::new(pipe)))
+}
+
+fn tell_guard(line: &str) -> Result<()> {
+    let mut pipe = guard()?.lock().unwrap_or_else(PoisonError::into_inner);
+    pipe.write_all(format!("{line}\n").as_bytes())
+        .context("the shell that watches over child processes is gone: was it killed? Start again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted_into_a_shell() {
+        let mut command = Command::new("cargo");
+        command.args(["run", "--", "it's", "a b", ""]);
+        assert_eq!(command_line(&command), r"cargo run -- 'it'\''s' 'a b' ''");
+    }
+
+    #[test]
+    fn output_reports_the_standard_error_of_what_failed() {
+        let error = output(Command::new("sh").args(["-c", "echo out; echo reason >&2; exit 3"]))
+            .expect_err("a command that exits with 3 was taken for a success");
+        let text = format!("{error:#}");
+        assert!(
+            text.contains("exit status: 3") && text.contains("reason"),
+            "the reason is missing: {text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_dropped_process_ends_with_its_group() {
+        let folder = Scratch::new("process-test").expect("a temporary folder");
+        let file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let process =
+            Process::spawn(Command::new("sh").args(["-c", &script]), EndSignal::Terminate).expect("sh runs");
+        let grandchild = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
+                _ => tokio::time::sleep(POLL).await,
+            }
+        };
+        assert!(is_running(&grandchild), "the grandchild never ran");
+        drop(process);
+        // `sh`, ended by SIGTERM, leaves its background job alone; and SIGKILL takes its time.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while is_running(&grandchild) {
+            assert!(
+                Instant::now() < deadline,
+                "the grandchild {grandchild} outlived the dropped process"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn is_running(pid: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+            !stat
+                .rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+        })
+    }
+}

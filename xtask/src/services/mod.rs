@@ -1,0 +1,81 @@
+//! Private Postgres and Redis servers, for `up` and for tests: real ones, on free ports of the loopback interface, with
+//! passwords of their own, and gone when we are gone.
+//!
+//! A server lives in a folder: its data, its log (`postgres/log`, `redis/log`) and, in `secrets.json`, its passwords.
+
+mod home;
+mod postgres;
+mod programs;
+mod redis;
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+pub use home::{Home, ServiceUser};
+pub use postgres::{Durability, Postgres};
+pub use redis::Redis;
+
+/// The name of the secrets file in a server's folder.
+pub const SECRETS_FILE: &str = "secrets.json";
+
+/// How long a server may take until it answers. Postgres, started after a crash, first replays its log.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to shut down before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often a starting server is asked whether it is ready.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A port of the loopback interface that nothing listens on. Another process can still take it before its user does, so
+/// that one tries again with another.
+///
+/// # Errors
+/// No port is left, or there is no loopback interface.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// The last lines of a log, indented, to show when a server does not start.
+fn log_tail(log: &Path) -> String {
+    const LINES: usize = 15;
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = &lines[lines.len().saturating_sub(LINES)..];
+    if tail.is_empty() {
+        return format!("(nothing in {})", log.display());
+    }
+    format!("the end of {}:\n    {}", log.display(), tail.join("\n    "))
+}
+
+/// A fresh, empty log file.
+fn create_log(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_of_a_log_is_its_last_lines() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("log");
+        assert!(
+            log_tail(&log).starts_with("(nothing in"),
+            "an absent log has no lines"
+        );
+        let lines: Vec<String> = (1..=40).map(|n| format!("line {n}.")).collect();
+        std::fs::write(&log, lines.join("\n")).expect("written");
+        let tail = log_tail(&log);
+        assert!(
+            tail.contains("line 40.") && tail.contains("line 26.") && !tail.contains("line 25."),
+            "{tail}"
+        );
+    }
+}

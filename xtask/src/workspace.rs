@@ -1,0 +1,40 @@
+//! Where things are in the checkout.
+
+use std::path::{Path, PathBuf};
+
+/// The checkout this binary was built from.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The checkout that holds this crate. Cargo rebuilds it when the checkout has moved.
+    pub fn here() -> Workspace {
+        let manifest_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Workspace {
+            root: manifest_folder.parent().unwrap_or(manifest_folder).to_owned(),
+        }
+    }
+
+    /// The root: where `Cargo.toml` and `spin.toml` are.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The application, as Spin and our host read it.
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("spin.toml")
+    }
+
+    /// One folder of SQL files a service.
+    pub fn migrations(&self) -> PathBuf {
+        self.root.join("migrations")
+    }
+
+    /// The git-ignored folder for everything that is made on this machine and worth keeping between runs: toolchain,
+    /// databases, secrets, caches. Deleting it costs time and the demo data, nothing else.
+    pub fn private(&self) -> PathBuf {
+        self.root.join(".akinai")
+    }
+}
