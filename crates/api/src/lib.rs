@@ -1,1 +1,34 @@
-//! .
+//! The network contract in Rust: what connect-build makes of the .proto files in proto/. One module for each package;
+//! the documentation of everything in it is the .proto files' own.
+
+/// What more than one service speaks.
+pub mod common {
+    /// The package `common.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/common.v1.rs"));
+    }
+}
+
+/// Names that Google gave.
+pub mod google {
+    /// The package `google.rpc`: standard error details.
+    pub mod rpc {
+        include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+    }
+}
+
+/// The catalogue and its stock.
+pub mod product {
+    /// The package `product.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/product.v1.rs"));
+    }
+}
+
+/// Accounts.
+pub mod user {
+    /// The package `user.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/user.v1.rs"));
+    }
+}

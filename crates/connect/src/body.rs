@@ -52,7 +52,10 @@ pub(crate) enum ReadError<E> {
 }
 
 /// Reads a body of at most `limit` bytes. One that comes in a single piece is not copied.
-pub(crate) async fn read_whole<B: http_body::Body>(body: B, limit: usize) -> Result<Bytes, ReadError<B::Error>> {
+pub(crate) async fn read_whole<B: http_body::Body>(
+    body: B,
+    limit: usize,
+) -> Result<Bytes, ReadError<B::Error>> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadError::TooLarge);
     }
@@ -61,7 +64,9 @@ pub(crate) async fn read_whole<B: http_body::Body>(body: B, limit: usize) -> Res
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
         // What is not data is trailers, and this protocol has none.
-        let Ok(mut data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };
+        let Ok(mut data) = frame.map_err(ReadError::Broken)?.into_data() else {
+            continue;
+        };
         if first.len() + rest.len() + data.remaining() > limit {
             return Err(ReadError::TooLarge);
         }

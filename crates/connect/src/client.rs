@@ -104,7 +104,12 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// A client that speaks JSON and takes responses of up to 4 MiB.
     pub fn new(transport: T) -> Self {
-        Self { transport, encoding: Encoding::Json, response_bytes: DEFAULT_RESPONSE_BYTES, types: Types::default() }
+        Self {
+            transport,
+            encoding: Encoding::Json,
+            response_bytes: DEFAULT_RESPONSE_BYTES,
+            types: Types::default(),
+        }
     }
 
     /// The same client with another encoding of messages.
@@ -138,7 +143,9 @@ impl<T: Transport> Client<T> {
     ) -> Result<Response<Res>, ConnectError> {
         let request = self.request(method, options, request)?;
         let (head, body) = self.transport.send(request).await?.into_parts();
-        let body = read_whole(body, self.response_bytes).await.map_err(|error| self.unreadable(error))?;
+        let body = read_whole(body, self.response_bytes)
+            .await
+            .map_err(|error| self.unreadable(error))?;
         self.response(head, &body)
     }
 
@@ -148,7 +155,10 @@ impl<T: Transport> Client<T> {
         options: CallOptions,
         message: &Req,
     ) -> Result<http::Request<Bytes>, ConnectError> {
-        let CallOptions { mut headers, deadline } = options;
+        let CallOptions {
+            mut headers,
+            deadline,
+        } = options;
         metadata::remove_framing(&mut headers);
         headers.insert(CONTENT_TYPE, self.encoding.content_type());
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static("1"));
@@ -174,20 +184,31 @@ impl<T: Transport> Client<T> {
     ) -> Result<Response<Res>, ConnectError> {
         let compression = head.headers.get(CONTENT_ENCODING);
         if compression.is_some_and(|value| value != "identity") {
-            return Err(ConnectError::internal("the response is compressed, which was not asked for"));
+            return Err(ConnectError::internal(
+                "the response is compressed, which was not asked for",
+            ));
         }
-        let encoding = head.headers.get(CONTENT_TYPE).and_then(Encoding::from_content_type);
+        let encoding = head
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(Encoding::from_content_type);
         if head.status != StatusCode::OK {
             return Err(failure(head, encoding, body));
         }
         if encoding != Some(self.encoding) {
-            return Err(ConnectError::unknown("the response is not a Connect response: wrong content type"));
+            return Err(ConnectError::unknown(
+                "the response is not a Connect response: wrong content type",
+            ));
         }
         let message = self.encoding.decode(body, &self.types);
-        let message =
-            message.map_err(|problem| ConnectError::internal(format!("the response message is wrong: {problem}")))?;
+        let message = message
+            .map_err(|problem| ConnectError::internal(format!("the response message is wrong: {problem}")))?;
         let (headers, trailers) = metadata::split(head.headers);
-        Ok(Response { message, headers, trailers })
+        Ok(Response {
+            message,
+            headers,
+            trailers,
+        })
     }
 
     fn unreadable<E: std::fmt::Display>(&self, error: ReadError<E>) -> ConnectError {
@@ -205,18 +226,29 @@ impl<T: Transport> Client<T> {
 fn timeout_header(deadline: Instant) -> Result<Option<HeaderValue>, ConnectError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left < Duration::from_millis(1) {
-        return Err(ConnectError::deadline_exceeded("the time for this request ran out before a call it needs"));
+        return Err(ConnectError::deadline_exceeded(
+            "the time for this request ran out before a call it needs",
+        ));
     }
     let milliseconds = left.as_millis().to_string();
-    Ok(HeaderValue::try_from(&milliseconds).ok().filter(|_| milliseconds.len() <= TIMEOUT_DIGITS))
+    Ok(HeaderValue::try_from(&milliseconds)
+        .ok()
+        .filter(|_| milliseconds.len() <= TIMEOUT_DIGITS))
 }
 
 /// The error of a response that is not a success. One that is not in Connect's shape comes from something between
 /// client and server, and has only its status to tell.
 fn failure(head: http::response::Parts, encoding: Option<Encoding>, body: &[u8]) -> ConnectError {
-    let described = if encoding == Some(Encoding::Json) { ConnectError::from_json(body).ok() } else { None };
+    let described = if encoding == Some(Encoding::Json) {
+        ConnectError::from_json(body).ok()
+    } else {
+        None
+    };
     let mut error = described.unwrap_or_else(|| {
-        ConnectError::new(Code::from_http_status(head.status), format!("HTTP status {}", head.status))
+        ConnectError::new(
+            Code::from_http_status(head.status),
+            format!("HTTP status {}", head.status),
+        )
     });
     let (headers, trailers) = metadata::split(head.headers);
     append_all(error.metadata_mut(), &headers);
@@ -241,7 +273,10 @@ impl InMemory {
 impl Transport for InMemory {
     type ResponseBody = crate::Body;
 
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<crate::Body>, TransportError> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<crate::Body>, TransportError> {
         Ok(self.router.handle(request.map(http_body_util::Full::new)).await)
     }
 }

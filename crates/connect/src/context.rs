@@ -24,7 +24,11 @@ pub struct Context {
 impl Context {
     /// The context of a request with these headers that must be answered by `deadline`.
     pub fn new(headers: HeaderMap, deadline: Option<Instant>) -> Self {
-        Self { headers, deadline, ..Self::default() }
+        Self {
+            headers,
+            deadline,
+            ..Self::default()
+        }
     }
 
     /// When the caller stops waiting, if it said so.
@@ -34,7 +38,8 @@ impl Context {
 
     /// How long the caller still waits, if it said so; zero if it waits no more.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Moves the deadline to `latest`, unless it is earlier already.
@@ -44,7 +49,10 @@ impl Context {
 
     /// The options for a call made on behalf of this request: its outgoing headers and what is left of its time.
     pub fn call_options(&self) -> CallOptions {
-        CallOptions { headers: self.outgoing.clone(), deadline: self.deadline }
+        CallOptions {
+            headers: self.outgoing.clone(),
+            deadline: self.deadline,
+        }
     }
 }
 

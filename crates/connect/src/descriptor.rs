@@ -4,7 +4,7 @@ pub struct ServiceDescriptor {
     /// The full name: package, then service, such as `product.v1.ProductService`.
     pub name: &'static str,
     /// The methods, in the order of declaration.
-    pub methods: &'static [MethodDescriptor],
+    pub methods: &'static [&'static MethodDescriptor],
 }
 
 /// A method as its .proto file declares it: what policies (who may call it, how often, whether to retry) decide by.

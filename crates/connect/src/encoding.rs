@@ -33,7 +33,9 @@ impl Encoding {
             None => (text.trim(), None),
         };
         let is_utf8 = |text: &str| {
-            let charset = text.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+            let charset = text
+                .split_once('=')
+                .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
             charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
         };
         if media_type.eq_ignore_ascii_case("application/json") {
@@ -61,7 +63,11 @@ impl Encoding {
     }
 
     /// Writes a message of our own.
-    pub(crate) fn encode<M: json::Message>(self, message: &M, types: &Types) -> Result<Vec<u8>, ConnectError> {
+    pub(crate) fn encode<M: json::Message>(
+        self,
+        message: &M,
+        types: &Types,
+    ) -> Result<Vec<u8>, ConnectError> {
         match self {
             Self::Json => json::to_vec(message, types)
                 .map_err(|error| ConnectError::internal(format!("the message has no JSON form: {error}"))),

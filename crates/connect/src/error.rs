@@ -35,7 +35,12 @@ impl ConnectError {
     /// An error with a message that says what failed, why, and what to do about it.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { code, message, details: Vec::new(), metadata: HeaderMap::new() }))
+        Self(Box::new(Inner {
+            code,
+            message,
+            details: Vec::new(),
+            metadata: HeaderMap::new(),
+        }))
     }
 
     constructors! {
@@ -154,7 +159,12 @@ impl ConnectError {
         }
         reader.finish()?;
         let code = code.ok_or_else(|| json::Error::new("no error code, or one that does not exist"))?;
-        Ok(Self(Box::new(Inner { code, message, details, metadata: HeaderMap::new() })))
+        Ok(Self(Box::new(Inner {
+            code,
+            message,
+            details,
+            metadata: HeaderMap::new(),
+        })))
     }
 }
 
@@ -222,7 +232,11 @@ impl Detail {
     }
 
     fn read(reader: &mut json::Reader<'_>) -> Result<Self, json::Error> {
-        let mut detail = Self { type_name: String::new(), value: Vec::new(), debug: None };
+        let mut detail = Self {
+            type_name: String::new(),
+            value: Vec::new(),
+            debug: None,
+        };
         let mut object = reader.object()?;
         while let Some(name) = object.next_name()? {
             let value = object.value();
@@ -243,6 +257,11 @@ impl Detail {
 
 impl fmt::Debug for Detail {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Detail({}, {} bytes)", self.type_name, self.value.len())
+        write!(
+            formatter,
+            "Detail({}, {} bytes)",
+            self.type_name,
+            self.value.len()
+        )
     }
 }

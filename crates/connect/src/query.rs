@@ -4,8 +4,12 @@ use std::borrow::Cow;
 
 /// The value of the first parameter with this name, decoded. Bytes that are not UTF-8 read as U+FFFD.
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value))
+    let mut pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs
+        .find(|(key, _)| decode(key) == name)
+        .map(|(_, value)| decode(value))
 }
 
 /// Undoes percent-encoding; a percent sign that begins none stands for itself.
@@ -16,7 +20,11 @@ fn decode(text: &str) -> Cow<'_, str> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, behind)) = rest.split_first() {
-        let escaped = if first == b'%' { behind.get(..2).and_then(hexadecimal) } else { None };
+        let escaped = if first == b'%' {
+            behind.get(..2).and_then(hexadecimal)
+        } else {
+            None
+        };
         decoded.push(match escaped {
             Some(byte) => byte,
             None if first == b'+' => b' ',
@@ -42,7 +50,11 @@ mod tests {
         let cases = [
             ("a=1&b=2", "b", Some("2")),
             ("a=1&a=2", "a", Some("1")),
-            ("message=%7B%22name%22%3A%22Buf%22%7D&encoding=json", "message", Some("{\"name\":\"Buf\"}")),
+            (
+                "message=%7B%22name%22%3A%22Buf%22%7D&encoding=json",
+                "message",
+                Some("{\"name\":\"Buf\"}"),
+            ),
             ("m%65ssage=x", "message", Some("x")),
             ("a=b+c%2B", "a", Some("b c+")),
             ("a=%E5%95%86", "a", Some("商")),
@@ -54,7 +66,11 @@ mod tests {
             ("b=1", "a", None),
         ];
         for (query, name, expected) in cases {
-            assert_eq!(parameter(query, name).as_deref(), expected, "{name:?} in {query:?}");
+            assert_eq!(
+                parameter(query, name).as_deref(),
+                expected,
+                "{name:?} in {query:?}"
+            );
         }
     }
 }

@@ -21,7 +21,9 @@ pub struct Limits {
 impl Default for Limits {
     /// 4 MiB, as gRPC servers have it.
     fn default() -> Self {
-        Self { request_bytes: 4 * 1024 * 1024 }
+        Self {
+            request_bytes: 4 * 1024 * 1024,
+        }
     }
 }
 
@@ -56,7 +58,9 @@ impl Call<'_> {
     /// The request message; `invalid_argument` if it is not one.
     pub fn request<M: json::Message>(&self) -> Result<M, ConnectError> {
         let decoded = self.encoding.decode(&self.message, self.types);
-        decoded.map_err(|problem| ConnectError::invalid_argument(format!("the request message is wrong: {problem}")))
+        decoded.map_err(|problem| {
+            ConnectError::invalid_argument(format!("the request message is wrong: {problem}"))
+        })
     }
 
     /// The handler's answer, encoded as the request was.
@@ -124,8 +128,14 @@ impl Router {
     #[must_use]
     pub fn service(mut self, service: impl Service + 'static) -> Self {
         let service: Rc<dyn Service> = Rc::new(service);
-        for method in service.descriptor().methods {
-            self.routes.insert(method.path, Route { service: Rc::clone(&service), method });
+        for &method in service.descriptor().methods {
+            self.routes.insert(
+                method.path,
+                Route {
+                    service: Rc::clone(&service),
+                    method,
+                },
+            );
         }
         self
     }
@@ -193,7 +203,18 @@ impl Router {
         }
         let message = request.message(body, self.limits.request_bytes).await?;
         let encoding = request.encoding();
-        route.service.call(route.method, Call { context, message, encoding, types: &self.types }).await
+        route
+            .service
+            .call(
+                route.method,
+                Call {
+                    context,
+                    message,
+                    encoding,
+                    types: &self.types,
+                },
+            )
+            .await
     }
 }
 

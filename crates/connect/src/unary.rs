@@ -42,14 +42,21 @@ impl<'a> Request<'a> {
         let by_get = method.idempotency == Idempotency::NoSideEffects;
         if http_method == Method::POST {
             let encoding = headers.get(CONTENT_TYPE).and_then(Encoding::from_content_type);
-            return encoding.map(Self::Post).ok_or_else(|| Box::new(wrong_media_type()));
+            return encoding
+                .map(Self::Post)
+                .ok_or_else(|| Box::new(wrong_media_type()));
         }
         if http_method == Method::GET && by_get {
             let query = uri.query().unwrap_or_default();
             let encoding = query::parameter(query, "encoding").and_then(|name| Encoding::from_name(&name));
-            return encoding.map(|encoding| Self::Get(encoding, query)).ok_or_else(|| Box::new(wrong_media_type()));
+            return encoding
+                .map(|encoding| Self::Get(encoding, query))
+                .ok_or_else(|| Box::new(wrong_media_type()));
         }
-        Err(Box::new(wrong_http_method(method, if by_get { "GET, POST" } else { "POST" })))
+        Err(Box::new(wrong_http_method(
+            method,
+            if by_get { "GET, POST" } else { "POST" },
+        )))
     }
 
     /// How the message is encoded, and so the answer.
@@ -76,9 +83,9 @@ impl<'a> Request<'a> {
             Self::Get(_, query) => ("connect", "v1", query::parameter(query, "connect")),
         };
         match found {
-            Some(found) if found != wanted => {
-                Err(ConnectError::invalid_argument(format!("{place} must be {wanted:?} or absent")))
-            }
+            Some(found) if found != wanted => Err(ConnectError::invalid_argument(format!(
+                "{place} must be {wanted:?} or absent"
+            ))),
             _ => Ok(()),
         }
     }
@@ -90,7 +97,9 @@ impl<'a> Request<'a> {
         };
         match found.as_deref() {
             None | Some("" | "identity") => Ok(()),
-            Some(_) => Err(ConnectError::unimplemented("unknown compression: supported encodings are identity")),
+            Some(_) => Err(ConnectError::unimplemented(
+                "unknown compression: supported encodings are identity",
+            )),
         }
     }
 
@@ -125,38 +134,56 @@ fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {
             .ok_or_else(|| ConnectError::invalid_argument("the \"message\" in the query is not base64"))?,
         false => message.into_owned().into_bytes(),
     };
-    if bytes.len() > limit { Err(too_large(limit)) } else { Ok(bytes.into()) }
+    if bytes.len() > limit {
+        Err(too_large(limit))
+    } else {
+        Ok(bytes.into())
+    }
 }
 
 /// A header as text; what is no text reads as something that no rule knows.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
 fn parse_timeout(value: &HeaderValue) -> Result<Duration, ConnectError> {
     let digits = value.as_bytes();
     let well_formed = (1..=TIMEOUT_DIGITS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    let milliseconds = value.to_str().ok().filter(|_| well_formed).and_then(|digits| digits.parse().ok());
+    let milliseconds = value
+        .to_str()
+        .ok()
+        .filter(|_| well_formed)
+        .and_then(|digits| digits.parse().ok());
     milliseconds.map(Duration::from_millis).ok_or_else(|| {
-        ConnectError::invalid_argument("Connect-Timeout-Ms must be a number of milliseconds of at most 10 digits")
+        ConnectError::invalid_argument(
+            "Connect-Timeout-Ms must be a number of milliseconds of at most 10 digits",
+        )
     })
 }
 
 /// The answer to a path at which no method is served.
 pub(crate) fn no_such_path(path: &str) -> Response<Body> {
     let shown: String = path.chars().take(200).collect();
-    refuse(StatusCode::NOT_FOUND, ConnectError::unimplemented(format!("there is no method at {shown}")))
+    refuse(
+        StatusCode::NOT_FOUND,
+        ConnectError::unimplemented(format!("there is no method at {shown}")),
+    )
 }
 
 fn wrong_http_method(method: &MethodDescriptor, allowed: &'static str) -> Response<Body> {
     let MethodDescriptor { service, name, .. } = method;
     let mut error = ConnectError::unimplemented(format!("{service}/{name} is called by {allowed}"));
-    error.metadata_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    error
+        .metadata_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     refuse(StatusCode::METHOD_NOT_ALLOWED, error)
 }
 
 fn wrong_media_type() -> Response<Body> {
-    let mut error = ConnectError::unimplemented("unknown media type: send application/json or application/proto");
+    let mut error =
+        ConnectError::unimplemented("unknown media type: send application/json or application/proto");
     error.metadata_mut().insert(ACCEPT_POST, ACCEPTED);
     refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error)
 }
@@ -169,13 +196,21 @@ fn refuse(status: StatusCode, error: ConnectError) -> Response<Body> {
 }
 
 /// The response for what a method returned, with the metadata that the context gathered.
-pub(crate) fn respond(encoding: Encoding, result: Result<Reply, ConnectError>, context: Context) -> Response<Body> {
+pub(crate) fn respond(
+    encoding: Encoding,
+    result: Result<Reply, ConnectError>,
+    context: Context,
+) -> Response<Body> {
     let mut headers = context.response_headers;
     let (status, content_type, body) = match result {
         Ok(reply) => (StatusCode::OK, encoding.content_type(), reply.0),
         Err(mut error) => {
             headers.extend(std::mem::take(error.metadata_mut()));
-            (error.code().http_status(), Encoding::Json.content_type(), error.to_json())
+            (
+                error.code().http_status(),
+                Encoding::Json.content_type(),
+                error.to_json(),
+            )
         }
     };
     metadata::append_trailers(&mut headers, &context.response_trailers);

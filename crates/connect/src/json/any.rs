@@ -20,7 +20,9 @@ impl AnyType {
             read: |reader| Ok(M::read_json(reader)?.encode_to_vec()),
             write: |bytes, writer| {
                 M::decode(bytes)
-                    .map_err(|_| Error::new("the content of a google.protobuf.Any is not what its type says"))?
+                    .map_err(|_| {
+                        Error::new("the content of a google.protobuf.Any is not what its type says")
+                    })?
                     .write_json(writer)
             },
         }
@@ -49,7 +51,9 @@ impl Types {
     fn find(&self, type_url: &str) -> Result<&'static AnyType, Error> {
         let name = type_url.rsplit('/').next().unwrap_or(type_url);
         let mut known = self.0.iter().copied().chain([WELL_KNOWN]).flatten();
-        known.find(|known| known.name == name).ok_or_else(|| Error::new("the @type is not known here"))
+        known
+            .find(|known| known.name == name)
+            .ok_or_else(|| Error::new("the @type is not known here"))
     }
 }
 
@@ -83,7 +87,9 @@ impl Message for Any {
             return Ok(Any::default());
         };
         let types = reader.types();
-        let known = types.find(&type_url).map_err(|error| from_start.error(error.problem().to_owned()))?;
+        let known = types
+            .find(&type_url)
+            .map_err(|error| from_start.error(error.problem().to_owned()))?;
         let value = match known.is_plain_object {
             // To the message, "@type" is one more name that it does not know.
             true => (known.read)(&mut from_start)?,

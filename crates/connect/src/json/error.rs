@@ -27,16 +27,30 @@ const SHOWN_KEY_CHARACTERS: usize = 40;
 impl Error {
     /// A problem with a value, not with a place in a text.
     pub fn new(problem: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { path: String::new(), problem: problem.into(), position: None }))
+        Self(Box::new(Inner {
+            path: String::new(),
+            problem: problem.into(),
+            position: None,
+        }))
     }
 
     /// A problem at a byte offset of a text. Lines and columns count from 1, columns in bytes.
     pub(super) fn at(problem: impl Into<Cow<'static, str>>, text: &[u8], offset: usize) -> Self {
         let before = &text[..offset.min(text.len())];
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line_start = before
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |newline| newline + 1);
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        let position = Position { line, column: 1 + before.len() - line_start };
-        Self(Box::new(Inner { path: String::new(), problem: problem.into(), position: Some(position) }))
+        let position = Position {
+            line,
+            column: 1 + before.len() - line_start,
+        };
+        Self(Box::new(Inner {
+            path: String::new(),
+            problem: problem.into(),
+            position: Some(position),
+        }))
     }
 
     /// The path of the field that is wrong, such as `items[3].quantity`; empty if the whole text is.
@@ -73,7 +87,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { path, problem, position } = &*self.0;
+        let Inner {
+            path,
+            problem,
+            position,
+        } = &*self.0;
         if !path.is_empty() {
             write!(formatter, "{path}: ")?;
         }

@@ -64,7 +64,8 @@ impl Kind for Bool {
 
 impl Key for Bool {
     fn from_name(name: &str) -> Result<bool, &'static str> {
-        name.parse().map_err(|_| "expected \"true\" or \"false\" as the key")
+        name.parse()
+            .map_err(|_| "expected \"true\" or \"false\" as the key")
     }
 
     fn to_name(key: &bool) -> Cow<'_, str> {
@@ -140,7 +141,11 @@ integer!(
 
 /// The text of a number, which may stand in a string.
 fn number_text<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Error> {
-    if reader.is_string() { reader.string() } else { reader.number().map(Cow::Borrowed) }
+    if reader.is_string() {
+        reader.string()
+    } else {
+        reader.number().map(Cow::Borrowed)
+    }
 }
 
 /// Declares the kind of a floating-point type.
@@ -247,7 +252,9 @@ impl Kind for Bytes {
     fn read(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Error> {
         let start = reader.clone();
         let text = reader.string()?;
-        decode_base64(&text).map(Some).ok_or_else(|| start.error("expected base64"))
+        decode_base64(&text)
+            .map(Some)
+            .ok_or_else(|| start.error("expected base64"))
     }
 
     fn write(value: &Vec<u8>, writer: &mut Writer<'_>) -> Result<(), Error> {
@@ -262,7 +269,11 @@ impl Kind for Bytes {
 
 /// The bytes that `text` stands for in either alphabet, padded or not.
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let engine = if text.contains(['-', '_']) { BASE64_URL } else { BASE64 };
+    let engine = if text.contains(['-', '_']) {
+        BASE64_URL
+    } else {
+        BASE64
+    };
     engine.decode(text).ok()
 }
 
@@ -278,7 +289,10 @@ impl<E: super::Enum> Kind for Enum<E> {
             return Int32::read(reader);
         }
         let name = reader.string()?;
-        Ok(E::NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number))
+        Ok(E::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, number)| *number))
     }
 
     fn write(value: &i32, writer: &mut Writer<'_>) -> Result<(), Error> {

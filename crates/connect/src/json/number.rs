@@ -70,8 +70,14 @@ fn scaled(magnitude: &str) -> Result<i128, NotInteger> {
     }
     let trailing_zeros = digits.len() - digits.trim_end_matches('0').len();
     // An exponent that does not fit is as good as the nearest one that does: both are far out of range.
-    let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
-    let scale = exponent.saturating_add(trailing_zeros as i64).saturating_sub(fraction.len() as i64);
+    let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    });
+    let scale = exponent
+        .saturating_add(trailing_zeros as i64)
+        .saturating_sub(fraction.len() as i64);
     if scale < 0 {
         return Err(NotInteger::Fraction);
     }
@@ -81,7 +87,11 @@ fn scaled(magnitude: &str) -> Result<i128, NotInteger> {
     }
     let significant: i128 = significant.parse().map_err(|_| NotInteger::TooLarge)?;
     let value = significant * 10_i128.pow(scale as u32);
-    if value > i128::from(u64::MAX) { Err(NotInteger::TooLarge) } else { Ok(value) }
+    if value > i128::from(u64::MAX) {
+        Err(NotInteger::TooLarge)
+    } else {
+        Ok(value)
+    }
 }
 
 #[cfg(test)]
@@ -90,10 +100,21 @@ mod tests {
 
     #[test]
     fn numbers_follow_the_json_grammar() {
-        for valid in ["0", "-0", "10", "1.5", "-1.50e+10", "1E3", "0.0", "123456789012345678901234567890"] {
+        for valid in [
+            "0",
+            "-0",
+            "10",
+            "1.5",
+            "-1.50e+10",
+            "1E3",
+            "0.0",
+            "123456789012345678901234567890",
+        ] {
             assert!(is_number(valid), "{valid:?} should be a JSON number");
         }
-        for invalid in ["", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "1 ", " 1", "NaN", "inf", "1_0"] {
+        for invalid in [
+            "", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "1 ", " 1", "NaN", "inf", "1_0",
+        ] {
             assert!(!is_number(invalid), "{invalid:?} should not be a JSON number");
         }
     }

@@ -16,7 +16,11 @@ pub struct ObjectReader<'r, 'a> {
 
 impl<'r, 'a> ObjectReader<'r, 'a> {
     pub(super) fn new(reader: &'r mut Reader<'a>) -> Self {
-        Self { reader, name: None, seen: FieldSet::default() }
+        Self {
+            reader,
+            name: None,
+            seen: FieldSet::default(),
+        }
     }
 
     /// The name of the next member, or `None` at the end of the object. What follows it must be read, or ignored,
@@ -73,7 +77,13 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
 
     /// Reads a repeated field.
     pub fn repeated<K: Kind>(&mut self, number: u32, slot: &mut Vec<K::Value>) -> Result<(), Error> {
-        self.field(number, |reader| if reader.null()? { Ok(()) } else { read_list::<K>(reader, slot) })
+        self.field(number, |reader| {
+            if reader.null()? {
+                Ok(())
+            } else {
+                read_list::<K>(reader, slot)
+            }
+        })
     }
 
     /// Reads a map field.
@@ -82,7 +92,13 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
         number: u32,
         slot: &mut BTreeMap<K::Value, V::Value>,
     ) -> Result<(), Error> {
-        self.field(number, |reader| if reader.null()? { Ok(()) } else { read_map::<K, V>(reader, slot) })
+        self.field(number, |reader| {
+            if reader.null()? {
+                Ok(())
+            } else {
+                read_map::<K, V>(reader, slot)
+            }
+        })
     }
 
     /// Reads the value of the field with this number with `read`, once.
@@ -104,7 +120,11 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
 
 /// Reads a value, or a `null`, which is absence for all kinds but those that have a null of their own.
 fn value_or_null<K: Kind>(reader: &mut Reader<'_>) -> Result<Option<K::Value>, Error> {
-    if reader.null()? { Ok(K::null()) } else { K::read(reader) }
+    if reader.null()? {
+        Ok(K::null())
+    } else {
+        K::read(reader)
+    }
 }
 
 pub(super) fn read_list<K: Kind>(reader: &mut Reader<'_>, slot: &mut Vec<K::Value>) -> Result<(), Error> {
@@ -185,7 +205,11 @@ impl<'w, 'a> ObjectWriter<'w, 'a> {
 
     /// Writes a field unless it has its default.
     pub fn implicit<K: Kind>(&mut self, name: &str, value: &K::Value) -> Result<(), Error> {
-        if K::is_default(value) { Ok(()) } else { self.always::<K>(name, value) }
+        if K::is_default(value) {
+            Ok(())
+        } else {
+            self.always::<K>(name, value)
+        }
     }
 
     /// Writes a field if it is there: an `optional` one, or a message.

@@ -17,7 +17,12 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of `text`.
     pub fn new(text: &'a str, types: &'a Types) -> Self {
-        Self { text, at: 0, depth: 0, types }
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            types,
+        }
     }
 
     /// The messages that may stand inside a `google.protobuf.Any`.
@@ -210,7 +215,9 @@ impl<'a> Reader<'a> {
     /// The characters up to the next quote or backslash, and moves there.
     fn unescaped_run(&mut self) -> Result<&'a str, Error> {
         let rest = &self.text[self.at..];
-        let length = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+        let length = rest
+            .bytes()
+            .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
         let length = length.ok_or_else(|| self.error("a string does not end"))?;
         self.at += length;
         if rest.as_bytes()[length] < b' ' {

@@ -25,7 +25,9 @@ pub(super) fn format_timestamp(time: &Timestamp) -> Result<String, &'static str>
     let second = time.seconds.rem_euclid(SECONDS_PER_DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let fraction = fraction(time.nanos);
-    Ok(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z"))
+    Ok(format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z"
+    ))
 }
 
 /// The time that a text says, in any offset from UTC.
@@ -48,7 +50,11 @@ pub(super) fn format_duration(duration: &Duration) -> Result<String, &'static st
         return Err("seconds and nanos have different signs");
     }
     let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
-    Ok(format!("{sign}{}{}s", seconds.unsigned_abs(), fraction(nanos.abs())))
+    Ok(format!(
+        "{sign}{}{}s",
+        seconds.unsigned_abs(),
+        fraction(nanos.abs())
+    ))
 }
 
 /// The duration that a text says.
@@ -70,7 +76,10 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
         return Err(DURATION_RANGE);
     }
     let sign = if negative { -1 } else { 1 };
-    Ok(Duration { seconds: seconds * sign, nanos: fraction * sign as i32 })
+    Ok(Duration {
+        seconds: seconds * sign,
+        nanos: fraction * sign as i32,
+    })
 }
 
 /// A point and as many digits as the nanoseconds need, in groups of three; nothing for a whole second.
@@ -216,7 +225,11 @@ mod tests {
             for month in 1..=12 {
                 for day in 1..=days_in_month(year, month) {
                     let date = (i64::from(year), i64::from(month), i64::from(day));
-                    assert_eq!(day_of_date(date.0, date.1, date.2), expected_day, "day of {date:?}");
+                    assert_eq!(
+                        day_of_date(date.0, date.1, date.2),
+                        expected_day,
+                        "day of {date:?}"
+                    );
                     assert_eq!(date_of_day(expected_day), date, "date of day {expected_day}");
                     expected_day += 1;
                 }
@@ -266,7 +279,10 @@ mod tests {
             "9999-12-31T23:59:59-00:01",
         ];
         for text in cases {
-            assert!(parse_timestamp(text).is_err(), "{text:?} should not be a timestamp");
+            assert!(
+                parse_timestamp(text).is_err(),
+                "{text:?} should not be a timestamp"
+            );
         }
     }
 
@@ -282,20 +298,40 @@ mod tests {
         ];
         for (seconds, nanos, text) in cases {
             let duration = Duration { seconds, nanos };
-            assert_eq!(format_duration(&duration).as_deref(), Ok(text), "text of {duration:?}");
+            assert_eq!(
+                format_duration(&duration).as_deref(),
+                Ok(text),
+                "text of {duration:?}"
+            );
             assert_eq!(parse_duration(text), Ok(duration), "duration of {text}");
         }
     }
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        let cases = ["", "s", "1", "1 s", "1.s", ".5s", "+1s", "--1s", "1.0000000001s", "1e3s", "315576000001s", "1S"];
+        let cases = [
+            "",
+            "s",
+            "1",
+            "1 s",
+            "1.s",
+            ".5s",
+            "+1s",
+            "--1s",
+            "1.0000000001s",
+            "1e3s",
+            "315576000001s",
+            "1S",
+        ];
         for text in cases {
             assert!(parse_duration(text).is_err(), "{text:?} should not be a duration");
         }
         for (seconds, nanos) in [(1, -1), (-1, 1), (LONGEST_SECONDS + 1, 0), (0, NANOS_PER_SECOND)] {
             let duration = Duration { seconds, nanos };
-            assert!(format_duration(&duration).is_err(), "{duration:?} should have no text");
+            assert!(
+                format_duration(&duration).is_err(),
+                "{duration:?} should have no text"
+            );
         }
     }
 }

@@ -38,13 +38,19 @@ impl Message for FieldMask {
     fn read_json(reader: &mut Reader<'_>) -> Result<Self, Error> {
         read_text(reader, |text| {
             let paths = text.split(',').filter(|_| !text.is_empty());
-            let paths = paths.map(|path| snake_case(path).ok_or("expected paths in lowerCamelCase, separated by commas"));
-            Ok(FieldMask { paths: paths.collect::<Result<_, _>>()? })
+            let paths = paths
+                .map(|path| snake_case(path).ok_or("expected paths in lowerCamelCase, separated by commas"));
+            Ok(FieldMask {
+                paths: paths.collect::<Result<_, _>>()?,
+            })
         })
     }
 
     fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
-        let paths = self.paths.iter().map(|path| camel_case(path).ok_or("a path that has no lowerCamelCase form"));
+        let paths = self
+            .paths
+            .iter()
+            .map(|path| camel_case(path).ok_or("a path that has no lowerCamelCase form"));
         let paths = paths.collect::<Result<Vec<_>, _>>().map_err(Error::new)?;
         writer.string(&paths.join(","));
         Ok(())
@@ -57,7 +63,12 @@ fn camel_case(path: &str) -> Option<String> {
     let mut characters = path.chars();
     while let Some(character) = characters.next() {
         match character {
-            '_' => camel.push(characters.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase()),
+            '_' => camel.push(
+                characters
+                    .next()
+                    .filter(char::is_ascii_lowercase)?
+                    .to_ascii_uppercase(),
+            ),
             'A'..='Z' => return None,
             other => camel.push(other),
         }
@@ -79,7 +90,10 @@ fn snake_case(path: &str) -> Option<String> {
 }
 
 /// Reads a string and what `parse` makes of it.
-fn read_text<T>(reader: &mut Reader<'_>, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> Result<T, Error> {
+fn read_text<T>(
+    reader: &mut Reader<'_>,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, Error> {
     let start = reader.clone();
     let text = reader.string()?;
     parse(&text).map_err(|problem| start.error(problem))
@@ -130,7 +144,9 @@ impl Message for Value {
     }
 
     fn null() -> Option<Self> {
-        Some(Value { kind: Some(ValueKind::NullValue(0)) })
+        Some(Value {
+            kind: Some(ValueKind::NullValue(0)),
+        })
     }
 
     fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
@@ -142,7 +158,9 @@ impl Message for Value {
             Some(ValueKind::ListValue(value)) => value.write_json(writer)?,
             Some(ValueKind::NumberValue(value)) if value.is_finite() => value.write_json(writer)?,
             Some(ValueKind::NumberValue(_)) => {
-                return Err(Error::new("a google.protobuf.Value holds a number that is not finite"));
+                return Err(Error::new(
+                    "a google.protobuf.Value holds a number that is not finite",
+                ));
             }
             None => return Err(Error::new("a google.protobuf.Value holds nothing")),
         }

@@ -15,7 +15,11 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// A writer with nothing written yet.
     pub fn new(types: &'a Types) -> Self {
-        Self { out: Vec::with_capacity(256), types, type_url: None }
+        Self {
+            out: Vec::with_capacity(256),
+            types,
+            type_url: None,
+        }
     }
 
     /// What was written.
@@ -47,7 +51,10 @@ impl<'a> Writer<'a> {
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+        while let Some(at) = rest
+            .bytes()
+            .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))
+        {
             self.raw(&rest[..at]);
             self.escape(rest.as_bytes()[at]);
             rest = &rest[at + 1..];

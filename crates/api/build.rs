@@ -1,0 +1,10 @@
+//! Generates the code of the network contract in proto/.
+
+fn main() -> Result<(), connect_build::Error> {
+    connect_build::Config::new("../../proto").compile(&[
+        "google/rpc/error_details.proto",
+        "product/v1/inventory.proto",
+        "product/v1/product.proto",
+        "user/v1/user.proto",
+    ])
+}

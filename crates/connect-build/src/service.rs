@@ -1,0 +1,331 @@
+//! Code for services: descriptors, a trait, a server and a client.
+
+use prost_types::method_options::IdempotencyLevel;
+use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
+
+use crate::Error;
+use crate::names::{constant, snake, type_path, upper_camel};
+use crate::schema::qualified;
+
+/// The code of all services of a file.
+pub(crate) fn generate(file: &FileDescriptorProto) -> Result<String, Error> {
+    let services = file.service.iter().enumerate().map(|(index, service)| {
+        let service = Service::new(file, index, service)?;
+        Ok([
+            service.descriptors(),
+            service.definition(),
+            service.server(),
+            service.client(),
+        ]
+        .concat())
+    });
+    services.collect()
+}
+
+/// A service, with the names that its code uses.
+struct Service {
+    /// Comments, as lines of rustdoc.
+    documentation: String,
+    /// Package and name, such as `product.v1.ProductService`.
+    full_name: String,
+    /// The trait, such as `ProductService`.
+    type_name: String,
+    /// The module with the descriptors, such as `product_service`.
+    module: String,
+    methods: Vec<Method>,
+}
+
+/// A method, with the names that its code uses.
+struct Method {
+    documentation: String,
+    /// Such as `GetProduct`.
+    name: String,
+    /// Such as `get_product`.
+    function: String,
+    /// The descriptor's name, such as `GET_PRODUCT`.
+    constant: String,
+    request: String,
+    response: String,
+    /// The variant of `connect::Idempotency`.
+    idempotency: &'static str,
+}
+
+impl Service {
+    fn new(
+        file: &FileDescriptorProto,
+        index: usize,
+        service: &ServiceDescriptorProto,
+    ) -> Result<Self, Error> {
+        let full_name = qualified(file.package(), service.name());
+        let path = [SERVICE_FIELD, index as i32];
+        let methods = service.method.iter().enumerate().map(|(index, method)| {
+            let path = [path[0], path[1], METHOD_FIELD, index as i32];
+            Method::new(file, &full_name, &path, method)
+        });
+        Ok(Self {
+            documentation: documentation(file, &path),
+            type_name: upper_camel(service.name()),
+            module: snake(service.name()),
+            methods: methods.collect::<Result<_, _>>()?,
+            full_name,
+        })
+    }
+
+    /// A module with what the .proto file says about the service, for routing and policies.
+    fn descriptors(&self) -> String {
+        let Self {
+            full_name,
+            type_name,
+            module,
+            ..
+        } = self;
+        let methods: String = self
+            .methods
+            .iter()
+            .map(|method| method.descriptor(full_name))
+            .collect();
+        let list: String = self
+            .methods
+            .iter()
+            .map(|method| format!("&{},", method.constant))
+            .collect();
+        format!(
+            "/// What the .proto file says about [`{type_name}`] and its methods, for routing and policies.\n\
+             pub mod {module} {{\n\
+                 use ::connect::{{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor}};\n\n\
+                 /// The service.\n\
+                 pub static SERVICE: ServiceDescriptor = ServiceDescriptor {{ name: {full_name:?}, methods: &[{list}] }};\n\
+                 {methods}\
+             }}\n"
+        )
+    }
+
+    /// The trait.
+    fn definition(&self) -> String {
+        let Self {
+            documentation,
+            full_name,
+            type_name,
+            ..
+        } = self;
+        let methods: String = self
+            .methods
+            .iter()
+            .map(|method| method.definition(full_name))
+            .collect();
+        format!(
+            "{documentation}\
+             ///\n\
+             /// A method that is not implemented answers `unimplemented`.\n\
+             pub trait {type_name} {{ {methods} }}\n"
+        )
+    }
+
+    /// The type that makes an implementation of the trait a service of a router.
+    fn server(&self) -> String {
+        let Self {
+            full_name,
+            type_name,
+            module,
+            ..
+        } = self;
+        let arms: String = self.methods.iter().map(Method::dispatch).collect();
+        format!(
+            "/// Serves an implementation of [`{type_name}`] in a [`Router`](::connect::Router).\n\
+             #[derive(Clone, Debug)]\n\
+             pub struct {type_name}Server<S> {{ implementation: S }}\n\n\
+             impl<S: {type_name}> {type_name}Server<S> {{\n\
+                 /// A server of this implementation.\n\
+                 pub fn new(implementation: S) -> Self {{ Self {{ implementation }} }}\n\
+             }}\n\n\
+             impl<S: {type_name}> ::connect::Service for {type_name}Server<S> {{\n\
+                 fn descriptor(&self) -> &'static ::connect::ServiceDescriptor {{ &{module}::SERVICE }}\n\n\
+                 fn call<'a>(\n\
+                     &'a self,\n\
+                     method: &'static ::connect::MethodDescriptor,\n\
+                     mut call: ::connect::Call<'a>,\n\
+                 ) -> ::connect::CallFuture<'a> {{\n\
+                     ::std::boxed::Box::pin(async move {{\n\
+                         match method.name {{\n\
+                             {arms}\n\
+                             other => Err(::connect::ConnectError::unimplemented(::std::format!(\"{full_name} has no method {{other}}\"))),\n\
+                         }}\n\
+                     }})\n\
+                 }}\n\
+             }}\n"
+        )
+    }
+
+    /// The typed client, which is an implementation of the trait too.
+    fn client(&self) -> String {
+        let Self {
+            type_name, module, ..
+        } = self;
+        let calls: String = self.methods.iter().map(|method| method.call(module)).collect();
+        let relays: String = self.methods.iter().map(Method::relay).collect();
+        format!(
+            "/// Calls a [`{type_name}`] somewhere else.\n\
+             ///\n\
+             /// It is a `{type_name}` itself: called as one, it sends the outgoing headers and what is left of the time\n\
+             /// of the context, and adds the metadata of the answer to it.\n\
+             #[derive(Clone, Debug)]\n\
+             pub struct {type_name}Client<T> {{ client: ::connect::Client<T> }}\n\n\
+             impl<T: ::connect::Transport> {type_name}Client<T> {{\n\
+                 /// A client with the defaults of [`Client::new`](::connect::Client::new).\n\
+                 pub fn new(transport: T) -> Self {{ Self::with(::connect::Client::new(transport)) }}\n\n\
+                 /// A client that makes its calls with this one.\n\
+                 pub fn with(client: ::connect::Client<T>) -> Self {{ Self {{ client }} }}\n\n\
+                 {calls}\
+             }}\n\n\
+             impl<T: ::connect::Transport> {type_name} for {type_name}Client<T> {{ {relays} }}\n"
+        )
+    }
+}
+
+impl Method {
+    fn new(
+        file: &FileDescriptorProto,
+        service: &str,
+        path: &[i32],
+        method: &MethodDescriptorProto,
+    ) -> Result<Self, Error> {
+        if method.client_streaming() || method.server_streaming() {
+            return Err(Error::new(format!(
+                "{service}/{} streams: only unary methods are supported",
+                method.name()
+            )));
+        }
+        let idempotency = method
+            .options
+            .as_ref()
+            .map_or(IdempotencyLevel::IdempotencyUnknown, |options| {
+                options.idempotency_level()
+            });
+        Ok(Self {
+            documentation: documentation(file, path),
+            name: method.name().to_owned(),
+            function: snake(method.name()),
+            constant: constant(method.name()),
+            request: type_path(file.package(), method.input_type()),
+            response: type_path(file.package(), method.output_type()),
+            idempotency: match idempotency {
+                IdempotencyLevel::IdempotencyUnknown => "Unknown",
+                IdempotencyLevel::Idempotent => "Idempotent",
+                IdempotencyLevel::NoSideEffects => "NoSideEffects",
+            },
+        })
+    }
+
+    fn descriptor(&self, service: &str) -> String {
+        let Self {
+            name,
+            constant,
+            idempotency,
+            ..
+        } = self;
+        format!(
+            "/// `{name}`.\n\
+             pub static {constant}: MethodDescriptor = MethodDescriptor {{\n\
+                 service: {service:?},\n\
+                 name: {name:?},\n\
+                 path: \"/{service}/{name}\",\n\
+                 kind: MethodKind::Unary,\n\
+                 idempotency: Idempotency::{idempotency},\n\
+             }};\n"
+        )
+    }
+
+    fn definition(&self, service: &str) -> String {
+        let Self {
+            documentation,
+            name,
+            function,
+            request,
+            response,
+            ..
+        } = self;
+        format!(
+            "{documentation}\
+             fn {function}(\n\
+                 &self,\n\
+                 context: &mut ::connect::Context,\n\
+                 request: {request},\n\
+             ) -> impl ::std::future::Future<Output = ::std::result::Result<{response}, ::connect::ConnectError>> {{\n\
+                 let _ = (context, request);\n\
+                 async {{ Err(::connect::ConnectError::unimplemented(\"{service}/{name} is not implemented\")) }}\n\
+             }}\n\n"
+        )
+    }
+
+    /// The match arm that calls the implementation.
+    fn dispatch(&self) -> String {
+        let Self { name, function, .. } = self;
+        format!(
+            "{name:?} => {{\n\
+                 let request = call.request()?;\n\
+                 let response = self.implementation.{function}(call.context(), request).await?;\n\
+                 call.reply(&response)\n\
+             }}\n"
+        )
+    }
+
+    /// The client's own method.
+    fn call(&self, module: &str) -> String {
+        let Self {
+            documentation,
+            function,
+            constant,
+            request,
+            response,
+            ..
+        } = self;
+        format!(
+            "{documentation}\
+             pub async fn {function}(\n\
+                 &self,\n\
+                 options: ::connect::CallOptions,\n\
+                 request: {request},\n\
+             ) -> ::std::result::Result<::connect::Response<{response}>, ::connect::ConnectError> {{\n\
+                 self.client.unary(&{module}::{constant}, options, &request).await\n\
+             }}\n\n"
+        )
+    }
+
+    /// The client's method as a service.
+    fn relay(&self) -> String {
+        let Self {
+            function,
+            request,
+            response,
+            ..
+        } = self;
+        format!(
+            "async fn {function}(\n\
+                 &self,\n\
+                 context: &mut ::connect::Context,\n\
+                 request: {request},\n\
+             ) -> ::std::result::Result<{response}, ::connect::ConnectError> {{\n\
+                 let response = self.{function}(context.call_options(), request).await?;\n\
+                 Ok(response.relay(context))\n\
+             }}\n\n"
+        )
+    }
+}
+
+/// `FileDescriptorProto.service`: where services are in a path of the source code info.
+const SERVICE_FIELD: i32 = 6;
+/// `ServiceDescriptorProto.method`: where methods are in it.
+const METHOD_FIELD: i32 = 2;
+
+/// The comment above a declaration, as lines of rustdoc.
+fn documentation(file: &FileDescriptorProto, path: &[i32]) -> String {
+    let locations = file.source_code_info.iter().flat_map(|info| &info.location);
+    let comment = locations
+        .filter(|location| location.path == path)
+        .find_map(|location| location.leading_comments.as_deref());
+    comment
+        .unwrap_or_default()
+        .lines()
+        .map(|line| format!("///{}\n", line.trim_end()))
+        .collect()
+}
