@@ -1,0 +1,225 @@
+//! A running application: takes requests from outside and from its own components to the component that answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
+use wasmtime::PoolConcurrencyLimitError;
+use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::body::{Bounded, Reply};
+use crate::headers::{self, BadRequest, CHAINED_CLIENT, Origin};
+use crate::inflight::{self, Stub};
+use crate::instance::{Blueprint, State};
+use crate::limits::{Limits, RETRY_AFTER};
+use crate::manifest::{self, ComponentId};
+use crate::routes::{RouteNames, Router};
+use crate::worker::{Handler, Pool};
+
+/// The paths that Spin keeps for itself: crates/routes/src/lib.rs.
+const WELL_KNOWN: &str = "/.well-known/spin/";
+
+/// A loaded application.
+pub(crate) struct Application {
+    components: HashMap<ComponentId, Hosted>,
+    router: Router<ComponentId>,
+    /// What chained calls are said to have matched.
+    chained_route: RouteNames,
+    /// The answer to `/.well-known/spin/info`.
+    info: Bytes,
+    limits: Limits,
+}
+
+/// A component of an application.
+pub(crate) struct Hosted {
+    pub(crate) blueprint: Arc<Blueprint>,
+    /// For those that a trigger names.
+    pub(crate) endpoint: Option<Endpoint>,
+}
+
+impl Application {
+    pub(crate) fn new(
+        about: &manifest::Application,
+        router: Router<ComponentId>,
+        components: HashMap<ComponentId, Hosted>,
+        limits: Limits,
+    ) -> Self {
+        Self { components, router, chained_route: RouteNames::chained(), info: info(about), limits }
+    }
+
+    pub(crate) fn component(&self, id: &str) -> Option<&Hosted> {
+        self.components.get(id)
+    }
+
+    pub(crate) fn component_ids(&self) -> Vec<&ComponentId> {
+        self.components.keys().collect()
+    }
+
+    /// Answers a request from outside. `client` is the address that it came from.
+    pub(crate) async fn outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
+        if request.body().size_hint().lower() > self.limits.request_body {
+            return too_large(self.limits.request_body);
+        }
+        if request.body().is_end_stream() {
+            return self.public(request.map(|_| empty()), client).await;
+        }
+        let (parts, body) = request.into_parts();
+        let (body, exceeded) = Bounded::new(body, self.limits.request_body);
+        let response = self.public(Request::from_parts(parts, body.boxed_unsync()), client).await;
+        // The component only saw its request end in an error; what that error was, the client has to hear from us.
+        if exceeded.is_raised() { too_large(self.limits.request_body) } else { response }
+    }
+
+    /// Answers a request of one of the application's components to the application itself, by its public routes.
+    pub(crate) async fn itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
+        self.public(request, CHAINED_CLIENT).await.map(BodyExt::boxed_unsync)
+    }
+
+    async fn public(&self, request: Request<WasiBody>, client: HeaderValue) -> Response<Reply> {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        if let Some(name) = path.strip_prefix(WELL_KNOWN) {
+            return self.well_known(name);
+        }
+        let Some(found) = self.router.route(&path) else {
+            return text(StatusCode::NOT_FOUND, String::new());
+        };
+        let origin = Origin { route: &found.route.names, path_info: &found.trailing(), client };
+        let described =
+            headers::accept(&mut parts).and_then(|()| headers::describe(&mut parts, origin, found.parameters()));
+        match (described, self.endpoint(found.route.target.as_str())) {
+            (Err(problem), _) => bad_request(&problem),
+            (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body)).await,
+            (Ok(()), None) => unreachable!("a route leads to a component with a trigger"),
+        }
+    }
+
+    /// Answers a request that one component sends to another, `http://ID.spin.internal/…`.
+    ///
+    /// # Errors
+    /// When there is no such component. Spin ends the calling instance then; here the call fails.
+    pub(crate) async fn chained(&self, id: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let Some(endpoint) = self.endpoint(id) else {
+            return Err(Error::InternalError(Some(format!("unknown routing destination '{id}'"))));
+        };
+        let (mut parts, body) = request.into_parts();
+        parts.headers.remove(header::HOST);
+        let path = parts.uri.path().to_owned();
+        let origin = Origin { route: &self.chained_route, path_info: &path, client: CHAINED_CLIENT };
+        let described = headers::complete_uri(&mut parts)
+            .and_then(|()| headers::describe(&mut parts, origin, std::iter::empty()));
+        let response = match described {
+            Ok(()) => endpoint.answer(Request::from_parts(parts, body)).await,
+            Err(problem) => bad_request(&problem),
+        };
+        Ok(response.map(BodyExt::boxed_unsync))
+    }
+
+    fn endpoint(&self, id: &str) -> Option<&Endpoint> {
+        self.components.get(id)?.endpoint.as_ref()
+    }
+
+    fn well_known(&self, name: &str) -> Response<Reply> {
+        match name {
+            "health" => text(StatusCode::OK, "OK"),
+            "info" => {
+                let mut response = Response::new(Reply::Host(self.info.clone().into()));
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                response
+            }
+            _ => text(StatusCode::NOT_FOUND, ""),
+        }
+    }
+}
+
+/// A component that answers requests.
+pub(crate) struct Endpoint {
+    component: Arc<str>,
+    handler: Handler,
+    in_flight: Arc<Semaphore>,
+    limits: Limits,
+}
+
+impl Endpoint {
+    pub(crate) fn new(blueprint: Arc<Blueprint>, handler: ProxyPre<State>, limits: Limits) -> Self {
+        Self {
+            component: blueprint.component.clone(),
+            handler: ProxyHandler::new(Pool::new(blueprint, handler, limits.request_deadline)),
+            in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+            limits,
+        }
+    }
+
+    /// Has an instance of the component answer. Dropping the future gives the request up.
+    async fn answer(&self, request: Request<WasiBody>) -> Response<Reply> {
+        let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
+            tracing::warn!(component = &*self.component, "turned away: {} requests are in flight", self.limits.in_flight);
+            return busy();
+        };
+        let mut deadline = Box::pin(tokio::time::sleep(self.limits.request_deadline));
+        let answered = tokio::select! {
+            biased;
+            answered = self.handler.handle(stub, request) => answered,
+            () = &mut deadline => return self.too_late(),
+        };
+        match answered {
+            Ok(response) => response.map(|body| Reply::Guest { body, deadline, _ticket: ticket }),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn too_late(&self) -> Response<Reply> {
+        tracing::error!(component = &*self.component, "no response within {:?}", self.limits.request_deadline);
+        text(StatusCode::GATEWAY_TIMEOUT, "the request took too long\n")
+    }
+
+    /// The log has what happened; the client learns only whether to try again.
+    fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
+        let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
+        if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {
+            tracing::warn!(component = &*self.component, "turned away: no room for another instance");
+            return busy();
+        }
+        tracing::error!(component = &*self.component, "request failed: {error:?}");
+        text(StatusCode::INTERNAL_SERVER_ERROR, "")
+    }
+}
+
+/// What Spin answers there: crates/http/src/app_info.rs.
+fn info(about: &manifest::Application) -> Bytes {
+    let mut info = serde_json::json!({ "name": about.name });
+    if let Some(version) = &about.version {
+        info["version"] = version.as_str().into();
+    }
+    format!("{info:#}").into()
+}
+
+fn empty() -> WasiBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
+    let mut response = Response::new(Reply::Host(text.into().into()));
+    *response.status_mut() = status;
+    response
+}
+
+fn bad_request(problem: &BadRequest) -> Response<Reply> {
+    text(StatusCode::BAD_REQUEST, format!("{problem}\n"))
+}
+
+fn too_large(limit: u64) -> Response<Reply> {
+    text(StatusCode::PAYLOAD_TOO_LARGE, format!("a request's body may have {limit} bytes at most\n"))
+}
+
+fn busy() -> Response<Reply> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once, try again\n");
+    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER.into());
+    response
+}

@@ -1,0 +1,164 @@
+//! Who still waits for a request: keeps count of the requests in flight, and lets an instance know when its work is no
+//! longer wanted.
+//!
+//! A request is in flight from its admission until its response is sent or given up, and, if it was given up, until the
+//! instance has stopped working on it: a client that connects and leaves gains nothing.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures::task::AtomicWaker;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The caller's side of a request. Dropping it says that nobody waits for the response any more.
+pub(crate) struct Ticket(Arc<Request>);
+
+/// The instance's side of a request.
+pub(crate) struct Stub(Arc<Request>);
+
+struct Request {
+    _permit: OwnedSemaphorePermit,
+    stage: Mutex<Stage>,
+    caller_left: AtomicWaker,
+}
+
+enum Stage {
+    Queued,
+    Accepted(Arc<Crew>),
+    Left,
+}
+
+/// All requests that one instance has accepted.
+#[derive(Default)]
+pub(crate) struct Crew {
+    /// Those whose callers still wait, for the response or for the rest of its body.
+    waiting: AtomicUsize,
+    /// Those whose callers left before there was a response. They stay in flight until the instance is dropped.
+    abandoned: Mutex<Vec<Stub>>,
+    caller_left: AtomicWaker,
+}
+
+/// Admits a request, or returns `None` when as many as allowed are in flight. Never waits, so that components that call
+/// each other, or themselves, run into the limit instead of into a deadlock.
+pub(crate) fn admit(limit: &Arc<Semaphore>) -> Option<(Ticket, Stub)> {
+    let permit = limit.clone().try_acquire_owned().ok()?;
+    let request =
+        Arc::new(Request { _permit: permit, stage: Mutex::new(Stage::Queued), caller_left: AtomicWaker::new() });
+    Some((Ticket(request.clone()), Stub(request)))
+}
+
+impl Request {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let stage = std::mem::replace(&mut *self.0.stage(), Stage::Left);
+        self.0.caller_left.wake();
+        if let Stage::Accepted(crew) = stage {
+            crew.waiting.fetch_sub(1, Ordering::AcqRel);
+            crew.caller_left.wake();
+        }
+    }
+}
+
+impl Stub {
+    /// Makes the request one of `crew`'s. The returned future is ready when the caller has left.
+    pub(crate) fn join(self, crew: Arc<Crew>) -> impl Future<Output = ()> + Send + Sync + 'static {
+        self.enter(&crew);
+        async move {
+            poll_fn(|cx| self.poll_left(cx)).await;
+            crew.abandoned().push(self);
+        }
+    }
+
+    fn enter(&self, crew: &Arc<Crew>) {
+        let mut stage = self.0.stage();
+        if let Stage::Queued = *stage {
+            crew.waiting.fetch_add(1, Ordering::AcqRel);
+            *stage = Stage::Accepted(crew.clone());
+        }
+    }
+
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.caller_left.register(cx.waker());
+        match *self.0.stage() {
+            Stage::Left => Poll::Ready(()),
+            Stage::Queued | Stage::Accepted(_) => Poll::Pending,
+        }
+    }
+}
+
+impl Crew {
+    fn abandoned(&self) -> MutexGuard<'_, Vec<Stub>> {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no caller waits for anything that this instance does. Wakes `cx` when the last one leaves.
+    pub(crate) fn is_forsaken(&self, cx: &mut Context<'_>) -> bool {
+        self.caller_left.register(cx.waker());
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether a caller left before its response was there.
+    pub(crate) fn has_abandoned(&self) -> bool {
+        !self.abandoned().is_empty()
+    }
+
+    /// The instance is gone: what it was still working on is in flight no longer.
+    pub(crate) fn disband(&self) {
+        self.abandoned().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    fn forsaken(crew: &Crew) -> bool {
+        crew.is_forsaken(&mut Context::from_waker(futures::task::noop_waker_ref()))
+    }
+
+    #[test]
+    fn admits_no_more_than_the_limit() {
+        let limit = Arc::new(Semaphore::new(1));
+        let first = admit(&limit).expect("the first request is admitted");
+        assert!(admit(&limit).is_none(), "the second is not, while the first is in flight");
+        drop(first);
+        assert!(admit(&limit).is_some(), "a finished request makes room");
+    }
+
+    #[test]
+    fn an_abandoned_request_stays_in_flight_until_its_instance_is_gone() {
+        let limit = Arc::new(Semaphore::new(1));
+        let crew = Arc::new(Crew::default());
+        let (ticket, stub) = admit(&limit).expect("there is room");
+        let mut left = Box::pin(stub.join(crew.clone()));
+        assert_eq!(left.as_mut().now_or_never(), None, "the caller still waits");
+        assert!(!forsaken(&crew), "an instance with a waiting caller is wanted");
+
+        drop(ticket);
+        assert_eq!(left.as_mut().now_or_never(), Some(()), "the instance learns that the caller left");
+        assert!(forsaken(&crew) && crew.has_abandoned(), "nobody waits for the instance");
+        assert_eq!(limit.available_permits(), 0, "the work goes on, so the request counts");
+
+        crew.disband();
+        drop(left);
+        assert_eq!(limit.available_permits(), 1, "the instance is gone and so is the request");
+    }
+
+    #[test]
+    fn a_caller_that_leaves_the_queue_is_not_waited_for() {
+        let crew = Arc::new(Crew::default());
+        let (ticket, stub) = admit(&Arc::new(Semaphore::new(1))).expect("there is room");
+        drop(ticket);
+        let mut left = Box::pin(stub.join(crew.clone()));
+        assert_eq!(left.as_mut().now_or_never(), Some(()), "the caller left before the instance took the request");
+        assert!(forsaken(&crew), "and does not count as waiting");
+    }
+}

@@ -1,0 +1,103 @@
+//! One instance of a component: what it holds, and how it is made.
+
+use std::sync::{Arc, Weak};
+
+use wasmtime::component::{Instance, InstancePre, Linker, ResourceTable};
+use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::dispatch::Application;
+use crate::networking::AllowedHosts;
+use crate::outbound::{HttpClient, Outbound};
+use crate::output::{Output, Stream};
+use crate::variables::{self, Variables, VariablesView};
+
+/// What the host keeps for one instance. Nothing in it outlives the instance or is shared with another.
+pub struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: Outbound,
+    variables: Variables,
+    table: ResourceTable,
+    limits: StoreLimits,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+    }
+}
+
+/// Everything a component can import. What it may do with it is its [`State`]'s to decide.
+///
+/// # Errors
+/// When two of the parts define the same import, which is a mistake in this crate.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    variables::add_to_linker(linker, |state| VariablesView { state: &mut state.variables })
+}
+
+/// What instances of one component are made from.
+pub(crate) struct Blueprint {
+    pub(crate) component: Arc<str>,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) variables: variables::Values,
+    pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    pub(crate) http_client: HttpClient,
+    /// The bytes of linear memory that an instance may have.
+    pub(crate) memory: usize,
+    /// Where calls to other components go.
+    pub(crate) application: Weak<Application>,
+}
+
+impl Blueprint {
+    /// A store for a new instance, with its grants and limits.
+    pub(crate) fn store(&self) -> Store<State> {
+        let mut store = Store::new(self.pre.engine(), self.state());
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+
+    /// A new instance in a store of its own.
+    pub(crate) async fn instantiate(&self) -> wasmtime::Result<(Store<State>, Instance)> {
+        let mut store = self.store();
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        Ok((store, instance))
+    }
+
+    fn state(&self) -> State {
+        State {
+            wasi: self.wasi(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(self.allowed_hosts.clone(), self.http_client.clone(), self.application.clone()),
+            variables: Variables::new(self.variables.clone()),
+            table: ResourceTable::new(),
+            limits: StoreLimitsBuilder::new().memory_size(self.memory).build(),
+        }
+    }
+
+    /// Clocks, random numbers, the manifest's environment and a way to the log. No files, and no sockets: what is to be
+    /// reached is reached through the interfaces that check `allowed_outbound_hosts`.
+    fn wasi(&self) -> WasiCtx {
+        WasiCtxBuilder::new()
+            .envs(&self.environment)
+            .stdout(Output::new(self.component.clone(), Stream::Stdout))
+            .stderr(Output::new(self.component.clone(), Stream::Stderr))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .build()
+    }
+}

@@ -1,0 +1,145 @@
+//! From a manifest to an application that can run.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::thread;
+
+use wasmtime::Engine;
+use wasmtime::component::{InstancePre, Linker};
+use wasmtime_wasi_http::handler::ProxyPre;
+
+use crate::app::{Config, LoadError};
+use crate::dispatch::{Application, Endpoint, Hosted};
+use crate::instance::{self, Blueprint, State};
+use crate::limits::Limits;
+use crate::manifest::{Component, ComponentId, Manifest};
+use crate::networking::AllowedHosts;
+use crate::outbound::{self, HttpClient};
+use crate::routes::Router;
+use crate::variables::{Resolver, Values};
+use crate::{engine, worker};
+
+/// Loads the application that `config` describes. Blocks, for seconds if components must be compiled.
+///
+/// # Errors
+/// Whatever keeps the application from running.
+pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
+    let manifest = Manifest::read(&config.manifest)?;
+    let router = router(&manifest)?;
+    let grants = grants(&manifest, config)?;
+    let linked = link(&manifest, config)?;
+
+    let client = outbound::http_client();
+    Ok(Arc::new_cyclic(|application| {
+        let parts = manifest.component.into_iter().zip(grants).zip(linked);
+        let components = parts.map(|(((id, component), grant), linked)| {
+            let hosted = hosted(&id, component, grant, linked, &client, &config.limits, application);
+            (id, hosted)
+        });
+        Application::new(&manifest.application, router, components.collect(), config.limits)
+    }))
+}
+
+fn router(manifest: &Manifest) -> Result<Router<ComponentId>, LoadError> {
+    let triggers = manifest.trigger.http.iter().map(|trigger| (&trigger.route, &trigger.component));
+    let (router, shadowed) = Router::new(triggers, Clone::clone)?;
+    for route in shadowed {
+        tracing::error!("route {} of component {} is never used: a later one is the same", route.pattern, route.component);
+    }
+    Ok(router)
+}
+
+/// What the manifest lets one component have, with the variables put in.
+struct Grant {
+    allowed_hosts: Arc<AllowedHosts>,
+    variables: Values,
+}
+
+/// The grants of all components, in the manifest's order.
+fn grants(manifest: &Manifest, config: &Config) -> Result<Vec<Grant>, LoadError> {
+    let declared = manifest.variables.iter().map(|(name, variable)| (name.clone(), variable.0.clone()));
+    let resolver = Resolver::new(declared.collect(), &config.variables, |name| std::env::var(name))?;
+    let ids: Vec<String> = manifest.component.keys().map(ToString::to_string).collect();
+    manifest.component.iter().map(|(id, component)| grant(manifest, &resolver, &ids, id, component)).collect()
+}
+
+fn grant(
+    manifest: &Manifest,
+    resolver: &Resolver,
+    ids: &[String],
+    id: &ComponentId,
+    component: &Component,
+) -> Result<Grant, LoadError> {
+    let allowed_hosts = AllowedHosts::parse(&component.allowed_outbound_hosts, resolver, ids)
+        .map_err(|source| LoadError::AllowedHosts { component: id.clone(), source })?;
+    if let Some(callee) = allowed_hosts.chained_components().find(|callee| !manifest.has_trigger(callee)) {
+        return Err(LoadError::NoSuchCallee { component: id.clone(), callee: callee.to_owned() });
+    }
+    Ok(Grant { allowed_hosts: Arc::new(allowed_hosts), variables: resolver.component(id.as_str(), &component.variables)? })
+}
+
+/// A component whose imports are all there.
+struct Linked {
+    pre: InstancePre<State>,
+    /// For those that a trigger names.
+    http: Option<ProxyPre<State>>,
+}
+
+/// Compiles all components, side by side, in the manifest's order.
+fn link(manifest: &Manifest, config: &Config) -> Result<Vec<Linked>, LoadError> {
+    let engine = engine::engine(&config.limits, manifest.component.len(), config.cache_dir.as_deref())
+        .map_err(LoadError::Engine)?;
+    let mut linker = Linker::new(&engine);
+    instance::add_to_linker(&mut linker).map_err(LoadError::Engine)?;
+    let folder = config.manifest.parent().unwrap_or(Path::new(""));
+    thread::scope(|scope| {
+        let spawn = |(id, component): (_, &Component)| {
+            let (engine, linker, path) = (&engine, &linker, folder.join(&component.source));
+            scope.spawn(move || link_one(manifest, engine, linker, id, &path))
+        };
+        let compiling: Vec<_> = manifest.component.iter().map(spawn).collect();
+        let finish = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        compiling.into_iter().map(finish).collect()
+    })
+}
+
+fn link_one(
+    manifest: &Manifest,
+    engine: &Engine,
+    linker: &Linker<State>,
+    id: &ComponentId,
+    path: &Path,
+) -> Result<Linked, LoadError> {
+    if !path.exists() {
+        return Err(LoadError::NotBuilt { component: id.clone(), source_path: path.to_owned() });
+    }
+    let linked = || {
+        let pre = linker.instantiate_pre(&engine::compile(engine, path)?)?;
+        let http = manifest.has_trigger(id.as_str()).then(|| worker::handler(&pre)).transpose()?;
+        Ok(Linked { pre, http })
+    };
+    linked().map_err(|source| LoadError::Component { component: id.clone(), source_path: path.to_owned(), source })
+}
+
+fn hosted(
+    id: &ComponentId,
+    component: Component,
+    grant: Grant,
+    linked: Linked,
+    http_client: &HttpClient,
+    limits: &Limits,
+    application: &Weak<Application>,
+) -> Hosted {
+    let blueprint = Arc::new(Blueprint {
+        component: id.as_str().into(),
+        pre: linked.pre,
+        environment: component.environment.into_iter().collect(),
+        variables: grant.variables,
+        allowed_hosts: grant.allowed_hosts,
+        http_client: http_client.clone(),
+        memory: limits.instance_memory,
+        application: application.clone(),
+    });
+    let endpoint = linked.http.map(|handler| Endpoint::new(blueprint.clone(), handler, *limits));
+    Hosted { blueprint, endpoint }
+}

@@ -1,0 +1,99 @@
+//! `akinai-host`: serves the application of a manifest until it is told to stop.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use host::{App, Config};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long requests may go on after the host was told to stop: below the 10 s after which Docker, and the 30 s after
+/// which Kubernetes, lose patience.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Serves the application of a spin.toml on wasmtime.
+///
+/// Application variables are set with --variable, or in the environment as SPIN_VARIABLE_<NAME>. The log goes to
+/// stderr; RUST_LOG chooses what is in it (default: info).
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The manifest of the application.
+    #[arg(long, value_name = "PATH", default_value = "spin.toml")]
+    manifest: PathBuf,
+
+    /// Where to listen. Port 0 takes a free one; the first line on stdout tells which.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+
+    /// Sets an application variable; may be given more than once.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+
+    /// Keeps compiled components in this folder, so that the next start is quick.
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+fn parse_variable(argument: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = argument.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    log_to_stderr();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let app = App::load(Config {
+        variables: BTreeMap::from_iter(arguments.variables),
+        cache_dir: arguments.cache_dir,
+        ..Config::new(arguments.manifest)
+    })
+    .await?;
+    let listen = arguments.listen;
+    let server = app.serve(listen).await.with_context(|| {
+        format!("cannot listen on {listen}. If something else does, choose another port with --listen, or 0 for any")
+    })?;
+    announce(server.local_addr())?;
+
+    stopped(interrupt, terminate).await;
+    tracing::info!("stopping: requests in flight have {GRACE:?} to finish");
+    server.shutdown(GRACE).await;
+    Ok(())
+}
+
+/// The one line on stdout, for people and for programs that wait until the application is up.
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on http://{address}")?;
+    stdout.flush()
+}
+
+async fn stopped(mut interrupt: Signal, mut terminate: Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

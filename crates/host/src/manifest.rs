@@ -1,0 +1,435 @@
+//! `spin.toml`, version 2: the part of Spin's manifest that this host runs.
+//!
+//! A key that is not described here is refused with its name and place, never ignored: an application that starts has
+//! everything its manifest asks for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::variables::Declaration;
+
+/// A manifest that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The file is not there or cannot be read.
+    #[error("cannot read the manifest {}: {source}\nName another one with --manifest PATH.", path.display())]
+    Read {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or says something that this host does not support.
+    #[error("{}: {source}{}", path.display(), hint(source))]
+    Parse {
+        /// The file as it was named.
+        path: PathBuf,
+        /// What is wrong, with the line and the column.
+        source: toml::de::Error,
+    },
+    /// Each part is well-formed, but the parts do not fit together.
+    #[error("{}: {problem}", path.display())]
+    Invalid {
+        /// The file as it was named.
+        path: PathBuf,
+        /// What does not fit, and what to change.
+        problem: String,
+    },
+}
+
+/// What to do about a key or a shape that Spin may know and this host does not.
+fn hint(error: &toml::de::Error) -> &'static str {
+    let message = error.message();
+    if message.starts_with("unknown field") || message.contains("expected a string") {
+        "\nThis host runs a part of Spin's manifest and refuses the rest, so that nothing is silently left out: \
+         change this key, or run the application with `spin up`."
+    } else {
+        ""
+    }
+}
+
+/// A whole manifest, checked: every trigger names a component that exists.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `spin_manifest_version = 2`.
+    #[serde(rename = "spin_manifest_version")]
+    _version: Version2,
+    /// `[application]`.
+    pub application: Application,
+    /// `[variables]`: what the operator may or must set.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
+    /// `[[trigger.http]]`.
+    #[serde(default)]
+    pub trigger: Triggers,
+    /// `[component.ID]`.
+    #[serde(default)]
+    pub component: BTreeMap<ComponentId, Component>,
+}
+
+/// `[application]`: what the application is called.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// Shown by `/.well-known/spin/info` and in the log.
+    pub name: String,
+    /// Shown by `/.well-known/spin/info`.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// For people; the host makes no use of it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// For people; the host makes no use of it.
+    #[serde(default)]
+    pub authors: Vec<String>,
+}
+
+/// An application variable: either it has a default, or it is required.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "RawVariable")]
+pub struct Variable(pub Declaration);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVariable {
+    #[serde(default, rename = "description")]
+    _description: Option<String>,
+    #[serde(default)]
+    required: bool,
+    default: Option<String>,
+    #[serde(default)]
+    secret: bool,
+}
+
+impl TryFrom<RawVariable> for Variable {
+    type Error = &'static str;
+
+    // The same exclusive choice as in Spin: crates/loader/src/local.rs, `locked_variable`.
+    fn try_from(raw: RawVariable) -> Result<Self, Self::Error> {
+        if raw.required == raw.default.is_some() {
+            return Err("a variable has either `required = true` or a `default`, not both and not neither");
+        }
+        Ok(Self(Declaration { default: raw.default, secret: raw.secret }))
+    }
+}
+
+/// `[trigger]`: only HTTP triggers are supported.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Triggers {
+    /// `[[trigger.http]]`, in the order of the file: of two equal routes the last one counts.
+    #[serde(default)]
+    pub http: Vec<HttpTrigger>,
+}
+
+/// `[[trigger.http]]`: a route and the component that answers it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTrigger {
+    /// A name for messages; the host makes no other use of it.
+    #[serde(default, rename = "id")]
+    _id: Option<String>,
+    /// What the component answers.
+    pub route: Route,
+    /// The component, by its id.
+    pub component: ComponentId,
+    /// `executor = { type = "spin" }`, Spin's default and the only one supported.
+    #[serde(default, rename = "executor")]
+    _executor: Option<Executor>,
+}
+
+/// `route = "/pattern"` or `route = { private = true }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawRoute")]
+pub enum Route {
+    /// Reached from outside, by a pattern as [`crate::routes`] reads it.
+    Public(String),
+    /// Reached only by other components, as `http://ID.spin.internal`.
+    Private,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a route: a string such as \"/shop/...\", or { private = true }")]
+enum RawRoute {
+    Public(String),
+    Private(PrivateRoute),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrivateRoute {
+    private: bool,
+}
+
+impl TryFrom<RawRoute> for Route {
+    type Error = &'static str;
+
+    fn try_from(raw: RawRoute) -> Result<Self, Self::Error> {
+        match raw {
+            RawRoute::Public(pattern) => Ok(Self::Public(pattern)),
+            RawRoute::Private(PrivateRoute { private: true }) => Ok(Self::Private),
+            RawRoute::Private(PrivateRoute { private: false }) => {
+                Err("a route is a pattern or { private = true }; { private = false } says nothing")
+            }
+        }
+    }
+}
+
+// `http` is what Spin calls it, `spin` an alias it keeps: crates/http/src/config.rs, `HttpExecutorType`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "type", rename_all = "lowercase")]
+enum Executor {
+    #[serde(alias = "spin")]
+    Http,
+}
+
+/// `[component.ID]`: a WebAssembly component and what it is granted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// The .wasm file, relative to the manifest.
+    pub source: PathBuf,
+    /// For people; the host makes no use of it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Where the component may connect to; may hold `{{ templates }}`.
+    #[serde(default)]
+    pub allowed_outbound_hosts: Vec<String>,
+    /// What the component reads through `spin:variables`; the values may hold `{{ templates }}`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// What the component finds in its environment.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// How the component is built. Checked for its form, and of no use to a host: the source is what it runs.
+    #[serde(default, rename = "build")]
+    _build: Option<Build>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Build {
+    #[serde(rename = "command")]
+    _command: Commands,
+    #[serde(default, rename = "workdir")]
+    _workdir: Option<String>,
+    #[serde(default, rename = "watch")]
+    _watch: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a command or a list of commands")]
+enum Commands {
+    One(#[expect(dead_code, reason = "read to be checked")] String),
+    Many(#[expect(dead_code, reason = "read to be checked")] Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "toml::Value")]
+struct Version2;
+
+impl TryFrom<toml::Value> for Version2 {
+    type Error = String;
+
+    fn try_from(version: toml::Value) -> Result<Self, Self::Error> {
+        match version.as_integer() {
+            Some(2) => Ok(Self),
+            _ => Err(format!("this host reads `spin_manifest_version = 2`, not {version}")),
+        }
+    }
+}
+
+/// The id of a component: words of ASCII letters and digits, separated by `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ComponentId(String);
+
+impl ComponentId {
+    /// The id as it stands in the manifest.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for ComponentId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ComponentId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        let problem = words_problem(&id).map(|problem| format!("component id {id:?}: {problem}"));
+        problem.map_or(Ok(Self(id)), Err)
+    }
+}
+
+/// What keeps `id` from being words separated by `-`: Spin's rule, crates/serde/src/id.rs.
+fn words_problem(id: &str) -> Option<String> {
+    if id.contains('_') {
+        return Some("separate words with '-', not '_'".to_owned());
+    }
+    id.split('-').find_map(|word| word_problem(word).map(|problem| format!("{problem} in {word:?}")))
+}
+
+fn word_problem(word: &str) -> Option<&'static str> {
+    if !word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Some("a word starts with an ASCII letter");
+    }
+    if !word.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Some("a word holds only ASCII letters and digits");
+    }
+    let mixed = word.contains(|c: char| c.is_ascii_uppercase()) && word.contains(|c: char| c.is_ascii_lowercase());
+    mixed.then_some("a word is all lower case or all upper case")
+}
+
+impl Manifest {
+    /// Reads and checks the manifest at `path`. Blocks on the file.
+    ///
+    /// # Errors
+    /// [`ManifestError`] says what is wrong, where, and what to do.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.into(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Whether a trigger leads to this component, in other words, whether it answers HTTP.
+    pub fn has_trigger(&self, component: &str) -> bool {
+        self.trigger.http.iter().any(|trigger| trigger.component.as_str() == component)
+    }
+
+    /// Checks `text`, the content of `path`.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ManifestError> {
+        let manifest: Self =
+            toml::from_str(text).map_err(|source| ManifestError::Parse { path: path.into(), source })?;
+        let dangling = manifest.trigger.http.iter().find(|trigger| !manifest.component.contains_key(&trigger.component));
+        match dangling {
+            None => Ok(manifest),
+            Some(HttpTrigger { component, .. }) => Err(ManifestError::Invalid {
+                path: path.into(),
+                problem: format!("a [[trigger.http]] names component {component}, but there is no [component.{component}]"),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "spin_manifest_version = 2\n[application]\nname = \"shop\"\n";
+
+    fn parse(rest: &str) -> Result<Manifest, String> {
+        Manifest::parse(&format!("{HEAD}{rest}"), Path::new("spin.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_everything_it_supports() {
+        let manifest = parse(
+            r#"
+            version = "1.0.0"
+            description = "A shop"
+            authors = ["Someone <someone@example.com>"]
+            [variables]
+            host = { default = "127.0.0.1", description = "Where" }
+            password = { required = true, secret = true }
+            [[trigger.http]]
+            id = "front"
+            route = "/..."
+            component = "front-door"
+            executor = { type = "spin" }
+            [[trigger.http]]
+            route = { private = true }
+            component = "back"
+            [component.front-door]
+            source = "front.wasm"
+            description = "The door"
+            allowed_outbound_hosts = ["http://back.spin.internal"]
+            variables = { url = "redis://{{ host }}" }
+            environment = { LANG = "C" }
+            build = { command = ["one", "two"], workdir = "front", watch = ["src/**"] }
+            [component.back]
+            source = "back.wasm"
+            [component.back.build]
+            command = "make"
+            "#,
+        )
+        .expect("a manifest with every supported key is read");
+
+        assert_eq!(manifest.application.version.as_deref(), Some("1.0.0"));
+        let Variable(password) = &manifest.variables["password"];
+        assert!(password.secret && password.default.is_none(), "a required secret has no default");
+        assert_eq!(manifest.variables["host"].0.default.as_deref(), Some("127.0.0.1"));
+        assert_eq!(manifest.trigger.http[0].route, Route::Public("/...".into()));
+        assert_eq!(manifest.trigger.http[1].route, Route::Private);
+        assert_eq!(manifest.component["front-door"].environment["LANG"], "C");
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_support_with_its_name_and_line() {
+        let component = "[component.a]\nsource = \"a.wasm\"\n";
+        for (rest, name, line) in [
+            (format!("{component}files = [\"*\"]"), "`files`", 6),
+            (format!("{component}key_value_stores = [\"default\"]"), "`key_value_stores`", 6),
+            (format!("{component}sqlite_databases = []"), "`sqlite_databases`", 6),
+            (format!("{component}dependencies = {{}}"), "`dependencies`", 6),
+            (format!("{component}allowed_http_hosts = []"), "`allowed_http_hosts`", 6),
+            (format!("{component}[component.a.tool.x]\n"), "`tool`", 6),
+            ("[application.trigger.http]\nbase = \"/x\"".into(), "`trigger`", 4),
+            ("[[trigger.redis]]\nchannel = \"c\"\ncomponent = \"a\"".into(), "`redis`", 4),
+            ("[variables]\nv = { defualt = \"\" }".into(), "`defualt`", 5),
+        ] {
+            let error = parse(&rest).expect_err("an unsupported key is refused");
+            assert!(error.contains(&format!("unknown field {name}")), "names the key {name}: {error}");
+            assert!(error.contains(&format!("line {line}")), "names line {line}: {error}");
+            assert!(error.contains("spin up"), "says what to do: {error}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let trigger = |keys: &str| format!("[component.a]\nsource = \"a.wasm\"\n[[trigger.http]]\n{keys}");
+        for (rest, complaint) in [
+            ("[[trigger.http]]\nroute = \"/\"\ncomponent = \"gone\"".into(), "there is no [component.gone]"),
+            (trigger("route = { private = false }\ncomponent = \"a\""), "private = false"),
+            (trigger("route = 7\ncomponent = \"a\""), "expected a route"),
+            (trigger("component = \"a\""), "missing field `route`"),
+            (trigger("route = \"/\""), "missing field `component`"),
+            (trigger("route = \"/\"\ncomponent = { source = \"a.wasm\" }"), "invalid type: map"),
+            (trigger("route = \"/\"\ncomponent = \"a\"\nexecutor = { type = \"wagi\" }"), "`wagi`"),
+            (trigger("route = \"/\"\ncomponent = \"a\"\nstatic_response = {}"), "`static_response`"),
+            ("[variables]\nv = {}".into(), "either `required = true` or a `default`"),
+            ("[variables]\nv = { required = true, default = \"\" }".into(), "not both"),
+            ("[component.a_b]\nsource = \"\"".into(), "separate words with '-'"),
+            ("[component.a--b]\nsource = \"\"".into(), "starts with an ASCII letter"),
+            ("[component.1a]\nsource = \"\"".into(), "starts with an ASCII letter"),
+            ("[component.aB]\nsource = \"\"".into(), "all lower case or all upper case"),
+            ("[component.a]\nsource = { url = \"https://x\" }".into(), "invalid type: map"),
+        ] {
+            let error = parse(&rest).expect_err("a manifest that makes no sense is refused");
+            assert!(error.contains(complaint), "says {complaint:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn reads_version_2_only() {
+        let text = "spin_manifest_version = \"1\"\nname = \"x\"";
+        let error = Manifest::parse(text, Path::new("spin.toml")).expect_err("version 1 is refused").to_string();
+        assert!(error.contains("spin_manifest_version"), "names the key: {error}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Requests that components send: to each other in process, to the outside over sockets, each only where
+//! `allowed_outbound_hosts` permits.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::TokioExecutor;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
+
+use crate::dispatch::Application;
+use crate::networking::{self, AllowedHosts};
+
+/// The host that stands for the application itself, where a request must name one: Spin's.
+const SELF_HOST: &str = "self.alt";
+/// How long an outbound request may take where the component sets no limit: Spin's 10 minutes
+/// (crates/factor-outbound-http/src/wasi.rs). The request that the component is answering ends sooner.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Sends plain HTTP, over connections that are kept for the next request. One an application.
+pub(crate) type HttpClient = Client<HttpConnector, WasiBody>;
+
+/// A client whose connections do not wait to fill packets: a request's head and body are written apart, and the peer
+/// would otherwise acknowledge the first only after 40 ms.
+pub(crate) fn http_client() -> HttpClient {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// One instance's way out.
+#[derive(Clone)]
+pub(crate) struct Outbound {
+    allowed_hosts: Arc<AllowedHosts>,
+    client: HttpClient,
+    application: Weak<Application>,
+}
+
+/// Where a request goes.
+enum Destination {
+    /// A component of the same application, by its id.
+    Component(String),
+    /// The application's own routes.
+    Itself,
+    /// Somewhere else.
+    Outside,
+}
+
+impl Outbound {
+    pub(crate) fn new(
+        allowed_hosts: Arc<AllowedHosts>,
+        client: HttpClient,
+        application: Weak<Application>,
+    ) -> Self {
+        Self { allowed_hosts, client, application }
+    }
+
+    async fn send(
+        self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let destination = destination(request.uri());
+        if !self.allows(request.uri(), &destination) {
+            return Err(Error::HttpRequestDenied);
+        }
+        match destination {
+            Destination::Component(id) => self.application()?.chained(&id, request).await,
+            Destination::Itself => Ok(self.application()?.itself(request).await),
+            Destination::Outside => self.send_outside(request, options.unwrap_or_default()).await,
+        }
+    }
+
+    fn allows(&self, uri: &Uri, destination: &Destination) -> bool {
+        match destination {
+            Destination::Itself => self.allowed_hosts.allows_relative(&["http", "https"]),
+            Destination::Component(_) | Destination::Outside => {
+                self.allowed_hosts.allows(&uri.to_string(), "https")
+            }
+        }
+    }
+
+    /// An instance may outlive its application by a moment, but then has nobody to talk to.
+    fn application(&self) -> Result<Arc<Application>, Error> {
+        self.application.upgrade().ok_or(Error::DestinationUnavailable)
+    }
+
+    async fn send_outside(
+        self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        if request.uri().scheme() == Some(&Scheme::HTTPS) {
+            return send_tls(request, options).await;
+        }
+        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let response = tokio::time::timeout(first_byte, self.client.request(request)).await;
+        let response = response.map_err(|_| Error::ConnectionReadTimeout)?.map_err(client_error)?;
+        Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
+    }
+}
+
+/// TLS, with the certificate authorities that wasmtime's own sender trusts. A connection a request.
+async fn send_tls(mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
+    let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    request.headers_mut().insert(HOST, host);
+    let (response, connection) = default_send_request(request, Some(options)).await?;
+    tokio::spawn(connection);
+    Ok(response.map(BodyExt::boxed_unsync))
+}
+
+fn destination(uri: &Uri) -> Destination {
+    match uri.host() {
+        None | Some("" | SELF_HOST) => Destination::Itself,
+        Some(_) => networking::service_chaining_target(uri)
+            .map_or(Destination::Outside, |id| Destination::Component(id.to_owned())),
+    }
+}
+
+/// The error codes of Spin's sender: crates/factor-outbound-http/src/wasi.rs, `connect_tcp`.
+fn client_error(error: ClientError) -> Error {
+    tracing::debug!("outbound request failed: {error:?}");
+    if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError }
+}
+
+impl WasiHttpHooks for Outbound {
+    fn set_host_header(&mut self) -> bool {
+        // Spin removes it again, and the client sets it where HTTP/1.1 needs it.
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_read: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Sent), Error>> + Send> {
+        let sending = self.clone().send(request, options);
+        Box::new(async move {
+            let done: Sent = Box::new(std::future::ready(Ok(())));
+            Ok((sending.await?, done))
+        })
+    }
+}
+
+/// What becomes of a request's body. Here always settled by the time there is a response.
+type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;

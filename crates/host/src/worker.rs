@@ -1,0 +1,177 @@
+//! How instances are reused: what `wasmtime_wasi_http`'s [`ProxyHandler`] asks of its host.
+//!
+//! The handler queues requests, starts instances and feeds them; what is here says how many requests an instance takes
+//! and when it has to go. An instance goes when it has answered [`INSTANCE_REUSE`] requests, when it has been idle for
+//! [`INSTANCE_IDLE`], when it works but nobody waits for any of its requests, or when it exceeds the deadline of the
+//! request that it accepted last, which is how a guest that computes forever is stopped.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+use wasmtime::component::{GuestTaskId, InstancePre};
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::{p2, p3};
+
+use crate::inflight::{Crew, Stub};
+use crate::instance::{Blueprint, State};
+use crate::limits::{INSTANCE_CONCURRENCY, INSTANCE_IDLE, INSTANCE_REUSE};
+
+/// Dispatches requests over instances of one component.
+pub(crate) type Handler = ProxyHandler<Pool>;
+
+/// A component that answers HTTP, ready to be instantiated.
+pub(crate) struct Pool {
+    blueprint: Arc<Blueprint>,
+    pre: ProxyPre<State>,
+    deadline: Duration,
+}
+
+/// The component's HTTP handler: `wasi:http/handler@0.3` or `wasi:http/incoming-handler@0.2`.
+///
+/// # Errors
+/// When the component exports neither.
+pub(crate) fn handler(pre: &InstancePre<State>) -> wasmtime::Result<ProxyPre<State>> {
+    Ok(match p3::bindings::ServicePre::new(pre.clone()) {
+        Ok(service) => ProxyPre::P3(service),
+        Err(_) => ProxyPre::P2(p2::bindings::ProxyPre::new(pre.clone())?),
+    })
+}
+
+impl Pool {
+    /// A pool of instances of `blueprint`. A request in one of them is given up after `deadline`.
+    pub(crate) fn new(blueprint: Arc<Blueprint>, pre: ProxyPre<State>, deadline: Duration) -> Self {
+        Self { blueprint, pre, deadline }
+    }
+
+    /// Requests that one instance takes, in all and at a time. WASI 0.2 handlers cannot be entered twice, and Spin gives
+    /// each of their requests a new instance.
+    fn capacity(&self) -> (usize, usize) {
+        match self.pre {
+            ProxyPre::P2(_) => (1, 1),
+            ProxyPre::P3(_) => (INSTANCE_REUSE, INSTANCE_CONCURRENCY),
+        }
+    }
+}
+
+impl HandlerState for Pool {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
+        let mut store = self.blueprint.store();
+        let proxy = self.pre.instantiate_async(&mut store).await?;
+        let crew = Arc::new(Crew::default());
+        let (reuse, concurrency) = self.capacity();
+        Ok(Instance {
+            store,
+            proxy,
+            view: State::http,
+            expiration: Expiration::new(crew.clone(), self.deadline),
+            state: Worker { component: self.blueprint.component.clone(), crew, reuse, concurrency },
+        })
+    }
+}
+
+/// One instance's appetite for requests.
+pub(crate) struct Worker {
+    component: Arc<str>,
+    crew: Arc<Crew>,
+    reuse: usize,
+    concurrency: usize,
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = Stub;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.reuse {
+            ShouldAccept::Never
+        } else if concurrent >= self.concurrency {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        stub: Stub,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(stub.join(self.crew.clone()))
+    }
+
+    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        drop(store);
+        let unwanted = self.crew.has_abandoned();
+        self.crew.disband();
+        match result {
+            Ok(()) => {}
+            Err(error) if unwanted => {
+                tracing::debug!(component = &*self.component, "instance dropped, nobody waits for it: {error:#}");
+            }
+            Err(error) => tracing::error!(component = &*self.component, "instance failed: {error:?}"),
+        }
+    }
+}
+
+/// When one instance has to go.
+pub(crate) struct Expiration {
+    crew: Arc<Crew>,
+    deadline: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Expiration {
+    fn new(crew: Arc<Crew>, deadline: Duration) -> Self {
+        Self { crew, deadline, timer: Box::pin(tokio::time::sleep(deadline)) }
+    }
+
+    /// Whether the instance's work has lost its purpose.
+    fn is_unwanted(&self, cx: &mut Context<'_>, status: WorkerStatus) -> bool {
+        match status {
+            WorkerStatus::Idle => false,
+            WorkerStatus::Requests => self.crew.is_forsaken(cx),
+            // Nobody waiting is normal then: the responses are out, and the guest may tidy up.
+            WorkerStatus::PostReturn => self.crew.is_forsaken(cx) && self.crew.has_abandoned(),
+        }
+    }
+
+    /// Ready at `time`. The timer is left alone when it goes off sooner: `time` moves on with every request, and
+    /// re-arming once a second is cheaper than at every request.
+    fn poll_at(&mut self, cx: &mut Context<'_>, time: tokio::time::Instant) -> Poll<()> {
+        if time < self.timer.deadline() {
+            self.timer.as_mut().reset(time);
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if time <= tokio::time::Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(time);
+        }
+        Poll::Pending
+    }
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        if self.is_unwanted(cx, status) {
+            return Poll::Ready(());
+        }
+        let patience = match status {
+            WorkerStatus::Idle => INSTANCE_IDLE,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.deadline,
+        };
+        self.poll_at(cx, (start + patience).into())
+    }
+}
