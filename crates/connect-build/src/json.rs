@@ -5,7 +5,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use crate::Error;
 use crate::names::{snake, type_path, upper_camel};
-use crate::schema::{Declarations, Enum, Message};
+use crate::schema::{Declarations, Enum, Message, qualified};
 
 pub(crate) fn generate(package: &str, files: &[&FileDescriptorProto]) -> Result<String, Error> {
     let declarations = Declarations::of(files);
@@ -87,7 +87,8 @@ const WRITE_NOTHING: &str = "writer.object().end();
 fn bodies(fields: &[Field]) -> (String, String) {
     let arms: String = fields.iter().map(Field::read).collect();
     let read = format!(
-        "let mut message = Self::default();
+        "use ::connect::json::kind;
+         let mut message = Self::default();
          let mut object = reader.object()?;
          while let Some(name) = object.next_name()? {{
              match &*name {{
@@ -98,7 +99,7 @@ fn bodies(fields: &[Field]) -> (String, String) {
          Ok(message)"
     );
     let statements: String = fields.iter().map(Field::write).collect();
-    let write = format!("let mut object = writer.object(); {statements} object.end(); Ok(())");
+    let write = format!("use ::connect::json::kind; let mut object = writer.object(); {statements} object.end(); Ok(())");
     (read, write)
 }
 
@@ -195,10 +196,8 @@ fn cardinality(
 ) -> Result<Cardinality, Error> {
     let kind = kind(package, message, field)?;
     if let Some(oneof) = oneof {
-        let scope = type_path(
-            package,
-            &format!("{}.{}", message.full_name, oneof_type(message.descriptor, oneof)),
-        );
+        let type_name = oneof_type(message.descriptor, oneof);
+        let scope = own_path(package, &qualified(&message.full_name, &type_name));
         return Ok(Cardinality::Oneof(
             kind,
             format!("{scope}::{}", upper_camel(field.name())),
@@ -214,6 +213,12 @@ fn cardinality(
         _ if field.proto3_optional() || field.r#type() == Type::Message => Cardinality::Optional(kind),
         _ => Cardinality::Implicit(kind),
     })
+}
+
+/// The path to a type, in code that has the module `kind` in scope: a module of the package may have that name too.
+fn own_path(package: &str, full_name: &str) -> String {
+    let path = type_path(package, full_name);
+    if path.starts_with("super::") || path.starts_with("::") { path } else { format!("self::{path}") }
 }
 
 /// The name that prost gives a oneof's type: another one if a nested type has it already.
@@ -241,7 +246,7 @@ fn map_entry<'a>(message: &Message<'a>, field: &FieldDescriptorProto) -> Option<
     })
 }
 
-/// The type in `connect::json::kind` that knows the field's values.
+/// The type in the module `connect::json::kind` that knows the field's values.
 fn kind(package: &str, message: &Message<'_>, field: &FieldDescriptorProto) -> Result<String, Error> {
     let name = match field.r#type() {
         Type::Bool => "Bool",
@@ -253,9 +258,9 @@ fn kind(package: &str, message: &Message<'_>, field: &FieldDescriptorProto) -> R
         Type::Double => "Double",
         Type::String => "String",
         Type::Bytes => "Bytes",
-        Type::Message => "Message::<_>",
+        Type::Message => "Message<_>",
         Type::Enum if field.type_name() == ".google.protobuf.NullValue" => "NullValue",
-        Type::Enum => &format!("Enum::<{}>", type_path(package, field.type_name())),
+        Type::Enum => &format!("Enum<{}>", own_path(package, field.type_name())),
         Type::Group => {
             return Err(Error::new(format!(
                 "{}: groups are proto2; use a message",
@@ -263,5 +268,5 @@ fn kind(package: &str, message: &Message<'_>, field: &FieldDescriptorProto) -> R
             )));
         }
     };
-    Ok(format!("::connect::json::kind::{name}"))
+    Ok(format!("kind::{name}"))
 }

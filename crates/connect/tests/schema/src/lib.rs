@@ -1,0 +1,9 @@
+//! A schema with every kind of field that proto3 has, and a service over it, for the tests of the connect crate.
+
+/// The package `testing.v1`.
+pub mod testing {
+    /// The package `testing.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/testing.v1.rs"));
+    }
+}
