@@ -1,0 +1,57 @@
+//! Errors of the driver, as the interface tells them. The forms are Spin's (`factor-outbound-pg/src/client.rs`).
+
+use tokio_postgres::error::{DbError as ServerError, SqlState};
+
+use super::wit::{DbError, Error, QueryError};
+
+/// A statement that failed: the server's own answer in its parts where there is one, else the error as text.
+pub(super) fn query_failed(error: &tokio_postgres::Error) -> Error {
+    let text = format!("{error:?}");
+    Error::QueryFailed(match error.as_db_error() {
+        None => QueryError::Text(text),
+        Some(server) => QueryError::DbError(DbError {
+            as_text: text,
+            severity: server.severity().to_owned(),
+            code: server.code().code().to_owned(),
+            message: server.message().to_owned(),
+            detail: server.detail().map(str::to_owned),
+            extras: extras(server),
+        }),
+    })
+}
+
+/// A result that cannot be delivered.
+pub(super) fn undeliverable(reason: impl Into<String>) -> Error {
+    Error::QueryFailed(QueryError::Text(reason.into()))
+}
+
+fn extras(error: &ServerError) -> Vec<(String, String)> {
+    let named = [
+        ("column", error.column().map(str::to_owned)),
+        ("constraint", error.constraint().map(str::to_owned)),
+        ("routine", error.routine().map(str::to_owned)),
+        ("hint", error.hint().map(str::to_owned)),
+        ("table", error.table().map(str::to_owned)),
+        ("datatype", error.datatype().map(str::to_owned)),
+        ("schema", error.schema().map(str::to_owned)),
+        ("file", error.file().map(str::to_owned)),
+        ("line", error.line().map(|line| line.to_string())),
+        ("where_", error.where_().map(str::to_owned)),
+    ];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Whether the statement failed, before it did anything, because what was prepared no longer fits: the schema has
+/// changed, or the server has forgotten it.
+pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|server| match *server.code() {
+        SqlState::FEATURE_NOT_SUPPORTED => server.routine() == Some("RevalidateCachedQuery"),
+        SqlState::INVALID_SQL_STATEMENT_NAME => true,
+        _ => false,
+    })
+}
+
+/// Whether the server refused a connection only because it has no more to give at the moment.
+pub(super) fn server_is_full(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+}
