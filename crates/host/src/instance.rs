@@ -11,6 +11,8 @@ use crate::dispatch::Application;
 use crate::networking::AllowedHosts;
 use crate::outbound::{HttpClient, Outbound};
 use crate::output::{Output, Stream};
+use crate::postgres::{self, Pools, Postgres, PostgresView};
+use crate::redis::{self, Redis, RedisView};
 use crate::variables::{self, Variables, VariablesView};
 
 /// What the host keeps for one instance. Nothing in it outlives the instance or is shared with another.
@@ -19,6 +21,8 @@ pub struct State {
     http: WasiHttpCtx,
     outbound: Outbound,
     variables: Variables,
+    postgres: Postgres,
+    redis: Redis,
     table: ResourceTable,
     limits: StoreLimits,
 }
@@ -44,7 +48,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    variables::add_to_linker(linker, |state| VariablesView { state: &mut state.variables })
+    variables::add_to_linker(linker, |state| VariablesView { state: &mut state.variables })?;
+    postgres::add_to_linker(linker, |state| PostgresView { state: &mut state.postgres, table: &mut state.table })?;
+    redis::add_to_linker(linker, |state| RedisView { state: &mut state.redis, table: &mut state.table })
 }
 
 /// What instances of one component are made from.
@@ -55,6 +61,7 @@ pub(crate) struct Blueprint {
     pub(crate) variables: variables::Values,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     pub(crate) http_client: HttpClient,
+    pub(crate) postgres: Pools,
     /// The bytes of linear memory that an instance may have.
     pub(crate) memory: usize,
     /// Where calls to other components go.
@@ -84,6 +91,8 @@ impl Blueprint {
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(self.allowed_hosts.clone(), self.http_client.clone(), self.application.clone()),
             variables: Variables::new(self.variables.clone()),
+            postgres: Postgres::new(self.postgres.clone()),
+            redis: Redis::new(self.allowed_hosts.clone()),
             table: ResourceTable::new(),
             limits: StoreLimitsBuilder::new().memory_size(self.memory).build(),
         }

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::manifest::{Component, ComponentId, Manifest};
 use crate::networking::AllowedHosts;
 use crate::outbound::{self, HttpClient};
+use crate::postgres::{self, Pools};
 use crate::routes::Router;
 use crate::variables::{Resolver, Values};
 use crate::{engine, worker};
@@ -135,6 +136,7 @@ fn hosted(
         pre: linked.pre,
         environment: component.environment.into_iter().collect(),
         variables: grant.variables,
+        postgres: Pools::new(grant.allowed_hosts.clone(), postgres::Limits::default()),
         allowed_hosts: grant.allowed_hosts,
         http_client: http_client.clone(),
         memory: limits.instance_memory,
