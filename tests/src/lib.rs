@@ -1,1 +1,23 @@
-//! .
+//! The harness: starts real platforms for tests and talks to them as clients do.
+//!
+//! Nothing in it is faked. A [`Platform`] is the application of `spin.toml` on the host of this repository, with a
+//! Postgres database of its own and the Redis that `cargo xtask test` has started. Tests run in parallel and share
+//! nothing but those two servers.
+//!
+//! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
+
+mod client;
+mod database;
+mod environment;
+mod failure;
+mod log;
+mod platform;
+mod raw;
+
+pub use client::{Answer, Client};
+pub use database::{Database, Product};
+pub use environment::{Environment, environment};
+pub use failure::{Failure, Violation};
+pub use log::logged;
+pub use platform::{Platform, Setup};
+pub use raw::{RawAnswer, raw, raw_cut_off};

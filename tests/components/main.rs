@@ -1,0 +1,4 @@
+//! Single services under the host: their real imports, their real grants, and no bff in front.
+
+mod product;
+mod user;

@@ -1,0 +1,485 @@
+//! What no client of good will sends, to every route: each gets an error in the protocol's shape, and the platform
+//! goes on as if nothing had been.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use harness::{Client, Platform, Product, raw, raw_cut_off};
+use http::{HeaderValue, Request, header};
+
+/// The RPCs that do something, with what a message for them looks like.
+const ROUTES: [&str; 4] = [
+    "/product.v1.ProductService/GetProduct",
+    "/product.v1.ProductService/ListProducts",
+    "/user.v1.UserService/CreateUser",
+    "/user.v1.UserService/GetUser",
+];
+
+const LIST: &str = "/product.v1.ProductService/ListProducts";
+
+/// A platform with one product in it, and proof that it works.
+struct Victim(Platform);
+
+impl Victim {
+    async fn start() -> Self {
+        let platform = Platform::start().await;
+        platform.database().insert(&[Product::named("still here")]).await;
+        Self(platform)
+    }
+
+    fn client(&self) -> &Client {
+        self.0.client()
+    }
+
+    async fn goes_on_after(&self, what: &str) {
+        let answer = self.client().send(self.client().post(LIST, "{}")).await;
+        assert_eq!(
+            answer.status,
+            200,
+            "after {what} the platform must go on, but: {}",
+            answer.text()
+        );
+        assert_eq!(
+            answer.message()["products"][0]["name"],
+            "still here",
+            "and serve what is in Postgres"
+        );
+    }
+
+    /// Sends what must be refused with this status and code.
+    async fn is_refused(&self, what: &str, request: Request<Bytes>, (status, code): (u16, &str)) {
+        let what = format!("{what}, sent to {} {},", request.method(), request.uri().path());
+        let answer = self.client().send(request).await;
+        let text = answer.text();
+        assert_eq!(
+            answer.status, status,
+            "{what} must get HTTP status {status}, but: {text}"
+        );
+        assert_eq!(
+            answer.failure().code,
+            code,
+            "{what} must get the code {code}, but: {text}"
+        );
+        self.goes_on_after(&what).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_methods() {
+    let victim = Victim::start().await;
+
+    for path in ROUTES {
+        for method in ["DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+            let request = victim.client().request(method, path, Bytes::new());
+            victim
+                .is_refused("a wrong method", request, (405, "unimplemented"))
+                .await;
+        }
+    }
+    let path = "/user.v1.UserService/CreateUser";
+    let query = "?connect=v1&encoding=json&message=%7B%22email%22%3A%22a%40example.com%22%7D";
+    for query in ["", query] {
+        let request = victim
+            .client()
+            .request("GET", &format!("{path}{query}"), Bytes::new());
+        let answer = victim.client().send(request).await;
+        assert_eq!(
+            answer.status,
+            405,
+            "GET must not reach a method with side effects: {}",
+            answer.text()
+        );
+        assert_eq!(
+            answer.header("allow"),
+            Some("POST"),
+            "and the answer must say what does"
+        );
+        answer.failure();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_paths() {
+    let victim = Victim::start().await;
+    let long = format!("/{}", "x".repeat(8000));
+    let paths = [
+        "/",
+        "//",
+        "/index.html",
+        "/product.v1.ProductService",
+        "/product.v1.ProductService/",
+        "/product.v1.ProductService/Nothing",
+        "/product.v1.ProductService/getproduct",
+        "/product.v1.ProductService/GetProduct/",
+        "/product.v1.ProductService/GetProduct/x",
+        "//product.v1.ProductService/GetProduct",
+        "/product.v1.productservice/GetProduct",
+        "/product.v2.ProductService/GetProduct",
+        "/../product.v1.ProductService/GetProduct",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/%00",
+        "/%ff%fe",
+        "/health/",
+        "/ready/x",
+        &long,
+    ];
+    for path in paths {
+        let request = victim.client().post(path, "{}");
+        victim
+            .is_refused("a wrong path", request, (404, "unimplemented"))
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_media_types() {
+    let victim = Victim::start().await;
+
+    for path in ROUTES {
+        for media_type in [
+            "text/plain",
+            "application/xml",
+            "application/jsonx",
+            "multipart/form-data; boundary=x",
+            "json",
+            ";",
+        ] {
+            let mut request = victim.client().post(path, "{}");
+            request
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+            let answer = victim.client().send(request).await;
+            assert_eq!(
+                answer.status,
+                415,
+                "{path}: {media_type:?} must be refused with 415, but: {}",
+                answer.text()
+            );
+            answer.failure();
+        }
+        let answer = victim
+            .client()
+            .send(victim.client().request("POST", path, "{}".into()))
+            .await;
+        assert_eq!(
+            answer.status,
+            415,
+            "{path}: no media type must be refused with 415, but: {}",
+            answer.text()
+        );
+        answer.failure();
+        victim.goes_on_after("wrong media types").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_no_messages() {
+    let victim = Victim::start().await;
+    let nested =
+        |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000)).into_bytes();
+    let bodies: [(&str, Vec<u8>); 18] = [
+        ("an empty body", b"".to_vec()),
+        ("white space", b"  \n ".to_vec()),
+        ("half an object", b"{".to_vec()),
+        ("half a text", b"{\"id\": \"a".to_vec()),
+        ("two objects", b"{}{}".to_vec()),
+        ("a trailing comma", b"{\"id\": \"a\",}".to_vec()),
+        ("an array", b"[]".to_vec()),
+        ("a text", b"\"id\"".to_vec()),
+        ("null", b"null".to_vec()),
+        ("a number", b"1e999999999".to_vec()),
+        (
+            "a field of another type",
+            b"{\"id\": {}, \"email\": 1, \"query\": []}".to_vec(),
+        ),
+        (
+            "invalid UTF-8",
+            b"{\"id\": \"\xff\xfe\", \"email\": \"\xc3\x28\", \"query\": \"\xff\"}".to_vec(),
+        ),
+        (
+            "half a surrogate pair",
+            br#"{"id": "\ud800", "email": "\ud800", "query": "\ud800"}"#.to_vec(),
+        ),
+        ("NUL bytes", vec![0; 1000]),
+        ("a NUL byte within", b"{\"id\"\0: \"a\"}".to_vec()),
+        ("arrays nested 10,000 deep", nested("[", "]")),
+        ("objects nested 10,000 deep", nested("{\"a\":", "}")),
+        (
+            "an unknown field nested 10,000 deep",
+            [b"{\"unknown\":".to_vec(), nested("[", "]"), b"}".to_vec()].concat(),
+        ),
+    ];
+    for path in ROUTES {
+        for (what, body) in &bodies {
+            let request = victim.client().post(path, body.clone());
+            victim.is_refused(what, request, (400, "invalid_argument")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binary_bodies_that_are_no_messages() {
+    let victim = Victim::start().await;
+    let bodies: [(&str, &[u8]); 6] = [
+        ("a field cut off", b"\x0a\x24abc"),
+        (
+            "a varint without an end",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ),
+        ("a wire type that does not exist", b"\x0f\x00"),
+        ("the field number 0", b"\x02\x00"),
+        ("a length beyond all memory", b"\x0a\xff\xff\xff\xff\x0f"),
+        ("JSON", b"{\"id\": \"a\"}"),
+    ];
+    for path in ROUTES {
+        for (what, body) in bodies {
+            let mut request = victim.client().post(path, body);
+            request.headers_mut().insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/proto"),
+            );
+            victim.is_refused(what, request, (400, "invalid_argument")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_megabytes() {
+    let victim = Victim::start().await;
+    let text = "x".repeat(10 << 20);
+
+    for path in ROUTES {
+        let valid = victim.client().post(path, format!(r#"{{"unknown": "{text}"}}"#));
+        victim
+            .is_refused("a message of 10 MB", valid, (429, "resource_exhausted"))
+            .await;
+        let garbage = victim.client().post(path, text.clone());
+        victim
+            .is_refused("10 MB of garbage", garbage, (429, "resource_exhausted"))
+            .await;
+    }
+    // More than the host lets through: it may answer and close before it has read everything.
+    let head =
+        format!("POST {LIST} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n");
+    let request = format!("{head}content-length: {}\r\n\r\n{text}{text}{text}", 30 << 20);
+    let answer = raw(victim.0.address(), request.as_bytes()).await;
+    assert!(
+        answer.status().is_none_or(|status| [413, 429].contains(&status)),
+        "30 MB must be refused: {}",
+        answer.text()
+    );
+    victim.goes_on_after("30 MB").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_protocol_headers() {
+    let victim = Victim::start().await;
+    let cases = [
+        ("connect-protocol-version", "2", (400, "invalid_argument")),
+        ("connect-protocol-version", "", (400, "invalid_argument")),
+        ("connect-timeout-ms", "soon", (400, "invalid_argument")),
+        ("connect-timeout-ms", "-1", (400, "invalid_argument")),
+        ("connect-timeout-ms", "99999999999", (400, "invalid_argument")),
+        ("content-encoding", "br", (501, "unimplemented")),
+        ("content-encoding", "nonsense", (501, "unimplemented")),
+    ];
+    for path in ROUTES {
+        for (name, value, expected) in cases {
+            let mut request = victim.client().post(path, "{}");
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+            victim
+                .is_refused(&format!("{name}: {value}"), request, expected)
+                .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_beyond_measure() {
+    let victim = Victim::start().await;
+    let head =
+        format!("POST {LIST} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n");
+    let many: String = (0..2000).map(|number| format!("x-{number}: y\r\n")).collect();
+    let cases = [
+        (
+            "a header of 1 MB",
+            format!(
+                "{head}x: {}\r\ncontent-length: 2\r\n\r\n{{}}",
+                "y".repeat(1 << 20)
+            ),
+        ),
+        (
+            "2,000 headers",
+            format!("{head}{many}content-length: 2\r\n\r\n{{}}"),
+        ),
+        (
+            "a header without an end",
+            format!("{head}x: {}", "y".repeat(1 << 20)),
+        ),
+        (
+            "a path of 1 MB",
+            format!("POST /{} HTTP/1.1\r\nhost: a\r\n\r\n", "y".repeat(1 << 20)),
+        ),
+    ];
+    for (what, bytes) in cases {
+        let answer = raw(victim.0.address(), bytes.as_bytes()).await;
+        let status = answer.status();
+        let refused = status.is_none_or(|status| [400, 414, 431].contains(&status));
+        assert!(refused, "{what} must be refused, but: {}", answer.text());
+        victim.goes_on_after(what).await;
+    }
+
+    // What still fits is the component's to judge, and no reason to fail.
+    let request = format!("{head}x: {}\r\ncontent-length: 2\r\n\r\n{{}}", "y".repeat(10_000));
+    let answer = raw(victim.0.address(), request.as_bytes()).await;
+    assert_eq!(
+        answer.status(),
+        Some(200),
+        "a header of 10 kB is large and no more than that: {}",
+        answer.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_http() {
+    let victim = Victim::start().await;
+    let cases: [(&str, &[u8]); 8] = [
+        (
+            "a TLS handshake",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        ),
+        ("NUL bytes", &[0; 4096]),
+        ("a request line of one word", b"HELLO\r\n\r\n"),
+        (
+            "an HTTP version of the future",
+            b"GET / HTTP/9.9\r\nhost: a\r\n\r\n",
+        ),
+        (
+            "two lengths",
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        ),
+        (
+            "a length that is no number",
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\nab",
+        ),
+        (
+            "a header's name with a space",
+            b"GET / HTTP/1.1\r\nho st: a\r\n\r\n",
+        ),
+        ("a NUL byte in a header", b"GET / HTTP/1.1\r\nhost: a\0b\r\n\r\n"),
+    ];
+    for (what, bytes) in cases {
+        let answer = raw(victim.0.address(), bytes).await;
+        let refused = answer.status().is_none_or(|status| (400..=505).contains(&status));
+        assert!(refused, "{what} must be refused, but: {}", answer.text());
+        victim.goes_on_after(what).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_go_away() {
+    let victim = Victim::start().await;
+    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n");
+    for path in ROUTES {
+        let cases = [
+            ("half a head", head(path)),
+            (
+                "a body shorter than announced",
+                format!("{}content-length: 100\r\n\r\n{{", head(path)),
+            ),
+            (
+                "half a chunk",
+                format!("{}transfer-encoding: chunked\r\n\r\n50\r\n{{\"id\"", head(path)),
+            ),
+            (
+                "a chunk but no last one",
+                format!("{}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n", head(path)),
+            ),
+            (
+                "a chunk of impossible length",
+                format!("{}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n", head(path)),
+            ),
+            (
+                "a whole request",
+                format!("{}content-length: 2\r\n\r\n{{}}", head(path)),
+            ),
+        ];
+        for (what, bytes) in cases {
+            // Many at once: none may take the place of somebody who stays.
+            let gone = (0..8).map(|_| raw_cut_off(victim.0.address(), bytes.as_bytes()));
+            for answer in futures::future::join_all(gone).await {
+                let fine = what == "a whole request" && answer.status().is_some();
+                let refused = answer.status().is_none_or(|status| (400..=504).contains(&status));
+                assert!(
+                    refused || fine,
+                    "{what} must not be served, but: {}",
+                    answer.text()
+                );
+            }
+            victim
+                .goes_on_after(&format!("a client that left after {what}"))
+                .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_go_on() {
+    let victim = Victim::start().await;
+    let address = victim.0.address();
+    let head = format!(
+        "POST {LIST} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    // As many as would fill the instances that are there; they wait while others are served.
+    let mut slow = Vec::new();
+    for _ in 0..64 {
+        let mut stream = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("the platform listens");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes())
+            .await
+            .expect("half a request is taken");
+        slow.push(stream);
+    }
+
+    let served = tokio::time::timeout(
+        Duration::from_secs(10),
+        victim.goes_on_after("64 clients that do not go on"),
+    )
+    .await;
+
+    assert!(
+        served.is_ok(),
+        "64 clients that stopped half-way must not keep the platform from serving others"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_to_the_plain_pages() {
+    let victim = Victim::start().await;
+
+    for path in ["/health", "/ready"] {
+        for method in ["POST", "PUT", "DELETE"] {
+            let answer = victim
+                .client()
+                .send(victim.client().request(method, path, vec![0xff; 1000].into()))
+                .await;
+            let refused = [404, 405, 415].contains(&answer.status.as_u16());
+            assert!(
+                refused,
+                "{method} {path} must be refused, but was {}: {}",
+                answer.status,
+                answer.text()
+            );
+            answer.failure();
+        }
+        let answer = victim.client().get(&format!("{path}?x=%00%ff&&==")).await;
+        assert_eq!(
+            answer.status, 200,
+            "a query that nobody reads must not matter to {path}"
+        );
+    }
+    victim.goes_on_after("garbage to the plain pages").await;
+}

@@ -1,0 +1,287 @@
+//! What a component cannot reach, whatever it tries: `spin.toml` grants it nothing else.
+//!
+//! The component that tries is the probe of `tests/probe`. It takes the place of one of ours in the real manifest, and
+//! with it exactly the grants, variables and database role of that component; only its routes are made public, so that
+//! the test can tell it what to try.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use harness::{Client, Platform, Setup, environment};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use toml::{Table, Value as Toml};
+use xtask::workspace::Workspace;
+
+/// The platform with the probe in the place of one component.
+struct Probe {
+    platform: Platform,
+    // Last: the manifest goes after the platform that was made of it.
+    _folder: tempfile::TempDir,
+}
+
+impl Probe {
+    async fn in_place_of(component: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for a manifest");
+        let manifest = folder.path().join("spin.toml");
+        std::fs::write(&manifest, manifest_with_probe_as(component)).expect("the manifest can be written");
+        let mut setup = Setup::new().await;
+        setup.manifest = manifest;
+        Self { platform: setup.start().await, _folder: folder }
+    }
+
+    fn client(&self) -> &Client {
+        self.platform.client()
+    }
+
+    async fn ask(&self, route: &str, request: Value) -> Value {
+        self.client().send(self.client().post(route, request.to_string())).await.message_of_probe()
+    }
+
+    async fn variable(&self, name: &str) -> Value {
+        self.client().get(&format!("/variable?name={name}")).await.message_of_probe()
+    }
+
+    /// What comes of opening a Redis connection and calling PING.
+    async fn ping(&self, address: &str) -> Value {
+        self.ask("/redis", json!({ "address": address, "calls": [{ "call": "execute", "command": "PING" }] })).await
+    }
+
+    /// What comes of one statement on a new connection.
+    async fn query(&self, address: &str, statement: &str) -> Value {
+        let answer = self.ask("/postgres", json!({ "address": address, "statements": [{ "statement": statement }] })).await;
+        answer["results"].get(0).cloned().unwrap_or(answer)
+    }
+}
+
+/// The probe answers with its own JSON, and without a content type.
+trait ProbeAnswer {
+    fn message_of_probe(&self) -> Value;
+}
+
+impl ProbeAnswer for harness::Answer {
+    fn message_of_probe(&self) -> Value {
+        assert_eq!(self.status, 200, "the probe must understand what it is asked: {}", self.text());
+        serde_json::from_slice(&self.body).expect("the probe answers in JSON")
+    }
+}
+
+fn manifest_with_probe_as(component: &str) -> String {
+    let workspace = Workspace::here();
+    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
+    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
+    let components = manifest["component"].as_table_mut().expect("the manifest has components");
+    for (name, settings) in components {
+        let source = settings["source"].as_str().expect("a component has a source").to_owned();
+        let source = if name == component { "target/wasm/wasm32-wasip2/component/probe.wasm".to_owned() } else { source };
+        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
+    }
+    let triggers = manifest["trigger"]["http"].as_array_mut().expect("the manifest has routes");
+    for route in ["/postgres", "/redis", "/http", "/variable"] {
+        let trigger = [("route".to_owned(), Toml::from(route)), ("component".to_owned(), Toml::from(component))];
+        triggers.push(Toml::Table(trigger.into_iter().collect()));
+    }
+    manifest.to_string()
+}
+
+fn redis_url() -> String {
+    let (host, port) = &environment().redis;
+    format!("redis://bff:{}@{host}:{port}", environment().password("redis.bff"))
+}
+
+/// A server on this machine that counts who comes. Nobody must.
+struct Decoy {
+    port: u16,
+    visits: Arc<AtomicUsize>,
+}
+
+impl Decoy {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let visits = Arc::new(AtomicUsize::new(0));
+        let counter = visits.clone();
+        tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self { port, visits }
+    }
+
+    fn visits(&self) -> usize {
+        self.visits.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_reaches_its_own_schema() {
+    let probe = Probe::in_place_of("product").await;
+    let url = own_database(&probe).await;
+
+    let who = probe.query(&url, "select current_user::text, current_schema()::text").await;
+    assert_eq!(
+        who["rows"],
+        json!([[{ "str": "product_service" }, { "str": "product_service" }]]),
+        "product must have a role and a schema of its own: {who}"
+    );
+    let count = probe.query(&url, "select count(*) from products").await;
+    assert_eq!(count["rows"], json!([[{ "int64": 0 }]]), "and read its own tables, or the refusals below mean nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_cannot_reach_another_schema_or_change_its_own() {
+    let probe = Probe::in_place_of("product").await;
+    let url = own_database(&probe).await;
+
+    let statements = [
+        "select email from user_service.users",
+        "insert into user_service.users (id, email, email_key, password_hash) values (gen_random_uuid(), '', '', '$argon2id$')",
+        "delete from user_service.users",
+        "set role user_service",
+        "set session authorization user_service",
+        "alter role product_service superuser",
+        "grant user_service to product_service",
+        "create table product_service.own (id int)",
+        "create table public.own (id int)",
+        "create temporary table own (id int)",
+        "create schema own",
+        "alter table products add column own int",
+        "drop table products",
+        "truncate products",
+        "create function product_service.own() returns int language sql as 'select 1'",
+        "select pg_read_file('/etc/passwd')",
+        "copy products to program 'true'",
+        "select rolpassword::text from pg_authid",
+    ];
+    for statement in statements {
+        let answer = probe.query(&url, statement).await;
+        let code = &answer["error"]["query-failed"]["code"];
+        // insufficient_privilege (PostgreSQL's documentation, appendix A).
+        assert_eq!(code, "42501", "{statement:?} must be refused for want of privilege, but: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_cannot_log_in_as_another_role() {
+    let probe = Probe::in_place_of("product").await;
+    let own = own_database(&probe).await;
+    let password = environment().password("postgres.product_service");
+
+    for role in ["user_service", "postgres"] {
+        for guess in [password.as_str(), "", "postgres"] {
+            let url = own.replace(&format!("product_service:{password}@"), &format!("{role}:{guess}@"));
+            let answer = probe.query(&url, "select 1").await;
+            assert_ne!(answer["error"], Value::Null, "{role} has another password, but: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_cannot_reach_redis() {
+    let product = Probe::in_place_of("product").await;
+    let bff = Probe::in_place_of("bff").await;
+    let decoy = Decoy::start().await;
+
+    let granted = bff.ping(&redis_url()).await;
+    assert_eq!(granted["results"], json!([{ "value": [{ "status": "PONG" }] }]), "the bff may: {granted}");
+
+    let decoyed = format!("redis://127.0.0.1:{}", decoy.port);
+    for address in [redis_url(), redis_url().replace("127.0.0.1", "localhost"), decoyed] {
+        let refused = product.ping(&address).await;
+        assert_ne!(refused["error"], Value::Null, "product is not granted Redis, but: {refused}");
+    }
+    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_cannot_reach_any_http_host() {
+    let probe = Probe::in_place_of("product").await;
+    let decoy = Decoy::start().await;
+
+    let urls = [
+        format!("http://127.0.0.1:{}/", decoy.port),
+        format!("http://localhost:{}/", decoy.port),
+        format!("http://[::ffff:127.0.0.1]:{}/", decoy.port),
+        format!("https://127.0.0.1:{}/", decoy.port),
+        format!("{}/health", probe.platform.url()),
+        "http://user.spin.internal/ready".to_owned(),
+        "http://bff.spin.internal/health".to_owned(),
+        "http://product.spin.internal/ready".to_owned(),
+        "http://self.alt/health".to_owned(),
+        "http://example.com/".to_owned(),
+        "https://example.com/".to_owned(),
+        "/health".to_owned(),
+    ];
+    for url in urls {
+        let answer = probe.ask("/http", json!({ "url": url })).await;
+        assert_ne!(answer["error"], Value::Null, "product is granted no HTTP at all, but {url} answered {answer}");
+    }
+    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_component_cannot_reach_another_postgres() {
+    let probe = Probe::in_place_of("product").await;
+    let decoy = Decoy::start().await;
+
+    for address in [
+        format!("postgres://postgres@127.0.0.1:{}/postgres", decoy.port),
+        format!("host=127.0.0.1 port={} user=postgres", decoy.port),
+        format!("postgresql://127.0.0.1:{}", decoy.port),
+    ] {
+        let answer = probe.query(&address, "select 1").await;
+        assert_ne!(answer["error"], Value::Null, "{address} is not the granted Postgres, but: {answer}");
+    }
+    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn components_see_their_own_variables_only() {
+    let everything = [
+        "database_url",
+        "user_db_password",
+        "product_db_password",
+        "bff_redis_password",
+        "redis_url",
+        "allowed_origins",
+        "db_host",
+    ];
+    let cases: [(&str, &[&str]); 3] =
+        [("bff", &["redis_url", "allowed_origins"]), ("user", &["database_url"]), ("product", &["database_url"])];
+    for (component, own) in cases {
+        let probe = Probe::in_place_of(component).await;
+        for name in everything {
+            let answer = probe.variable(name).await;
+            let seen = answer["value"].is_string();
+            assert_eq!(seen, own.contains(&name), "{component} and the variable {name}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bff_has_no_database() {
+    let product = Probe::in_place_of("product").await;
+    let bff = Probe::in_place_of("bff").await;
+    let url = own_database(&product).await;
+
+    let answer = bff.query(&url, "select 1").await;
+
+    assert_ne!(answer["error"], Value::Null, "the bff is not granted Postgres, even with a password: {answer}");
+}
+
+/// The URL that the component in the probe's place uses.
+async fn own_database(probe: &Probe) -> String {
+    let answer = probe.variable("database_url").await;
+    answer["value"].as_str().unwrap_or_else(|| panic!("the component has a database, but: {answer}")).to_owned()
+}
+
+#[test]
+fn the_probe_gets_the_grants_of_the_component_it_replaces() {
+    let real: Table = std::fs::read_to_string(Workspace::here().manifest()).expect("a manifest").parse().expect("TOML");
+    let probed: Table = manifest_with_probe_as("product").parse().expect("TOML");
+
+    for key in ["allowed_outbound_hosts", "variables"] {
+        assert_eq!(probed["component"]["product"][key], real["component"]["product"][key], "{key} must be the real ones");
+    }
+}

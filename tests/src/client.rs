@@ -1,0 +1,159 @@
+//! An HTTP client that keeps connections alive and shows answers as they are.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::Failure;
+
+/// No answer of the platform may take longer, whatever is asked of it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of one platform. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: String,
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Client {
+    /// A client of the platform at `base`, such as `http://127.0.0.1:3000`.
+    pub fn new(base: impl Into<String>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Self {
+            base: base.into(),
+            http,
+        }
+    }
+
+    /// Calls an RPC, named `SERVICE/METHOD` with the package in front, with a JSON message.
+    pub async fn call(&self, method: &str, message: Value) -> Answer {
+        self.send(self.post(&format!("/{method}"), message.to_string()))
+            .await
+    }
+
+    /// Gets a page of plain HTTP.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path, Bytes::new())).await
+    }
+
+    /// A JSON POST, to be changed before it is sent.
+    pub fn post(&self, path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+        let mut request = self.request("POST", path, body.into());
+        request.headers_mut().insert(
+            header::CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        );
+        request
+    }
+
+    /// A bare request, to be changed before it is sent.
+    ///
+    /// # Panics
+    ///
+    /// When `method` or `path` cannot be part of a request.
+    pub fn request(&self, method: &str, path: &str, body: Bytes) -> Request<Bytes> {
+        let uri = format!("{}{path}", self.base);
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(body)
+            .expect("a well-formed request")
+    }
+
+    /// Sends a request and reads the answer to its end.
+    ///
+    /// # Panics
+    ///
+    /// When there is no complete answer: the platform must give one to everything.
+    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+        let what = format!("{} {}", request.method(), request.uri());
+        let exchange = async {
+            let response = self
+                .http
+                .request(request.map(Full::new))
+                .await
+                .map_err(|error| format!("{error:?}"))?;
+            let (head, body) = response.into_parts();
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| format!("{error:?}"))?
+                .to_bytes();
+            Ok::<_, String>(Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+            })
+        };
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => panic!("{what} must be answered, but the connection failed: {error}"),
+            Err(_) => panic!("{what} must be answered, but nothing came in {PATIENCE:?}"),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, if it is there once and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    /// The message of a call that succeeded.
+    ///
+    /// # Panics
+    ///
+    /// When it failed, or the message is not JSON.
+    pub fn message(&self) -> Value {
+        assert_eq!(
+            self.status,
+            StatusCode::OK,
+            "the call must succeed, but the answer was: {}",
+            self.text()
+        );
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "a JSON message must say that it is one"
+        );
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the message: {}", self.text()))
+    }
+
+    /// The error of a call that failed.
+    ///
+    /// # Panics
+    ///
+    /// When it succeeded, or the error is not of Connect's shape.
+    pub fn failure(&self) -> Failure {
+        Failure::of(self)
+    }
+}

@@ -1,0 +1,274 @@
+//! Postgres databases: one a test, made from the migrated template, gone with the test.
+
+use serde_json::{Value, json};
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
+use uuid::Uuid;
+use xtask::secret::Secrets;
+
+use crate::environment;
+
+/// The database that `cargo xtask test` has migrated.
+const TEMPLATE: &str = "akinai_template";
+
+/// A migrated database, and a superuser's connection to it to prepare and look at rows.
+pub struct Database {
+    server: Config,
+    name: String,
+    passwords: Passwords,
+    sql: Client,
+    owned: bool,
+}
+
+struct Passwords {
+    user: String,
+    product: String,
+}
+
+impl Database {
+    /// A new, empty database on the shared server; dropped with this value.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer or has no template.
+    pub async fn create() -> Self {
+        let environment = environment();
+        let server = environment.postgres.clone();
+        let name = format!("t_{}", Uuid::now_v7().simple());
+        let statement = format!("create database {name} template {TEMPLATE}");
+        connect(&server)
+            .await
+            .batch_execute(&statement)
+            .await
+            .expect("a database is made from the template");
+        let passwords = Passwords {
+            user: environment.password("postgres.user_service"),
+            product: environment.password("postgres.product_service"),
+        };
+        let sql = connect(server.clone().dbname(&name)).await;
+        Self {
+            server,
+            name,
+            passwords,
+            sql,
+            owned: true,
+        }
+    }
+
+    /// A migrated database on a server of the test's own. It lives as long as the server.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer, or `secrets` lacks the roles' passwords and cannot be written.
+    pub async fn existing(url: &str, secrets: &mut Secrets) -> Self {
+        let server: Config = url.parse().expect("a Postgres URL");
+        let name = server
+            .get_dbname()
+            .expect("a URL that names a database")
+            .to_owned();
+        let mut password = |role| {
+            secrets
+                .get(role)
+                .expect("the role has a password")
+                .reveal()
+                .to_owned()
+        };
+        let passwords = Passwords {
+            user: password("postgres.user_service"),
+            product: password("postgres.product_service"),
+        };
+        let sql = connect(&server).await;
+        Self {
+            server,
+            name,
+            passwords,
+            sql,
+            owned: false,
+        }
+    }
+
+    /// A superuser's connection to this database.
+    pub fn sql(&self) -> &Client {
+        &self.sql
+    }
+
+    /// Adds products with their stock.
+    ///
+    /// # Panics
+    ///
+    /// When a constraint of the schema forbids one of them.
+    pub async fn insert(&self, products: &[Product]) {
+        const SQL: &str = "
+            with new as (
+                insert into product_service.products
+                    (id, name, description, price, currency, image_url, is_deleted, deleted_at, created_at, updated_at)
+                values ($1, $2, $3, $4::text::decimal, $5, $6, $7, case when $7 then now() end,
+                        $8::text::timestamptz, $9::text::timestamptz)
+                returning id)
+            insert into product_service.inventory (product_id, quantity, reserved) select id, $10, $11 from new";
+
+        let statement = self
+            .sql
+            .prepare(SQL)
+            .await
+            .expect("the statement fits the schema");
+        for product in products {
+            let Product {
+                id,
+                name,
+                description,
+                price,
+                currency,
+                image_url,
+                quantity,
+                reserved,
+                ..
+            } = product;
+            let Product {
+                is_deleted,
+                created_at,
+                updated_at,
+                ..
+            } = product;
+            self.sql
+                .execute(
+                    &statement,
+                    &[
+                        id,
+                        name,
+                        description,
+                        price,
+                        currency,
+                        image_url,
+                        is_deleted,
+                        created_at,
+                        updated_at,
+                        quantity,
+                        reserved,
+                    ],
+                )
+                .await
+                .unwrap_or_else(|error| panic!("cannot insert the product {name:?}: {error:?}"));
+        }
+    }
+
+    /// The application variables with which the services find this database.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
+        let host = match self.server.get_hosts() {
+            [Host::Tcp(host), ..] => host.clone(),
+            hosts => panic!("the test server is reached by TCP, not as {hosts:?}"),
+        };
+        let port = self.server.get_ports().first().copied().unwrap_or(5432);
+        [
+            ("db_host", host),
+            ("db_port", port.to_string()),
+            ("db_name", self.name.clone()),
+            ("user_db_password", self.passwords.user.clone()),
+            ("product_db_password", self.passwords.product.clone()),
+        ]
+    }
+}
+
+impl Drop for Database {
+    /// On a thread of its own: whether the test's runtime still runs is not known here.
+    fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
+        let server = self.server.clone();
+        // `force`: connections of the platform that was just dropped may not be closed yet.
+        let statement = format!("drop database if exists {} with (force)", self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(async { connect(&server).await.batch_execute(&statement).await })?;
+            Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+        });
+        match dropping.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("the database {} is left behind: {error}", self.name),
+            Err(_) => eprintln!(
+                "the database {} is left behind: the server does not answer",
+                self.name
+            ),
+        }
+    }
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .expect("the test server answers: was it started by `cargo xtask test`?");
+    // Ends when the client is dropped, or with the server: what matters of that shows at the client.
+    drop(tokio::spawn(connection));
+    client
+}
+
+/// A product as a row of the database.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// UUIDv7: later ones sort higher.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// About it.
+    pub description: String,
+    /// A decimal with at most two decimals.
+    pub price: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Where a picture is.
+    pub image_url: Option<String>,
+    /// Pieces in stock.
+    pub quantity: i32,
+    /// Of these, pieces held for orders.
+    pub reserved: i32,
+    /// Whether it was taken out of the catalogue.
+    pub is_deleted: bool,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+}
+
+impl Product {
+    /// A living product called `name`, newer than all that were made before it in this process.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            name: name.into(),
+            description: String::new(),
+            price: "1980.00".to_owned(),
+            currency: "JPY".to_owned(),
+            image_url: None,
+            quantity: 5,
+            reserved: 0,
+            is_deleted: false,
+            created_at: "2026-01-02T03:04:05Z".to_owned(),
+            updated_at: "2026-01-02T03:04:05Z".to_owned(),
+        }
+    }
+
+    /// The product as an anonymous caller gets it, in proto3 JSON: fields with default values are absent.
+    pub fn to_json(&self) -> Value {
+        let mut json = json!({
+            "id": self.id.to_string(),
+            "name": self.name,
+            "price": { "amount": self.price, "currencyCode": self.currency },
+            "createdAt": self.created_at,
+            "updatedAt": self.updated_at,
+        });
+        if !self.description.is_empty() {
+            json["description"] = json!(self.description);
+        }
+        if let Some(url) = &self.image_url {
+            json["imageUrl"] = json!(url);
+        }
+        if self.quantity > self.reserved {
+            json["available"] = json!(self.quantity - self.reserved);
+        }
+        json
+    }
+}

@@ -1,0 +1,132 @@
+//! The platform under test: the application of `spin.toml`, in this process, on a free port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use host::{App, Config, Server};
+use xtask::workspace::Workspace;
+
+use crate::{Client, Database, environment, log};
+
+/// A running platform. Dropping it cuts off what is in flight and drops its database.
+pub struct Platform {
+    server: Server,
+    app: App,
+    client: Client,
+    // Last, because fields are dropped in this order: first the platform, then what it stands on.
+    database: Database,
+}
+
+/// What a platform is made of, before it starts.
+pub struct Setup {
+    /// The manifest: `spin.toml` unless told otherwise.
+    pub manifest: PathBuf,
+    /// The application variables that tests choose, such as where Redis is; they win over those of the database.
+    pub variables: BTreeMap<String, String>,
+    /// The database of the services.
+    pub database: Database,
+}
+
+impl Setup {
+    /// The real application over a new database and the shared Redis.
+    pub async fn new() -> Self {
+        Self::over(Database::create().await)
+    }
+
+    /// The real application over this database and the shared Redis.
+    pub fn over(database: Database) -> Self {
+        let environment = environment();
+        let (redis_host, redis_port) = environment.redis.clone();
+        let variables = [
+            ("redis_host", redis_host),
+            ("redis_port", redis_port.to_string()),
+            ("bff_redis_password", environment.password("redis.bff")),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        Self {
+            manifest: Workspace::here().manifest(),
+            variables,
+            database,
+        }
+    }
+
+    /// Sets an application variable.
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Loads the application without serving it.
+    ///
+    /// # Panics
+    ///
+    /// When the host refuses it; the message is the host's own.
+    pub async fn load(&self) -> App {
+        log::keep();
+        let mut config = Config::new(&self.manifest);
+        config.variables = self
+            .database
+            .variables()
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        config.variables.extend(self.variables.clone());
+        // Compiled once for all tests of all runs: the cache knows a component by its content.
+        config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
+        App::load(config)
+            .await
+            .unwrap_or_else(|error| panic!("the application must load, but: {error}"))
+    }
+
+    /// Starts it on a free port.
+    ///
+    /// # Panics
+    ///
+    /// When the host refuses the application.
+    pub async fn start(self) -> Platform {
+        let app = self.load().await;
+        let server = app
+            .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .expect("a free port to listen on");
+        let client = Client::new(format!("http://{}", server.local_addr()));
+        Platform {
+            server,
+            app,
+            client,
+            database: self.database,
+        }
+    }
+}
+
+impl Platform {
+    /// The real application over a new database and the shared Redis.
+    pub async fn start() -> Self {
+        Setup::new().await.start().await
+    }
+
+    /// Where the bff listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// The address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// A client of the bff.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The database that the services use.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The application, to take single components out of it.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+}
