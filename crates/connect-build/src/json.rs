@@ -99,7 +99,9 @@ fn bodies(fields: &[Field]) -> (String, String) {
          Ok(message)"
     );
     let statements: String = fields.iter().map(Field::write).collect();
-    let write = format!("use ::connect::json::kind; let mut object = writer.object(); {statements} object.end(); Ok(())");
+    let write = format!(
+        "use ::connect::json::kind; let mut object = writer.object(); {statements} object.end(); Ok(())"
+    );
     (read, write)
 }
 
@@ -218,7 +220,11 @@ fn cardinality(
 /// The path to a type, in code that has the module `kind` in scope: a module of the package may have that name too.
 fn own_path(package: &str, full_name: &str) -> String {
     let path = type_path(package, full_name);
-    if path.starts_with("super::") || path.starts_with("::") { path } else { format!("self::{path}") }
+    if path.starts_with("super::") || path.starts_with("::") {
+        path
+    } else {
+        format!("self::{path}")
+    }
 }
 
 /// The name that prost gives a oneof's type: another one if a nested type has it already.

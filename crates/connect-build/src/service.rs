@@ -259,11 +259,11 @@ impl Method {
 
     /// The match arm that calls the implementation.
     fn dispatch(&self) -> String {
-        let Self { name, function, .. } = self;
+        let Self { name, function, request, response, .. } = self;
         format!(
             "{name:?} => {{\n\
-                 let request = call.request()?;\n\
-                 let response = self.implementation.{function}(call.context(), request).await?;\n\
+                 let request: {request} = call.request()?;\n\
+                 let response: {response} = self.implementation.{function}(call.context(), request).await?;\n\
                  call.reply(&response)\n\
              }}\n"
         )

@@ -74,6 +74,11 @@ impl<'a> Request<'a> {
             let timeout = parse_timeout(value)?;
             context.limit_deadline(Instant::now() + timeout);
         }
+        if context.remaining() == Some(Duration::ZERO) {
+            return Err(ConnectError::deadline_exceeded(
+                "the time for this request is over",
+            ));
+        }
         Ok(())
     }
 

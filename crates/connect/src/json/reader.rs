@@ -32,7 +32,9 @@ impl<'a> Reader<'a> {
 
     /// An error at the value that comes next.
     pub fn error(&self, problem: impl Into<Cow<'static, str>>) -> Error {
-        Error::at(problem, self.text.as_bytes(), self.at)
+        let mut value = self.clone();
+        value.peek();
+        Error::at(problem, self.text.as_bytes(), value.at)
     }
 
     /// Reads `null` if that comes next, and says whether it did.
