@@ -1,11 +1,19 @@
 //! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
 //!
-//! Tests start servers with [`services`] and make databases with [`migrate`].
+//! The commands: [`setup`], [`build`], [`migrate`], [`up`], [`suite`]. Below them: [`services`] starts private servers,
+//! [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to it that no
+//! child outlives us.
 
+pub mod backing;
+pub mod build;
 pub mod debian;
 pub mod migrate;
 pub mod process;
 pub mod secret;
 pub mod services;
+pub mod setup;
+pub mod spin;
+pub mod suite;
 pub mod ui;
+pub mod up;
 pub mod workspace;

@@ -1,2 +1,119 @@
-//! `cargo xtask`: see [`xtask`].
-fn main() {}
+//! `cargo xtask`: the one build system of this repository.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use xtask::backing::Database;
+use xtask::services::Home;
+use xtask::setup::{self, Origin};
+use xtask::workspace::Workspace;
+use xtask::{build, suite, up};
+
+/// Gets what is missing, builds, runs and tests Akinai.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Gets a Rust that can build WebAssembly components. The other commands do it when they need to.
+    Setup {
+        /// Only this way, instead of rustup's and then Debian's.
+        #[arg(long)]
+        from: Option<Origin>,
+    },
+    /// Compiles the components and the host.
+    Build,
+    /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
+    Migrate,
+    /// Runs the whole platform: builds, starts private servers, migrates, serves. Ctrl-C ends it.
+    ///
+    /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
+    Up(up::Options),
+    /// Checks and tests everything, against servers of its own.
+    Test(suite::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match Interruption::listen() {
+        Ok(mut interruption) => {
+            tokio::select! {
+                result = run(arguments.command) => result,
+                // The other branch is dropped, and with it, in order, all that it had started.
+                code = interruption.wait() => return code,
+            }
+        }
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    let workspace = Workspace::here();
+    match command {
+        Command::Setup { from } => {
+            let rust = setup::wasm_rust(&workspace, from).await?;
+            println!("Components can be compiled with {rust}.");
+            Ok(())
+        }
+        Command::Build => {
+            build::components(&workspace, &[]).await?;
+            build::native(&workspace, &[]).await
+        }
+        Command::Migrate => migrate(&workspace).await,
+        Command::Up(options) => up::run(&workspace, options).await,
+        Command::Test(options) => suite::test(&workspace, options).await,
+    }
+}
+
+async fn migrate(workspace: &Workspace) -> Result<()> {
+    let home = Home::of(workspace)?;
+    let mut database = match Database::of_running_server(workspace, home.folder())? {
+        Some(database) => database,
+        None => Database::open(workspace, home.folder()).await?,
+    };
+    database.migrate().await?;
+    println!("The database is up to date.");
+    Ok(())
+}
+
+/// The signals that ask us to end.
+struct Interruption {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Interruption {
+    fn listen() -> std::io::Result<Interruption> {
+        Ok(Interruption {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns the exit code that shells expect after the signal that came: 128 and its number.
+    async fn wait(&mut self) -> ExitCode {
+        let number = tokio::select! {
+            _ = self.interrupt.recv() => 2,
+            _ = self.terminate.recv() => 15,
+            _ = self.hangup.recv() => 1,
+        };
+        eprintln!("\nstopping…");
+        ExitCode::from(128 + number)
+    }
+}

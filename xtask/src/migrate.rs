@@ -197,7 +197,7 @@ async fn apply(url: &Secret, schema: &ServiceSchema) -> Result<()> {
     let migrator = Migrator::new(schema.folder.as_path())
         .await
         .with_context(|| format!("cannot read {folder}"))?;
-    let options = options(url)?.options([("search_path", schema.role())]);
+    let options = connect_options(url)?.options([("search_path", schema.role())]);
     let mut connection = PgConnection::connect_with(&options).await?;
     match migrator.run(&mut connection).await {
         Ok(()) => Ok(connection.close().await?),
@@ -214,7 +214,7 @@ async fn apply(url: &Secret, schema: &ServiceSchema) -> Result<()> {
 }
 
 async fn connect(url: &Secret) -> Result<PgConnection> {
-    let options = options(url)?;
+    let options = connect_options(url)?;
     PgConnection::connect_with(&options).await.with_context(|| {
         format!(
             "cannot connect to Postgres at {}:{}",
@@ -224,7 +224,11 @@ async fn connect(url: &Secret) -> Result<PgConnection> {
     })
 }
 
-fn options(url: &Secret) -> Result<PgConnectOptions> {
+/// Reads a `postgres://` URL.
+///
+/// # Errors
+/// It is none. The error does not show it, because it may contain a password.
+pub fn connect_options(url: &Secret) -> Result<PgConnectOptions> {
     let url = url.reveal();
     let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
     // The parser's error is not passed on: it may quote the URL, and with it the password.
@@ -264,7 +268,8 @@ mod tests {
 
     #[test]
     fn an_unreadable_url_is_not_shown() {
-        let error = options(&Secret::new("mysql:/user:hunter2@x")).expect_err("that is no Postgres URL");
+        let error =
+            connect_options(&Secret::new("mysql:/user:hunter2@x")).expect_err("that is no Postgres URL");
         assert!(
             !format!("{error:?}").contains("hunter2"),
             "the error shows the password"

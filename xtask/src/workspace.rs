@@ -32,6 +32,17 @@ impl Workspace {
         self.root.join("migrations")
     }
 
+    /// Tools from npm, pinned.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
+    /// A program that `cargo build` has made.
+    pub fn native_program(&self, name: &str) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        self.root.join(target).join("debug").join(name)
+    }
+
     /// The git-ignored folder for everything that is made on this machine and worth keeping between runs: toolchain,
     /// databases, secrets, caches. Deleting it costs time and the demo data, nothing else.
     pub fn private(&self) -> PathBuf {

@@ -116,16 +116,7 @@ impl Home {
     pub fn of(workspace: &Workspace) -> Result<Home> {
         let private = workspace.private();
         match ServiceUser::needed()? {
-            Some(user) if !user.reaches(workspace.root()) => {
-                let home = Home::at(&home_elsewhere(workspace.root()))?;
-                println!(
-                    "    note: the databases are in {}, because the user `{}` may not enter {}",
-                    home.folder.display(),
-                    user.name,
-                    workspace.root().display()
-                );
-                Ok(home)
-            }
+            Some(user) if !user.reaches(workspace.root()) => Home::at(&home_elsewhere(workspace.root())),
             _ => Home::at(&private),
         }
     }

@@ -15,6 +15,9 @@ use crate::secret::{Secret, Secrets, write_private};
 /// The superuser of a private server.
 const SUPERUSER: &str = "postgres";
 
+/// Under which name its password is kept.
+const SECRET: &str = "postgres.postgres";
+
 /// How many clients at once. A host keeps up to 64 connections for each of the services, and tests run several hosts.
 const MAX_CONNECTIONS: &str = "400";
 
@@ -49,7 +52,7 @@ impl Postgres {
     pub async fn start(folder: &Path, durability: Durability) -> Result<Postgres> {
         let home = Home::at(folder)?;
         let programs = programs::postgres().await?;
-        let password = Secrets::open(&folder.join(SECRETS_FILE))?.get("postgres.postgres")?;
+        let password = Secrets::open(&folder.join(SECRETS_FILE))?.get(SECRET)?;
         let folder = home.owned_folder("postgres")?;
         let mut postgres = Postgres {
             home,
@@ -64,6 +67,24 @@ impl Postgres {
         postgres.end_leftover().await?;
         postgres.launch_on_a_free_port().await?;
         Ok(postgres)
+    }
+
+    /// The superuser's URL for `database` on the server that another process runs in `folder`; `None` when none runs.
+    ///
+    /// # Errors
+    /// The passwords in `folder` cannot be read.
+    pub fn running(folder: &Path, database: &str) -> Result<Option<Secret>> {
+        let data = folder.join("postgres/data");
+        let pid_file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+        let lines: Vec<&str> = pid_file.lines().collect();
+        let port = match lines.as_slice() {
+            // The format is fixed: other programs of PostgreSQL read it too.
+            [pid, _, _, port, ..] if is_served_by(&data, pid) => port.parse().ok(),
+            _ => None,
+        };
+        let Some(port) = port else { return Ok(None) };
+        let password = Secrets::open(&folder.join(SECRETS_FILE))?.get(SECRET)?;
+        Ok(Some(superuser_url(&password, port, database)))
     }
 
     /// The port on 127.0.0.1. It stays the same over [`Postgres::stop`] and [`Postgres::start_again`].
@@ -187,7 +208,10 @@ impl Postgres {
             let Ok(text) = std::fs::read_to_string(&pid_file) else {
                 return Ok(());
             };
-            let serves_this_folder = text.lines().next().is_some_and(|pid| self.is_served_by(pid));
+            let serves_this_folder = text
+                .lines()
+                .next()
+                .is_some_and(|pid| is_served_by(&self.data(), pid));
             if !serves_this_folder {
                 return match std::fs::remove_file(&pid_file) {
                     Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
@@ -203,14 +227,6 @@ impl Postgres {
             }
             tokio::time::sleep(POLL).await;
         }
-    }
-
-    fn is_served_by(&self, pid: &str) -> bool {
-        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let data = self.data();
-        arguments
-            .split(|byte| *byte == 0)
-            .any(|argument| argument == data.as_os_str().as_encoded_bytes())
     }
 
     async fn launch_on_a_free_port(&mut self) -> Result<()> {
@@ -276,6 +292,21 @@ impl Postgres {
         let mut lines = text.lines();
         lines.next() == Some(pid.to_string().as_str()) && lines.any(|line| line.trim() == "ready")
     }
+}
+
+fn superuser_url(password: &Secret, port: u16, database: &str) -> Secret {
+    Secret::new(format!(
+        "postgres://{SUPERUSER}:{}@127.0.0.1:{port}/{database}",
+        password.reveal()
+    ))
+}
+
+/// Is `pid` a server that runs on the files in `data`?
+fn is_served_by(data: &Path, pid: &str) -> bool {
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments
+        .split(|byte| *byte == 0)
+        .any(|argument| argument == data.as_os_str().as_encoded_bytes())
 }
 
 /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` → `15`.

@@ -1,0 +1,263 @@
+//! What the platform stands on: a Postgres and a Redis, private ones unless `DATABASE_URL` and `REDIS_URL` name others.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
+
+use crate::migrate::{self, ServiceSchema};
+use crate::secret::{Secret, Secrets};
+use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
+use crate::workspace::Workspace;
+
+/// The private server's database that the services share.
+const DATABASE: &str = "akinai";
+
+/// The demo catalogue.
+const CATALOGUE: &str = include_str!("../seed/catalogue.sql");
+
+/// The application's variables (see `[variables]` in `spin.toml`), by name.
+pub type Variables = BTreeMap<String, Secret>;
+
+/// The services' database. A private server ends when this is dropped.
+#[derive(Debug)]
+pub struct Database {
+    url: Secret,
+    schemas: Vec<ServiceSchema>,
+    secrets: Secrets,
+    _server: Option<Postgres>,
+}
+
+impl Database {
+    /// The database that `DATABASE_URL` names, else one on a private server in `folder`, started now.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; or the migrations cannot be read.
+    pub async fn open(workspace: &Workspace, folder: &Path) -> Result<Database> {
+        if let Ok(url) = std::env::var("DATABASE_URL") {
+            return Database::new(workspace, folder, Secret::new(url), None);
+        }
+        let server = Postgres::start(folder, Durability::Kept).await?;
+        migrate::create_database(&server.admin_url(), DATABASE).await?;
+        Database::new(workspace, folder, server.admin_url_of(DATABASE), Some(server))
+    }
+
+    /// The database of a private server in `folder` that another process runs, if one does.
+    ///
+    /// # Errors
+    /// The migrations or the passwords cannot be read.
+    pub fn of_running_server(workspace: &Workspace, folder: &Path) -> Result<Option<Database>> {
+        match Postgres::running(folder, DATABASE)? {
+            Some(url) => Database::new(workspace, folder, url, None).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn new(workspace: &Workspace, folder: &Path, url: Secret, server: Option<Postgres>) -> Result<Database> {
+        let schemas = migrate::service_schemas(&workspace.migrations())?;
+        let secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
+        Ok(Database {
+            url,
+            schemas,
+            secrets,
+            _server: server,
+        })
+    }
+
+    /// Brings the roles, schemas and tables up to date.
+    ///
+    /// # Errors
+    /// As [`migrate::migrate`].
+    pub async fn migrate(&mut self) -> Result<()> {
+        migrate::migrate(&self.url, &self.schemas, &mut self.secrets).await
+    }
+
+    /// Fills an empty catalogue with a few dozen products. One that has a row, deleted ones included, is left alone.
+    ///
+    /// # Errors
+    /// The tables are not there, or have another shape.
+    pub async fn seed(&self) -> Result<()> {
+        let mut connection = PgConnection::connect_with(&migrate::connect_options(&self.url)?).await?;
+        connection.execute("set search_path = product_service").await?;
+        let is_filled: bool = sqlx::query_scalar("select exists (select from products)")
+            .fetch_one(&mut connection)
+            .await?;
+        if !is_filled {
+            connection
+                .execute(CATALOGUE)
+                .await
+                .context("the demo catalogue does not fit the tables")?;
+        }
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// The variables that lead each service to the database.
+    ///
+    /// # Errors
+    /// A password cannot be saved.
+    pub fn variables(&mut self) -> Result<Variables> {
+        let options = migrate::connect_options(&self.url)?;
+        let mut variables = Variables::from([
+            ("db_host".to_owned(), Secret::new(options.get_host())),
+            ("db_port".to_owned(), Secret::new(options.get_port().to_string())),
+            (
+                "db_name".to_owned(),
+                Secret::new(options.get_database().unwrap_or(DATABASE)),
+            ),
+        ]);
+        for schema in &self.schemas {
+            variables.insert(
+                format!("{}_db_password", schema.service),
+                schema.password(&mut self.secrets)?,
+            );
+        }
+        Ok(variables)
+    }
+}
+
+/// The bff's Redis. A private server ends when this is dropped.
+#[derive(Debug)]
+pub struct Cache {
+    login: RedisLogin,
+    _server: Option<Redis>,
+}
+
+impl Cache {
+    /// The Redis that `REDIS_URL` names, else a private one in `folder`, started now.
+    ///
+    /// # Errors
+    /// `REDIS_URL` is no `redis://` URL, or as [`Redis::start`].
+    pub async fn open(folder: &Path) -> Result<Cache> {
+        if let Ok(url) = std::env::var("REDIS_URL") {
+            return Ok(Cache {
+                login: RedisLogin::parse(&url)?,
+                _server: None,
+            });
+        }
+        let server = Redis::start(folder).await?;
+        let login = RedisLogin {
+            host: "127.0.0.1".to_owned(),
+            port: server.port(),
+            user: "bff".to_owned(),
+            password: server.bff_password().clone(),
+        };
+        Ok(Cache {
+            login,
+            _server: Some(server),
+        })
+    }
+
+    /// The variables that lead the bff to it.
+    pub fn variables(&self) -> Variables {
+        Variables::from([
+            ("redis_host".to_owned(), Secret::new(&self.login.host)),
+            ("redis_port".to_owned(), Secret::new(self.login.port.to_string())),
+            ("bff_redis_user".to_owned(), Secret::new(&self.login.user)),
+            ("bff_redis_password".to_owned(), self.login.password.clone()),
+        ])
+    }
+}
+
+/// How the bff logs in. User and password are spelled as in a URL, because the manifest puts them into one.
+#[derive(Debug, PartialEq, Eq)]
+struct RedisLogin {
+    host: String,
+    port: u16,
+    user: String,
+    password: Secret,
+}
+
+impl RedisLogin {
+    /// Reads `redis://[USER[:PASSWORD]@]HOST[:PORT]`. A server without users accepts any password of its user
+    /// `default`, but not an empty one.
+    fn parse(url: &str) -> Result<RedisLogin> {
+        let parts = url
+            .strip_prefix("redis://")
+            .map(|rest| rest.trim_end_matches('/'));
+        let (login, address) = match parts.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
+            Some((login, address)) if !address.is_empty() && !address.contains('/') => (login, address),
+            // The URL itself is not shown: it may contain a password.
+            _ => bail!("REDIS_URL is not of the form redis://USER:PASSWORD@HOST:PORT"),
+        };
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) => (
+                host,
+                u16::from_str(port).context("the port in REDIS_URL is not a number")?,
+            ),
+            None => (address, 6379),
+        };
+        let or_default = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
+        Ok(RedisLogin {
+            host: host.to_owned(),
+            port,
+            user: or_default(user, "default"),
+            password: Secret::new(or_default(password, "none")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(host: &str, port: u16, user: &str, password: &str) -> RedisLogin {
+        RedisLogin {
+            host: host.to_owned(),
+            port,
+            user: user.to_owned(),
+            password: Secret::new(password),
+        }
+    }
+
+    #[test]
+    fn redis_urls_are_read_with_and_without_a_login() {
+        let cases = [
+            (
+                "redis://cache.example",
+                login("cache.example", 6379, "default", "none"),
+            ),
+            (
+                "redis://10.0.0.1:7000/",
+                login("10.0.0.1", 7000, "default", "none"),
+            ),
+            (
+                "redis://:secret@localhost:6379",
+                login("localhost", 6379, "default", "secret"),
+            ),
+            (
+                "redis://bff:s%40cret@localhost",
+                login("localhost", 6379, "bff", "s%40cret"),
+            ),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(RedisLogin::parse(url).expect(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused_without_showing_them() {
+        for url in [
+            "http://u:hunter2@x",
+            "redis://",
+            "redis://u:hunter2@x/3",
+            "redis://u:hunter2@x:port",
+        ] {
+            let error = RedisLogin::parse(url).expect_err(url);
+            assert!(
+                !format!("{error:?}").contains("hunter2"),
+                "the error shows the password: {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_catalogue_has_a_few_dozen_products() {
+        let products = CATALOGUE.matches("::uuid, '").count();
+        assert!((24..=60).contains(&products), "{products} products");
+    }
+}

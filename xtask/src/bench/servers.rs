@@ -1,0 +1,155 @@
+//! What is measured, running: the platform, the native program, the hello component, and what they stand on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{PRODUCTS, seed};
+use crate::migrate::{self, ServiceSchema};
+use crate::process::{EndSignal, Process};
+use crate::secret::{Secret, Secrets};
+use crate::services::{Durability, Postgres, Redis, SECRETS_FILE, free_port};
+use crate::workspace::Workspace;
+
+const DATABASE: &str = "akinai";
+
+/// How long a server may take until it answers. The host compiles components at its first start.
+const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// Postgres with a catalogue, and Redis.
+pub(super) struct Servers {
+    postgres: Postgres,
+    redis: Redis,
+    passwords: Vec<(ServiceSchema, Secret)>,
+}
+
+impl Servers {
+    /// Starts both in `folder`, as durable as in production: nothing that we measure writes.
+    pub(super) async fn start(workspace: &Workspace, folder: &Path) -> Result<Servers> {
+        let postgres = Postgres::start(folder, Durability::Kept).await?;
+        let redis = Redis::start(folder).await?;
+        let schemas = migrate::service_schemas(&workspace.migrations())?;
+        let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
+        let url = postgres.admin_url_of(DATABASE);
+        migrate::create_database(&postgres.admin_url(), DATABASE).await?;
+        migrate::migrate(&url, &schemas, &mut secrets).await?;
+        let mut connection = PgConnection::connect_with(&migrate::connect_options(&url)?).await?;
+        connection.execute(seed::sql(PRODUCTS).as_str()).await.context("the products do not fit the tables")?;
+        connection.close().await?;
+        let password = |schema: ServiceSchema| -> Result<_> {
+            let password = schema.password(&mut secrets)?;
+            Ok((schema, password))
+        };
+        let passwords = schemas.into_iter().map(password).collect::<Result<_>>()?;
+        Ok(Servers { postgres, redis, passwords })
+    }
+
+    /// The application of `spin.toml` on our host.
+    pub(super) async fn platform(&self, workspace: &Workspace) -> Result<Server> {
+        let mut command = host(workspace, &workspace.manifest());
+        command
+            .env("SPIN_VARIABLE_DB_PORT", self.postgres.port().to_string())
+            .env("SPIN_VARIABLE_DB_NAME", DATABASE)
+            .env("SPIN_VARIABLE_REDIS_PORT", self.redis.port().to_string())
+            .env("SPIN_VARIABLE_BFF_REDIS_PASSWORD", self.redis.bff_password().reveal());
+        for (schema, password) in &self.passwords {
+            let name = format!("SPIN_VARIABLE_{}_DB_PASSWORD", schema.service.to_uppercase());
+            command.env(name, password.reveal());
+        }
+        Server::start(command, "/ready").await
+    }
+
+    /// The same two hops without components.
+    pub(super) async fn native(&self, workspace: &Workspace) -> Result<Server> {
+        let product = self.passwords.iter().find(|(schema, _)| schema.service == "product");
+        let (schema, password) = product.context("there are no migrations of the product service")?;
+        let (role, port) = (schema.role(), self.postgres.port());
+        let url = format!("postgres://{role}:{}@127.0.0.1:{port}/{DATABASE}", password.reveal());
+        let mut command = Command::new(workspace.native_program("akinai-native"));
+        command.env("DATABASE_URL", url);
+        Server::start(command, "/").await
+    }
+
+    /// The component that only answers "hello", on our host.
+    pub(super) async fn hello(&self, workspace: &Workspace) -> Result<Server> {
+        Server::start(host(workspace, &workspace.root().join("tests/hello/spin.toml")), "/").await
+    }
+}
+
+fn host(workspace: &Workspace, manifest: &Path) -> Command {
+    let mut command = Command::new(workspace.native_program("akinai-host"));
+    command.arg("--manifest").arg(manifest).arg("--cache-dir").arg(workspace.private().join("cache"));
+    command
+}
+
+/// A running HTTP server. Dropping it ends it.
+pub(super) struct Server {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a program that takes `--listen`, and waits until it answers `path`, whatever it answers.
+    async fn start(mut command: Command, path: &str) -> Result<Server> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        command
+            .args(["--listen", &address.to_string()])
+            // A backtrace for each error makes errors slow, and some shells ask for them.
+            .env_remove("RUST_BACKTRACE")
+            .stdout(Stdio::null());
+        let process = Process::spawn(&mut command, EndSignal::Terminate)?;
+        let mut server = Server { process, address };
+        let began = Instant::now();
+        while server.exchange("GET", path, "").await.is_err() {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("{} ended while starting ({status}); what it said is above", command.get_program().display());
+            }
+            ensure!(began.elapsed() < START_LIMIT, "{} does not answer", command.get_program().display());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(server)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls an RPC once, and returns its message.
+    pub(super) async fn call(&self, path: &str, message: &str) -> Result<Value> {
+        let response = self.exchange("POST", path, message).await?;
+        let (head, body) = response.split_once("\r\n\r\n").context("half a response")?;
+        let status = head.split_whitespace().nth(1).unwrap_or_default();
+        ensure!(status == "200", "{path} answers {status}: {body}");
+        serde_json::from_str(body).with_context(|| format!("{path} answers no JSON: {body}"))
+    }
+
+    /// The physical memory of the process in bytes (`VmRSS`, proc(5)).
+    pub(super) fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
+        kilobytes.map(|kilobytes| kilobytes << 10).context("the kernel does not tell the resident memory")
+    }
+
+    /// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.
+    async fn exchange(&self, method: &str, path: &str, body: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+        );
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await?;
+        ensure!(!response.is_empty(), "the connection closed without a response");
+        Ok(response)
+    }
+}

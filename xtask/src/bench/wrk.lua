@@ -1,0 +1,30 @@
+-- What wrk sends, and how it tells what came back.
+-- Arguments: the path of an RPC, and a file with a JSON message a line. Without any: GET / .
+
+local requests = {}
+local sent = 0
+
+function init(arguments)
+  if not arguments[1] then
+    requests[1] = wrk.format("GET", "/")
+    return
+  end
+  wrk.headers["Content-Type"] = "application/json"
+  for message in io.lines(arguments[2]) do
+    requests[#requests + 1] = wrk.format("POST", arguments[1], nil, message)
+  end
+end
+
+function request()
+  sent = sent % #requests + 1
+  return requests[sent]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local lost = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  print(string.format(
+    'akinai: {"requests":%d,"lost":%d,"duration":%d,"p50":%.1f,"p99":%.1f}',
+    summary.requests, lost, summary.duration, latency:percentile(50), latency:percentile(99)
+  ))
+end

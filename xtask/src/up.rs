@@ -1,0 +1,260 @@
+//! `cargo xtask up`: the whole platform on this machine, from nothing to a URL.
+
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::backing::{Cache, Database, Variables};
+use crate::process::{EndSignal, Process};
+use crate::services::{Home, free_port};
+use crate::ui::{self, Steps};
+use crate::workspace::Workspace;
+use crate::{build, spin};
+
+/// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
+/// spends most of it compiling.
+const READY_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long one answer of `/ready` may take: it asks everything behind it, each for up to 2 s.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// The options of `cargo xtask up`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Where to listen. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+
+    /// Run on an installed Spin (4.1 or newer) instead of the host in this repository.
+    #[arg(long)]
+    spin: bool,
+}
+
+/// Builds, starts and migrates what is needed, runs the platform, and returns only when it fails. Dropping the future
+/// shuts everything down: the platform first, then its servers.
+///
+/// Private servers are used where `DATABASE_URL` or `REDIS_URL` name none.
+///
+/// # Errors
+/// Any of the steps fails, or the platform ends by itself.
+pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
+    let began = Instant::now();
+    let listen = free_address(options.listen)?;
+    let spin = if options.spin { Some(spin::find()?) } else { None };
+    let _lock = lock(workspace)?;
+
+    let mut steps = Steps::new(5);
+    steps.begin("compile the components");
+    build::components(workspace, &[]).await?;
+    let mut command = match spin {
+        Some(spin) => {
+            steps.begin(format_args!("no host to compile, this is {spin}"));
+            spin.up(workspace, listen)
+        }
+        None => {
+            steps.begin("compile the host");
+            build::native(workspace, &[]).await?;
+            host(workspace, listen)
+        }
+    };
+
+    steps.begin("start Postgres and Redis");
+    let home = Home::of(workspace)?;
+    if !home.folder().starts_with(workspace.root()) {
+        let folder = home.folder().display();
+        ui::detail(format_args!(
+            "their data is in {folder}, because their user may not enter this checkout"
+        ));
+    }
+    let (mut database, cache) = tokio::try_join!(
+        Database::open(workspace, home.folder()),
+        Cache::open(home.folder())
+    )?;
+
+    steps.begin("migrate the database, and fill an empty catalogue");
+    database.migrate().await?;
+    database.seed().await?;
+
+    steps.begin("start the platform");
+    let mut variables = database.variables()?;
+    variables.extend(cache.variables());
+    let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
+    wait_until_ready(&mut platform, listen).await?;
+    steps.finish();
+
+    println!(
+        "\nReady after {}: http://{listen}\n",
+        ui::seconds(began.elapsed())
+    );
+    println!("    {}\n", example(listen));
+    println!("Ctrl-C ends it.");
+    let status = platform.wait().await?;
+    bail!("the platform ended by itself ({status}); what it said is above")
+}
+
+/// A request that can be pasted into a terminal.
+fn example(listen: SocketAddr) -> String {
+    let url = format!("http://{listen}/product.v1.ProductService/ListProducts");
+    format!("curl -s {url} -H 'content-type: application/json' -d '{{}}'")
+}
+
+/// The command that runs the application on the host in this repository.
+fn host(workspace: &Workspace, listen: SocketAddr) -> Command {
+    let mut command = Command::new(workspace.native_program("akinai-host"));
+    command
+        .arg("--manifest")
+        .arg(workspace.manifest())
+        .args(["--listen", &listen.to_string()])
+        .arg("--cache-dir")
+        .arg(workspace.private().join("cache"))
+        // Its one line there says what we are going to say; its log goes to stderr.
+        .stdout(Stdio::null());
+    command
+}
+
+/// In the environment, not on the command line, which every user of the machine can read.
+fn with_variables<'a>(command: &'a mut Command, variables: &Variables) -> &'a mut Command {
+    for (name, value) in variables {
+        command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value.reveal());
+    }
+    command
+}
+
+/// `address` with a real port, if it can be listened on.
+fn free_address(mut address: SocketAddr) -> Result<SocketAddr> {
+    if address.port() == 0 {
+        address.set_port(free_port()?);
+    }
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(address),
+        Err(error) => bail!(
+            "cannot listen on {address}: {error}.\n\
+             End what listens there, or choose another port: `cargo xtask up --listen {}:0` takes a free one.",
+            address.ip()
+        ),
+    }
+}
+
+/// One `up` a checkout: two would share the data of one Postgres. The lock goes with the process, however that ends.
+fn lock(workspace: &Workspace) -> Result<File> {
+    let path = workspace.private().join("up.lock");
+    std::fs::create_dir_all(workspace.private())
+        .with_context(|| format!("cannot create {}", workspace.private().display()))?;
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = std::fs::read_to_string(&path).unwrap_or_default();
+            let holder = holder.trim();
+            bail!(
+                "`cargo xtask up` already runs in this checkout (process {holder}): use that one, or end it first"
+            );
+        }
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+        }
+    }
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
+/// Asks `/ready` until it says yes. Says every few seconds what it said instead.
+async fn wait_until_ready(platform: &mut Process, listen: SocketAddr) -> Result<()> {
+    const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+    const BETWEEN_REPORTS: Duration = Duration::from_secs(5);
+    let began = Instant::now();
+    let mut reported = began;
+    loop {
+        let answer = match tokio::time::timeout(ANSWER_LIMIT, ask_ready(listen)).await {
+            Ok(Ok(answer)) if answer.status == 200 => return Ok(()),
+            Ok(Ok(answer)) => answer.body,
+            Ok(Err(_)) => "it does not listen yet: it compiles the components".to_owned(),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        if let Some(status) = platform.try_wait()? {
+            bail!("the platform ended while starting ({status}); what it said is above");
+        }
+        if began.elapsed() > READY_LIMIT {
+            bail!(
+                "the platform was not ready after {}: {answer}",
+                ui::seconds(READY_LIMIT)
+            );
+        }
+        if reported.elapsed() > BETWEEN_REPORTS {
+            ui::detail(format_args!(
+                "not ready after {}: {answer}",
+                ui::seconds(began.elapsed())
+            ));
+            reported = Instant::now();
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+    }
+}
+
+/// An HTTP response, as far as we need it.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+/// `GET /ready`. An HTTP client would be the largest dependency of this crate, for this one request.
+async fn ask_ready(listen: SocketAddr) -> Result<Answer> {
+    let mut stream = TcpStream::connect(listen).await?;
+    let request = format!("GET /ready HTTP/1.0\r\nhost: {listen}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    parse_answer(&String::from_utf8_lossy(&response)).context("no HTTP response")
+}
+
+fn parse_answer(response: &str) -> Option<Answer> {
+    let (head, body) = response.split_once("\r\n\r\n")?;
+    let status = head.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Answer {
+        status,
+        body: body.trim().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_a_status_and_a_body() {
+        let response =
+            "HTTP/1.0 503 Service Unavailable\r\ncontent-type: text/plain\r\n\r\nNot ready: postgres\n";
+        let expected = Answer {
+            status: 503,
+            body: "Not ready: postgres".to_owned(),
+        };
+        assert_eq!(parse_answer(response), Some(expected));
+        assert_eq!(
+            parse_answer("HTTP/1.0 200 OK\r\n"),
+            None,
+            "half a response was taken for a whole one"
+        );
+    }
+
+    #[test]
+    fn a_port_in_use_is_an_error_that_says_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = taken.local_addr().expect("its address");
+        let error = free_address(address).expect_err("the port is in use").to_string();
+        assert!(error.contains("--listen"), "the error names no way out: {error}");
+    }
+}
