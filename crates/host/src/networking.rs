@@ -88,7 +88,8 @@ pub fn service_chaining_target(uri: &http::Uri) -> Option<&str> {
 }
 
 fn chained_component(host: &str) -> Option<&str> {
-    host.strip_suffix(CHAINING_SUFFIX).filter(|name| !name.contains('.'))
+    host.strip_suffix(CHAINING_SUFFIX)
+        .filter(|name| !name.contains('.'))
 }
 
 /// What is about to be reached.
@@ -118,9 +119,13 @@ impl Target {
 /// the host too early.
 fn without_userinfo(address: &str) -> String {
     let authority = address.find("://").map_or(0, |at| at + 3);
-    let path = address[authority..].find('/').map_or(address.len(), |at| authority + at);
+    let path = address[authority..]
+        .find('/')
+        .map_or(address.len(), |at| authority + at);
     match address.find('@') {
-        Some(at) if authority <= at && at < path => format!("{}{}", &address[..authority], &address[at + 1..]),
+        Some(at) if authority <= at && at < path => {
+            format!("{}{}", &address[..authority], &address[at + 1..])
+        }
         _ => address.to_owned(),
     }
 }
@@ -135,7 +140,10 @@ struct Entry {
 
 impl Entry {
     fn parse(text: &str) -> Result<Self, Error> {
-        Self::read(text.trim()).map_err(|reason| Error::Entry { entry: text.to_owned(), reason })
+        Self::read(text.trim()).map_err(|reason| Error::Entry {
+            entry: text.to_owned(),
+            reason,
+        })
     }
 
     fn read(text: &str) -> Result<Self, String> {
@@ -153,7 +161,9 @@ impl Entry {
     fn allows(&self, target: &Target) -> bool {
         self.scheme.allows(&target.scheme)
             && self.host.allows(&target.host)
-            && self.port.allows(target.port.or_else(|| usual_port(&target.scheme)))
+            && self
+                .port
+                .allows(target.port.or_else(|| usual_port(&target.scheme)))
     }
 
     fn allows_relative(&self, schemes: &[&str]) -> bool {
@@ -165,7 +175,10 @@ impl Entry {
         if self.host != HostRule::Subdomains(CHAINING_SUFFIX.to_owned()) {
             return vec![self];
         }
-        let one = |id| Self { host: HostRule::Exact(Host::Domain(format!("{id}{CHAINING_SUFFIX}"))), ..self.clone() };
+        let one = |id| Self {
+            host: HostRule::Exact(Host::Domain(format!("{id}{CHAINING_SUFFIX}"))),
+            ..self.clone()
+        };
         components.iter().map(one).collect()
     }
 }
@@ -237,9 +250,13 @@ impl HostRule {
             return Self::subdomains(domain);
         }
         if host.contains('*') {
-            return Err("* stands for a whole host or for what comes before a domain: \"*.example.com\"".to_owned());
+            return Err(
+                "* stands for a whole host or for what comes before a domain: \"*.example.com\"".to_owned(),
+            );
         }
-        Host::parse(host).map(Self::Exact).map_err(|error| format!("{host:?} is not a host: {error}"))
+        Host::parse(host)
+            .map(Self::Exact)
+            .map_err(|error| format!("{host:?} is not a host: {error}"))
     }
 
     fn subdomains(domain: &str) -> Result<Self, String> {
@@ -304,7 +321,9 @@ impl PortRule {
                 .ok_or_else(|| format!("{scheme:?} has no usual port: add one, as :PORT or :*"));
         }
         let number = |text: &str| {
-            text.parse().map_err(|_| format!("{text:?} is not a port: a number up to 65535, a range as 8000..9000, or *"))
+            text.parse().map_err(|_| {
+                format!("{text:?} is not a port: a number up to 65535, a range as 8000..9000, or *")
+            })
         };
         match port.split_once("..") {
             Some((first, end)) => Ok(Self::Within(number(first)?..number(end)?)),
@@ -347,9 +366,19 @@ mod tests {
 
     fn resolver() -> Resolver {
         let values = [("db_host", "db.example"), ("db_port", "6432"), ("none", "")];
-        let declared = values
-            .map(|(name, value)| (name.to_owned(), variables::Declaration { default: Some(value.to_owned()), secret: false }));
-        Resolver::new(declared.into(), &BTreeMap::new(), |_| None).unwrap()
+        let declared = values.map(|(name, value)| {
+            (
+                name.to_owned(),
+                variables::Declaration {
+                    default: Some(value.to_owned()),
+                    secret: false,
+                },
+            )
+        });
+        Resolver::new(declared.into(), &BTreeMap::new(), |_| {
+            Err(std::env::VarError::NotPresent)
+        })
+        .unwrap()
     }
 
     /// What one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
@@ -422,7 +451,11 @@ mod tests {
         ];
         for (entry, address, scheme, allowed) in rows {
             let hosts = parse(&[entry]).unwrap();
-            assert_eq!(hosts.allows(address, scheme), allowed, "whether {entry:?} allows {address:?} over {scheme}");
+            assert_eq!(
+                hosts.allows(address, scheme),
+                allowed,
+                "whether {entry:?} allows {address:?} over {scheme}"
+            );
         }
     }
 
@@ -441,8 +474,13 @@ mod tests {
             "*://example.com", "*://127.0.0.0/24", "http://10.0.0.0/33:80", "http://",
         ];
         for entry in rows {
-            let error = parse(&[entry]).expect_err(&format!("{entry:?} should be refused")).to_string();
-            assert!(error.contains(&format!("{entry:?}")), "the error names the entry {entry:?}: {error}");
+            let error = parse(&[entry])
+                .expect_err(&format!("{entry:?} should be refused"))
+                .to_string();
+            assert!(
+                error.contains(&format!("{entry:?}")),
+                "the error names the entry {entry:?}: {error}"
+            );
         }
     }
 
@@ -450,10 +488,20 @@ mod tests {
     #[test]
     fn an_entry_made_empty_by_variables_grants_nothing() {
         let hosts = parse(&["{{ none }}", "https://{{ none }}", "https://three"]).unwrap();
-        assert_eq!(hosts.0.len(), 1, "only the entry without variables is left: {hosts:?}");
-        assert!(parse(&["https://"]).is_err(), "an entry that is empty as written is an error");
+        assert_eq!(
+            hosts.0.len(),
+            1,
+            "only the entry without variables is left: {hosts:?}"
+        );
+        assert!(
+            parse(&["https://"]).is_err(),
+            "an entry that is empty as written is an error"
+        );
         let unknown = parse(&["https://{{ nobody }}"]).unwrap_err().to_string();
-        assert!(unknown.contains("nobody"), "the error names the variable: {unknown}");
+        assert!(
+            unknown.contains("nobody"),
+            "the error names the variable: {unknown}"
+        );
     }
 
     /// Spin: allowed_hosts.rs, AllowedHostConfig::allows_relative.
@@ -469,7 +517,11 @@ mod tests {
         ];
         for (entry, allowed) in rows {
             let hosts = parse(&[entry]).unwrap();
-            assert_eq!(hosts.allows_relative(&["http", "https"]), allowed, "whether {entry:?} allows relative requests");
+            assert_eq!(
+                hosts.allows_relative(&["http", "https"]),
+                allowed,
+                "whether {entry:?} allows relative requests"
+            );
         }
     }
 
@@ -485,7 +537,11 @@ mod tests {
             ("/relative", None),
         ];
         for (uri, component) in rows {
-            assert_eq!(service_chaining_target(&uri.parse().unwrap()), component, "the component that {uri} is for");
+            assert_eq!(
+                service_chaining_target(&uri.parse().unwrap()),
+                component,
+                "the component that {uri} is for"
+            );
         }
         let hosts = parse(&["http://user.spin.internal", "http://example.com", "http://*:80"]).unwrap();
         assert_eq!(hosts.chained_components().collect::<Vec<_>>(), ["user"]);

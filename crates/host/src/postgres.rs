@@ -34,7 +34,11 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 pub use pool::Pools;
 pub use session::STATEMENTS_PER_CONNECTION;
 
-#[allow(missing_docs, unreachable_pub, reason = "generated; the interface is documented in wit/deps/spin-postgres")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "generated; the interface is documented in wit/deps/spin-postgres"
+)]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "wit",

@@ -16,7 +16,11 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::networking::AllowedHosts;
 
-#[allow(missing_docs, unreachable_pub, reason = "generated; the interface is documented in wit/deps/spin-redis")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "generated; the interface is documented in wit/deps/spin-redis"
+)]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "wit",

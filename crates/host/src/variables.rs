@@ -64,7 +64,10 @@ pub struct Declaration {
 impl fmt::Debug for Declaration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_default = self.default.is_some();
-        f.debug_struct("Declaration").field("has_default", &has_default).field("secret", &self.secret).finish()
+        f.debug_struct("Declaration")
+            .field("has_default", &has_default)
+            .field("secret", &self.secret)
+            .finish()
     }
 }
 
@@ -99,7 +102,11 @@ impl Resolver {
                 None => missing.push(name),
             }
         }
-        if missing.is_empty() { Ok(Self(values)) } else { Err(Error::Missing(missing)) }
+        if missing.is_empty() {
+            Ok(Self(values))
+        } else {
+            Err(Error::Missing(missing))
+        }
     }
 
     /// Puts the variables into a template.
@@ -129,7 +136,10 @@ impl Resolver {
             check_name(name)?;
             values.insert(name.clone(), self.resolve(template)?);
         }
-        Ok(Values { component: id.into(), values: Arc::new(values) })
+        Ok(Values {
+            component: id.into(),
+            values: Arc::new(values),
+        })
     }
 }
 
@@ -157,7 +167,12 @@ impl fmt::Debug for Values {
 
 /// Spin's rule: names must survive being written in capitals in the environment, and as file names.
 fn check_name(name: &str) -> Result<(), Error> {
-    broken_rule(name).map_or(Ok(()), |reason| Err(Error::Name { name: name.to_owned(), reason }))
+    broken_rule(name).map_or(Ok(()), |reason| {
+        Err(Error::Name {
+            name: name.to_owned(),
+            reason,
+        })
+    })
 }
 
 fn broken_rule(name: &str) -> Option<&'static str> {
@@ -190,8 +205,15 @@ fn from_environment(
 
 fn unknown<'a>(name: &str, declared: impl Iterator<Item = &'a String>) -> Error {
     let declared: Vec<&str> = declared.map(String::as_str).collect();
-    let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
-    Error::Unknown { name: name.to_owned(), declared }
+    let declared = if declared.is_empty() {
+        "none".to_owned()
+    } else {
+        declared.join(", ")
+    };
+    Error::Unknown {
+        name: name.to_owned(),
+        declared,
+    }
 }
 
 #[cfg(test)]
@@ -199,12 +221,19 @@ mod tests {
     use super::*;
 
     fn declared(rows: &[(&str, Option<&str>)]) -> BTreeMap<String, Declaration> {
-        let declaration = |default: Option<&str>| Declaration { default: default.map(str::to_owned), secret: true };
-        rows.iter().map(|&(name, default)| (name.to_owned(), declaration(default))).collect()
+        let declaration = |default: Option<&str>| Declaration {
+            default: default.map(str::to_owned),
+            secret: true,
+        };
+        rows.iter()
+            .map(|&(name, default)| (name.to_owned(), declaration(default)))
+            .collect()
     }
 
     fn texts(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
-        rows.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+        rows.iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     fn nothing(_: &str) -> Result<String, VarError> {
@@ -220,31 +249,55 @@ mod tests {
             "SPIN_VARIABLE_EMPTY" => Ok(String::new()),
             _ => Err(VarError::NotPresent),
         };
-        let declared = declared(&[("a", Some("default")), ("b_2", Some("default")), ("c", Some("default")), ("empty", Some("default"))]);
+        let declared = declared(&[
+            ("a", Some("default")),
+            ("b_2", Some("default")),
+            ("c", Some("default")),
+            ("empty", Some("default")),
+        ]);
         let resolver = Resolver::new(declared, &texts(&[("a", "given")]), environment).unwrap();
-        let resolved = resolver.resolve("{{ a }} {{ b_2 }} {{ c }} [{{ empty }}]").unwrap();
+        let resolved = resolver
+            .resolve("{{ a }} {{ b_2 }} {{ c }} [{{ empty }}]")
+            .unwrap();
         assert_eq!(resolved, "given environment default []");
     }
 
     #[test]
     fn every_missing_variable_is_named_with_the_way_to_set_it() {
         let declared = declared(&[("db_password", None), ("key", None), ("host", Some("h"))]);
-        let error = Resolver::new(declared, &BTreeMap::new(), nothing).unwrap_err().to_string();
-        for expected in ["db_password, key", "--variable NAME=VALUE", "SPIN_VARIABLE_DB_PASSWORD"] {
+        let error = Resolver::new(declared, &BTreeMap::new(), nothing)
+            .unwrap_err()
+            .to_string();
+        for expected in [
+            "db_password, key",
+            "--variable NAME=VALUE",
+            "SPIN_VARIABLE_DB_PASSWORD",
+        ] {
             assert!(error.contains(expected), "expected {expected:?} in: {error}");
         }
     }
 
     #[test]
     fn a_given_variable_must_be_declared() {
-        let error = Resolver::new(declared(&[("db_host", Some("h"))]), &texts(&[("dbhost", "secret")]), nothing).unwrap_err().to_string();
-        assert_eq!(error, r#"there is no variable "dbhost"; the manifest declares db_host"#);
+        let error = Resolver::new(
+            declared(&[("db_host", Some("h"))]),
+            &texts(&[("dbhost", "secret")]),
+            nothing,
+        )
+        .unwrap_err()
+        .to_string();
+        assert_eq!(
+            error,
+            r#"there is no variable "dbhost"; the manifest declares db_host"#
+        );
     }
 
     #[test]
     fn an_environment_that_is_no_text_is_refused() {
         let environment = |_: &str| Err(VarError::NotUnicode("x".into()));
-        let error = Resolver::new(declared(&[("key", Some("d"))]), &BTreeMap::new(), environment).unwrap_err().to_string();
+        let error = Resolver::new(declared(&[("key", Some("d"))]), &BTreeMap::new(), environment)
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "SPIN_VARIABLE_KEY in the environment is not valid UTF-8");
     }
 
@@ -261,18 +314,35 @@ mod tests {
 
     #[test]
     fn a_component_has_its_own_variables_and_no_others() {
-        let resolver = Resolver::new(declared(&[("host", Some("h")), ("password", Some("p"))]), &BTreeMap::new(), nothing).unwrap();
-        let values = resolver.component("c", &texts(&[("url", "x://u:{{ password }}@{{ host }}")])).unwrap();
+        let resolver = Resolver::new(
+            declared(&[("host", Some("h")), ("password", Some("p"))]),
+            &BTreeMap::new(),
+            nothing,
+        )
+        .unwrap();
+        let values = resolver
+            .component("c", &texts(&[("url", "x://u:{{ password }}@{{ host }}")]))
+            .unwrap();
         assert_eq!(*values.values, texts(&[("url", "x://u:p@h")]));
-        assert!(resolver.component("c", &texts(&[("url", "{{ other }}")])).is_err(), "an unknown variable in a template is an error");
-        assert!(resolver.component("c", &texts(&[("URL", "x")])).is_err(), "a bad name is an error");
+        assert!(
+            resolver
+                .component("c", &texts(&[("url", "{{ other }}")]))
+                .is_err(),
+            "an unknown variable in a template is an error"
+        );
+        assert!(
+            resolver.component("c", &texts(&[("URL", "x")])).is_err(),
+            "a bad name is an error"
+        );
     }
 
     #[test]
     fn no_value_is_ever_printed() {
         let declared = declared(&[("key", Some("TOPSECRET"))]);
         let resolver = Resolver::new(declared.clone(), &texts(&[("key", "TOPSECRET")]), nothing).unwrap();
-        let values = resolver.component("c", &texts(&[("url", "x-{{ key }}")])).unwrap();
+        let values = resolver
+            .component("c", &texts(&[("url", "x-{{ key }}")]))
+            .unwrap();
         let error = resolver.resolve("{{ key }} {{ nope }}").unwrap_err();
         let printed = format!("{declared:?} {resolver:?} {values:?} {error} {error:?}");
         assert!(!printed.contains("TOPSECRET"), "a value was printed: {printed}");

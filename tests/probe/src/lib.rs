@@ -3,6 +3,7 @@
 //!
 //! Each route takes and answers JSON. Whatever the host refuses is part of the answer, never a failed request.
 
+mod behave;
 mod outside;
 mod postgres;
 mod redis;
@@ -30,17 +31,30 @@ async fn answer(request: Request) -> Result<Value, String> {
         "/postgres" => postgres::answer(body(request).await?).await,
         "/redis" => redis::answer(body(request).await?).await,
         "/http" => outside::http(body(request).await?).await,
-        "/variable" => outside::variable(uri.query().and_then(|query| query.strip_prefix("name=")).unwrap_or_default()).await,
-        path => Err(format!("the probe has no route {path}")),
+        "/variable" => {
+            outside::variable(
+                uri.query()
+                    .and_then(|query| query.strip_prefix("name="))
+                    .unwrap_or_default(),
+            )
+            .await
+        }
+        _ => behave::answer(request).await,
     }
 }
 
 async fn body(request: Request) -> Result<Value, String> {
-    let body = request.into_body().collect().await.map_err(|error| error.to_string())?;
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
     serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
 /// The text in a field.
 fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, String> {
-    value[field].as_str().ok_or_else(|| format!("{field:?} should be a text in {value}"))
+    value[field]
+        .as_str()
+        .ok_or_else(|| format!("{field:?} should be a text in {value}"))
 }

@@ -26,7 +26,11 @@ pub(crate) async fn answer(request: Value) -> Result<Value, String> {
 async fn open(request: &Value, sync: bool) -> Result<Result<Connection, Error>, String> {
     let address = text(request, "address")?;
     if request["builder"] != true {
-        return Ok(if sync { Connection::open(address) } else { Connection::open_async(address.to_owned()).await });
+        return Ok(if sync {
+            Connection::open(address)
+        } else {
+            Connection::open_async(address.to_owned()).await
+        });
     }
     let builder = ConnectionBuilder::new(address);
     if let Some(root) = request["ca_root"].as_str()
@@ -34,26 +38,45 @@ async fn open(request: &Value, sync: bool) -> Result<Result<Connection, Error>, 
     {
         return Ok(Err(error));
     }
-    Ok(if sync { builder.build() } else { builder.build_async().await })
+    Ok(if sync {
+        builder.build()
+    } else {
+        builder.build_async().await
+    })
 }
 
 async fn run(connection: &Connection, statement: &Value, sync: bool) -> Result<Value, String> {
     let sql = text(statement, "statement")?;
-    let params = statement["params"].as_array().into_iter().flatten().map(values::parameter).collect::<Result<Vec<_>, _>>()?;
+    let params = statement["params"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(values::parameter)
+        .collect::<Result<Vec<_>, _>>()?;
     let result = match (statement["as"].as_str().unwrap_or("query"), sync) {
-        ("query", true) => connection.query(sql, &params).map(|set| rows(&set.columns, set.rows, Ok(()))),
+        ("query", true) => connection
+            .query(sql, &params)
+            .map(|set| rows(&set.columns, set.rows, Ok(()))),
         ("query", false) => query(connection, sql, params, usize::MAX).await,
         ("peek", false) => query(connection, sql, params, 1).await,
-        ("execute", true) => connection.execute(sql, &params).map(|affected| json!({ "affected": affected })),
-        ("execute", false) => {
-            connection.execute_async(sql.to_owned(), params).await.map(|affected| json!({ "affected": affected }))
-        }
+        ("execute", true) => connection
+            .execute(sql, &params)
+            .map(|affected| json!({ "affected": affected })),
+        ("execute", false) => connection
+            .execute_async(sql.to_owned(), params)
+            .await
+            .map(|affected| json!({ "affected": affected })),
         (other, _) => return Err(format!("statements run as query, execute or peek, not {other:?}")),
     };
     Ok(result.unwrap_or_else(|error| json!({ "error": values::error(error) })))
 }
 
-async fn query(connection: &Connection, sql: &str, params: Vec<ParameterValue>, most: usize) -> Result<Value, Error> {
+async fn query(
+    connection: &Connection,
+    sql: &str,
+    params: Vec<ParameterValue>,
+    most: usize,
+) -> Result<Value, Error> {
     let (columns, mut stream, outcome) = connection.query_async(sql.to_owned(), params).await?;
     let mut read = Vec::new();
     while read.len() < most
@@ -68,8 +91,14 @@ async fn query(connection: &Connection, sql: &str, params: Vec<ParameterValue>, 
 }
 
 fn rows(columns: &[Column], rows: Vec<Row>, outcome: Result<(), Error>) -> Value {
-    let columns: Vec<Value> = columns.iter().map(|column| json!([column.name, values::data_type(&column.data_type)])).collect();
-    let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(values::value).collect()).collect();
+    let columns: Vec<Value> = columns
+        .iter()
+        .map(|column| json!([column.name, values::data_type(&column.data_type)]))
+        .collect();
+    let rows: Vec<Vec<Value>> = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(values::value).collect())
+        .collect();
     match outcome {
         Ok(()) => json!({ "columns": columns, "rows": rows }),
         Err(error) => json!({ "columns": columns, "rows": rows, "error": values::error(error) }),

@@ -24,16 +24,40 @@ pub(crate) async fn answer(request: Value) -> Result<Value, String> {
 }
 
 async fn run(connection: &Connection, call: &Value) -> Result<Result<Value, Error>, String> {
-    let values = || call["values"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let values = || {
+        call["values"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+    };
     Ok(match text(call, "call")? {
         "execute" => execute(connection, call).await?,
-        "publish" => connection.publish(text(call, "key")?, text(call, "value")?).await.map(|()| Value::Null),
-        "get" => connection.get(text(call, "key")?).await.map(|bytes| json!(bytes.map(lossy))),
-        "set" => connection.set(text(call, "key")?, text(call, "value")?).await.map(|()| Value::Null),
-        "incr" => connection.incr(text(call, "key")?).await.map(|number| json!(number)),
+        "publish" => connection
+            .publish(text(call, "key")?, text(call, "value")?)
+            .await
+            .map(|()| Value::Null),
+        "get" => connection
+            .get(text(call, "key")?)
+            .await
+            .map(|bytes| json!(bytes.map(lossy))),
+        "set" => connection
+            .set(text(call, "key")?, text(call, "value")?)
+            .await
+            .map(|()| Value::Null),
+        "incr" => connection
+            .incr(text(call, "key")?)
+            .await
+            .map(|number| json!(number)),
         "del" => connection.del(values()).await.map(|count| json!(count)),
-        "sadd" => connection.sadd(text(call, "key")?, values()).await.map(|count| json!(count)),
-        "srem" => connection.srem(text(call, "key")?, values()).await.map(|count| json!(count)),
+        "sadd" => connection
+            .sadd(text(call, "key")?, values())
+            .await
+            .map(|count| json!(count)),
+        "srem" => connection
+            .srem(text(call, "key")?, values())
+            .await
+            .map(|count| json!(count)),
         "smembers" => connection.smembers(text(call, "key")?).await.map(|mut members| {
             members.sort();
             json!(members)
@@ -43,7 +67,12 @@ async fn run(connection: &Connection, call: &Value) -> Result<Result<Value, Erro
 }
 
 async fn execute(connection: &Connection, call: &Value) -> Result<Result<Value, Error>, String> {
-    let arguments = call["arguments"].as_array().into_iter().flatten().map(argument).collect::<Result<Vec<_>, _>>()?;
+    let arguments = call["arguments"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(argument)
+        .collect::<Result<Vec<_>, _>>()?;
     let results = connection.execute(text(call, "command")?, arguments).await;
     Ok(results.map(|results| results.into_iter().map(result).collect()))
 }

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use spin_sdk::pg::wit::postgres::{DbDataType, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind};
+use spin_sdk::pg::wit::postgres::{
+    DbDataType, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind,
+};
 
 type Range<T> = (Option<(T, RangeBoundKind)>, Option<(T, RangeBoundKind)>);
 
@@ -39,7 +41,8 @@ pub(crate) fn value(value: DbValue) -> Value {
 }
 
 fn range<T: Serialize>((lower, upper): Range<T>) -> Value {
-    let bound = |bound: Option<(T, RangeBoundKind)>| bound.map(|(value, kind)| json!([value, kind_name(kind)]));
+    let bound =
+        |bound: Option<(T, RangeBoundKind)>| bound.map(|(value, kind)| json!([value, kind_name(kind)]));
     json!([bound(lower), bound(upper)])
 }
 
@@ -82,8 +85,13 @@ pub(crate) fn parameter(given: &Value) -> Result<ParameterValue, String> {
         return Ok(ParameterValue::DbNull);
     }
     let wrong = || format!("{given} is no parameter: write {{\"TYPE\": VALUE}} or \"db-null\"");
-    let (name, value) = given.as_object().and_then(|object| object.iter().next()).ok_or_else(wrong)?;
-    read(name, value).map_err(|error| format!("{given}: {error}"))?.ok_or_else(wrong)
+    let (name, value) = given
+        .as_object()
+        .and_then(|object| object.iter().next())
+        .ok_or_else(wrong)?;
+    read(name, value)
+        .map_err(|error| format!("{given}: {error}"))?
+        .ok_or_else(wrong)
 }
 
 /// None for a name that is no type.
@@ -127,6 +135,15 @@ fn from<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<T, serde_json::Error
 
 fn read_range<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<Range<T>, serde_json::Error> {
     let (lower, upper): (Option<(T, &str)>, Option<(T, &str)>) = from(value)?;
-    let kind = |name| if name == "inclusive" { RangeBoundKind::Inclusive } else { RangeBoundKind::Exclusive };
-    Ok((lower.map(|(value, name)| (value, kind(name))), upper.map(|(value, name)| (value, kind(name)))))
+    let kind = |name| {
+        if name == "inclusive" {
+            RangeBoundKind::Inclusive
+        } else {
+            RangeBoundKind::Exclusive
+        }
+    };
+    Ok((
+        lower.map(|(value, name)| (value, kind(name))),
+        upper.map(|(value, name)| (value, kind(name))),
+    ))
 }

@@ -8,7 +8,9 @@ use crate::networking::AllowedHosts;
 
 /// Reads an address (`postgres://user:password@host:port/database` or `host=… user=…`) and checks every host in it.
 pub(super) fn parse(address: &str, allowed: &AllowedHosts) -> Result<Config, Error> {
-    let config: Config = address.parse().map_err(|error: tokio_postgres::Error| refused(error.to_string()))?;
+    let config: Config = address
+        .parse()
+        .map_err(|error: tokio_postgres::Error| refused(error.to_string()))?;
     for target in targets(&config)? {
         if !allowed.allows(&target, "postgres") {
             return Err(refused(format!("address postgres://{target} is not permitted")));
@@ -21,7 +23,11 @@ pub(super) fn parse(address: &str, allowed: &AllowedHosts) -> Result<Config, Err
 fn targets(config: &Config) -> Result<Vec<String>, Error> {
     let ports = config.get_ports();
     // One port serves all hosts, or each host has its own.
-    let port = |index: usize| ports.get(index).or(if ports.len() == 1 { ports.first() } else { None });
+    let port = |index: usize| {
+        ports
+            .get(index)
+            .or(if ports.len() == 1 { ports.first() } else { None })
+    };
     let target = |index: usize, host: &str| match port(index) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
@@ -30,12 +36,23 @@ fn targets(config: &Config) -> Result<Vec<String>, Error> {
     for (index, host) in config.get_hosts().iter().enumerate() {
         match host {
             Host::Tcp(name) => targets.push(target(index, name)),
-            Host::Unix(_) => return Err(refused("Unix sockets are not supported on WebAssembly".to_owned())),
+            Host::Unix(_) => {
+                return Err(refused(
+                    "Unix sockets are not supported on WebAssembly".to_owned(),
+                ));
+            }
         }
     }
     // A `hostaddr` is what is really connected to; its `host` then only names it.
     for (index, ip) in config.get_hostaddrs().iter().enumerate() {
-        targets.push(target(index, &if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }));
+        targets.push(target(
+            index,
+            &if ip.is_ipv6() {
+                format!("[{ip}]")
+            } else {
+                ip.to_string()
+            },
+        ));
     }
     Ok(targets)
 }
@@ -54,7 +71,8 @@ mod tests {
 
     fn allowed(entries: &[&str]) -> AllowedHosts {
         let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
-        let resolver = Resolver::new(BTreeMap::new(), &BTreeMap::new(), |_| Err(VarError::NotPresent)).unwrap();
+        let resolver =
+            Resolver::new(BTreeMap::new(), &BTreeMap::new(), |_| Err(VarError::NotPresent)).unwrap();
         AllowedHosts::parse(&entries, &resolver, &[]).unwrap()
     }
 
@@ -67,12 +85,30 @@ mod tests {
             ("postgres://u:p@db.example:5432/d", None),
             ("host=db.example user=u", None),
             ("host=db.example,10.0.0.1 port=5432,6432 user=u", None),
-            ("postgres://u:p@db.example:5433/d", Some("address postgres://db.example:5433 is not permitted")),
-            ("postgres://u:p@evil.example/d", Some("address postgres://evil.example is not permitted")),
-            ("host=db.example,evil.example user=u", Some("address postgres://evil.example is not permitted")),
-            ("host=db.example hostaddr=10.9.9.9 user=u", Some("address postgres://10.9.9.9 is not permitted")),
-            ("hostaddr=::1 port=5432 user=u", Some("address postgres://[::1]:5432 is not permitted")),
-            ("host=/run/postgresql user=u", Some("Unix sockets are not supported on WebAssembly")),
+            (
+                "postgres://u:p@db.example:5433/d",
+                Some("address postgres://db.example:5433 is not permitted"),
+            ),
+            (
+                "postgres://u:p@evil.example/d",
+                Some("address postgres://evil.example is not permitted"),
+            ),
+            (
+                "host=db.example,evil.example user=u",
+                Some("address postgres://evil.example is not permitted"),
+            ),
+            (
+                "host=db.example hostaddr=10.9.9.9 user=u",
+                Some("address postgres://10.9.9.9 is not permitted"),
+            ),
+            (
+                "hostaddr=::1 port=5432 user=u",
+                Some("address postgres://[::1]:5432 is not permitted"),
+            ),
+            (
+                "host=/run/postgresql user=u",
+                Some("Unix sockets are not supported on WebAssembly"),
+            ),
             ("nonsense", Some("invalid connection string")),
             ("postgres://u:p@db.example:notaport/d", Some("invalid")),
         ];
@@ -80,7 +116,10 @@ mod tests {
             match (parse(address, &hosts), refusal) {
                 (Ok(_), None) => {}
                 (Err(Error::ConnectionFailed(message)), Some(expected)) => {
-                    assert!(message.contains(expected), "{address:?}: expected {expected:?}, got {message:?}");
+                    assert!(
+                        message.contains(expected),
+                        "{address:?}: expected {expected:?}, got {message:?}"
+                    );
                 }
                 (outcome, _) => panic!("{address:?}: expected {refusal:?}, got {:?}", outcome.map(drop)),
             }

@@ -24,7 +24,10 @@ type WitRange<T> = (Option<(T, RangeBoundKind)>, Option<(T, RangeBoundKind)>);
 
 /// The columns of a result.
 pub(super) fn columns(columns: &[Column]) -> Vec<wit::Column> {
-    let column = |column: &Column| wit::Column { name: column.name().to_owned(), data_type: data_type(column.type_()) };
+    let column = |column: &Column| wit::Column {
+        name: column.name().to_owned(),
+        data_type: data_type(column.type_()),
+    };
     columns.iter().map(column).collect()
 }
 
@@ -76,13 +79,19 @@ fn value(row: &Row, index: usize) -> Result<DbValue, String> {
         Type::DATE => get(row, index, |v| DbValue::Date(wit_date(v))),
         Type::TIME => get(row, index, |v| DbValue::Time(wit_time(v))),
         Type::UUID => get(row, index, |v: Uuid| DbValue::Uuid(v.to_string())),
-        Type::JSONB => get(row, index, |v: serde_json::Value| DbValue::Jsonb(v.to_string().into_bytes())),
+        Type::JSONB => get(row, index, |v: serde_json::Value| {
+            DbValue::Jsonb(v.to_string().into_bytes())
+        }),
         Type::NUMERIC => get(row, index, |v: Decimal| DbValue::Decimal(v.to_string())),
-        Type::INT4_RANGE => get(row, index, |v| DbValue::RangeInt32(wit_range(&v, |bound: &i32| *bound))),
-        Type::INT8_RANGE => get(row, index, |v| DbValue::RangeInt64(wit_range(&v, |bound: &i64| *bound))),
-        Type::NUM_RANGE => {
-            get(row, index, |v| DbValue::RangeDecimal(wit_range(&v, |bound: &RangeDecimal| bound.0.to_string())))
-        }
+        Type::INT4_RANGE => get(row, index, |v| {
+            DbValue::RangeInt32(wit_range(&v, |bound: &i32| *bound))
+        }),
+        Type::INT8_RANGE => get(row, index, |v| {
+            DbValue::RangeInt64(wit_range(&v, |bound: &i64| *bound))
+        }),
+        Type::NUM_RANGE => get(row, index, |v| {
+            DbValue::RangeDecimal(wit_range(&v, |bound: &RangeDecimal| bound.0.to_string()))
+        }),
         Type::INT4_ARRAY => get(row, index, DbValue::ArrayInt32),
         Type::INT8_ARRAY => get(row, index, DbValue::ArrayInt64),
         Type::NUMERIC_ARRAY => get(row, index, |v| DbValue::ArrayDecimal(wit_decimals(v))),
@@ -92,14 +101,22 @@ fn value(row: &Row, index: usize) -> Result<DbValue, String> {
     }
 }
 
-fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize, convert: impl FnOnce(T) -> DbValue) -> Result<DbValue, String> {
-    let value: Option<T> = row.try_get(index).map_err(|error| format!("{:?}", anyhow::Error::from(error)))?;
+fn get<'a, T: FromSql<'a>>(
+    row: &'a Row,
+    index: usize,
+    convert: impl FnOnce(T) -> DbValue,
+) -> Result<DbValue, String> {
+    let value: Option<T> = row
+        .try_get(index)
+        .map_err(|error| format!("{:?}", anyhow::Error::from(error)))?;
     Ok(value.map_or(DbValue::DbNull, convert))
 }
 
 /// How much memory a value takes here, about.
 pub(super) fn size(value: &DbValue) -> usize {
-    let texts = |texts: &[Option<String>]| texts.iter().flatten().map(String::len).sum::<usize>() + size_of_val(texts);
+    let texts = |texts: &[Option<String>]| {
+        texts.iter().flatten().map(String::len).sum::<usize>() + size_of_val(texts)
+    };
     size_of::<DbValue>()
         + match value {
             DbValue::Str(v) | DbValue::Uuid(v) | DbValue::Decimal(v) => v.len(),
@@ -112,14 +129,17 @@ pub(super) fn size(value: &DbValue) -> usize {
 }
 
 // chrono's months, days, hours, minutes and seconds are at most 59: nothing is cut off below.
-#[expect(clippy::cast_possible_truncation)]
 fn wit_date(date: NaiveDate) -> WitDate {
     (date.year(), date.month() as u8, date.day() as u8)
 }
 
-#[expect(clippy::cast_possible_truncation)]
 fn wit_time(time: NaiveTime) -> WitTime {
-    (time.hour() as u8, time.minute() as u8, time.second() as u8, time.nanosecond())
+    (
+        time.hour() as u8,
+        time.minute() as u8,
+        time.second() as u8,
+        time.nanosecond(),
+    )
 }
 
 fn wit_datetime(datetime: NaiveDateTime) -> WitDatetime {
@@ -129,7 +149,10 @@ fn wit_datetime(datetime: NaiveDateTime) -> WitDatetime {
 }
 
 fn wit_decimals(decimals: Vec<Option<Decimal>>) -> Vec<Option<String>> {
-    decimals.into_iter().map(|decimal| decimal.map(|d| d.to_string())).collect()
+    decimals
+        .into_iter()
+        .map(|decimal| decimal.map(|d| d.to_string()))
+        .collect()
 }
 
 fn wit_range<T: Normalizable + PartialOrd, W>(range: &Range<T>, convert: impl Fn(&T) -> W) -> WitRange<W> {
@@ -137,8 +160,12 @@ fn wit_range<T: Normalizable + PartialOrd, W>(range: &Range<T>, convert: impl Fn
         BoundType::Inclusive => RangeBoundKind::Inclusive,
         BoundType::Exclusive => RangeBoundKind::Exclusive,
     };
-    let lower = range.lower().map(|bound| (convert(&bound.value), kind(bound.type_)));
-    let upper = range.upper().map(|bound| (convert(&bound.value), kind(bound.type_)));
+    let lower = range
+        .lower()
+        .map(|bound| (convert(&bound.value), kind(bound.type_)));
+    let upper = range
+        .upper()
+        .map(|bound| (convert(&bound.value), kind(bound.type_)));
     (lower, upper)
 }
 
@@ -152,8 +179,13 @@ pub(super) fn time((hour, minute, second, nanosecond): WitTime) -> Result<NaiveT
         .ok_or_else(|| format!("invalid time {hour}:{minute}:{second}:{nanosecond}"))
 }
 
-pub(super) fn datetime((year, month, day, hour, minute, second, nanosecond): WitDatetime) -> Result<NaiveDateTime, String> {
-    Ok(NaiveDateTime::new(date((year, month, day))?, time((hour, minute, second, nanosecond))?))
+pub(super) fn datetime(
+    (year, month, day, hour, minute, second, nanosecond): WitDatetime,
+) -> Result<NaiveDateTime, String> {
+    Ok(NaiveDateTime::new(
+        date((year, month, day))?,
+        time((hour, minute, second, nanosecond))?,
+    ))
 }
 
 pub(super) fn timestamp(seconds: i64) -> Result<DateTime<Utc>, String> {
@@ -173,7 +205,10 @@ pub(super) fn decimal(text: &str) -> Result<Decimal, String> {
 }
 
 pub(super) fn decimals(texts: Vec<Option<String>>) -> Result<Vec<Option<Decimal>>, String> {
-    texts.into_iter().map(|text| text.as_deref().map(decimal).transpose()).collect()
+    texts
+        .into_iter()
+        .map(|text| text.as_deref().map(decimal).transpose())
+        .collect()
 }
 
 pub(super) fn range<T: Normalizable + PartialOrd>((lower, upper): WitRange<T>) -> Range<T> {
@@ -181,8 +216,12 @@ pub(super) fn range<T: Normalizable + PartialOrd>((lower, upper): WitRange<T>) -
 }
 
 pub(super) fn decimal_range((lower, upper): WitRange<String>) -> Result<Range<RangeDecimal>, String> {
-    let read = |(text, kind): (String, RangeBoundKind)| Ok::<_, String>((RangeDecimal(decimal(&text)?), kind));
-    Ok(range((lower.map(read).transpose()?, upper.map(read).transpose()?)))
+    let read =
+        |(text, kind): (String, RangeBoundKind)| Ok::<_, String>((RangeDecimal(decimal(&text)?), kind));
+    Ok(range((
+        lower.map(read).transpose()?,
+        upper.map(read).transpose()?,
+    )))
 }
 
 fn bound<S: BoundSided, T: PartialOrd>((value, kind): (T, RangeBoundKind)) -> RangeBound<S, T> {
@@ -237,7 +276,11 @@ impl FromSql<'_> for IntervalValue {
         if raw.len() != 16 {
             return Err("an interval has 16 bytes".into());
         }
-        Ok(Self(Interval { micros: raw.get_i64(), days: raw.get_i32(), months: raw.get_i32() }))
+        Ok(Self(Interval {
+            micros: raw.get_i64(),
+            days: raw.get_i32(),
+            months: raw.get_i32(),
+        }))
     }
 
     fn accepts(ty: &Type) -> bool {

@@ -38,7 +38,10 @@ fn extras(error: &ServerError) -> Vec<(String, String)> {
         ("line", error.line().map(|line| line.to_string())),
         ("where_", error.where_().map(str::to_owned)),
     ];
-    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 /// Whether the statement failed, before it did anything, because what was prepared no longer fits: the schema has

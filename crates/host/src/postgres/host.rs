@@ -139,7 +139,10 @@ impl PostgresView<'_> {
         self.state.0.clone()
     }
 
-    fn builder(&self, builder: &Resource<ConnectionBuilder>) -> wasmtime::Result<(String, Option<RootCertificate>)> {
+    fn builder(
+        &self,
+        builder: &Resource<ConnectionBuilder>,
+    ) -> wasmtime::Result<(String, Option<RootCertificate>)> {
         let builder = self.table.get(builder)?;
         Ok((builder.address.clone(), builder.root.clone()))
     }
@@ -174,7 +177,10 @@ async fn start(lease: Arc<Lease>, statement: &str, parameters: Vec<ParameterValu
 async fn execute(lease: Arc<Lease>, statement: &str, parameters: Vec<ParameterValue>) -> Result<u64, Error> {
     // Another error than a query gives for the same, as in Spin (`factor-outbound-pg/src/client.rs` execute).
     let parameters = read(parameters).map_err(Error::ValueConversionFailed)?;
-    lease.execute(statement, &parameters).await.map_err(|error| query_failed(&error))
+    lease
+        .execute(statement, &parameters)
+        .await
+        .map_err(|error| query_failed(&error))
 }
 
 fn read(parameters: Vec<ParameterValue>) -> Result<Vec<Parameter>, String> {
@@ -190,13 +196,19 @@ fn readers<T: Send + 'static>(
     match first.outcome {
         Some(outcome) => {
             let told = future::ready(Ok::<_, wasmtime::Error>(outcome));
-            Ok((StreamReader::new(&mut access, first.rows)?, FutureReader::new(&mut access, told)?))
+            Ok((
+                StreamReader::new(&mut access, first.rows)?,
+                FutureReader::new(&mut access, told)?,
+            ))
         }
         None => {
             let (producer, told) = rows.stream_after(first.rows);
             // A component that dropped the stream has seen what it wanted, as in Spin.
             let told = async move { Ok::<_, wasmtime::Error>(told.await.unwrap_or(Ok(()))) };
-            Ok((StreamReader::new(&mut access, producer)?, FutureReader::new(&mut access, told)?))
+            Ok((
+                StreamReader::new(&mut access, producer)?,
+                FutureReader::new(&mut access, told)?,
+            ))
         }
     }
 }

@@ -47,7 +47,11 @@ impl Pools {
     /// No connection is made yet.
     #[must_use]
     pub fn new(allowed: Arc<AllowedHosts>, limits: Limits) -> Self {
-        Self(Arc::new(Shared { allowed, limits, by_address: Mutex::default() }))
+        Self(Arc::new(Shared {
+            allowed,
+            limits,
+            by_address: Mutex::default(),
+        }))
     }
 
     /// Opens a connection: an idle one, or a new one.
@@ -64,24 +68,40 @@ impl Pools {
             return Ok(entry.pool.clone());
         }
         let config = address::parse(&key.address, &self.0.allowed)?;
-        let pool = Arc::new(Pool::new(config, tls::connector(key.root.as_ref())?, self.0.limits));
+        let pool = Arc::new(Pool::new(
+            config,
+            tls::connector(key.root.as_ref())?,
+            self.0.limits,
+        ));
         if by_address.len() >= self.0.limits.addresses {
             remove_oldest(&mut by_address);
         }
-        by_address.insert(key, Entry { pool: pool.clone(), used: Instant::now() });
+        by_address.insert(
+            key,
+            Entry {
+                pool: pool.clone(),
+                used: Instant::now(),
+            },
+        );
         Ok(pool)
     }
 }
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pools").field("allowed", &self.0.allowed).field("limits", &self.0.limits).finish_non_exhaustive()
+        f.debug_struct("Pools")
+            .field("allowed", &self.0.allowed)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
     }
 }
 
 /// Connections of the removed pool that are in use stay so, and close when they come back.
 fn remove_oldest(by_address: &mut HashMap<Key, Entry>) {
-    let oldest = by_address.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+    let oldest = by_address
+        .iter()
+        .min_by_key(|(_, entry)| entry.used)
+        .map(|(key, _)| key.clone());
     oldest.map(|key| by_address.remove(&key));
 }
 
@@ -104,7 +124,14 @@ struct Idle {
 impl Pool {
     fn new(config: Config, tls: MakeRustlsConnect, limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections));
-        Self { config, tls, limits, places, idle: Mutex::default(), runtime: Handle::current() }
+        Self {
+            config,
+            tls,
+            limits,
+            places,
+            idle: Mutex::default(),
+            runtime: Handle::current(),
+        }
     }
 
     async fn open(pool: &Arc<Self>) -> Result<Lease, Error> {
@@ -115,12 +142,19 @@ impl Pool {
                 "all {} connections of the pool are in use, and none came back within {limit:?}",
                 pool.limits.connections
             ))),
-            Err(_) => Err(Error::ConnectionFailed(format!("the database server gave no connection within {limit:?}"))),
+            Err(_) => Err(Error::ConnectionFailed(format!(
+                "the database server gave no connection within {limit:?}"
+            ))),
         }
     }
 
     async fn take(pool: &Arc<Self>) -> Result<Lease, Error> {
-        let place = pool.places.clone().acquire_owned().await.map_err(|error| Error::Other(error.to_string()))?;
+        let place = pool
+            .places
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::Other(error.to_string()))?;
         loop {
             if let Some(session) = pool.take_idle() {
                 return Ok(Lease::new(session, pool, place));
@@ -128,7 +162,12 @@ impl Pool {
             match Session::connect(&pool.config, &pool.tls).await {
                 Ok(session) => return Ok(Lease::new(Arc::new(session), pool, place)),
                 Err(error) if server_is_full(&error) => tokio::time::sleep(FULL_SERVER_PAUSE).await,
-                Err(error) => return Err(Error::ConnectionFailed(format!("{:?}", anyhow::Error::from(error)))),
+                Err(error) => {
+                    return Err(Error::ConnectionFailed(format!(
+                        "{:?}",
+                        anyhow::Error::from(error)
+                    )));
+                }
             }
         }
     }
@@ -148,8 +187,14 @@ impl Pool {
             return;
         }
         let mut idle = lock(&self.idle);
-        idle.push_back(Idle { session, since: Instant::now() });
-        while idle.front().is_some_and(|oldest| oldest.since.elapsed() > self.limits.idle_timeout) {
+        idle.push_back(Idle {
+            session,
+            since: Instant::now(),
+        });
+        while idle
+            .front()
+            .is_some_and(|oldest| oldest.since.elapsed() > self.limits.idle_timeout)
+        {
             idle.pop_front();
         }
     }
@@ -167,7 +212,11 @@ struct Held {
 
 impl Lease {
     fn new(session: Arc<Session>, pool: &Arc<Pool>, place: OwnedSemaphorePermit) -> Self {
-        Self(Arc::new(Held { session, pool: pool.clone(), _place: place }))
+        Self(Arc::new(Held {
+            session,
+            pool: pool.clone(),
+            _place: place,
+        }))
     }
 }
 

@@ -46,9 +46,21 @@ pub(super) struct Batch {
 }
 
 impl Rows {
-    pub(super) async fn start(lease: Arc<Lease>, statement: &str, parameters: &[Parameter]) -> Result<Self, Error> {
-        let stream = lease.query(statement, parameters).await.map_err(|error| query_failed(&error))?;
-        Ok(Self { stream: Box::pin(stream), lease, columns: Vec::new(), max_row_bytes: MAX_RESULT_BYTES })
+    pub(super) async fn start(
+        lease: Arc<Lease>,
+        statement: &str,
+        parameters: &[Parameter],
+    ) -> Result<Self, Error> {
+        let stream = lease
+            .query(statement, parameters)
+            .await
+            .map_err(|error| query_failed(&error))?;
+        Ok(Self {
+            stream: Box::pin(stream),
+            lease,
+            columns: Vec::new(),
+            max_row_bytes: MAX_RESULT_BYTES,
+        })
     }
 
     /// The columns, known with the first row: a result without rows has none, as in Spin.
@@ -62,7 +74,11 @@ impl Rows {
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Batch> {
-        let mut batch = Batch { rows: Vec::new(), outcome: None, bytes: 0 };
+        let mut batch = Batch {
+            rows: Vec::new(),
+            outcome: None,
+            bytes: 0,
+        };
         while batch.outcome.is_none() && batch.bytes <= BATCH_BYTES {
             match self.stream.as_mut().poll_next(context) {
                 Poll::Pending if batch.rows.is_empty() => return Poll::Pending,
@@ -106,7 +122,10 @@ impl Rows {
     /// All rows at once. An error that comes after the statement was accepted is given as text, as in Spin
     /// (`factor-outbound-pg/src/client.rs` query).
     pub(super) async fn collect(mut self) -> Result<RowSet, Error> {
-        let mut set = RowSet { columns: Vec::new(), rows: Vec::new() };
+        let mut set = RowSet {
+            columns: Vec::new(),
+            rows: Vec::new(),
+        };
         let mut bytes = size_of::<RowSet>();
         loop {
             let batch = self.batch().await;
@@ -129,7 +148,14 @@ impl Rows {
     /// What is left after `first`, as a stream, and where its outcome will be told.
     pub(super) fn stream_after(self, first: Vec<Row>) -> (RowProducer, oneshot::Receiver<Outcome>) {
         let (outcome, told) = oneshot::channel();
-        (RowProducer { first, rest: self, outcome: Some(outcome) }, told)
+        (
+            RowProducer {
+                first,
+                rest: self,
+                outcome: Some(outcome),
+            },
+            told,
+        )
     }
 }
 

@@ -129,7 +129,10 @@ impl Session {
 
     async fn prepare_new(&self, text: &str) -> Result<Prepared, Error> {
         let statement = self.client.prepare(text).await?;
-        let prepared = Prepared { statement, alters: alters_session(text) };
+        let prepared = Prepared {
+            statement,
+            alters: alters_session(text),
+        };
         if text.len() <= LONGEST_KEPT_STATEMENT {
             self.statements().keep(text, prepared.clone());
         }
@@ -167,7 +170,9 @@ impl Session {
 }
 
 fn slice(parameters: &[Parameter]) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
-    parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync))
+    parameters
+        .iter()
+        .map(|parameter| parameter as &(dyn ToSql + Sync))
 }
 
 /// A statement that the server knows.
@@ -195,7 +200,11 @@ impl Statements {
 
     fn keep(&mut self, text: &str, prepared: Prepared) {
         if self.by_text.len() >= STATEMENTS_PER_CONNECTION && !self.by_text.contains_key(text) {
-            let oldest = self.by_text.iter().min_by_key(|(_, (_, used))| used).map(|(text, _)| text.clone());
+            let oldest = self
+                .by_text
+                .iter()
+                .min_by_key(|(_, (_, used))| used)
+                .map(|(text, _)| text.clone());
             oldest.map(|text| self.by_text.remove(&text));
         }
         self.uses += 1;
@@ -207,7 +216,9 @@ impl Statements {
 /// temporary table. Only what surely does not counts as plain; the price of a wrong yes is one round trip that no
 /// caller waits for.
 fn alters_session(statement: &str) -> bool {
-    const PLAIN: [&str; 8] = ["select", "insert", "update", "delete", "merge", "values", "table", "with"];
+    const PLAIN: [&str; 8] = [
+        "select", "insert", "update", "delete", "merge", "values", "table", "with",
+    ];
     const SUSPECT: [&str; 3] = ["set_config", "advisory", "temp"];
     let statement = statement.to_ascii_lowercase();
     !PLAIN.contains(&first_word(&statement)) || SUSPECT.iter().any(|word| statement.contains(word))
@@ -223,7 +234,9 @@ fn first_word(statement: &str) -> &str {
         } else if let Some(comment) = rest.strip_prefix("/*") {
             rest = after_block_comment(comment);
         } else {
-            let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(rest.len());
             return &rest[..end];
         }
     }
@@ -281,7 +294,11 @@ mod tests {
             ("", true),
         ];
         for (statement, alters) in rows {
-            assert_eq!(alters_session(statement), alters, "whether {statement:?} may alter the session");
+            assert_eq!(
+                alters_session(statement),
+                alters,
+                "whether {statement:?} may alter the session"
+            );
         }
     }
 }

@@ -5,7 +5,9 @@ use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Cmd, ConnectionAd
 use wasmtime::component::{Accessor, Resource};
 
 use super::reply::{flatten, limited, other};
-use super::wit::{Error, Host, HostConnection, HostConnectionWithStore, Payload, RedisParameter, RedisResult};
+use super::wit::{
+    Error, Host, HostConnection, HostConnectionWithStore, Payload, RedisParameter, RedisResult,
+};
 use super::{Capability, OPEN_TIMEOUT, RedisView};
 use crate::networking::AllowedHosts;
 
@@ -28,7 +30,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capability {
     async fn open(accessor: &Accessor<T, Self>, address: String) -> Answer<Resource<Connection>> {
         let allowed = accessor.with(|mut access| access.get().state.0.clone());
         match connect(&allowed, &address).await {
-            Ok(connection) => Ok(Ok(accessor.with(|mut access| access.get().table.push(Connection(connection)))?)),
+            Ok(connection) => {
+                Ok(Ok(accessor.with(|mut access| {
+                    access.get().table.push(Connection(connection))
+                })?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -43,7 +49,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capability {
         Ok(redis.publish(channel, payload).await.map_err(other))
     }
 
-    async fn get(accessor: &Accessor<T, Self>, connection: Resource<Connection>, key: String) -> Answer<Option<Payload>> {
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        key: String,
+    ) -> Answer<Option<Payload>> {
         let mut redis = driver(accessor, &connection)?;
         Ok(redis.get(key).await.map_err(other).and_then(limited))
     }
@@ -58,12 +68,20 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capability {
         Ok(redis.set(key, value).await.map_err(other))
     }
 
-    async fn incr(accessor: &Accessor<T, Self>, connection: Resource<Connection>, key: String) -> Answer<i64> {
+    async fn incr(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        key: String,
+    ) -> Answer<i64> {
         let mut redis = driver(accessor, &connection)?;
         Ok(redis.incr(key, 1).await.map_err(other))
     }
 
-    async fn del(accessor: &Accessor<T, Self>, connection: Resource<Connection>, keys: Vec<String>) -> Answer<u32> {
+    async fn del(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        keys: Vec<String>,
+    ) -> Answer<u32> {
         let mut redis = driver(accessor, &connection)?;
         Ok(redis.del(keys).await.map_err(other))
     }
@@ -81,7 +99,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capability {
         }))
     }
 
-    async fn smembers(accessor: &Accessor<T, Self>, connection: Resource<Connection>, key: String) -> Answer<Vec<String>> {
+    async fn smembers(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        key: String,
+    ) -> Answer<Vec<String>> {
         let mut redis = driver(accessor, &connection)?;
         Ok(redis.smembers(key).await.map_err(other))
     }
@@ -104,8 +126,14 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capability {
     ) -> Answer<Vec<RedisResult>> {
         let mut redis = driver(accessor, &connection)?;
         let mut line = redis::cmd(&command);
-        arguments.into_iter().for_each(|argument| add(&mut line, argument));
-        Ok(line.query_async(&mut redis).await.map_err(other).and_then(flatten))
+        arguments
+            .into_iter()
+            .for_each(|argument| add(&mut line, argument));
+        Ok(line
+            .query_async(&mut redis)
+            .await
+            .map_err(other)
+            .and_then(flatten))
     }
 }
 
@@ -128,12 +156,19 @@ async fn connect(allowed: &AllowedHosts, address: &str) -> Result<MultiplexedCon
         return Err(Error::InvalidAddress);
     }
     if address.starts_with("rediss:") {
-        return Err(Error::Other("this host has no TLS towards Redis: use redis://".to_owned()));
+        return Err(Error::Other(
+            "this host has no TLS towards Redis: use redis://".to_owned(),
+        ));
     }
     let client = Client::open(address).map_err(|_| Error::InvalidAddress)?;
     if !matches!(client.get_connection_info().addr(), ConnectionAddr::Tcp(..)) {
         return Err(Error::InvalidAddress);
     }
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(OPEN_TIMEOUT)).set_response_timeout(None);
-    client.get_multiplexed_async_connection_with_config(&config).await.map_err(other)
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(OPEN_TIMEOUT))
+        .set_response_timeout(None);
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+        .map_err(other)
 }

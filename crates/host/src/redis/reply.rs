@@ -31,7 +31,11 @@ fn append(value: Value, results: &mut Vec<RedisResult>) -> Result<(), Error> {
             return values.into_iter().try_for_each(|value| append(value, results));
         }
         Value::ServerError(error) => return Err(other(error.into())),
-        _ => return Err(Error::Other("this type of a Redis answer has no form in spin:redis".to_owned())),
+        _ => {
+            return Err(Error::Other(
+                "this type of a Redis answer has no form in spin:redis".to_owned(),
+            ));
+        }
     });
     Ok(())
 }

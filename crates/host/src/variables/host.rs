@@ -6,7 +6,10 @@ use wasmtime::component::{Accessor, HasData, Linker};
 
 use super::{Values, broken_rule};
 
-#[allow(missing_docs, reason = "generated; the interface is documented in wit/deps/spin-variables")]
+#[allow(
+    missing_docs,
+    reason = "generated; the interface is documented in wit/deps/spin-variables"
+)]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "wit",
@@ -71,6 +74,11 @@ fn lookup(values: &Values, name: &str) -> Result<String, wit::Error> {
     if let Some(reason) = broken_rule(name) {
         return Err(wit::Error::InvalidName(format!("{name:?}: {reason}")));
     }
-    let undefined = || wit::Error::Undefined(format!("component {:?} has no variable {name:?}", values.component));
+    let undefined = || {
+        wit::Error::Undefined(format!(
+            "component {:?} has no variable {name:?}",
+            values.component
+        ))
+    };
     values.values.get(name).cloned().ok_or_else(undefined)
 }

@@ -20,7 +20,9 @@ impl<'a> Template<'a> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, opened)) = rest.split_once("{{") {
-            let (name, after) = opened.split_once("}}").ok_or_else(|| Error::Unclosed(text.to_owned()))?;
+            let (name, after) = opened
+                .split_once("}}")
+                .ok_or_else(|| Error::Unclosed(text.to_owned()))?;
             parts.extend((!literal.is_empty()).then_some(Part::Literal(literal)));
             parts.push(Part::Variable(name.trim()));
             rest = after;
@@ -49,7 +51,11 @@ mod tests {
             ("{{{ v }}}", vec![Variable("{ v"), Literal("}")]),
         ];
         for (text, parts) in rows {
-            assert_eq!(Template::parse(text).unwrap(), Template(parts), "the parts of {text:?}");
+            assert_eq!(
+                Template::parse(text).unwrap(),
+                Template(parts),
+                "the parts of {text:?}"
+            );
         }
         let error = Template::parse("{{ a }} {{ b").unwrap_err().to_string();
         assert_eq!(error, r#"template "{{ a }} {{ b": there is a {{ without its }}"#);
