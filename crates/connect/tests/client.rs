@@ -310,13 +310,16 @@ async fn nothing_is_sent_when_time_is_over() {
     assert!(transport.seen.take().is_none(), "no request should be sent");
 }
 
+/// HTTP status, headers, body.
+type Reply = (u16, Headers, &'static str);
+
 #[tokio::test]
 async fn answers_that_are_not_connects_have_a_code_too() {
     let large: &str = Box::leak(format!(r#"{{"text":"{}"}}"#, "x".repeat(200)).into_boxed_str());
     const GZIP: Headers = &[("content-type", "application/json"), ("content-encoding", "gzip")];
     const PROTO: Headers = &[("content-type", "application/proto")];
     #[rustfmt::skip]
-    let cases: &[((u16, Headers, &'static str), (Code, &str))] = &[
+    let cases: &[(Reply, (Code, &str))] = &[
         ((400, HTML, "<h1>Bad Request</h1>"), (Code::Internal, "HTTP status 400 Bad Request")),
         ((401, HTML, ""), (Code::Unauthenticated, "HTTP status 401 Unauthorized")),
         ((403, HTML, ""), (Code::PermissionDenied, "HTTP status 403 Forbidden")),
