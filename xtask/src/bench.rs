@@ -62,7 +62,9 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("find the load generator");
     let wrk = Wrk::find(workspace).await?;
 
-    steps.begin(format_args!("start Postgres and Redis, and put {PRODUCTS} products on sale"));
+    steps.begin(format_args!(
+        "start Postgres and Redis, and put {PRODUCTS} products on sale"
+    ));
     // Declared first, dropped last: the servers live in it.
     let scratch = Scratch::new("bench")?;
     let servers = Servers::start(workspace, scratch.path()).await?;
@@ -73,18 +75,48 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let hello = servers.hello(workspace).await?;
     answer_alike(&platform, &native).await?;
 
-    steps.begin(format_args!("measure: {} rounds of {} s each", options.rounds, options.seconds));
+    steps.begin(format_args!(
+        "measure: {} rounds of {} s each",
+        options.rounds, options.seconds
+    ));
     let targets = [
-        Target { name: "GetProduct, platform", server: &platform, load: Load::get_product(scratch.path(), PRODUCTS)? },
-        Target { name: "GetProduct, native", server: &native, load: Load::get_product(scratch.path(), PRODUCTS)? },
-        Target { name: "ListProducts, platform", server: &platform, load: Load::list_products(scratch.path())? },
-        Target { name: "ListProducts, native", server: &native, load: Load::list_products(scratch.path())? },
-        Target { name: "hello component", server: &hello, load: Load::hello() },
+        Target {
+            name: "GetProduct, platform",
+            server: &platform,
+            load: Load::get_product(scratch.path(), PRODUCTS)?,
+        },
+        Target {
+            name: "GetProduct, native",
+            server: &native,
+            load: Load::get_product(scratch.path(), PRODUCTS)?,
+        },
+        Target {
+            name: "ListProducts, platform",
+            server: &platform,
+            load: Load::list_products(scratch.path())?,
+        },
+        Target {
+            name: "ListProducts, native",
+            server: &native,
+            load: Load::list_products(scratch.path())?,
+        },
+        Target {
+            name: "hello component",
+            server: &hello,
+            load: Load::hello(),
+        },
     ];
     let [get, get_native, list, list_native, hello] = measure(&wrk, &targets, &options).await?;
     steps.finish();
 
-    let report = Report { options: options.clone(), get, get_native, list, list_native, hello };
+    let report = Report {
+        options: options.clone(),
+        get,
+        get_native,
+        list,
+        list_native,
+        hello,
+    };
     println!("\n{report}");
     if let Some(file) = &options.json {
         let json = serde_json::to_string_pretty(&report.to_json())?;
@@ -100,11 +132,21 @@ struct Target<'a> {
     load: Load,
 }
 
-async fn measure<const N: usize>(wrk: &Wrk, targets: &[Target<'_>; N], options: &Options) -> Result<[Measured; N]> {
+async fn measure<const N: usize>(
+    wrk: &Wrk,
+    targets: &[Target<'_>; N],
+    options: &Options,
+) -> Result<[Measured; N]> {
     let once = async |target: &Target<'_>, time| -> Result<Sample> {
-        let sample = wrk.run(target.server.address(), &target.load, options.concurrency, time).await?;
+        let sample = wrk
+            .run(target.server.address(), &target.load, options.concurrency, time)
+            .await?;
         let (lost, total) = (sample.lost, sample.requests);
-        ensure!(lost == 0, "{}: {lost} of {total} requests were not answered as they must be", target.name);
+        ensure!(
+            lost == 0,
+            "{}: {lost} of {total} requests were not answered as they must be",
+            target.name
+        );
         Ok(sample)
     };
     for target in targets {
@@ -128,10 +170,16 @@ async fn measure<const N: usize>(wrk: &Wrk, targets: &[Target<'_>; N], options: 
 async fn answer_alike(platform: &Server, native: &Server) -> Result<()> {
     let calls = [
         ("/product.v1.ProductService/GetProduct", seed::get_product(1)),
-        ("/product.v1.ProductService/ListProducts", seed::LIST_PRODUCTS.to_owned()),
+        (
+            "/product.v1.ProductService/ListProducts",
+            seed::LIST_PRODUCTS.to_owned(),
+        ),
     ];
     for (path, message) in calls {
-        let mut answers = [platform.call(path, &message).await?, native.call(path, &message).await?];
+        let mut answers = [
+            platform.call(path, &message).await?,
+            native.call(path, &message).await?,
+        ];
         for answer in &mut answers {
             // Opaque, and theirs alone.
             if let Some(fields) = answer.as_object_mut() {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::process::{output, run};
-use crate::setup::{self, Origin, TARGET};
+use crate::setup::{self, TARGET};
 use crate::workspace::Workspace;
 
 /// Compiles every component of the application (the packages in `components/`), and the `extra` packages, to
@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// # Errors
 /// There is no compiler for components, or the code does not compile: cargo has said why.
 pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
-    let rust = setup::wasm_rust(workspace, None::<Origin>).await?;
+    let rust = setup::wasm_rust(workspace, None).await?;
     let mut cargo = rust.cargo();
     // A target folder of its own: the unpacked compiler and the installed one would throw away each other's work.
     cargo

@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{build, suite, up};
+use xtask::{bench, build, suite, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Up(up::Options),
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
+    /// Measures the platform, beside a component that does nothing and the same two hops written natively.
+    Bench(bench::Options),
 }
 
 #[tokio::main]
@@ -76,6 +78,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Migrate => migrate(&workspace).await,
         Command::Up(options) => up::run(&workspace, options).await,
         Command::Test(options) => suite::test(&workspace, options).await,
+        Command::Bench(options) => bench::run(&workspace, options).await,
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use clap::ValueEnum as _;
+
 use crate::debian::{self, Wanted};
 use crate::process::{output, run};
 use crate::ui::{self, Steps};
@@ -23,6 +25,9 @@ pub const TARGET: &str = "wasm32-wasip2";
 /// rustup gets this long for its download (about 20 MB). Where a firewall swallows its packets, it would try for much
 /// longer.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
+
+/// Chooses the [`Origin`] where no option does: in `build`, `up` and `test`. For tests of this module.
+const CHOICE: &str = "AKINAI_WASM_RUST";
 
 /// Where to get the target from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -62,11 +67,25 @@ impl fmt::Display for WasmRust {
     }
 }
 
+impl Origin {
+    /// What the environment asks for.
+    fn from_environment() -> Result<Option<Origin>> {
+        match std::env::var(CHOICE) {
+            Err(_) => Ok(None),
+            Ok(name) => match Origin::from_str(&name, false) {
+                Ok(origin) => Ok(Some(origin)),
+                Err(_) => bail!("{CHOICE} is `{name}`, but can only be `rustup` or `debian`"),
+            },
+        }
+    }
+}
+
 /// Finds a Rust that can build components, and gets one if there is none. With `origin`, only that way will do.
 ///
 /// # Errors
 /// Neither way works; the message says why for each, and what to do.
 pub async fn wasm_rust(workspace: &Workspace, origin: Option<Origin>) -> Result<WasmRust> {
+    let origin = origin.or(Origin::from_environment()?);
     let debian = DebianRust::new(workspace);
     if origin != Some(Origin::Debian) && installed_has_target()? {
         return Ok(WasmRust::Installed);
@@ -74,7 +93,9 @@ pub async fn wasm_rust(workspace: &Workspace, origin: Option<Origin>) -> Result<
     if origin != Some(Origin::Rustup) && debian.is_complete() {
         return debian.ready();
     }
-    ui::detail(format_args!("this Rust cannot build for {TARGET} yet"));
+    if origin.is_none() {
+        ui::detail(format_args!("this Rust cannot build for {TARGET} yet"));
+    }
     let mut steps = Steps::new(match origin {
         Some(Origin::Rustup) => 1,
         Some(Origin::Debian) => 5,
@@ -280,7 +301,8 @@ impl DebianRust {
         for entry in std::fs::read_dir(&built)? {
             let file = entry?.path();
             let name = file.file_name().unwrap_or_default();
-            if file.extension().is_some_and(|extension| extension == "rlib") {
+            let is_seed = name.to_string_lossy().starts_with("libseed-");
+            if !is_seed && file.extension().is_some_and(|extension| extension == "rlib") {
                 std::fs::copy(&file, new.join(name))?;
             }
         }

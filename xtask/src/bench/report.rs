@@ -18,7 +18,11 @@ pub(super) struct Measured {
 
 impl Measured {
     pub(super) fn new(name: &'static str) -> Measured {
-        Measured { name, samples: Vec::new(), resident: 0 }
+        Measured {
+            name,
+            samples: Vec::new(),
+            resident: 0,
+        }
     }
 
     pub(super) fn add(&mut self, sample: Sample, resident: u64) {
@@ -69,15 +73,27 @@ pub(super) struct Report {
 
 impl Report {
     fn all(&self) -> [&Measured; 5] {
-        [&self.get, &self.get_native, &self.list, &self.list_native, &self.hello]
+        [
+            &self.get,
+            &self.get_native,
+            &self.list,
+            &self.list_native,
+            &self.hello,
+        ]
     }
 
     /// Requests a second of one target as a share of another's.
     fn ratios(&self) -> [(&'static str, f64); 4] {
         let ratio = |of: &Measured, to: &Measured| of.per_second() / to.per_second();
         [
-            ("GetProduct, platform / native", ratio(&self.get, &self.get_native)),
-            ("ListProducts, platform / native", ratio(&self.list, &self.list_native)),
+            (
+                "GetProduct, platform / native",
+                ratio(&self.get, &self.get_native),
+            ),
+            (
+                "ListProducts, platform / native",
+                ratio(&self.list, &self.list_native),
+            ),
             ("GetProduct, platform / hello", ratio(&self.get, &self.hello)),
             ("ListProducts, platform / hello", ratio(&self.list, &self.hello)),
         ]
@@ -96,8 +112,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { seconds, rounds, concurrency, .. } = self.options;
-        writeln!(f, "{concurrency} requests at a time, median of {rounds} rounds of {seconds} s, no request lost\n")?;
+        let Options {
+            seconds,
+            rounds,
+            concurrency,
+            ..
+        } = self.options;
+        writeln!(
+            f,
+            "{concurrency} requests at a time, median of {rounds} rounds of {seconds} s, no request lost\n"
+        )?;
         writeln!(
             f,
             "{:24} {:>10} {:>17} {:>9} {:>9} {:>8}",

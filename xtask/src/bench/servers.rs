@@ -42,14 +42,21 @@ impl Servers {
         migrate::create_database(&postgres.admin_url(), DATABASE).await?;
         migrate::migrate(&url, &schemas, &mut secrets).await?;
         let mut connection = PgConnection::connect_with(&migrate::connect_options(&url)?).await?;
-        connection.execute(seed::sql(PRODUCTS).as_str()).await.context("the products do not fit the tables")?;
+        connection
+            .execute(seed::sql(PRODUCTS).as_str())
+            .await
+            .context("the products do not fit the tables")?;
         connection.close().await?;
         let password = |schema: ServiceSchema| -> Result<_> {
             let password = schema.password(&mut secrets)?;
             Ok((schema, password))
         };
         let passwords = schemas.into_iter().map(password).collect::<Result<_>>()?;
-        Ok(Servers { postgres, redis, passwords })
+        Ok(Servers {
+            postgres,
+            redis,
+            passwords,
+        })
     }
 
     /// The application of `spin.toml` on our host.
@@ -59,7 +66,10 @@ impl Servers {
             .env("SPIN_VARIABLE_DB_PORT", self.postgres.port().to_string())
             .env("SPIN_VARIABLE_DB_NAME", DATABASE)
             .env("SPIN_VARIABLE_REDIS_PORT", self.redis.port().to_string())
-            .env("SPIN_VARIABLE_BFF_REDIS_PASSWORD", self.redis.bff_password().reveal());
+            .env(
+                "SPIN_VARIABLE_BFF_REDIS_PASSWORD",
+                self.redis.bff_password().reveal(),
+            );
         for (schema, password) in &self.passwords {
             let name = format!("SPIN_VARIABLE_{}_DB_PASSWORD", schema.service.to_uppercase());
             command.env(name, password.reveal());
@@ -69,10 +79,16 @@ impl Servers {
 
     /// The same two hops without components.
     pub(super) async fn native(&self, workspace: &Workspace) -> Result<Server> {
-        let product = self.passwords.iter().find(|(schema, _)| schema.service == "product");
+        let product = self
+            .passwords
+            .iter()
+            .find(|(schema, _)| schema.service == "product");
         let (schema, password) = product.context("there are no migrations of the product service")?;
         let (role, port) = (schema.role(), self.postgres.port());
-        let url = format!("postgres://{role}:{}@127.0.0.1:{port}/{DATABASE}", password.reveal());
+        let url = format!(
+            "postgres://{role}:{}@127.0.0.1:{port}/{DATABASE}",
+            password.reveal()
+        );
         let mut command = Command::new(workspace.native_program("akinai-native"));
         command.env("DATABASE_URL", url);
         Server::start(command, "/").await
@@ -80,13 +96,21 @@ impl Servers {
 
     /// The component that only answers "hello", on our host.
     pub(super) async fn hello(&self, workspace: &Workspace) -> Result<Server> {
-        Server::start(host(workspace, &workspace.root().join("tests/hello/spin.toml")), "/").await
+        Server::start(
+            host(workspace, &workspace.root().join("tests/hello/spin.toml")),
+            "/",
+        )
+        .await
     }
 }
 
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
     let mut command = Command::new(workspace.native_program("akinai-host"));
-    command.arg("--manifest").arg(manifest).arg("--cache-dir").arg(workspace.private().join("cache"));
+    command
+        .arg("--manifest")
+        .arg(manifest)
+        .arg("--cache-dir")
+        .arg(workspace.private().join("cache"));
     command
 }
 
@@ -110,9 +134,16 @@ impl Server {
         let began = Instant::now();
         while server.exchange("GET", path, "").await.is_err() {
             if let Some(status) = server.process.try_wait()? {
-                bail!("{} ended while starting ({status}); what it said is above", command.get_program().display());
+                bail!(
+                    "{} ended while starting ({status}); what it said is above",
+                    command.get_program().display()
+                );
             }
-            ensure!(began.elapsed() < START_LIMIT, "{} does not answer", command.get_program().display());
+            ensure!(
+                began.elapsed() < START_LIMIT,
+                "{} does not answer",
+                command.get_program().display()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(server)
@@ -135,8 +166,12 @@ impl Server {
     pub(super) fn resident(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
-        kilobytes.map(|kilobytes| kilobytes << 10).context("the kernel does not tell the resident memory")
+        let kilobytes = line
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|text| text.parse::<u64>().ok());
+        kilobytes
+            .map(|kilobytes| kilobytes << 10)
+            .context("the kernel does not tell the resident memory")
     }
 
     /// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.

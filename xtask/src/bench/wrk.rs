@@ -46,12 +46,22 @@ impl Load {
     /// Reads each of `count` products in turn.
     pub(super) fn get_product(folder: &Path, count: u32) -> Result<Load> {
         let messages: Vec<String> = (1..=count).map(seed::get_product).collect();
-        Load::calls(folder, "/product.v1.ProductService/GetProduct", "get", &messages.join("\n"))
+        Load::calls(
+            folder,
+            "/product.v1.ProductService/GetProduct",
+            "get",
+            &messages.join("\n"),
+        )
     }
 
     /// Lists the first page.
     pub(super) fn list_products(folder: &Path) -> Result<Load> {
-        Load::calls(folder, "/product.v1.ProductService/ListProducts", "list", seed::LIST_PRODUCTS)
+        Load::calls(
+            folder,
+            "/product.v1.ProductService/ListProducts",
+            "list",
+            seed::LIST_PRODUCTS,
+        )
     }
 
     fn calls(folder: &Path, path: &'static str, name: &str, messages: &str) -> Result<Load> {
@@ -82,15 +92,33 @@ impl Wrk {
         let script = workspace.root().join(SCRIPT);
         let output = tempfile::NamedTempFile::new()?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        if let Some(program) = std::env::split_paths(&path).map(|folder| folder.join("wrk")).find(|file| file.is_file()) {
-            return Ok(Wrk { program, libraries: Vec::new(), script, output });
+        if let Some(program) = std::env::split_paths(&path)
+            .map(|folder| folder.join("wrk"))
+            .find(|file| file.is_file())
+        {
+            return Ok(Wrk {
+                program,
+                libraries: Vec::new(),
+                script,
+                output,
+            });
         }
-        let wanted = Wanted { packages: &["wrk"], family: &[] };
-        let root = debian::unpack(&wanted, &workspace.private().join("wrk")).await.context(
-            "wrk, the load generator, is not installed, and unpacking Debian's failed.\n\
+        let wanted = Wanted {
+            packages: &["wrk"],
+            family: &[],
+        };
+        let root = debian::unpack(&wanted, &workspace.private().join("wrk"))
+            .await
+            .context(
+                "wrk, the load generator, is not installed, and unpacking Debian's failed.\n\
              Install it (Debian: `apt-get install wrk`)",
-        )?;
-        Ok(Wrk { program: root.join("usr/bin/wrk"), libraries: debian::library_folders(&root)?, script, output })
+            )?;
+        Ok(Wrk {
+            program: root.join("usr/bin/wrk"),
+            libraries: debian::library_folders(&root)?,
+            script,
+            output,
+        })
     }
 
     /// Runs it against a server. One thread: the machine's other cores are for what is measured.
@@ -156,6 +184,9 @@ mod tests {
             p99: Duration::from_nanos(9_100_500),
         };
         assert_eq!(sample.expect("a whole report"), expected);
-        assert!(parse(r#"{"requests":1}"#).is_err(), "half a report must not count as one");
+        assert!(
+            parse(r#"{"requests":1}"#).is_err(),
+            "half a report must not count as one"
+        );
     }
 }

@@ -1,0 +1,120 @@
+//! Habits of this repository that neither the compiler nor clippy knows, kept by a test instead of a reviewer.
+
+use std::path::{Path, PathBuf};
+
+use xtask::workspace::Workspace;
+
+/// Folders that are made, not written.
+const GENERATED: [&str; 5] = [".git", ".akinai", "node_modules", "target", "gen"];
+
+/// Files with text of ours, by their extensions.
+const TEXT: [&str; 12] = [
+    "rs", "toml", "md", "sql", "proto", "wit", "sh", "lua", "json", "js", "ts", "yaml",
+];
+
+fn files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Workspace::here().root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() && !path.is_symlink() && !GENERATED.contains(&name.as_str()) {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| TEXT.contains(&extension.to_string_lossy().as_ref()))
+            {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Checks every file, and reports all offences at once, each with its line.
+fn check(offence: &str, is_offender: impl Fn(&Path, &str) -> bool) {
+    let mut offenders = Vec::new();
+    for file in files() {
+        let text = std::fs::read_to_string(&file).expect("text in UTF-8");
+        for (number, line) in text.lines().enumerate() {
+            if is_offender(&file, line) {
+                let path = file.strip_prefix(Workspace::here().root()).unwrap_or(&file);
+                offenders.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(offenders.is_empty(), "{offence}:\n{}", offenders.join("\n"));
+}
+
+#[test]
+fn no_line_ends_in_spaces_or_holds_a_tab() {
+    check("a space at the end of a line, or a tab", |file, line| {
+        let is_markdown = file.extension().is_some_and(|extension| extension == "md");
+        (line.ends_with(' ') && !is_markdown) || line.contains('\t')
+    });
+}
+
+#[test]
+fn nothing_names_a_folder_of_one_machine() {
+    // Spelled in halves, or this file would be its own offender.
+    let folders = [
+        concat!("/ro", "ot/."),
+        concat!("/ho", "me/"),
+        concat!("/Use", "rs/"),
+        concat!("/wo", "rk/"),
+    ];
+    check("a path that exists on one machine only", |_, line| {
+        folders.iter().any(|folder| line.contains(folder))
+    });
+}
+
+#[test]
+fn no_work_is_left_for_later_in_the_code() {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("X", "XX"),
+        concat!("HA", "CK"),
+    ];
+    check("work left for later: do it, or open an issue", |file, line| {
+        let is_code = file.extension().is_some_and(|extension| extension == "rs");
+        is_code
+            && marks.iter().any(|mark| {
+                line.split(|c: char| !c.is_ascii_alphanumeric())
+                    .any(|word| word == *mark)
+            })
+    });
+}
+
+#[test]
+fn every_crate_and_module_says_what_it_is() {
+    let silent: Vec<String> = files()
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .filter(|file| {
+            !std::fs::read_to_string(file)
+                .expect("text in UTF-8")
+                .starts_with("//!")
+        })
+        .map(|file| file.display().to_string())
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "these files do not begin with `//!` and what they are for:\n{}",
+        silent.join("\n")
+    );
+}
+
+#[test]
+fn lock_files_of_npm_name_no_host() {
+    check(
+        "a registry's address in a lock file (see tools/.npmrc)",
+        |file, line| file.ends_with("package-lock.json") && line.contains("\"resolved\""),
+    );
+}
