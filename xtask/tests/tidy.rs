@@ -93,10 +93,33 @@ fn no_work_is_left_for_later_in_the_code() {
 }
 
 #[test]
-fn every_crate_and_module_says_what_it_is() {
+fn every_file_says_what_it_is_for() {
+    /// Where the reader's eye falls first.
+    const TOP: usize = 20;
+    let is_documented = |text: &str| {
+        text.lines()
+            .take(TOP)
+            .any(|line| line.starts_with("//!") || line.starts_with("///"))
+    };
     let silent: Vec<String> = files()
         .iter()
         .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .filter(|file| !is_documented(&std::fs::read_to_string(file).expect("text in UTF-8")))
+        .map(|file| file.display().to_string())
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "these files do not say at their top what they are for:\n{}",
+        silent.join("\n")
+    );
+}
+
+#[test]
+fn every_crate_begins_with_its_documentation() {
+    let roots = ["src/lib.rs", "src/main.rs"];
+    let silent: Vec<String> = files()
+        .iter()
+        .filter(|file| roots.iter().any(|root| file.ends_with(root)))
         .filter(|file| {
             !std::fs::read_to_string(file)
                 .expect("text in UTF-8")
@@ -106,7 +129,7 @@ fn every_crate_and_module_says_what_it_is() {
         .collect();
     assert!(
         silent.is_empty(),
-        "these files do not begin with `//!` and what they are for:\n{}",
+        "these crates do not begin with `//!`:\n{}",
         silent.join("\n")
     );
 }
