@@ -27,7 +27,10 @@ impl Probe {
         std::fs::write(&manifest, manifest_with_probe_as(component)).expect("the manifest can be written");
         let mut setup = Setup::new().await;
         setup.manifest = manifest;
-        Self { platform: setup.start().await, _folder: folder }
+        Self {
+            platform: setup.start().await,
+            _folder: folder,
+        }
     }
 
     fn client(&self) -> &Client {
@@ -35,21 +38,36 @@ impl Probe {
     }
 
     async fn ask(&self, route: &str, request: Value) -> Value {
-        self.client().send(self.client().post(route, request.to_string())).await.message_of_probe()
+        self.client()
+            .send(self.client().post(route, request.to_string()))
+            .await
+            .message_of_probe()
     }
 
     async fn variable(&self, name: &str) -> Value {
-        self.client().get(&format!("/variable?name={name}")).await.message_of_probe()
+        self.client()
+            .get(&format!("/variable?name={name}"))
+            .await
+            .message_of_probe()
     }
 
     /// What comes of opening a Redis connection and calling PING.
     async fn ping(&self, address: &str) -> Value {
-        self.ask("/redis", json!({ "address": address, "calls": [{ "call": "execute", "command": "PING" }] })).await
+        self.ask(
+            "/redis",
+            json!({ "address": address, "calls": [{ "call": "execute", "command": "PING" }] }),
+        )
+        .await
     }
 
     /// What comes of one statement on a new connection.
     async fn query(&self, address: &str, statement: &str) -> Value {
-        let answer = self.ask("/postgres", json!({ "address": address, "statements": [{ "statement": statement }] })).await;
+        let answer = self
+            .ask(
+                "/postgres",
+                json!({ "address": address, "statements": [{ "statement": statement }] }),
+            )
+            .await;
         answer["results"].get(0).cloned().unwrap_or(answer)
     }
 }
@@ -61,7 +79,12 @@ trait ProbeAnswer {
 
 impl ProbeAnswer for harness::Answer {
     fn message_of_probe(&self) -> Value {
-        assert_eq!(self.status, 200, "the probe must understand what it is asked: {}", self.text());
+        assert_eq!(
+            self.status,
+            200,
+            "the probe must understand what it is asked: {}",
+            self.text()
+        );
         serde_json::from_slice(&self.body).expect("the probe answers in JSON")
     }
 }
@@ -70,15 +93,29 @@ fn manifest_with_probe_as(component: &str) -> String {
     let workspace = Workspace::here();
     let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
     let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"].as_table_mut().expect("the manifest has components");
+    let components = manifest["component"]
+        .as_table_mut()
+        .expect("the manifest has components");
     for (name, settings) in components {
-        let source = settings["source"].as_str().expect("a component has a source").to_owned();
-        let source = if name == component { "target/wasm/wasm32-wasip2/component/probe.wasm".to_owned() } else { source };
+        let source = settings["source"]
+            .as_str()
+            .expect("a component has a source")
+            .to_owned();
+        let source = if name == component {
+            "target/wasm/wasm32-wasip2/component/probe.wasm".to_owned()
+        } else {
+            source
+        };
         settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
     }
-    let triggers = manifest["trigger"]["http"].as_array_mut().expect("the manifest has routes");
+    let triggers = manifest["trigger"]["http"]
+        .as_array_mut()
+        .expect("the manifest has routes");
     for route in ["/postgres", "/redis", "/http", "/variable"] {
-        let trigger = [("route".to_owned(), Toml::from(route)), ("component".to_owned(), Toml::from(component))];
+        let trigger = [
+            ("route".to_owned(), Toml::from(route)),
+            ("component".to_owned(), Toml::from(component)),
+        ];
         triggers.push(Toml::Table(trigger.into_iter().collect()));
     }
     manifest.to_string()
@@ -86,7 +123,10 @@ fn manifest_with_probe_as(component: &str) -> String {
 
 fn redis_url() -> String {
     let (host, port) = &environment().redis;
-    format!("redis://bff:{}@{host}:{port}", environment().password("redis.bff"))
+    format!(
+        "redis://bff:{}@{host}:{port}",
+        environment().password("redis.bff")
+    )
 }
 
 /// A server on this machine that counts who comes. Nobody must.
@@ -119,14 +159,20 @@ async fn the_product_component_reaches_its_own_schema() {
     let probe = Probe::in_place_of("product").await;
     let url = own_database(&probe).await;
 
-    let who = probe.query(&url, "select current_user::text, current_schema()::text").await;
+    let who = probe
+        .query(&url, "select current_user::text, current_schema()::text")
+        .await;
     assert_eq!(
         who["rows"],
         json!([[{ "str": "product_service" }, { "str": "product_service" }]]),
         "product must have a role and a schema of its own: {who}"
     );
     let count = probe.query(&url, "select count(*) from products").await;
-    assert_eq!(count["rows"], json!([[{ "int64": 0 }]]), "and read its own tables, or the refusals below mean nothing");
+    assert_eq!(
+        count["rows"],
+        json!([[{ "int64": 0 }]]),
+        "and read its own tables, or the refusals below mean nothing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +204,10 @@ async fn the_product_component_cannot_reach_another_schema_or_change_its_own() {
         let answer = probe.query(&url, statement).await;
         let code = &answer["error"]["query-failed"]["code"];
         // insufficient_privilege (PostgreSQL's documentation, appendix A).
-        assert_eq!(code, "42501", "{statement:?} must be refused for want of privilege, but: {answer}");
+        assert_eq!(
+            code, "42501",
+            "{statement:?} must be refused for want of privilege, but: {answer}"
+        );
     }
 }
 
@@ -170,9 +219,16 @@ async fn the_product_component_cannot_log_in_as_another_role() {
 
     for role in ["user_service", "postgres"] {
         for guess in [password.as_str(), "", "postgres"] {
-            let url = own.replace(&format!("product_service:{password}@"), &format!("{role}:{guess}@"));
+            let url = own.replace(
+                &format!("product_service:{password}@"),
+                &format!("{role}:{guess}@"),
+            );
             let answer = probe.query(&url, "select 1").await;
-            assert_ne!(answer["error"], Value::Null, "{role} has another password, but: {answer}");
+            assert_ne!(
+                answer["error"],
+                Value::Null,
+                "{role} has another password, but: {answer}"
+            );
         }
     }
 }
@@ -184,14 +240,30 @@ async fn the_product_component_cannot_reach_redis() {
     let decoy = Decoy::start().await;
 
     let granted = bff.ping(&redis_url()).await;
-    assert_eq!(granted["results"], json!([{ "value": [{ "status": "PONG" }] }]), "the bff may: {granted}");
+    assert_eq!(
+        granted["results"],
+        json!([{ "value": [{ "status": "PONG" }] }]),
+        "the bff may: {granted}"
+    );
 
     let decoyed = format!("redis://127.0.0.1:{}", decoy.port);
-    for address in [redis_url(), redis_url().replace("127.0.0.1", "localhost"), decoyed] {
+    for address in [
+        redis_url(),
+        redis_url().replace("127.0.0.1", "localhost"),
+        decoyed,
+    ] {
         let refused = product.ping(&address).await;
-        assert_ne!(refused["error"], Value::Null, "product is not granted Redis, but: {refused}");
+        assert_ne!(
+            refused["error"],
+            Value::Null,
+            "product is not granted Redis, but: {refused}"
+        );
     }
-    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+    assert_eq!(
+        decoy.visits(),
+        0,
+        "the host must refuse before it opens a connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,9 +287,17 @@ async fn the_product_component_cannot_reach_any_http_host() {
     ];
     for url in urls {
         let answer = probe.ask("/http", json!({ "url": url })).await;
-        assert_ne!(answer["error"], Value::Null, "product is granted no HTTP at all, but {url} answered {answer}");
+        assert_ne!(
+            answer["error"],
+            Value::Null,
+            "product is granted no HTTP at all, but {url} answered {answer}"
+        );
     }
-    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+    assert_eq!(
+        decoy.visits(),
+        0,
+        "the host must refuse before it opens a connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,9 +311,17 @@ async fn the_product_component_cannot_reach_another_postgres() {
         format!("postgresql://127.0.0.1:{}", decoy.port),
     ] {
         let answer = probe.query(&address, "select 1").await;
-        assert_ne!(answer["error"], Value::Null, "{address} is not the granted Postgres, but: {answer}");
+        assert_ne!(
+            answer["error"],
+            Value::Null,
+            "{address} is not the granted Postgres, but: {answer}"
+        );
     }
-    assert_eq!(decoy.visits(), 0, "the host must refuse before it opens a connection");
+    assert_eq!(
+        decoy.visits(),
+        0,
+        "the host must refuse before it opens a connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,14 +335,21 @@ async fn components_see_their_own_variables_only() {
         "allowed_origins",
         "db_host",
     ];
-    let cases: [(&str, &[&str]); 3] =
-        [("bff", &["redis_url", "allowed_origins"]), ("user", &["database_url"]), ("product", &["database_url"])];
+    let cases: [(&str, &[&str]); 3] = [
+        ("bff", &["redis_url", "allowed_origins"]),
+        ("user", &["database_url"]),
+        ("product", &["database_url"]),
+    ];
     for (component, own) in cases {
         let probe = Probe::in_place_of(component).await;
         for name in everything {
             let answer = probe.variable(name).await;
             let seen = answer["value"].is_string();
-            assert_eq!(seen, own.contains(&name), "{component} and the variable {name}: {answer}");
+            assert_eq!(
+                seen,
+                own.contains(&name),
+                "{component} and the variable {name}: {answer}"
+            );
         }
     }
 }
@@ -267,21 +362,34 @@ async fn the_bff_has_no_database() {
 
     let answer = bff.query(&url, "select 1").await;
 
-    assert_ne!(answer["error"], Value::Null, "the bff is not granted Postgres, even with a password: {answer}");
+    assert_ne!(
+        answer["error"],
+        Value::Null,
+        "the bff is not granted Postgres, even with a password: {answer}"
+    );
 }
 
 /// The URL that the component in the probe's place uses.
 async fn own_database(probe: &Probe) -> String {
     let answer = probe.variable("database_url").await;
-    answer["value"].as_str().unwrap_or_else(|| panic!("the component has a database, but: {answer}")).to_owned()
+    answer["value"]
+        .as_str()
+        .unwrap_or_else(|| panic!("the component has a database, but: {answer}"))
+        .to_owned()
 }
 
 #[test]
 fn the_probe_gets_the_grants_of_the_component_it_replaces() {
-    let real: Table = std::fs::read_to_string(Workspace::here().manifest()).expect("a manifest").parse().expect("TOML");
+    let real: Table = std::fs::read_to_string(Workspace::here().manifest())
+        .expect("a manifest")
+        .parse()
+        .expect("TOML");
     let probed: Table = manifest_with_probe_as("product").parse().expect("TOML");
 
     for key in ["allowed_outbound_hosts", "variables"] {
-        assert_eq!(probed["component"]["product"][key], real["component"]["product"][key], "{key} must be the real ones");
+        assert_eq!(
+            probed["component"]["product"][key], real["component"]["product"][key],
+            "{key} must be the real ones"
+        );
     }
 }
