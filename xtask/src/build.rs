@@ -49,19 +49,22 @@ pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<()> 
     components(workspace, &extra.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-/// Compiles the native host, and the programs of the `extra` packages.
+/// Compiles the native host, and the `extra` programs.
 ///
 /// # Errors
 /// The code does not compile: cargo has said why.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
     let mut cargo = Command::new("cargo");
+    // `--workspace`, not `-p`: with the features that the tests build it with, or wasmtime would be compiled twice.
     cargo
-        .args(["build", "-p", "akinai-host", "--bins"])
+        .args(["build", "--workspace", "--bin", "akinai-host"])
         .current_dir(workspace.root());
-    for package in extra {
-        cargo.args(["-p", package]);
+    for program in extra {
+        cargo.args(["--bin", program]);
     }
-    run(&mut cargo).await.context("the native host does not compile")
+    run(&mut cargo)
+        .await
+        .context("the native programs do not compile")
 }
 
 /// The packages below `folder` that become components: those that build a `cdylib`.
