@@ -7,7 +7,8 @@
 //! so a client put into a router is a proxy.
 //!
 //! Invariants: nothing here opens a connection, reads a clock other than `Instant::now` or knows a runtime; nothing
-//! knows Spin, WASI or any service; futures need not be `Send`; no input makes it panic, and no error repeats input.
+//! knows Spin, WASI or any service; futures need not be `Send`; no input makes it panic, and no error repeats a
+//! value that was sent.
 
 mod body;
 mod client;

@@ -161,11 +161,6 @@ impl Router {
         self
     }
 
-    /// Whether a method is served at this path.
-    pub fn serves(&self, path: &str) -> bool {
-        self.routes.contains_key(path)
-    }
-
     /// Answers a request. Never fails: what goes wrong becomes an answer in Connect's shape.
     pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
     where

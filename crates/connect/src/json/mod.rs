@@ -18,6 +18,7 @@ pub mod kind;
 mod number;
 mod object;
 mod reader;
+mod scan;
 mod time;
 mod well_known;
 mod writer;

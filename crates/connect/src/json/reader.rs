@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{DEPTH_LIMIT, Error, ObjectReader, Types, number};
+use super::{DEPTH_LIMIT, Error, ObjectReader, Types, number, scan};
 
 /// Reads JSON (RFC 8259) value by value from a text in memory, borrowing what needs no unescaping.
 ///
@@ -217,15 +217,13 @@ impl<'a> Reader<'a> {
     /// The characters up to the next quote or backslash, and moves there.
     fn unescaped_run(&mut self) -> Result<&'a str, Error> {
         let rest = &self.text[self.at..];
-        let length = rest
-            .bytes()
-            .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
-        let length = length.ok_or_else(|| self.error("a string does not end"))?;
+        let length = scan::plain_length(rest.as_bytes());
         self.at += length;
-        if rest.as_bytes()[length] < b' ' {
-            return Err(self.error("a control character in a string is not escaped"));
+        match rest.as_bytes().get(length) {
+            Some(b'"' | b'\\') => Ok(&rest[..length]),
+            Some(_) => Err(self.error("a control character in a string is not escaped")),
+            None => Err(self.error("a string does not end")),
         }
-        Ok(&rest[..length])
     }
 
     /// Reads an escape sequence from its backslash on.

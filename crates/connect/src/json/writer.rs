@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io::Write as _;
 
-use super::{ObjectWriter, Types};
+use super::{ObjectWriter, Types, scan};
 
 /// Writes JSON without spaces into a growing buffer.
 #[derive(Debug)]
@@ -51,15 +51,15 @@ impl<'a> Writer<'a> {
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text;
-        while let Some(at) = rest
-            .bytes()
-            .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))
-        {
-            self.raw(&rest[..at]);
-            self.escape(rest.as_bytes()[at]);
-            rest = &rest[at + 1..];
+        loop {
+            let (plain, behind) = rest.split_at(scan::plain_length(rest.as_bytes()));
+            self.raw(plain);
+            let Some(&byte) = behind.as_bytes().first() else {
+                break;
+            };
+            self.escape(byte);
+            rest = &behind[1..];
         }
-        self.raw(rest);
         self.out.push(b'"');
     }
 
