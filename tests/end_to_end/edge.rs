@@ -107,7 +107,6 @@ async fn internal_headers_from_outside_change_nothing() {
         ("spin-path-info", "/user.v1.UserService/GetUser"),
         ("spin-component-route", "/..."),
         ("x-forwarded-host", "user.spin.internal"),
-        ("host", "user.spin.internal"),
     ];
     for (name, value) in internal {
         let mut request = platform.client().post(
@@ -132,6 +131,24 @@ async fn internal_headers_from_outside_change_nothing() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_cannot_be_reached_by_its_internal_name() {
+    let platform = Platform::start().await;
+
+    let mut request = platform.client().request("GET", "/ready", Default::default());
+    request
+        .headers_mut()
+        .insert(header::HOST, HeaderValue::from_static("user.spin.internal"));
+    let answer = platform.client().send(request).await;
+
+    assert_eq!(
+        answer.status,
+        400,
+        "internal names are for components, but: {}",
+        answer.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

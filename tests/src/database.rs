@@ -35,12 +35,18 @@ impl Database {
         let environment = environment();
         let server = environment.postgres.clone();
         let name = format!("t_{}", Uuid::now_v7().simple());
-        let statement = format!("create database {name} template {TEMPLATE}");
-        connect(&server)
-            .await
-            .batch_execute(&statement)
-            .await
-            .expect("a database is made from the template");
+        let admin = connect(&server).await;
+        for statement in [
+            format!("create database {name} template {TEMPLATE}"),
+            // Who may connect is no part of a template.
+            format!("revoke all on database {name} from public"),
+            format!("grant connect on database {name} to user_service, product_service"),
+        ] {
+            admin
+                .batch_execute(&statement)
+                .await
+                .expect("a database is made from the template");
+        }
         let passwords = Passwords {
             user: environment.password("postgres.user_service"),
             product: environment.password("postgres.product_service"),

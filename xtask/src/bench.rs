@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use self::report::{Measured, Report};
+use self::report::{Measured, Report, Round};
 use self::servers::{Server, Servers};
 use self::wrk::{Load, Sample, Wrk};
 use crate::build;
@@ -155,12 +155,18 @@ async fn measure<const N: usize>(
     let mut measured = targets.each_ref().map(|target| Measured::new(target.name));
     for round in 1..=options.rounds {
         for (target, measured) in targets.iter().zip(&mut measured) {
+            let before = target.server.processor_time()?;
             let sample = once(target, Duration::from_secs(options.seconds)).await?;
+            let processor = target.server.processor_time()?.saturating_sub(before);
             ui::detail(format_args!(
                 "round {round} of {}: {}: {:.0} requests/s",
                 options.rounds, target.name, sample.per_second
             ));
-            measured.add(sample, target.server.resident()?);
+            measured.add(Round {
+                sample,
+                processor,
+                resident: target.server.resident()?,
+            });
         }
     }
     Ok(measured)

@@ -8,43 +8,64 @@ use serde_json::{Value, json};
 use super::Options;
 use super::wrk::Sample;
 
+/// What one round has shown.
+pub(super) struct Round {
+    /// What wrk saw.
+    pub(super) sample: Sample,
+    /// What processors spent on the process meanwhile. Unlike the rate, it hardly depends on what else the machine does.
+    pub(super) processor: Duration,
+    /// The physical memory of the process at the end, in bytes.
+    pub(super) resident: u64,
+}
+
 /// What the rounds of one target have shown.
 pub(super) struct Measured {
     name: &'static str,
-    samples: Vec<Sample>,
-    /// The most physical memory of the process seen at the end of a round, in bytes.
-    resident: u64,
+    rounds: Vec<Round>,
 }
 
 impl Measured {
     pub(super) fn new(name: &'static str) -> Measured {
         Measured {
             name,
-            samples: Vec::new(),
-            resident: 0,
+            rounds: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, sample: Sample, resident: u64) {
-        self.samples.push(sample);
-        self.resident = self.resident.max(resident);
+    pub(super) fn add(&mut self, round: Round) {
+        self.rounds.push(round);
     }
 
     fn per_second(&self) -> f64 {
-        median(self.samples.iter().map(|sample| sample.per_second))
+        median(self.rounds.iter().map(|round| round.sample.per_second))
     }
 
     fn p50(&self) -> f64 {
-        median(self.samples.iter().map(|sample| milliseconds(sample.p50)))
+        median(self.rounds.iter().map(|round| milliseconds(round.sample.p50)))
     }
 
     fn p99(&self) -> f64 {
-        median(self.samples.iter().map(|sample| milliseconds(sample.p99)))
+        median(self.rounds.iter().map(|round| milliseconds(round.sample.p99)))
+    }
+
+    /// Processor time per request, in microseconds.
+    fn processor_micros(&self) -> f64 {
+        let per_request = |round: &Round| round.processor.as_secs_f64() * 1e6 / round.sample.requests as f64;
+        median(self.rounds.iter().map(per_request))
+    }
+
+    /// The most memory that a round ended with, in bytes.
+    fn resident(&self) -> u64 {
+        self.rounds
+            .iter()
+            .map(|round| round.resident)
+            .max()
+            .unwrap_or_default()
     }
 
     /// The slowest and the fastest round, in requests a second: how much to trust the median.
     fn range(&self) -> (f64, f64) {
-        let all = self.samples.iter().map(|sample| sample.per_second);
+        let all = self.rounds.iter().map(|round| round.sample.per_second);
         (all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max))
     }
 
@@ -55,8 +76,9 @@ impl Measured {
             "requestsPerSecond": { "median": self.per_second(), "slowest": slowest, "fastest": fastest },
             "p50Milliseconds": self.p50(),
             "p99Milliseconds": self.p99(),
-            "requests": self.samples.iter().map(|sample| sample.requests).sum::<u64>(),
-            "residentBytes": self.resident,
+            "requests": self.rounds.iter().map(|round| round.sample.requests).sum::<u64>(),
+            "processorMicrosecondsPerRequest": self.processor_micros(),
+            "residentBytes": self.resident(),
         })
     }
 }
@@ -124,20 +146,21 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:24} {:>10} {:>17} {:>9} {:>9} {:>8}",
-            "", "requests/s", "(from – to)", "p50 ms", "p99 ms", "RSS MB"
+            "{:24} {:>10} {:>17} {:>9} {:>9} {:>11} {:>8}",
+            "", "requests/s", "(from – to)", "p50 ms", "p99 ms", "CPU µs/req", "RSS MB"
         )?;
         for measured in self.all() {
             let (slowest, fastest) = measured.range();
             writeln!(
                 f,
-                "{:24} {:>10.0} {:>17} {:>9.2} {:>9.2} {:>8}",
+                "{:24} {:>10.0} {:>17} {:>9.2} {:>9.2} {:>11.0} {:>8}",
                 measured.name,
                 measured.per_second(),
                 format!("{slowest:.0} – {fastest:.0}"),
                 measured.p50(),
                 measured.p99(),
-                measured.resident >> 20
+                measured.processor_micros(),
+                measured.resident() >> 20
             )?;
         }
         writeln!(f)?;

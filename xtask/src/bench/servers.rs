@@ -114,6 +114,17 @@ fn host(workspace: &Workspace, manifest: &Path) -> Command {
     command
 }
 
+/// The unit of times in /proc: USER_HZ is 100 on every architecture that we know of (time(7)).
+const TICK: Duration = Duration::from_millis(10);
+
+/// `utime` + `stime`: the 14th and 15th field. The 2nd, the program's name, may hold anything, and ends with the last `)`.
+fn ticks(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut field = || fields.next()?.parse::<u32>().ok();
+    Some(field()? + field()?)
+}
+
 /// A running HTTP server. Dropping it ends it.
 pub(super) struct Server {
     process: Process,
@@ -162,6 +173,14 @@ impl Server {
         serde_json::from_str(body).with_context(|| format!("{path} answers no JSON: {body}"))
     }
 
+    /// The time that processors have spent on the process, in user and kernel mode (`utime` and `stime`, proc(5)).
+    pub(super) fn processor_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        ticks(&stat)
+            .map(|ticks| TICK * ticks)
+            .context("the kernel does not tell the processor time")
+    }
+
     /// The physical memory of the process in bytes (`VmRSS`, proc(5)).
     pub(super) fn resident(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -186,5 +205,17 @@ impl Server {
         stream.read_to_string(&mut response).await?;
         ensure!(!response.is_empty(), "the connection closed without a response");
         Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_user_and_kernel_time() {
+        let stat = "4711 (a) b (c) S 1 4711 4711 0 -1 4194560 900 0 0 0 250 50 7 8 20 0 5 0 12345 1 2 3";
+        assert_eq!(ticks(stat), Some(300), "utime 250 + stime 50");
+        assert_eq!(ticks("4711 (a) S 1"), None, "half a line");
     }
 }
