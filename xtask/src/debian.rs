@@ -115,6 +115,10 @@ async fn download(wanted: &Wanted<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 async fn download_with(apt: &Apt, wanted: &Wanted<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+    ui::detail(format_args!(
+        "asking apt what {} needs",
+        wanted.packages.join(", ")
+    ));
     let names = apt.closure(wanted)?;
     let archives = folder.join("debs");
     std::fs::create_dir_all(&archives)?;
