@@ -410,7 +410,6 @@ mod tests {
             ("*://*:*", "anything://anywhere", "http", true),
             ("*://*:80", "anything://anywhere", "http", false),
             ("*://*:*", "", "http", false),
-            ("*://*:*", "http://", "http", false),
             ("http://*.example.com", "http://a.example.com", "http", true),
             ("http://*.Example.COM", "http://a.b.example.com/x", "http", true),
             ("http://*.example.com", "http://example.com", "http", false),

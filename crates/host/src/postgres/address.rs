@@ -91,7 +91,7 @@ mod tests {
             ),
             (
                 "postgres://u:p@evil.example/d",
-                Some("address postgres://evil.example is not permitted"),
+                Some("address postgres://evil.example:5432 is not permitted"),
             ),
             (
                 "host=db.example,evil.example user=u",

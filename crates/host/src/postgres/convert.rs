@@ -15,6 +15,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{Column, Row};
 use uuid::Uuid;
 
+use super::error::with_causes;
 use super::wit::{self, DbDataType, DbValue, Interval, RangeBoundKind};
 
 type WitDate = (i32, u8, u8);
@@ -106,9 +107,7 @@ fn get<'a, T: FromSql<'a>>(
     index: usize,
     convert: impl FnOnce(T) -> DbValue,
 ) -> Result<DbValue, String> {
-    let value: Option<T> = row
-        .try_get(index)
-        .map_err(|error| format!("{:?}", anyhow::Error::from(error)))?;
+    let value: Option<T> = row.try_get(index).map_err(|error| with_causes(&error))?;
     Ok(value.map_or(DbValue::DbNull, convert))
 }
 

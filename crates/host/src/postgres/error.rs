@@ -20,6 +20,12 @@ pub(super) fn query_failed(error: &tokio_postgres::Error) -> Error {
     })
 }
 
+/// An error and what caused it, in one line. (`anyhow` would add a backtrace wherever `RUST_BACKTRACE` is set.)
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// A result that cannot be delivered.
 pub(super) fn undeliverable(reason: impl Into<String>) -> Error {
     Error::QueryFailed(QueryError::Text(reason.into()))

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::server_is_full;
+use super::error::{server_is_full, with_causes};
 use super::session::Session;
 use super::tls::{self, RootCertificate};
 use super::wit::Error;
@@ -162,12 +162,7 @@ impl Pool {
             match Session::connect(&pool.config, &pool.tls).await {
                 Ok(session) => return Ok(Lease::new(Arc::new(session), pool, place)),
                 Err(error) if server_is_full(&error) => tokio::time::sleep(FULL_SERVER_PAUSE).await,
-                Err(error) => {
-                    return Err(Error::ConnectionFailed(format!(
-                        "{:?}",
-                        anyhow::Error::from(error)
-                    )));
-                }
+                Err(error) => return Err(Error::ConnectionFailed(with_causes(&error))),
             }
         }
     }

@@ -70,6 +70,6 @@ async fn without_grants_nothing_is_reached() {
         .post("/postgres", json!({ "address": "postgres://u@127.0.0.1/d" }))
         .await;
     let expected =
-        json!({ "error": { "connection-failed": "address postgres://127.0.0.1 is not permitted" } });
+        json!({ "error": { "connection-failed": "address postgres://127.0.0.1:5432 is not permitted" } });
     assert_eq!(refused, expected);
 }
