@@ -98,10 +98,15 @@ impl Crew {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether no caller waits for anything that this instance does. Wakes `cx` when the last one leaves.
-    pub(crate) fn is_forsaken(&self, cx: &mut Context<'_>) -> bool {
+    /// Whether a caller waits for anything that this instance does.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Ready when no caller waits any more.
+    pub(crate) fn poll_forsaken(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.caller_left.register(cx.waker());
-        self.waiting.load(Ordering::Acquire) == 0
+        if self.is_waited_for() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Whether a caller left before its response was there.
@@ -120,10 +125,6 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn forsaken(crew: &Crew) -> bool {
-        crew.is_forsaken(&mut Context::from_waker(futures::task::noop_waker_ref()))
-    }
-
     #[test]
     fn admits_no_more_than_the_limit() {
         let limit = Arc::new(Semaphore::new(1));
@@ -140,11 +141,11 @@ mod tests {
         let (ticket, stub) = admit(&limit).expect("there is room");
         let mut left = Box::pin(stub.join(crew.clone()));
         assert_eq!(left.as_mut().now_or_never(), None, "the caller still waits");
-        assert!(!forsaken(&crew), "an instance with a waiting caller is wanted");
+        assert!(crew.is_waited_for(), "an instance with a waiting caller is wanted");
 
         drop(ticket);
         assert_eq!(left.as_mut().now_or_never(), Some(()), "the instance learns that the caller left");
-        assert!(forsaken(&crew) && crew.has_abandoned(), "nobody waits for the instance");
+        assert!(!crew.is_waited_for() && crew.has_abandoned(), "nobody waits for the instance");
         assert_eq!(limit.available_permits(), 0, "the work goes on, so the request counts");
 
         crew.disband();
@@ -159,6 +160,6 @@ mod tests {
         drop(ticket);
         let mut left = Box::pin(stub.join(crew.clone()));
         assert_eq!(left.as_mut().now_or_never(), Some(()), "the caller left before the instance took the request");
-        assert!(forsaken(&crew), "and does not count as waiting");
+        assert!(!crew.is_waited_for(), "and does not count as waiting");
     }
 }

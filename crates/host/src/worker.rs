@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 use wasmtime::component::{GuestTaskId, InstancePre};
-use wasmtime::{Store, StoreContextMut};
+use wasmtime::{Store, StoreContextMut, Trap};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
@@ -113,14 +113,15 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         drop(store);
-        let unwanted = self.crew.has_abandoned();
+        let wanted = self.crew.is_waited_for();
         self.crew.disband();
         match result {
             Ok(()) => {}
-            Err(error) if unwanted => {
-                tracing::debug!(component = &*self.component, "instance dropped, nobody waits for it: {error:#}");
+            Err(error) if wanted || error.is::<Trap>() => {
+                tracing::error!(component = &*self.component, "instance failed: {error:?}");
             }
-            Err(error) => tracing::error!(component = &*self.component, "instance failed: {error:?}"),
+            // Given up after its callers had left, or dropped with the whole runtime.
+            Err(error) => tracing::debug!(component = &*self.component, "instance dropped: {error:#}"),
         }
     }
 }
@@ -141,9 +142,9 @@ impl Expiration {
     fn is_unwanted(&self, cx: &mut Context<'_>, status: WorkerStatus) -> bool {
         match status {
             WorkerStatus::Idle => false,
-            WorkerStatus::Requests => self.crew.is_forsaken(cx),
+            WorkerStatus::Requests => self.crew.poll_forsaken(cx).is_ready(),
             // Nobody waiting is normal then: the responses are out, and the guest may tidy up.
-            WorkerStatus::PostReturn => self.crew.is_forsaken(cx) && self.crew.has_abandoned(),
+            WorkerStatus::PostReturn => self.crew.poll_forsaken(cx).is_ready() && self.crew.has_abandoned(),
         }
     }
 

@@ -1,0 +1,164 @@
+//! What one request, one instance and one component may take, and that requests in one instance keep apart.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{Full, StreamBody};
+use hyper::body::Frame;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::harness::{Host, answer};
+
+const CALLERS: usize = 16;
+
+/// Sixteen requests into the application, one after the other while the earlier ones wait. Their answers.
+async fn sixteen_together(host: &Host) -> Vec<Value> {
+    let mut asked = Vec::new();
+    for caller in 0..CALLERS {
+        let (client, url) = (host.client.clone(), host.url(&format!("/together?ms=1500&caller=caller-{caller}")));
+        let request = Request::get(url).body(Full::default()).expect("a valid request");
+        asked.push(tokio::spawn(async move { answer(&client, request).await.json() }));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut answers = Vec::new();
+    for answer in asked {
+        answers.push(answer.await.expect("the caller is answered"));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_callers_in_one_instance_see_nothing_of_each_other() {
+    let host = Host::start().await;
+    // The host is free to use a second instance when the first is busy at the wrong moment: try again then.
+    for _ in 0..5 {
+        let answers = sixteen_together(&host).await;
+        for (caller, answer) in answers.iter().enumerate() {
+            assert_eq!(answer["caller"], format!("caller-{caller}"), "each caller is answered with what is its own");
+        }
+        let instances: BTreeSet<&str> = answers.iter().filter_map(|answer| answer["instance"].as_str()).collect();
+        if instances.len() == 1 {
+            let most = answers.iter().filter_map(|answer| answer["most"].as_u64()).max();
+            assert_eq!(most, Some(CALLERS as u64), "all of them were in the instance at the same time");
+            return;
+        }
+    }
+    panic!("sixteen requests that wait should share an instance, as in Spin; five times they did not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_beyond_the_limit_is_refused_to_the_guest() {
+    let host = Host::limited(|limits| limits.instance_memory = 32 << 20).await;
+    assert_eq!(host.get("/allocate?mib=8").await.status, StatusCode::OK, "what fits is given");
+    let refused = host.get("/allocate?mib=64").await;
+    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "what does not fit ends the instance: {refused:?}");
+    assert_eq!(refused.body, "", "the client is not told why");
+    assert_eq!(host.get("/allocate?mib=8").await.status, StatusCode::OK, "and the next request has a new one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_computes_forever_is_stopped() {
+    let host = Host::limited(|limits| limits.request_deadline = Duration::from_secs(2)).await;
+    let start = Instant::now();
+    let computing = host.start_get("/compute").await;
+    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK, "others are served meanwhile");
+    assert!(!computing.is_finished(), "the guest still computes");
+    assert_eq!(computing.await.expect("the host answers").status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(start.elapsed() < Duration::from_secs(6), "about as soon as the deadline passes, not after {:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_waits_forever_is_given_up() {
+    let host = Host::limited(|limits| {
+        limits.request_deadline = Duration::from_secs(1);
+        limits.in_flight = 1;
+    })
+    .await;
+    assert_eq!(host.get("/sleep?ms=3600000").await.status, StatusCode::GATEWAY_TIMEOUT);
+    eventually_served(&host).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_requests_in_flight_the_answer_is_503() {
+    let host = Host::limited(|limits| limits.in_flight = 2).await;
+    let first = host.start_get("/sleep?ms=1500").await;
+    let second = host.start_get("/sleep?ms=1500").await;
+    let third = host.get("/sleep?ms=1").await;
+    assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "two are in flight");
+    assert!(third.headers.contains_key("retry-after"), "and the client is told when to come back: {third:?}");
+    for started in [first, second] {
+        assert_eq!(started.await.expect("the host answers").status, StatusCode::OK, "those before are not disturbed");
+    }
+    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK, "then there is room");
+}
+
+/// The work of a client that has left is dropped, and its place with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_takes_its_work_along() {
+    let host = Host::limited(|limits| limits.in_flight = 1).await;
+    let mut stream = TcpStream::connect(host.server.local_addr()).await.expect("the host listens");
+    stream.write_all(b"GET /sleep?ms=3600000 HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the request is sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::SERVICE_UNAVAILABLE, "the place is taken");
+    drop(stream);
+    eventually_served(&host).await;
+}
+
+/// Leaving while others wait in the same instance does them no harm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_does_not_disturb_its_neighbours() {
+    let host = Host::start().await;
+    let neighbour = host.start_get("/together?ms=1500&caller=stays").await;
+    let mut stream = TcpStream::connect(host.server.local_addr()).await.expect("the host listens");
+    stream.write_all(b"GET /together?ms=3600000&caller=leaves HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the request is sent");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(stream);
+    assert_eq!(neighbour.await.expect("the host answers").json()["caller"], "stays");
+}
+
+async fn eventually_served(host: &Host) {
+    for _ in 0..50 {
+        if host.get("/sleep?ms=1").await.status == StatusCode::OK {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("a request that nobody waits for should make room within 5 s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_is_a_500_that_tells_nothing() {
+    let host = Host::start().await;
+    let trapped = host.get("/trap").await;
+    assert_eq!((trapped.status, &trapped.body[..]), (StatusCode::INTERNAL_SERVER_ERROR, &b""[..]), "{trapped:?}");
+    assert_eq!(host.get("/request").await.status, StatusCode::OK, "and the next request has a new instance");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_the_limit_are_refused() {
+    let host = Host::limited(|limits| limits.request_body = 1_000).await;
+    for (length, status) in [(1_000, StatusCode::OK), (1_001, StatusCode::PAYLOAD_TOO_LARGE)] {
+        let body = Bytes::from(vec![b'x'; length]);
+        let announced = Request::post(host.url("/request")).body(Full::new(body.clone())).expect("a valid request");
+        assert_eq!(answer(&host.client, announced).await.status, status, "{length} bytes, announced");
+
+        let frames = body.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Frame::data(Bytes::copy_from_slice(chunk))));
+        let chunked = StreamBody::new(futures::stream::iter(frames.collect::<Vec<_>>()));
+        let request = Request::post(host.url("/request")).body(chunked).expect("a valid request");
+        let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.expect("the host answers");
+        assert_eq!(response.status(), status, "{length} bytes, in chunks");
+    }
+}
+
+/// The unit test of `output.rs` shows that the text is bounded; this, that the guest does not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn printing_without_line_breaks_is_fine() {
+    let host = Host::start().await;
+    assert_eq!(host.get("/print?bytes=1000000").await.json()["printed"], 1_000_000);
+}
