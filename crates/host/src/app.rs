@@ -33,7 +33,12 @@ pub struct Config {
 impl Config {
     /// The application of `manifest` with the default limits, no variables set, and no cache.
     pub fn new(manifest: impl Into<PathBuf>) -> Self {
-        Self { manifest: manifest.into(), variables: BTreeMap::new(), cache_dir: None, limits: Limits::default() }
+        Self {
+            manifest: manifest.into(),
+            variables: BTreeMap::new(),
+            cache_dir: None,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -109,7 +114,9 @@ pub struct App(Arc<Application>);
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("components", &self.0.component_ids()).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("components", &self.0.component_ids())
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,19 +4,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::inflight::Ticket;
 
+/// How long what nobody wants of a request's body is still read.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// The body of a request from outside. Reading past the limit fails and raises the flag.
 pub(crate) struct Bounded {
-    body: Incoming,
+    /// There until this is dropped.
+    body: Option<Incoming>,
     limit: u64,
     left: u64,
     exceeded: Flag,
@@ -36,7 +41,15 @@ impl Bounded {
     /// Bounds `body` to `limit` bytes. The flag tells afterwards whether that was too little.
     pub(crate) fn new(body: Incoming, limit: u64) -> (Self, Flag) {
         let exceeded = Flag::default();
-        (Self { body, limit, left: limit, exceeded: exceeded.clone() }, exceeded)
+        (
+            Self {
+                body: Some(body),
+                limit,
+                left: limit,
+                exceeded: exceeded.clone(),
+            },
+            exceeded,
+        )
     }
 
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
@@ -58,18 +71,51 @@ impl Body for Bounded {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
         Poll::Ready(frame.map(|frame| frame.map_err(Error::from).and_then(|frame| self.take(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Incoming::size_hint).unwrap_or_default()
     }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            discard(body, self.limit);
+        }
+    }
+}
+
+/// Reads what nobody wants of a request's body, up to `most` bytes and for [`DISCARD_TIME`]. A connection that is closed
+/// with bytes unread is reset, and the client loses the answer that tells it why its body was not wanted.
+pub(crate) fn discard(mut body: Incoming, most: u64) {
+    if body.is_end_stream() {
+        return;
+    }
+    let read = async move {
+        let mut left = most;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            let Some(rest) = left.checked_sub(length) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    tokio::spawn(tokio::time::timeout(DISCARD_TIME, read));
 }
 
 /// The body of a response.
@@ -93,7 +139,10 @@ impl Body for Reply {
         match self.get_mut() {
             Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Guest { body, deadline, .. } => match Pin::new(body).poll_frame(cx) {
-                Poll::Pending => deadline.as_mut().poll(cx).map(|()| Some(Err(Error::HttpResponseTimeout))),
+                Poll::Pending => deadline
+                    .as_mut()
+                    .poll(cx)
+                    .map(|()| Some(Err(Error::HttpResponseTimeout))),
                 ready => ready,
             },
         }

@@ -12,7 +12,7 @@ use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::body::{Bounded, Reply};
+use crate::body::{self, Bounded, Reply};
 use crate::headers::{self, BadRequest, CHAINED_CLIENT, Origin};
 use crate::inflight::{self, Stub};
 use crate::instance::{Blueprint, State};
@@ -49,7 +49,13 @@ impl Application {
         components: HashMap<ComponentId, Hosted>,
         limits: Limits,
     ) -> Self {
-        Self { components, router, chained_route: RouteNames::chained(), info: info(about), limits }
+        Self {
+            components,
+            router,
+            chained_route: RouteNames::chained(),
+            info: info(about),
+            limits,
+        }
     }
 
     pub(crate) fn component(&self, id: &str) -> Option<&Hosted> {
@@ -63,6 +69,7 @@ impl Application {
     /// Answers a request from outside. `client` is the address that it came from.
     pub(crate) async fn outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
         if request.body().size_hint().lower() > self.limits.request_body {
+            body::discard(request.into_body(), self.limits.request_body);
             return too_large(self.limits.request_body);
         }
         if request.body().is_end_stream() {
@@ -70,14 +77,22 @@ impl Application {
         }
         let (parts, body) = request.into_parts();
         let (body, exceeded) = Bounded::new(body, self.limits.request_body);
-        let response = self.public(Request::from_parts(parts, body.boxed_unsync()), client).await;
+        let response = self
+            .public(Request::from_parts(parts, body.boxed_unsync()), client)
+            .await;
         // The component only saw its request end in an error; what that error was, the client has to hear from us.
-        if exceeded.is_raised() { too_large(self.limits.request_body) } else { response }
+        if exceeded.is_raised() {
+            too_large(self.limits.request_body)
+        } else {
+            response
+        }
     }
 
     /// Answers a request of one of the application's components to the application itself, by its public routes.
     pub(crate) async fn itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
-        self.public(request, CHAINED_CLIENT).await.map(BodyExt::boxed_unsync)
+        self.public(request, CHAINED_CLIENT)
+            .await
+            .map(BodyExt::boxed_unsync)
     }
 
     async fn public(&self, request: Request<WasiBody>, client: HeaderValue) -> Response<Reply> {
@@ -89,9 +104,13 @@ impl Application {
         let Some(found) = self.router.route(&path) else {
             return text(StatusCode::NOT_FOUND, String::new());
         };
-        let origin = Origin { route: &found.route.names, path_info: &found.trailing(), client };
-        let described =
-            headers::accept(&mut parts).and_then(|()| headers::describe(&mut parts, origin, found.parameters()));
+        let origin = Origin {
+            route: &found.route.names,
+            path_info: &found.trailing(),
+            client,
+        };
+        let described = headers::accept(&mut parts)
+            .and_then(|()| headers::describe(&mut parts, origin, found.parameters()));
         match (described, self.endpoint(found.route.target.as_str())) {
             (Err(problem), _) => bad_request(&problem),
             (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body)).await,
@@ -103,14 +122,24 @@ impl Application {
     ///
     /// # Errors
     /// When there is no such component. Spin ends the calling instance then; here the call fails.
-    pub(crate) async fn chained(&self, id: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+    pub(crate) async fn chained(
+        &self,
+        id: &str,
+        request: Request<WasiBody>,
+    ) -> Result<Response<WasiBody>, Error> {
         let Some(endpoint) = self.endpoint(id) else {
-            return Err(Error::InternalError(Some(format!("unknown routing destination '{id}'"))));
+            return Err(Error::InternalError(Some(format!(
+                "unknown routing destination '{id}'"
+            ))));
         };
         let (mut parts, body) = request.into_parts();
         parts.headers.remove(header::HOST);
         let path = parts.uri.path().to_owned();
-        let origin = Origin { route: &self.chained_route, path_info: &path, client: CHAINED_CLIENT };
+        let origin = Origin {
+            route: &self.chained_route,
+            path_info: &path,
+            client: CHAINED_CLIENT,
+        };
         let described = headers::complete_uri(&mut parts)
             .and_then(|()| headers::describe(&mut parts, origin, std::iter::empty()));
         let response = match described {
@@ -159,7 +188,11 @@ impl Endpoint {
     /// Has an instance of the component answer. Dropping the future gives the request up.
     async fn answer(&self, request: Request<WasiBody>) -> Response<Reply> {
         let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
-            tracing::warn!(component = &*self.component, "turned away: {} requests are in flight", self.limits.in_flight);
+            tracing::warn!(
+                component = &*self.component,
+                "turned away: {} requests are in flight",
+                self.limits.in_flight
+            );
             return busy();
         };
         let mut deadline = Box::pin(tokio::time::sleep(self.limits.request_deadline));
@@ -169,13 +202,21 @@ impl Endpoint {
             () = &mut deadline => return self.too_late(),
         };
         match answered {
-            Ok(response) => response.map(|body| Reply::Guest { body, deadline, _ticket: ticket }),
+            Ok(response) => response.map(|body| Reply::Guest {
+                body,
+                deadline,
+                _ticket: ticket,
+            }),
             Err(error) => self.failed(&error),
         }
     }
 
     fn too_late(&self) -> Response<Reply> {
-        tracing::error!(component = &*self.component, "no response within {:?}", self.limits.request_deadline);
+        tracing::error!(
+            component = &*self.component,
+            "no response within {:?}",
+            self.limits.request_deadline
+        );
         text(StatusCode::GATEWAY_TIMEOUT, "the request took too long\n")
     }
 
@@ -183,7 +224,10 @@ impl Endpoint {
     fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
         let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
         if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {
-            tracing::warn!(component = &*self.component, "turned away: no room for another instance");
+            tracing::warn!(
+                component = &*self.component,
+                "turned away: no room for another instance"
+            );
             return busy();
         }
         tracing::error!(component = &*self.component, "request failed: {error:?}");
@@ -215,11 +259,19 @@ fn bad_request(problem: &BadRequest) -> Response<Reply> {
 }
 
 fn too_large(limit: u64) -> Response<Reply> {
-    text(StatusCode::PAYLOAD_TOO_LARGE, format!("a request's body may have {limit} bytes at most\n"))
+    text(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("a request's body may have {limit} bytes at most\n"),
+    )
 }
 
 fn busy() -> Response<Reply> {
-    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once, try again\n");
-    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER.into());
+    let mut response = text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many requests at once, try again\n",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_AFTER.into());
     response
 }

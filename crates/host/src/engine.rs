@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use wasmtime::component::Component;
-use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
 use crate::limits::{EPOCH_TICK, Limits, TABLE_ELEMENTS};
 
@@ -22,7 +24,11 @@ const KEEP_RESIDENT: usize = 512 << 10;
 /// Compiled code is kept in `cache_dir` by wasmtime's own cache. It keys entries by the component's content and all that
 /// shaped the code, cleans up after itself and recompiles what it cannot read, all without `unsafe` on our side, which
 /// loading `.cwasm` files of our own would need.
-pub(crate) fn engine(limits: &Limits, components: usize, cache_dir: Option<&Path>) -> wasmtime::Result<Engine> {
+pub(crate) fn engine(
+    limits: &Limits,
+    components: usize,
+    cache_dir: Option<&Path>,
+) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
@@ -66,7 +72,9 @@ fn tick(engine: EngineWeak) -> std::io::Result<()> {
             std::thread::sleep(EPOCH_TICK);
         }
     };
-    std::thread::Builder::new().name("epoch".into()).spawn(tick_while_alive)?;
+    std::thread::Builder::new()
+        .name("epoch".into())
+        .spawn(tick_while_alive)?;
     Ok(())
 }
 

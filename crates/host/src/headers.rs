@@ -55,7 +55,11 @@ pub(crate) struct Origin<'a> {
 
 /// Makes a request from outside fit for a component: removes what concerns the connection only, and completes the URI.
 pub(crate) fn accept(parts: &mut Parts) -> Result<(), BadRequest> {
-    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Uri>().ok());
+    let host = parts
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .and_then(|host| host.parse::<Uri>().ok());
     if host.is_some_and(|host| networking::service_chaining_target(&host).is_some()) {
         parts.headers.remove(HOST);
     }
@@ -66,7 +70,9 @@ pub(crate) fn accept(parts: &mut Parts) -> Result<(), BadRequest> {
 
 /// Spin answers 500 to a header that is not UTF-8; refusing it is the same, and 400 says whose fault it is.
 fn check_values(headers: &HeaderMap) -> Result<(), BadRequest> {
-    let bad = headers.iter().find(|(_, value)| std::str::from_utf8(value.as_bytes()).is_err());
+    let bad = headers
+        .iter()
+        .find(|(_, value)| std::str::from_utf8(value.as_bytes()).is_err());
     bad.map_or(Ok(()), |(name, _)| Err(BadRequest::NotUtf8(name.clone())))
 }
 
@@ -81,7 +87,8 @@ pub(crate) fn complete_uri(parts: &mut Parts) -> Result<(), BadRequest> {
         (host, authority) => authority.or(host),
     };
     uri.scheme = Some(Scheme::HTTP);
-    uri.path_and_query.get_or_insert(http::uri::PathAndQuery::from_static("/"));
+    uri.path_and_query
+        .get_or_insert(http::uri::PathAndQuery::from_static("/"));
     parts.uri = Uri::from_parts(uri).map_err(|_| BadRequest::HostSyntax)?;
     Ok(())
 }
@@ -117,9 +124,18 @@ pub(crate) fn describe<'a>(
 
 /// Without a Host header, as with HTTP/2 and between components, Spin writes `localhost`.
 fn full_url(parts: &Parts) -> Result<HeaderValue, BadRequest> {
-    let host = parts.headers.get(HOST).map_or(&b"localhost"[..], HeaderValue::as_bytes);
+    let host = parts
+        .headers
+        .get(HOST)
+        .map_or(&b"localhost"[..], HeaderValue::as_bytes);
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let url = [parts.uri.scheme_str().unwrap_or("http").as_bytes(), b"://", host, path.as_bytes()].concat();
+    let url = [
+        parts.uri.scheme_str().unwrap_or("http").as_bytes(),
+        b"://",
+        host,
+        path.as_bytes(),
+    ]
+    .concat();
     Ok(HeaderValue::from_maybe_shared(bytes::Bytes::from(url))?)
 }
 
@@ -153,8 +169,11 @@ mod tests {
         let path = parts.uri.path().to_owned();
         let found = router.route(&path).expect("the pattern matches");
         let trailing = found.trailing();
-        let origin =
-            Origin { route: &found.route.names, path_info: &trailing, client: HeaderValue::from_static(client) };
+        let origin = Origin {
+            route: &found.route.names,
+            path_info: &trailing,
+            client: HeaderValue::from_static(client),
+        };
         describe(&mut parts, origin, found.parameters()).expect("headers");
         parts.headers
     }
@@ -168,7 +187,10 @@ mod tests {
                 "/foo/...",
                 "/foo/bar",
                 &[
-                    ("spin-full-url", "https://example.com/foo/bar?key1=value1&key2=value2"),
+                    (
+                        "spin-full-url",
+                        "https://example.com/foo/bar?key1=value1&key2=value2",
+                    ),
                     ("spin-path-info", "/bar"),
                     ("spin-matched-route", "/foo/..."),
                     ("spin-base-path", "/"),
@@ -192,30 +214,62 @@ mod tests {
             let uri = format!("https://example.com{path}?key1=value1&key2=value2");
             let headers = described(pattern, parts(&uri, &[("host", "example.com")]), "127.0.0.1:8777");
             for (name, value) in expected {
-                assert_eq!(headers.get(*name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{place}: {name}");
+                assert_eq!(
+                    headers.get(*name).map(HeaderValue::as_bytes),
+                    Some(value.as_bytes()),
+                    "{place}: {name}"
+                );
             }
         }
     }
 
     #[test]
     fn forged_headers_are_replaced() {
-        let forged = [("spin-client-addr", "1.2.3.4:5"), ("spin-path-match-x", "y"), ("spin-anything", "z")];
+        let forged = [
+            ("spin-client-addr", "1.2.3.4:5"),
+            ("spin-path-match-x", "y"),
+            ("spin-anything", "z"),
+        ];
         let headers = described("/...", parts("http://a/", &forged), "127.0.0.1:8777");
         let seen: Vec<_> = headers.get_all("spin-client-addr").iter().collect();
         assert_eq!(seen, ["127.0.0.1:8777"], "only the true address is seen");
-        assert!(!headers.contains_key("spin-path-match-x"), "a parameter that the route has not is dropped");
-        assert!(!headers.contains_key("spin-anything"), "a name that we might use one day is dropped");
+        assert!(
+            !headers.contains_key("spin-path-match-x"),
+            "a parameter that the route has not is dropped"
+        );
+        assert!(
+            !headers.contains_key("spin-anything"),
+            "a name that we might use one day is dropped"
+        );
     }
 
     /// Each row: the place in Spin's crates/trigger-http/src, the headers sent, and which of Host and Connection remain.
     #[test]
     fn connection_headers_are_removed_as_in_spin() {
         for (place, uri, host, kept) in [
-            ("headers.rs forbidden_headers_are_removed", "http://test.spin.internal/", "test.spin.internal", false),
-            ("headers.rs forbidden_headers_are_removed", "http://test.spin.internal:1234/", "test.spin.internal:1234", false),
-            ("headers.rs non_forbidden_headers_are_not_removed", "/", "test.example.org", true),
+            (
+                "headers.rs forbidden_headers_are_removed",
+                "http://test.spin.internal/",
+                "test.spin.internal",
+                false,
+            ),
+            (
+                "headers.rs forbidden_headers_are_removed",
+                "http://test.spin.internal:1234/",
+                "test.spin.internal:1234",
+                false,
+            ),
+            (
+                "headers.rs non_forbidden_headers_are_not_removed",
+                "/",
+                "test.example.org",
+                true,
+            ),
         ] {
-            let mut parts = parts(uri, &[("host", host), ("connection", "close"), ("accept", "text/plain")]);
+            let mut parts = parts(
+                uri,
+                &[("host", host), ("connection", "close"), ("accept", "text/plain")],
+            );
             accept(&mut parts).expect("a good request");
             assert_eq!(parts.headers.contains_key(HOST), kept, "{place}: Host of {host}");
             assert!(!parts.headers.contains_key(CONNECTION), "{place}: Connection");
@@ -227,10 +281,22 @@ mod tests {
     #[test]
     fn the_uri_is_completed_as_in_spin() {
         for (uri, headers, expected) in [
-            ("/a?b", &[("host", "example.com:1")][..], Ok("http://example.com:1/a?b")),
+            (
+                "/a?b",
+                &[("host", "example.com:1")][..],
+                Ok("http://example.com:1/a?b"),
+            ),
             ("http://example.com/a", &[], Ok("http://example.com/a")),
-            ("http://example.com/a", &[("host", "example.com")], Ok("http://example.com/a")),
-            ("http://example.com/a", &[("host", "example.org")], Err(BadRequest::HostMismatch)),
+            (
+                "http://example.com/a",
+                &[("host", "example.com")],
+                Ok("http://example.com/a"),
+            ),
+            (
+                "http://example.com/a",
+                &[("host", "example.org")],
+                Err(BadRequest::HostMismatch),
+            ),
             ("/a", &[], Err(BadRequest::NoHost)),
             ("/a", &[("host", "a b")], Err(BadRequest::HostSyntax)),
         ] {

@@ -44,8 +44,11 @@ pub(crate) struct Crew {
 /// each other, or themselves, run into the limit instead of into a deadlock.
 pub(crate) fn admit(limit: &Arc<Semaphore>) -> Option<(Ticket, Stub)> {
     let permit = limit.clone().try_acquire_owned().ok()?;
-    let request =
-        Arc::new(Request { _permit: permit, stage: Mutex::new(Stage::Queued), caller_left: AtomicWaker::new() });
+    let request = Arc::new(Request {
+        _permit: permit,
+        stage: Mutex::new(Stage::Queued),
+        caller_left: AtomicWaker::new(),
+    });
     Some((Ticket(request.clone()), Stub(request)))
 }
 
@@ -106,7 +109,11 @@ impl Crew {
     /// Ready when no caller waits any more.
     pub(crate) fn poll_forsaken(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.caller_left.register(cx.waker());
-        if self.is_waited_for() { Poll::Pending } else { Poll::Ready(()) }
+        if self.is_waited_for() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     }
 
     /// Whether a caller left before its response was there.
@@ -129,7 +136,10 @@ mod tests {
     fn admits_no_more_than_the_limit() {
         let limit = Arc::new(Semaphore::new(1));
         let first = admit(&limit).expect("the first request is admitted");
-        assert!(admit(&limit).is_none(), "the second is not, while the first is in flight");
+        assert!(
+            admit(&limit).is_none(),
+            "the second is not, while the first is in flight"
+        );
         drop(first);
         assert!(admit(&limit).is_some(), "a finished request makes room");
     }
@@ -141,16 +151,34 @@ mod tests {
         let (ticket, stub) = admit(&limit).expect("there is room");
         let mut left = Box::pin(stub.join(crew.clone()));
         assert_eq!(left.as_mut().now_or_never(), None, "the caller still waits");
-        assert!(crew.is_waited_for(), "an instance with a waiting caller is wanted");
+        assert!(
+            crew.is_waited_for(),
+            "an instance with a waiting caller is wanted"
+        );
 
         drop(ticket);
-        assert_eq!(left.as_mut().now_or_never(), Some(()), "the instance learns that the caller left");
-        assert!(!crew.is_waited_for() && crew.has_abandoned(), "nobody waits for the instance");
-        assert_eq!(limit.available_permits(), 0, "the work goes on, so the request counts");
+        assert_eq!(
+            left.as_mut().now_or_never(),
+            Some(()),
+            "the instance learns that the caller left"
+        );
+        assert!(
+            !crew.is_waited_for() && crew.has_abandoned(),
+            "nobody waits for the instance"
+        );
+        assert_eq!(
+            limit.available_permits(),
+            0,
+            "the work goes on, so the request counts"
+        );
 
         crew.disband();
         drop(left);
-        assert_eq!(limit.available_permits(), 1, "the instance is gone and so is the request");
+        assert_eq!(
+            limit.available_permits(),
+            1,
+            "the instance is gone and so is the request"
+        );
     }
 
     #[test]
@@ -159,7 +187,11 @@ mod tests {
         let (ticket, stub) = admit(&Arc::new(Semaphore::new(1))).expect("there is room");
         drop(ticket);
         let mut left = Box::pin(stub.join(crew.clone()));
-        assert_eq!(left.as_mut().now_or_never(), Some(()), "the caller left before the instance took the request");
+        assert_eq!(
+            left.as_mut().now_or_never(),
+            Some(()),
+            "the caller left before the instance took the request"
+        );
         assert!(!crew.is_waited_for(), "and does not count as waiting");
     }
 }

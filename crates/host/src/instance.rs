@@ -29,13 +29,20 @@ pub struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outbound,
+        }
     }
 }
 
@@ -48,9 +55,17 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    variables::add_to_linker(linker, |state| VariablesView { state: &mut state.variables })?;
-    postgres::add_to_linker(linker, |state| PostgresView { state: &mut state.postgres, table: &mut state.table })?;
-    redis::add_to_linker(linker, |state| RedisView { state: &mut state.redis, table: &mut state.table })
+    variables::add_to_linker(linker, |state| VariablesView {
+        state: &mut state.variables,
+    })?;
+    postgres::add_to_linker(linker, |state| PostgresView {
+        state: &mut state.postgres,
+        table: &mut state.table,
+    })?;
+    redis::add_to_linker(linker, |state| RedisView {
+        state: &mut state.redis,
+        table: &mut state.table,
+    })
 }
 
 /// What instances of one component are made from.
@@ -89,7 +104,11 @@ impl Blueprint {
         State {
             wasi: self.wasi(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(self.allowed_hosts.clone(), self.http_client.clone(), self.application.clone()),
+            outbound: Outbound::new(
+                self.allowed_hosts.clone(),
+                self.http_client.clone(),
+                self.application.clone(),
+            ),
             variables: Variables::new(self.variables.clone()),
             postgres: Postgres::new(self.postgres.clone()),
             redis: Redis::new(self.allowed_hosts.clone()),

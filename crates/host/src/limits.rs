@@ -16,6 +16,9 @@ pub const TABLE_ELEMENTS: usize = 20_000;
 pub const LOG_LINE: usize = 8 * 1024;
 /// How long a client may take to send a request's head. Slower ones would hold a connection for nothing.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request's head, in bytes, and what is read ahead of a body: what one idle connection may cost. HTTP/1.1 only;
+/// HTTP/2 has 16 KiB of its own.
+pub const HEAD_SIZE: usize = 64 * 1024;
 /// Connections open at the same time; more wait in the kernel's backlog. Half of the usual limit of 8,192 or more files.
 pub const CONNECTIONS: usize = 4_096;
 /// Streams of one HTTP/2 connection, so that one client cannot take a component's whole share of requests.

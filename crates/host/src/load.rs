@@ -34,7 +34,15 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
     Ok(Arc::new_cyclic(|application| {
         let parts = manifest.component.into_iter().zip(grants).zip(linked);
         let components = parts.map(|(((id, component), grant), linked)| {
-            let hosted = hosted(&id, component, grant, linked, &client, &config.limits, application);
+            let hosted = hosted(
+                &id,
+                component,
+                grant,
+                linked,
+                &client,
+                &config.limits,
+                application,
+            );
             (id, hosted)
         });
         Application::new(&manifest.application, router, components.collect(), config.limits)
@@ -42,10 +50,18 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
 }
 
 fn router(manifest: &Manifest) -> Result<Router<ComponentId>, LoadError> {
-    let triggers = manifest.trigger.http.iter().map(|trigger| (&trigger.route, &trigger.component));
+    let triggers = manifest
+        .trigger
+        .http
+        .iter()
+        .map(|trigger| (&trigger.route, &trigger.component));
     let (router, shadowed) = Router::new(triggers, Clone::clone)?;
     for route in shadowed {
-        tracing::error!("route {} of component {} is never used: a later one is the same", route.pattern, route.component);
+        tracing::error!(
+            "route {} of component {} is never used: a later one is the same",
+            route.pattern,
+            route.component
+        );
     }
     Ok(router)
 }
@@ -58,10 +74,17 @@ struct Grant {
 
 /// The grants of all components, in the manifest's order.
 fn grants(manifest: &Manifest, config: &Config) -> Result<Vec<Grant>, LoadError> {
-    let declared = manifest.variables.iter().map(|(name, variable)| (name.clone(), variable.0.clone()));
+    let declared = manifest
+        .variables
+        .iter()
+        .map(|(name, variable)| (name.clone(), variable.0.clone()));
     let resolver = Resolver::new(declared.collect(), &config.variables, |name| std::env::var(name))?;
     let ids: Vec<String> = manifest.component.keys().map(ToString::to_string).collect();
-    manifest.component.iter().map(|(id, component)| grant(manifest, &resolver, &ids, id, component)).collect()
+    manifest
+        .component
+        .iter()
+        .map(|(id, component)| grant(manifest, &resolver, &ids, id, component))
+        .collect()
 }
 
 fn grant(
@@ -71,12 +94,26 @@ fn grant(
     id: &ComponentId,
     component: &Component,
 ) -> Result<Grant, LoadError> {
-    let allowed_hosts = AllowedHosts::parse(&component.allowed_outbound_hosts, resolver, ids)
-        .map_err(|source| LoadError::AllowedHosts { component: id.clone(), source })?;
-    if let Some(callee) = allowed_hosts.chained_components().find(|callee| !manifest.has_trigger(callee)) {
-        return Err(LoadError::NoSuchCallee { component: id.clone(), callee: callee.to_owned() });
+    let allowed_hosts =
+        AllowedHosts::parse(&component.allowed_outbound_hosts, resolver, ids).map_err(|source| {
+            LoadError::AllowedHosts {
+                component: id.clone(),
+                source,
+            }
+        })?;
+    if let Some(callee) = allowed_hosts
+        .chained_components()
+        .find(|callee| !manifest.has_trigger(callee))
+    {
+        return Err(LoadError::NoSuchCallee {
+            component: id.clone(),
+            callee: callee.to_owned(),
+        });
     }
-    Ok(Grant { allowed_hosts: Arc::new(allowed_hosts), variables: resolver.component(id.as_str(), &component.variables)? })
+    Ok(Grant {
+        allowed_hosts: Arc::new(allowed_hosts),
+        variables: resolver.component(id.as_str(), &component.variables)?,
+    })
 }
 
 /// A component whose imports are all there.
@@ -88,8 +125,12 @@ struct Linked {
 
 /// Compiles all components, side by side, in the manifest's order.
 fn link(manifest: &Manifest, config: &Config) -> Result<Vec<Linked>, LoadError> {
-    let engine = engine::engine(&config.limits, manifest.component.len(), config.cache_dir.as_deref())
-        .map_err(LoadError::Engine)?;
+    let engine = engine::engine(
+        &config.limits,
+        manifest.component.len(),
+        config.cache_dir.as_deref(),
+    )
+    .map_err(LoadError::Engine)?;
     let mut linker = Linker::new(&engine);
     instance::add_to_linker(&mut linker).map_err(LoadError::Engine)?;
     let folder = config.manifest.parent().unwrap_or(Path::new(""));
@@ -99,7 +140,11 @@ fn link(manifest: &Manifest, config: &Config) -> Result<Vec<Linked>, LoadError> 
             scope.spawn(move || link_one(manifest, engine, linker, id, &path))
         };
         let compiling: Vec<_> = manifest.component.iter().map(spawn).collect();
-        let finish = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let finish = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
         compiling.into_iter().map(finish).collect()
     })
 }
@@ -112,14 +157,24 @@ fn link_one(
     path: &Path,
 ) -> Result<Linked, LoadError> {
     if !path.exists() {
-        return Err(LoadError::NotBuilt { component: id.clone(), source_path: path.to_owned() });
+        return Err(LoadError::NotBuilt {
+            component: id.clone(),
+            source_path: path.to_owned(),
+        });
     }
     let linked = || {
         let pre = linker.instantiate_pre(&engine::compile(engine, path)?)?;
-        let http = manifest.has_trigger(id.as_str()).then(|| worker::handler(&pre)).transpose()?;
+        let http = manifest
+            .has_trigger(id.as_str())
+            .then(|| worker::handler(&pre))
+            .transpose()?;
         Ok(Linked { pre, http })
     };
-    linked().map_err(|source| LoadError::Component { component: id.clone(), source_path: path.to_owned(), source })
+    linked().map_err(|source| LoadError::Component {
+        component: id.clone(),
+        source_path: path.to_owned(),
+        source,
+    })
 }
 
 fn hosted(
@@ -142,6 +197,8 @@ fn hosted(
         memory: limits.instance_memory,
         application: application.clone(),
     });
-    let endpoint = linked.http.map(|handler| Endpoint::new(blueprint.clone(), handler, *limits));
+    let endpoint = linked
+        .http
+        .map(|handler| Endpoint::new(blueprint.clone(), handler, *limits));
     Hosted { blueprint, endpoint }
 }

@@ -62,10 +62,14 @@ async fn main() -> ExitCode {
 }
 
 fn log_to_stderr() {
-    let chosen = std::env::var("RUST_LOG").ok().and_then(|targets| targets.parse::<Targets>().ok());
+    let chosen = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|targets| targets.parse::<Targets>().ok());
     let chosen = chosen.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let color = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(color)
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(chosen).with(lines).init();
 }
 

@@ -113,7 +113,10 @@ impl TryFrom<RawVariable> for Variable {
         if raw.required == raw.default.is_some() {
             return Err("a variable has either `required = true` or a `default`, not both and not neither");
         }
-        Ok(Self(Declaration { default: raw.default, secret: raw.secret }))
+        Ok(Self(Declaration {
+            default: raw.default,
+            secret: raw.secret,
+        }))
     }
 }
 
@@ -153,7 +156,10 @@ pub enum Route {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a route: a string such as \"/shop/...\", or { private = true }")]
+#[serde(
+    untagged,
+    expecting = "expected a route: a string such as \"/shop/...\", or { private = true }"
+)]
 enum RawRoute {
     Public(String),
     Private(PrivateRoute),
@@ -238,7 +244,9 @@ impl TryFrom<toml::Value> for Version2 {
     fn try_from(version: toml::Value) -> Result<Self, Self::Error> {
         match version.as_integer() {
             Some(2) => Ok(Self),
-            _ => Err(format!("this host reads `spin_manifest_version = 2`, not {version}")),
+            _ => Err(format!(
+                "this host reads `spin_manifest_version = 2`, not {version}"
+            )),
         }
     }
 }
@@ -281,7 +289,8 @@ fn words_problem(id: &str) -> Option<String> {
     if id.contains('_') {
         return Some("separate words with '-', not '_'".to_owned());
     }
-    id.split('-').find_map(|word| word_problem(word).map(|problem| format!("{problem} in {word:?}")))
+    id.split('-')
+        .find_map(|word| word_problem(word).map(|problem| format!("{problem} in {word:?}")))
 }
 
 fn word_problem(word: &str) -> Option<&'static str> {
@@ -291,7 +300,8 @@ fn word_problem(word: &str) -> Option<&'static str> {
     if !word.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Some("a word holds only ASCII letters and digits");
     }
-    let mixed = word.contains(|c: char| c.is_ascii_uppercase()) && word.contains(|c: char| c.is_ascii_lowercase());
+    let mixed =
+        word.contains(|c: char| c.is_ascii_uppercase()) && word.contains(|c: char| c.is_ascii_lowercase());
     mixed.then_some("a word is all lower case or all upper case")
 }
 
@@ -301,13 +311,19 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] says what is wrong, where, and what to do.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read {
+            path: path.into(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
     /// Whether a trigger leads to this component, in other words, whether it answers HTTP.
     pub fn has_trigger(&self, component: &str) -> bool {
-        self.trigger.http.iter().any(|trigger| trigger.component.as_str() == component)
+        self.trigger
+            .http
+            .iter()
+            .any(|trigger| trigger.component.as_str() == component)
     }
 
     /// Checks `text`, the content of `path`.
@@ -315,14 +331,22 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ManifestError> {
-        let manifest: Self =
-            toml::from_str(text).map_err(|source| ManifestError::Parse { path: path.into(), source })?;
-        let dangling = manifest.trigger.http.iter().find(|trigger| !manifest.component.contains_key(&trigger.component));
+        let manifest: Self = toml::from_str(text).map_err(|source| ManifestError::Parse {
+            path: path.into(),
+            source,
+        })?;
+        let dangling = manifest
+            .trigger
+            .http
+            .iter()
+            .find(|trigger| !manifest.component.contains_key(&trigger.component));
         match dangling {
             None => Ok(manifest),
             Some(HttpTrigger { component, .. }) => Err(ManifestError::Invalid {
                 path: path.into(),
-                problem: format!("a [[trigger.http]] names component {component}, but there is no [component.{component}]"),
+                problem: format!(
+                    "a [[trigger.http]] names component {component}, but there is no [component.{component}]"
+                ),
             }),
         }
     }
@@ -373,7 +397,10 @@ mod tests {
 
         assert_eq!(manifest.application.version.as_deref(), Some("1.0.0"));
         let Variable(password) = &manifest.variables["password"];
-        assert!(password.secret && password.default.is_none(), "a required secret has no default");
+        assert!(
+            password.secret && password.default.is_none(),
+            "a required secret has no default"
+        );
         assert_eq!(manifest.variables["host"].0.default.as_deref(), Some("127.0.0.1"));
         assert_eq!(manifest.trigger.http[0].route, Route::Public("/...".into()));
         assert_eq!(manifest.trigger.http[1].route, Route::Private);
@@ -385,18 +412,40 @@ mod tests {
         let component = "[component.a]\nsource = \"a.wasm\"\n";
         for (rest, name, line) in [
             (format!("{component}files = [\"*\"]"), "`files`", 6),
-            (format!("{component}key_value_stores = [\"default\"]"), "`key_value_stores`", 6),
-            (format!("{component}sqlite_databases = []"), "`sqlite_databases`", 6),
+            (
+                format!("{component}key_value_stores = [\"default\"]"),
+                "`key_value_stores`",
+                6,
+            ),
+            (
+                format!("{component}sqlite_databases = []"),
+                "`sqlite_databases`",
+                6,
+            ),
             (format!("{component}dependencies = {{}}"), "`dependencies`", 6),
-            (format!("{component}allowed_http_hosts = []"), "`allowed_http_hosts`", 6),
+            (
+                format!("{component}allowed_http_hosts = []"),
+                "`allowed_http_hosts`",
+                6,
+            ),
             (format!("{component}[component.a.tool.x]\n"), "`tool`", 6),
             ("[application.trigger.http]\nbase = \"/x\"".into(), "`trigger`", 4),
-            ("[[trigger.redis]]\nchannel = \"c\"\ncomponent = \"a\"".into(), "`redis`", 4),
+            (
+                "[[trigger.redis]]\nchannel = \"c\"\ncomponent = \"a\"".into(),
+                "`redis`",
+                4,
+            ),
             ("[variables]\nv = { defualt = \"\" }".into(), "`defualt`", 5),
         ] {
             let error = parse(&rest).expect_err("an unsupported key is refused");
-            assert!(error.contains(&format!("unknown field {name}")), "names the key {name}: {error}");
-            assert!(error.contains(&format!("line {line}")), "names line {line}: {error}");
+            assert!(
+                error.contains(&format!("unknown field {name}")),
+                "names the key {name}: {error}"
+            );
+            assert!(
+                error.contains(&format!("line {line}")),
+                "names line {line}: {error}"
+            );
             assert!(error.contains("spin up"), "says what to do: {error}");
         }
     }
@@ -405,21 +454,54 @@ mod tests {
     fn refuses_what_makes_no_sense() {
         let trigger = |keys: &str| format!("[component.a]\nsource = \"a.wasm\"\n[[trigger.http]]\n{keys}");
         for (rest, complaint) in [
-            ("[[trigger.http]]\nroute = \"/\"\ncomponent = \"gone\"".into(), "there is no [component.gone]"),
-            (trigger("route = { private = false }\ncomponent = \"a\""), "private = false"),
+            (
+                "[[trigger.http]]\nroute = \"/\"\ncomponent = \"gone\"".into(),
+                "there is no [component.gone]",
+            ),
+            (
+                trigger("route = { private = false }\ncomponent = \"a\""),
+                "private = false",
+            ),
             (trigger("route = 7\ncomponent = \"a\""), "expected a route"),
             (trigger("component = \"a\""), "missing field `route`"),
             (trigger("route = \"/\""), "missing field `component`"),
-            (trigger("route = \"/\"\ncomponent = { source = \"a.wasm\" }"), "invalid type: map"),
-            (trigger("route = \"/\"\ncomponent = \"a\"\nexecutor = { type = \"wagi\" }"), "`wagi`"),
-            (trigger("route = \"/\"\ncomponent = \"a\"\nstatic_response = {}"), "`static_response`"),
-            ("[variables]\nv = {}".into(), "either `required = true` or a `default`"),
-            ("[variables]\nv = { required = true, default = \"\" }".into(), "not both"),
+            (
+                trigger("route = \"/\"\ncomponent = { source = \"a.wasm\" }"),
+                "invalid type: map",
+            ),
+            (
+                trigger("route = \"/\"\ncomponent = \"a\"\nexecutor = { type = \"wagi\" }"),
+                "`wagi`",
+            ),
+            (
+                trigger("route = \"/\"\ncomponent = \"a\"\nstatic_response = {}"),
+                "`static_response`",
+            ),
+            (
+                "[variables]\nv = {}".into(),
+                "either `required = true` or a `default`",
+            ),
+            (
+                "[variables]\nv = { required = true, default = \"\" }".into(),
+                "not both",
+            ),
             ("[component.a_b]\nsource = \"\"".into(), "separate words with '-'"),
-            ("[component.a--b]\nsource = \"\"".into(), "starts with an ASCII letter"),
-            ("[component.1a]\nsource = \"\"".into(), "starts with an ASCII letter"),
-            ("[component.aB]\nsource = \"\"".into(), "all lower case or all upper case"),
-            ("[component.a]\nsource = { url = \"https://x\" }".into(), "invalid type: map"),
+            (
+                "[component.a--b]\nsource = \"\"".into(),
+                "starts with an ASCII letter",
+            ),
+            (
+                "[component.1a]\nsource = \"\"".into(),
+                "starts with an ASCII letter",
+            ),
+            (
+                "[component.aB]\nsource = \"\"".into(),
+                "all lower case or all upper case",
+            ),
+            (
+                "[component.a]\nsource = { url = \"https://x\" }".into(),
+                "invalid type: map",
+            ),
         ] {
             let error = parse(&rest).expect_err("a manifest that makes no sense is refused");
             assert!(error.contains(complaint), "says {complaint:?}: {error}");
@@ -429,7 +511,9 @@ mod tests {
     #[test]
     fn reads_version_2_only() {
         let text = "spin_manifest_version = \"1\"\nname = \"x\"";
-        let error = Manifest::parse(text, Path::new("spin.toml")).expect_err("version 1 is refused").to_string();
+        let error = Manifest::parse(text, Path::new("spin.toml"))
+            .expect_err("version 1 is refused")
+            .to_string();
         assert!(error.contains("spin_manifest_version"), "names the key: {error}");
     }
 }

@@ -1,6 +1,7 @@
 //! Requests that components send: to each other in process, to the outside over sockets, each only where
 //! `allowed_outbound_hosts` permits.
 
+use std::error::Error as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -57,7 +58,11 @@ impl Outbound {
         client: HttpClient,
         application: Weak<Application>,
     ) -> Self {
-        Self { allowed_hosts, client, application }
+        Self {
+            allowed_hosts,
+            client,
+            application,
+        }
     }
 
     async fn send(
@@ -90,6 +95,8 @@ impl Outbound {
         self.application.upgrade().ok_or(Error::DestinationUnavailable)
     }
 
+    /// Of the component's own timeouts, plain HTTP knows the one for the first byte, which includes connecting. None of
+    /// them would be enough: a component races a clock around the whole exchange.
     async fn send_outside(
         self,
         request: Request<WasiBody>,
@@ -100,13 +107,18 @@ impl Outbound {
         }
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let response = tokio::time::timeout(first_byte, self.client.request(request)).await;
-        let response = response.map_err(|_| Error::ConnectionReadTimeout)?.map_err(client_error)?;
+        let response = response
+            .map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(client_error)?;
         Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
     }
 }
 
 /// TLS, with the certificate authorities that wasmtime's own sender trusts. A connection a request.
-async fn send_tls(mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
+async fn send_tls(
+    mut request: Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
     let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(HOST, host);
@@ -126,7 +138,21 @@ fn destination(uri: &Uri) -> Destination {
 /// The error codes of Spin's sender: crates/factor-outbound-http/src/wasi.rs, `connect_tcp`.
 fn client_error(error: ClientError) -> Error {
     tracing::debug!("outbound request failed: {error:?}");
-    if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError }
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    match error.is_connect() {
+        false => Error::HttpProtocolError,
+        // The connector tells a failed lookup from a failed connection by its text only.
+        true if causes
+            .into_iter()
+            .any(|cause| cause.to_string().starts_with("dns error")) =>
+        {
+            Error::DnsError {
+                rcode: Some("address not available".into()),
+                info_code: Some(0),
+            }
+        }
+        true => Error::ConnectionRefused,
+    }
 }
 
 impl WasiHttpHooks for Outbound {

@@ -56,7 +56,11 @@ impl Line {
 
 impl Output {
     pub(crate) fn new(component: Arc<str>, stream: Stream) -> Self {
-        Self { component, stream, line: Arc::default() }
+        Self {
+            component,
+            stream,
+            line: Arc::default(),
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -153,7 +157,11 @@ mod tests {
     #[test]
     fn lines_are_put_together_from_writes() {
         let (logged, rest) = lines(&[b"one\ntw", b"o\r\n", b"\n", b"three"]);
-        assert_eq!(logged, ["one", "two", ""], "complete lines are logged, without their line breaks");
+        assert_eq!(
+            logged,
+            ["one", "two", ""],
+            "complete lines are logged, without their line breaks"
+        );
         assert_eq!(rest, 5, "an unfinished line waits");
     }
 
@@ -166,7 +174,10 @@ mod tests {
     fn output_without_line_breaks_does_not_grow() {
         let megabyte = vec![b'x'; 1 << 20];
         let (logged, rest) = lines(&[&megabyte, b"tail"]);
-        assert!(logged.iter().all(|line| line.len() <= LOG_LINE), "no line is longer than the limit");
+        assert!(
+            logged.iter().all(|line| line.len() <= LOG_LINE),
+            "no line is longer than the limit"
+        );
         let total = rest + logged.iter().map(String::len).sum::<usize>();
         assert_eq!(total, megabyte.len() + 4, "and nothing is lost");
     }

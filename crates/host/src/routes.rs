@@ -48,7 +48,11 @@ impl RouteNames {
     /// The names of the route that a chained call is said to have matched: `/...`.
     pub fn chained() -> Self {
         let wildcard = HeaderValue::from_static("/...");
-        Self { matched: wildcard.clone(), raw: wildcard, prefix: HeaderValue::from_static("") }
+        Self {
+            matched: wildcard.clone(),
+            raw: wildcard,
+            prefix: HeaderValue::from_static(""),
+        }
     }
 
     fn new(raw: &str) -> Result<Self, http::header::InvalidHeaderValue> {
@@ -96,7 +100,10 @@ impl<T> Router<T> {
             match effective.iter_mut().find(|(known, _)| known == pattern) {
                 None => effective.push((pattern, component)),
                 Some((_, earlier)) => {
-                    shadowed.push(Shadowed { pattern: pattern.clone(), component: earlier.clone() });
+                    shadowed.push(Shadowed {
+                        pattern: pattern.clone(),
+                        component: earlier.clone(),
+                    });
                     *earlier = component;
                 }
             }
@@ -104,11 +111,22 @@ impl<T> Router<T> {
 
         let mut finder = Finder::new();
         for (pattern, component) in effective {
-            let refuse =
-                |problem| RouteError { pattern: pattern.to_owned(), component: component.clone(), problem };
+            let refuse = |problem| RouteError {
+                pattern: pattern.to_owned(),
+                component: component.clone(),
+                problem,
+            };
             let names = RouteNames::new(pattern).map_err(|error| refuse(error.to_string()))?;
             let spec = spec(&normalized(pattern)).map_err(refuse)?;
-            finder.add(spec, PublicRoute { target: target(component), names }).unwrap_or_else(|never| match never {});
+            finder
+                .add(
+                    spec,
+                    PublicRoute {
+                        target: target(component),
+                        names,
+                    },
+                )
+                .unwrap_or_else(|never| match never {});
         }
         Ok((Self { finder }, shadowed))
     }
@@ -116,7 +134,11 @@ impl<T> Router<T> {
     /// The route that answers `path`, if any.
     pub fn route<'r, 'p>(&'r self, path: &'p str) -> Option<RouteMatch<'r, 'p, T>> {
         let best = self.finder.best_match(path)?;
-        Some(RouteMatch { route: best.handler(), captures: best.captures(), path })
+        Some(RouteMatch {
+            route: best.handler(),
+            captures: best.captures(),
+            path,
+        })
     }
 }
 
@@ -132,7 +154,11 @@ impl<T> RouteMatch<'_, '_, T> {
         match self.captures.wildcard() {
             None => String::new(),
             // The matcher drops the path's trailing slash; Spin puts it back.
-            Some(rest) => format!("{}{rest}{}", slash(!rest.is_empty()), slash(self.path.ends_with('/'))),
+            Some(rest) => format!(
+                "{}{rest}{}",
+                slash(!rest.is_empty()),
+                slash(self.path.ends_with('/'))
+            ),
         }
     }
 }
@@ -159,21 +185,38 @@ mod tests {
         let parsed: Vec<(Route, ComponentId)> = routes
             .iter()
             .map(|(id, pattern)| {
-                let route = if *pattern == "private" { Route::Private } else { Route::Public((*pattern).into()) };
-                (route, ComponentId::try_from((*id).to_owned()).expect("a component id"))
+                let route = if *pattern == "private" {
+                    Route::Private
+                } else {
+                    Route::Public((*pattern).into())
+                };
+                (
+                    route,
+                    ComponentId::try_from((*id).to_owned()).expect("a component id"),
+                )
             })
             .collect();
-        Router::new(parsed.iter().map(|(route, id)| (route, id)), |id| id.to_string()).expect("routes that parse")
+        Router::new(parsed.iter().map(|(route, id)| (route, id)), |id| id.to_string())
+            .expect("routes that parse")
     }
 
     /// Each row: the place in Spin's crates/routes/src/lib.rs, the routes, then paths and who answers them.
-    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, Option<&'static str>)]);
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static [(&'static str, Option<&'static str>)],
+    );
 
     const ROWS: &[Row] = &[
         (
             "test_router_exact",
             &[("foo", "/foo"), ("foobar", "/foo/bar")],
-            &[("/foo", Some("foo")), ("/foo/bar", Some("foobar")), ("/foo/baz", None), ("/", None)],
+            &[
+                ("/foo", Some("foo")),
+                ("/foo/bar", Some("foobar")),
+                ("/foo/baz", None),
+                ("/", None),
+            ],
         ),
         (
             "test_router_wildcard",
@@ -187,23 +230,49 @@ mod tests {
         ),
         (
             "test_router_respects_longest_match",
-            &[("one", "/one/..."), ("two", "/one/two/..."), ("three", "/one/two/three/...")],
-            &[("/one/two/three/four", Some("three")), ("/one/two/four", Some("two")), ("/one", Some("one"))],
+            &[
+                ("one", "/one/..."),
+                ("two", "/one/two/..."),
+                ("three", "/one/two/three/..."),
+            ],
+            &[
+                ("/one/two/three/four", Some("three")),
+                ("/one/two/four", Some("two")),
+                ("/one", Some("one")),
+            ],
         ),
         (
             "test_router_respects_longest_match (regardless of order)",
-            &[("three", "/one/two/three/..."), ("two", "/one/two/..."), ("one", "/one/...")],
+            &[
+                ("three", "/one/two/three/..."),
+                ("two", "/one/two/..."),
+                ("one", "/one/..."),
+            ],
             &[("/one/two/three/four", Some("three"))],
         ),
         (
             "test_router_exact_beats_wildcard",
             &[("exact", "/one"), ("wild", "/...")],
-            &[("/one", Some("exact")), ("/one/", Some("exact")), ("/two", Some("wild"))],
+            &[
+                ("/one", Some("exact")),
+                ("/one/", Some("exact")),
+                ("/two", Some("wild")),
+            ],
         ),
         (
             "sensible_routes_are_reachable",
-            &[("root", "/"), ("foo", "/foo"), ("bar", "/bar"), ("whee", "/whee/...")],
-            &[("/", Some("root")), ("/foo", Some("foo")), ("/bar", Some("bar")), ("/whee/x", Some("whee"))],
+            &[
+                ("root", "/"),
+                ("foo", "/foo"),
+                ("bar", "/bar"),
+                ("whee", "/whee/..."),
+            ],
+            &[
+                ("/", Some("root")),
+                ("/foo", Some("foo")),
+                ("/bar", Some("bar")),
+                ("/whee/x", Some("whee")),
+            ],
         ),
         (
             "duplicate_routes_last_one_wins",
@@ -218,14 +287,26 @@ mod tests {
         (
             "named_wildcard_is_captured; an exact segment beats a parameter (routefinder's order)",
             &[("named", "/1/:two/3"), ("exact", "/1/2/3")],
-            &[("/1/2/3", Some("exact")), ("/1/x/3", Some("named")), ("/1/x/4", None)],
+            &[
+                ("/1/2/3", Some("exact")),
+                ("/1/x/3", Some("named")),
+                ("/1/x/4", None),
+            ],
         ),
         (
             "sanitize_with_base: a missing leading slash is added, one trailing slash dropped",
             &[("bare", "bare"), ("slashed", "/slashed/")],
-            &[("/bare", Some("bare")), ("/slashed", Some("slashed")), ("/slashed/", Some("slashed"))],
+            &[
+                ("/bare", Some("bare")),
+                ("/slashed", Some("slashed")),
+                ("/slashed/", Some("slashed")),
+            ],
         ),
-        ("parse_route: /* is a trailing wildcard too", &[("star", "/star/*")], &[("/star/x/y", Some("star"))]),
+        (
+            "parse_route: /* is a trailing wildcard too",
+            &[("star", "/star/*")],
+            &[("/star/x/y", Some("star"))],
+        ),
         (
             "route: paths are matched as sent, not decoded",
             &[("plain", "/a b"), ("coded", "/a%20b")],
@@ -248,10 +329,30 @@ mod tests {
     const TRAILING: &[(&str, &str, &str, &str)] = &[
         ("trailing_wildcard_is_captured", "/...", "/1/2/3", "/1/2/3"),
         ("trailing_wildcard_is_captured", "/1/...", "/1/2/3", "/2/3"),
-        ("trailing_wildcard_respects_trailing_slash", "/test/...", "/test", ""),
-        ("trailing_wildcard_respects_trailing_slash", "/test/...", "/test/", "/"),
-        ("trailing_wildcard_respects_trailing_slash", "/test/...", "/test/hello", "/hello"),
-        ("trailing_wildcard_respects_trailing_slash", "/test/...", "/test/hello/", "/hello/"),
+        (
+            "trailing_wildcard_respects_trailing_slash",
+            "/test/...",
+            "/test",
+            "",
+        ),
+        (
+            "trailing_wildcard_respects_trailing_slash",
+            "/test/...",
+            "/test/",
+            "/",
+        ),
+        (
+            "trailing_wildcard_respects_trailing_slash",
+            "/test/...",
+            "/test/hello",
+            "/hello",
+        ),
+        (
+            "trailing_wildcard_respects_trailing_slash",
+            "/test/...",
+            "/test/hello/",
+            "/hello/",
+        ),
         ("trailing_wildcard (no wildcard)", "/exact", "/exact", ""),
     ];
 
@@ -275,6 +376,12 @@ mod tests {
     fn a_route_that_can_never_match_is_reported() {
         let (_, shadowed) = router(&[("first", "/foo"), ("second", "/foo")]);
         let first = ComponentId::try_from("first".to_owned()).expect("a component id");
-        assert_eq!(shadowed, [Shadowed { pattern: "/foo".into(), component: first }]);
+        assert_eq!(
+            shadowed,
+            [Shadowed {
+                pattern: "/foo".into(),
+                component: first
+            }]
+        );
     }
 }

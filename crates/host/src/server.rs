@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dispatch::Application;
-use crate::limits::{CONNECTIONS, HEAD_TIMEOUT, HTTP2_STREAMS};
+use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_STREAMS};
 
 /// How long to wait when the system has no more sockets to give; without a pause the wait would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -61,7 +61,11 @@ pub(crate) async fn serve(application: Arc<Application>, address: SocketAddr) ->
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(run(application, listener, stopped));
-    Ok(Server { local_addr, stop: Some(stop), running })
+    Ok(Server {
+        local_addr,
+        stop: Some(stop),
+        running,
+    })
 }
 
 async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: oneshot::Receiver<Duration>) {
@@ -79,7 +83,10 @@ async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: 
     };
     drop(listener);
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
-        tracing::warn!("{} connections were still busy after {grace:?} and are cut off", connections.len());
+        tracing::warn!(
+            "{} connections were still busy after {grace:?} and are cut off",
+            connections.len()
+        );
     }
 }
 
@@ -96,7 +103,13 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
     let slot = slots.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, client)) => return Accepted { stream, client, _slot: slot },
+            Ok((stream, client)) => {
+                return Accepted {
+                    stream,
+                    client,
+                    _slot: slot,
+                };
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -106,7 +119,11 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
 }
 
 async fn serve_connection(application: Arc<Application>, accepted: Accepted, watcher: Watcher) {
-    let Accepted { stream, client, _slot } = accepted;
+    let Accepted {
+        stream,
+        client,
+        _slot,
+    } = accepted;
     // Head and body of a response are written apart: a client that acknowledges late would wait 40 ms for the second.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%client, "connection lost before its first request: {error}");
@@ -128,7 +145,14 @@ async fn serve_connection(application: Arc<Application>, accepted: Accepted, wat
 
 fn protocol() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(HTTP2_STREAMS);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_SIZE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS);
     builder
 }

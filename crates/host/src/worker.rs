@@ -47,7 +47,11 @@ pub(crate) fn handler(pre: &InstancePre<State>) -> wasmtime::Result<ProxyPre<Sta
 impl Pool {
     /// A pool of instances of `blueprint`. A request in one of them is given up after `deadline`.
     pub(crate) fn new(blueprint: Arc<Blueprint>, pre: ProxyPre<State>, deadline: Duration) -> Self {
-        Self { blueprint, pre, deadline }
+        Self {
+            blueprint,
+            pre,
+            deadline,
+        }
     }
 
     /// Requests that one instance takes, in all and at a time. WASI 0.2 handlers cannot be entered twice, and Spin gives
@@ -75,7 +79,12 @@ impl HandlerState for Pool {
             proxy,
             view: State::http,
             expiration: Expiration::new(crew.clone(), self.deadline),
-            state: Worker { component: self.blueprint.component.clone(), crew, reuse, concurrency },
+            state: Worker {
+                component: self.blueprint.component.clone(),
+                crew,
+                reuse,
+                concurrency,
+            },
         })
     }
 }
@@ -135,7 +144,11 @@ pub(crate) struct Expiration {
 
 impl Expiration {
     fn new(crew: Arc<Crew>, deadline: Duration) -> Self {
-        Self { crew, deadline, timer: Box::pin(tokio::time::sleep(deadline)) }
+        Self {
+            crew,
+            deadline,
+            timer: Box::pin(tokio::time::sleep(deadline)),
+        }
     }
 
     /// Whether the instance's work has lost its purpose.
@@ -165,7 +178,12 @@ impl Expiration {
 }
 
 impl WorkerExpiration for Expiration {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
         if self.is_unwanted(cx, status) {
             return Poll::Ready(());
         }

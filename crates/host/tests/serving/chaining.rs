@@ -11,15 +11,40 @@ async fn a_component_reaches_a_private_one() {
     let host = Host::start().await;
     let fetched = host.fetch("http://back.spin.internal/request?a=b").await;
     assert_eq!(fetched["status"], 200, "{fetched}");
-    let seen: Value = serde_json::from_str(fetched["body"].as_str().expect("a body")).expect("the probe's JSON");
+    let seen: Value =
+        serde_json::from_str(fetched["body"].as_str().expect("a body")).expect("the probe's JSON");
     for (place, name, value) in [
-        ("outbound_http.rs CHAINED_CLIENT_ADDR", "spin-client-addr", &["0.0.0.0:0"][..]),
-        ("outbound_http.rs RouteMatch::synthetic", "spin-matched-route", &["/..."]),
-        ("outbound_http.rs RouteMatch::synthetic", "spin-path-info", &["/request"]),
-        ("headers.rs prepare_request_headers", "spin-full-url", &["http://localhost/request?a=b"]),
-        ("../../factor-outbound-http/src/wasi.rs prepare_request", "host", &[]),
+        (
+            "outbound_http.rs CHAINED_CLIENT_ADDR",
+            "spin-client-addr",
+            &["0.0.0.0:0"][..],
+        ),
+        (
+            "outbound_http.rs RouteMatch::synthetic",
+            "spin-matched-route",
+            &["/..."],
+        ),
+        (
+            "outbound_http.rs RouteMatch::synthetic",
+            "spin-path-info",
+            &["/request"],
+        ),
+        (
+            "headers.rs prepare_request_headers",
+            "spin-full-url",
+            &["http://localhost/request?a=b"],
+        ),
+        (
+            "../../factor-outbound-http/src/wasi.rs prepare_request",
+            "host",
+            &[],
+        ),
     ] {
-        assert_eq!(values(&seen, name), value, "Spin: crates/trigger-http/src/{place}: {name}");
+        assert_eq!(
+            values(&seen, name),
+            value,
+            "Spin: crates/trigger-http/src/{place}: {name}"
+        );
     }
 }
 
@@ -27,17 +52,29 @@ async fn a_component_reaches_a_private_one() {
 async fn a_component_reaches_its_own_application_where_granted() {
     let host = Host::start().await;
     let fetched = host.fetch("http://self.alt/request").await;
-    assert_eq!(fetched["status"], 200, "`http://self` grants self.alt, as in Spin: {fetched}");
+    assert_eq!(
+        fetched["status"], 200,
+        "`http://self` grants self.alt, as in Spin: {fetched}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_is_not_granted_is_not_reached() {
-    let ungranted = MANIFEST.replace("\"http://back.spin.internal\", ", "").replace(", \"http://self\"", "");
+    let ungranted = MANIFEST
+        .replace("\"http://back.spin.internal\", ", "")
+        .replace(", \"http://self\"", "");
     let host = Host::with(&ungranted, host::Limits::default()).await;
-    for url in ["http://back.spin.internal/request", "http://self.alt/request", "http://127.0.0.1:1/"] {
+    for url in [
+        "http://back.spin.internal/request",
+        "http://self.alt/request",
+        "http://127.0.0.1:1/",
+    ] {
         let fetched = host.fetch(url).await;
         let error = fetched["error"].as_str().unwrap_or_default();
-        assert!(error.contains("HttpRequestDenied"), "Spin: factor-outbound-http/src/wasi.rs prepare_request: {url}: {fetched}");
+        assert!(
+            error.contains("HttpRequestDenied"),
+            "Spin: factor-outbound-http/src/wasi.rs prepare_request: {url}: {fetched}"
+        );
     }
 }
 
@@ -46,14 +83,23 @@ async fn calling_nobody_fails_the_call_only() {
     let everyone = MANIFEST.replace("\"http://back.spin.internal\"", "\"*://*:*\"");
     let host = Host::with(&everyone, host::Limits::default()).await;
     let fetched = host.fetch("http://nobody.spin.internal/").await;
-    assert!(fetched["error"].as_str().is_some_and(|error| error.contains("nobody")), "names the component: {fetched}");
+    assert!(
+        fetched["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("nobody")),
+        "names the component: {fetched}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_in_the_called_component_is_a_response() {
     let host = Host::start().await;
     let fetched = host.fetch("http://back.spin.internal/trap").await;
-    assert_eq!(fetched, json!({ "status": 500, "body": "" }), "Spin: trigger-http/src/server.rs respond_wasm_component");
+    assert_eq!(
+        fetched,
+        json!({ "status": 500, "body": "" }),
+        "Spin: trigger-http/src/server.rs respond_wasm_component"
+    );
 }
 
 /// A component that calls itself would wait for itself forever if requests beyond the limit were queued.
@@ -61,6 +107,47 @@ async fn what_goes_wrong_in_the_called_component_is_a_response() {
 async fn calling_oneself_beyond_the_limit_is_turned_away() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
     let fetched = host.fetch("http://front.spin.internal/request").await;
-    assert_eq!(fetched["status"], 503, "the second request in the same component is one too many: {fetched}");
-    assert_eq!(host.get("/request").await.status, StatusCode::OK, "afterwards there is room again");
+    assert_eq!(
+        fetched["status"], 503,
+        "the second request in the same component is one too many: {fetched}"
+    );
+    assert_eq!(
+        host.get("/request").await.status,
+        StatusCode::OK,
+        "afterwards there is room again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outside_is_reached_where_granted() {
+    let everyone = MANIFEST.replace("\"http://back.spin.internal\"", "\"*://*:*\"");
+    let host = Host::with(&everyone, host::Limits::default()).await;
+    let other = Host::start().await;
+    let fetched = host.fetch(&other.url("/request")).await;
+    assert_eq!(
+        fetched["status"], 200,
+        "another server is reached over a socket: {fetched}"
+    );
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
+    for (place, url, code) in [
+        (
+            "connect_tcp: the server refuses",
+            format!("http://{closed}/"),
+            "ConnectionRefused",
+        ),
+        (
+            "connect_tcp: the name has no address",
+            "http://nowhere.invalid/".to_owned(),
+            "DnsError",
+        ),
+    ] {
+        let error = host.fetch(&url).await;
+        assert!(
+            error["error"].as_str().is_some_and(|error| error.contains(code)),
+            "Spin: factor-outbound-http/src/wasi.rs {place}: {error}"
+        );
+    }
 }

@@ -13,8 +13,14 @@ async fn what_is_in_flight_finishes() {
     let started = host.start_get("/sleep?ms=1000").await;
     let address = host.server.local_addr();
     host.server.shutdown(Duration::from_secs(10)).await;
-    assert!(TcpStream::connect(address).await.is_err(), "nothing new is accepted");
-    assert_eq!(started.await.expect("the request was not cut off").status, StatusCode::OK);
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nothing new is accepted"
+    );
+    assert_eq!(
+        started.await.expect("the request was not cut off").status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +29,9 @@ async fn what_does_not_finish_in_time_is_cut_off() {
     let started = host.start_get("/sleep?ms=3600000").await;
     let start = Instant::now();
     host.server.shutdown(Duration::from_millis(300)).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "shutting down takes no longer than the grace period");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "shutting down takes no longer than the grace period"
+    );
     assert!(started.await.is_err(), "the client sees its connection closed");
 }

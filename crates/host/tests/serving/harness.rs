@@ -46,7 +46,11 @@ pub(crate) struct Answer {
 impl Answer {
     /// What the probe said. Fails the test if the probe could not do what it was asked.
     pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.status, StatusCode::OK, "the probe should do what the test asks: {self:?}");
+        assert_eq!(
+            self.status,
+            StatusCode::OK,
+            "the probe should do what the test asks: {self:?}"
+        );
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
@@ -63,9 +67,18 @@ impl Host {
     }
 
     pub(crate) async fn with(manifest: &str, limits: host::Limits) -> Self {
-        let app = load(manifest, limits).await.unwrap_or_else(|error| panic!("the application should load: {error}"));
-        let server = app.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port can be listened on");
-        Self { app, server, client: Client::builder(TokioExecutor::new()).build_http() }
+        let app = load(manifest, limits)
+            .await
+            .unwrap_or_else(|error| panic!("the application should load: {error}"));
+        let server = app
+            .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .expect("a free port can be listened on");
+        Self {
+            app,
+            server,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -77,13 +90,24 @@ impl Host {
     }
 
     pub(crate) async fn send(&self, request: http::request::Builder) -> Answer {
-        answer(&self.client, request.body(Full::default()).expect("a valid request")).await
+        answer(
+            &self.client,
+            request.body(Full::default()).expect("a valid request"),
+        )
+        .await
     }
 
     /// Has `front` send a GET to `url`, and answers what it got: `{status, body}` or `{error}`.
     pub(crate) async fn fetch(&self, url: &str) -> Value {
         let body = Full::from(json!({ "url": url }).to_string());
-        answer(&self.client, Request::post(self.url("/http")).body(body).expect("a valid request")).await.json()
+        answer(
+            &self.client,
+            Request::post(self.url("/http"))
+                .body(body)
+                .expect("a valid request"),
+        )
+        .await
+        .json()
     }
 
     /// Sends a GET from a task of its own and gives it time to arrive.
@@ -96,10 +120,21 @@ impl Host {
     }
 }
 
-pub(crate) async fn answer(client: &Client<HttpConnector, Full<Bytes>>, request: Request<Full<Bytes>>) -> Answer {
-    let (parts, body) = client.request(request).await.expect("the host answers").into_parts();
+pub(crate) async fn answer(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Answer {
+    let (parts, body) = client
+        .request(request)
+        .await
+        .expect("the host answers")
+        .into_parts();
     let body = body.collect().await.expect("the answer arrives whole").to_bytes();
-    Answer { status: parts.status, headers: parts.headers, body }
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
 }
 
 /// Loads an application of probes: `probe.wasm` in `components` stands for the probe's file.
@@ -121,7 +156,12 @@ fn folder(components: &str) -> TempDir {
 }
 
 fn probe() -> PathBuf {
-    let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm/wasm32-wasip2/component/probe.wasm");
-    assert!(wasm.exists(), "{} is missing: run `cargo xtask test -- serving`, which builds it", wasm.display());
+    let wasm =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm/wasm32-wasip2/component/probe.wasm");
+    assert!(
+        wasm.exists(),
+        "{} is missing: run `cargo xtask test -- serving`, which builds it",
+        wasm.display()
+    );
     wasm
 }

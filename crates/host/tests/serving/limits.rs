@@ -10,8 +10,8 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::harness::{Host, answer};
 
@@ -21,7 +21,10 @@ const CALLERS: usize = 16;
 async fn sixteen_together(host: &Host) -> Vec<Value> {
     let mut asked = Vec::new();
     for caller in 0..CALLERS {
-        let (client, url) = (host.client.clone(), host.url(&format!("/together?ms=1500&caller=caller-{caller}")));
+        let (client, url) = (
+            host.client.clone(),
+            host.url(&format!("/together?ms=1500&caller=caller-{caller}")),
+        );
         let request = Request::get(url).body(Full::default()).expect("a valid request");
         asked.push(tokio::spawn(async move { answer(&client, request).await.json() }));
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -40,12 +43,23 @@ async fn sixteen_callers_in_one_instance_see_nothing_of_each_other() {
     for _ in 0..5 {
         let answers = sixteen_together(&host).await;
         for (caller, answer) in answers.iter().enumerate() {
-            assert_eq!(answer["caller"], format!("caller-{caller}"), "each caller is answered with what is its own");
+            assert_eq!(
+                answer["caller"],
+                format!("caller-{caller}"),
+                "each caller is answered with what is its own"
+            );
         }
-        let instances: BTreeSet<&str> = answers.iter().filter_map(|answer| answer["instance"].as_str()).collect();
+        let instances: BTreeSet<&str> = answers
+            .iter()
+            .filter_map(|answer| answer["instance"].as_str())
+            .collect();
         if instances.len() == 1 {
             let most = answers.iter().filter_map(|answer| answer["most"].as_u64()).max();
-            assert_eq!(most, Some(CALLERS as u64), "all of them were in the instance at the same time");
+            assert_eq!(
+                most,
+                Some(CALLERS as u64),
+                "all of them were in the instance at the same time"
+            );
             return;
         }
     }
@@ -55,11 +69,23 @@ async fn sixteen_callers_in_one_instance_see_nothing_of_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_beyond_the_limit_is_refused_to_the_guest() {
     let host = Host::limited(|limits| limits.instance_memory = 32 << 20).await;
-    assert_eq!(host.get("/allocate?mib=8").await.status, StatusCode::OK, "what fits is given");
+    assert_eq!(
+        host.get("/allocate?mib=8").await.status,
+        StatusCode::OK,
+        "what fits is given"
+    );
     let refused = host.get("/allocate?mib=64").await;
-    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "what does not fit ends the instance: {refused:?}");
+    assert_eq!(
+        refused.status,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "what does not fit ends the instance: {refused:?}"
+    );
     assert_eq!(refused.body, "", "the client is not told why");
-    assert_eq!(host.get("/allocate?mib=8").await.status, StatusCode::OK, "and the next request has a new one");
+    assert_eq!(
+        host.get("/allocate?mib=8").await.status,
+        StatusCode::OK,
+        "and the next request has a new one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,10 +93,21 @@ async fn a_guest_that_computes_forever_is_stopped() {
     let host = Host::limited(|limits| limits.request_deadline = Duration::from_secs(2)).await;
     let start = Instant::now();
     let computing = host.start_get("/compute").await;
-    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK, "others are served meanwhile");
+    assert_eq!(
+        host.get("/sleep?ms=1").await.status,
+        StatusCode::OK,
+        "others are served meanwhile"
+    );
     assert!(!computing.is_finished(), "the guest still computes");
-    assert_eq!(computing.await.expect("the host answers").status, StatusCode::GATEWAY_TIMEOUT);
-    assert!(start.elapsed() < Duration::from_secs(6), "about as soon as the deadline passes, not after {:?}", start.elapsed());
+    assert_eq!(
+        computing.await.expect("the host answers").status,
+        StatusCode::GATEWAY_TIMEOUT
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(6),
+        "about as soon as the deadline passes, not after {:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +117,10 @@ async fn a_guest_that_waits_forever_is_given_up() {
         limits.in_flight = 1;
     })
     .await;
-    assert_eq!(host.get("/sleep?ms=3600000").await.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(
+        host.get("/sleep?ms=3600000").await.status,
+        StatusCode::GATEWAY_TIMEOUT
+    );
     eventually_served(&host).await;
 }
 
@@ -91,21 +131,41 @@ async fn beyond_the_requests_in_flight_the_answer_is_503() {
     let second = host.start_get("/sleep?ms=1500").await;
     let third = host.get("/sleep?ms=1").await;
     assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "two are in flight");
-    assert!(third.headers.contains_key("retry-after"), "and the client is told when to come back: {third:?}");
+    assert!(
+        third.headers.contains_key("retry-after"),
+        "and the client is told when to come back: {third:?}"
+    );
     for started in [first, second] {
-        assert_eq!(started.await.expect("the host answers").status, StatusCode::OK, "those before are not disturbed");
+        assert_eq!(
+            started.await.expect("the host answers").status,
+            StatusCode::OK,
+            "those before are not disturbed"
+        );
     }
-    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK, "then there is room");
+    assert_eq!(
+        host.get("/sleep?ms=1").await.status,
+        StatusCode::OK,
+        "then there is room"
+    );
 }
 
 /// The work of a client that has left is dropped, and its place with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_takes_its_work_along() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
-    let mut stream = TcpStream::connect(host.server.local_addr()).await.expect("the host listens");
-    stream.write_all(b"GET /sleep?ms=3600000 HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the request is sent");
+    let mut stream = TcpStream::connect(host.server.local_addr())
+        .await
+        .expect("the host listens");
+    stream
+        .write_all(b"GET /sleep?ms=3600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .expect("the request is sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::SERVICE_UNAVAILABLE, "the place is taken");
+    assert_eq!(
+        host.get("/sleep?ms=1").await.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the place is taken"
+    );
     drop(stream);
     eventually_served(&host).await;
 }
@@ -115,11 +175,19 @@ async fn a_client_that_leaves_takes_its_work_along() {
 async fn a_client_that_leaves_does_not_disturb_its_neighbours() {
     let host = Host::start().await;
     let neighbour = host.start_get("/together?ms=1500&caller=stays").await;
-    let mut stream = TcpStream::connect(host.server.local_addr()).await.expect("the host listens");
-    stream.write_all(b"GET /together?ms=3600000&caller=leaves HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the request is sent");
+    let mut stream = TcpStream::connect(host.server.local_addr())
+        .await
+        .expect("the host listens");
+    stream
+        .write_all(b"GET /together?ms=3600000&caller=leaves HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .expect("the request is sent");
     tokio::time::sleep(Duration::from_millis(200)).await;
     drop(stream);
-    assert_eq!(neighbour.await.expect("the host answers").json()["caller"], "stays");
+    assert_eq!(
+        neighbour.await.expect("the host answers").json()["caller"],
+        "stays"
+    );
 }
 
 async fn eventually_served(host: &Host) {
@@ -136,8 +204,16 @@ async fn eventually_served(host: &Host) {
 async fn a_trap_is_a_500_that_tells_nothing() {
     let host = Host::start().await;
     let trapped = host.get("/trap").await;
-    assert_eq!((trapped.status, &trapped.body[..]), (StatusCode::INTERNAL_SERVER_ERROR, &b""[..]), "{trapped:?}");
-    assert_eq!(host.get("/request").await.status, StatusCode::OK, "and the next request has a new instance");
+    assert_eq!(
+        (trapped.status, &trapped.body[..]),
+        (StatusCode::INTERNAL_SERVER_ERROR, &b""[..]),
+        "{trapped:?}"
+    );
+    assert_eq!(
+        host.get("/request").await.status,
+        StatusCode::OK,
+        "and the next request has a new instance"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,13 +221,27 @@ async fn bodies_beyond_the_limit_are_refused() {
     let host = Host::limited(|limits| limits.request_body = 1_000).await;
     for (length, status) in [(1_000, StatusCode::OK), (1_001, StatusCode::PAYLOAD_TOO_LARGE)] {
         let body = Bytes::from(vec![b'x'; length]);
-        let announced = Request::post(host.url("/request")).body(Full::new(body.clone())).expect("a valid request");
-        assert_eq!(answer(&host.client, announced).await.status, status, "{length} bytes, announced");
+        let announced = Request::post(host.url("/request"))
+            .body(Full::new(body.clone()))
+            .expect("a valid request");
+        assert_eq!(
+            answer(&host.client, announced).await.status,
+            status,
+            "{length} bytes, announced"
+        );
 
-        let frames = body.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Frame::data(Bytes::copy_from_slice(chunk))));
+        let frames = body
+            .chunks(100)
+            .map(|chunk| Ok::<_, std::io::Error>(Frame::data(Bytes::copy_from_slice(chunk))));
         let chunked = StreamBody::new(futures::stream::iter(frames.collect::<Vec<_>>()));
-        let request = Request::post(host.url("/request")).body(chunked).expect("a valid request");
-        let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.expect("the host answers");
+        let request = Request::post(host.url("/request"))
+            .body(chunked)
+            .expect("a valid request");
+        let response = Client::builder(TokioExecutor::new())
+            .build_http()
+            .request(request)
+            .await
+            .expect("the host answers");
         assert_eq!(response.status(), status, "{length} bytes, in chunks");
     }
 }
@@ -160,5 +250,8 @@ async fn bodies_beyond_the_limit_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn printing_without_line_breaks_is_fine() {
     let host = Host::start().await;
-    assert_eq!(host.get("/print?bytes=1000000").await.json()["printed"], 1_000_000);
+    assert_eq!(
+        host.get("/print?bytes=1000000").await.json()["printed"],
+        1_000_000
+    );
 }

@@ -12,13 +12,34 @@ async fn refusal(manifest: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_run_is_refused_with_its_reason() {
     for (manifest, complaints) in [
-        (MANIFEST.replace("[component.back]", "[component.back]\nfiles = [\"*\"]"), ["unknown field `files`", "spin up"]),
-        (MANIFEST.replace("probe.wasm", "gone.wasm"), ["gone.wasm", "Build the components first"]),
-        (MANIFEST.replace("probe.wasm", "spin.toml"), ["[component.back]", "spin.toml"]),
-        (MANIFEST.replace("http://front.spin", "http://nobody.spin"), ["nobody", "[[trigger.http]]"]),
-        (MANIFEST.replace("http://self", "no host"), ["[component.front]", "no host"]),
-        (MANIFEST.replace("\"/...\"", "\"/:/...\""), ["component front", "must be named"]),
-        (format!("[variables]\nsecret = {{ required = true }}\n{MANIFEST}"), ["secret", "SPIN_VARIABLE_SECRET"]),
+        (
+            MANIFEST.replace("[component.back]", "[component.back]\nfiles = [\"*\"]"),
+            ["unknown field `files`", "spin up"],
+        ),
+        (
+            MANIFEST.replace("probe.wasm", "gone.wasm"),
+            ["gone.wasm", "Build the components first"],
+        ),
+        (
+            MANIFEST.replace("probe.wasm", "spin.toml"),
+            ["[component.back]", "spin.toml"],
+        ),
+        (
+            MANIFEST.replace("http://front.spin", "http://nobody.spin"),
+            ["nobody", "[[trigger.http]]"],
+        ),
+        (
+            MANIFEST.replace("http://self", "no host"),
+            ["[component.front]", "no host"],
+        ),
+        (
+            MANIFEST.replace("\"/...\"", "\"/:/...\""),
+            ["component front", "must be named"],
+        ),
+        (
+            format!("[variables]\nsecret = {{ required = true }}\n{MANIFEST}"),
+            ["secret", "SPIN_VARIABLE_SECRET"],
+        ),
     ] {
         let error = refusal(&manifest).await;
         for complaint in complaints {
@@ -29,8 +50,20 @@ async fn what_cannot_run_is_refused_with_its_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_can_be_taken_out_alone() {
-    let app = load(MANIFEST, host::Limits::default()).await.expect("the application loads");
-    app.instantiate("back").await.expect("a private component can be instantiated");
-    let error = app.instantiate("nobody").await.err().expect("one that does not exist cannot").to_string();
-    assert!(error.contains("[component.nobody]"), "names the component: {error}");
+    let app = load(MANIFEST, host::Limits::default())
+        .await
+        .expect("the application loads");
+    app.instantiate("back")
+        .await
+        .expect("a private component can be instantiated");
+    let error = app
+        .instantiate("nobody")
+        .await
+        .err()
+        .expect("one that does not exist cannot")
+        .to_string();
+    assert!(
+        error.contains("[component.nobody]"),
+        "names the component: {error}"
+    );
 }
