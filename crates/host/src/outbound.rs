@@ -138,21 +138,18 @@ fn destination(uri: &Uri) -> Destination {
 /// The error codes of Spin's sender: crates/factor-outbound-http/src/wasi.rs, `connect_tcp`.
 fn client_error(error: ClientError) -> Error {
     tracing::debug!("outbound request failed: {error:?}");
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    match error.is_connect() {
-        false => Error::HttpProtocolError,
-        // The connector tells a failed lookup from a failed connection by its text only.
-        true if causes
-            .into_iter()
-            .any(|cause| cause.to_string().starts_with("dns error")) =>
-        {
-            Error::DnsError {
-                rcode: Some("address not available".into()),
-                info_code: Some(0),
-            }
-        }
-        true => Error::ConnectionRefused,
+    if !error.is_connect() {
+        return Error::HttpProtocolError;
     }
+    // The connector tells a failed lookup from a failed connection by its text only.
+    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    if causes.any(|cause| cause.to_string().starts_with("dns error")) {
+        return Error::DnsError {
+            rcode: Some("address not available".into()),
+            info_code: Some(0),
+        };
+    }
+    Error::ConnectionRefused
 }
 
 impl WasiHttpHooks for Outbound {
