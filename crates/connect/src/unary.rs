@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::body::{Body, ReadError, read_whole};
@@ -221,6 +221,8 @@ pub(crate) fn respond(
     metadata::append_trailers(&mut headers, &context.response_trailers);
     metadata::remove_framing(&mut headers);
     headers.insert(CONTENT_TYPE, content_type);
+    // Known now, and not to a server that sees the body only as a stream: it would send chunks.
+    headers.insert(CONTENT_LENGTH, body.len().into());
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -20,6 +20,8 @@ struct Answer {
 async fn answer_of(router: &Router, request: Request<Full<Bytes>>) -> Answer {
     let (head, body) = router.handle(request).await.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
+    let length = &head.headers["content-length"];
+    assert_eq!(length, &body.len().to_string(), "each answer says how long it is");
     Answer {
         status: head.status.as_u16(),
         headers: head.headers,

@@ -32,8 +32,11 @@ impl Error {
 
 /// A short text for people.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.into()));
+    let body = body.into();
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
     response
