@@ -259,7 +259,13 @@ impl Method {
 
     /// The match arm that calls the implementation.
     fn dispatch(&self) -> String {
-        let Self { name, function, request, response, .. } = self;
+        let Self {
+            name,
+            function,
+            request,
+            response,
+            ..
+        } = self;
         format!(
             "{name:?} => {{\n\
                  let request: {request} = call.request()?;\n\
