@@ -16,6 +16,11 @@
 //!
 //! Pools belong to one component, as in Spin: two components never share a connection.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "the generated error holds the server's answer in its parts, and is what every caller must be given"
+)]
+
 mod address;
 mod convert;
 mod error;

@@ -28,6 +28,8 @@ pub struct ConnectionBuilder {
 }
 
 type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
+/// The component's ends of a result: its rows, and whether they are all of them.
+type Readers = (StreamReader<Row>, FutureReader<Result<(), Error>>);
 type Streamed = (Vec<Column>, StreamReader<Row>, FutureReader<Result<(), Error>>);
 
 impl Host for PostgresView<'_> {}
@@ -187,12 +189,12 @@ fn read(parameters: Vec<ParameterValue>) -> Result<Vec<Parameter>, String> {
     parameters.into_iter().map(Parameter::read).collect()
 }
 
-/// The component's ends of a result. One that is complete needs neither the connection nor a wait any more.
+/// A result that is complete needs neither the connection nor a wait any more.
 fn readers<T: Send + 'static>(
     mut access: Access<'_, T, Capability>,
     rows: Rows,
     first: Batch,
-) -> wasmtime::Result<(StreamReader<Row>, FutureReader<Result<(), Error>>)> {
+) -> wasmtime::Result<Readers> {
     match first.outcome {
         Some(outcome) => {
             let told = future::ready(Ok::<_, wasmtime::Error>(outcome));
