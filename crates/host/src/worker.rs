@@ -23,6 +23,10 @@ use crate::inflight::{Crew, Stub};
 use crate::instance::{Blueprint, State};
 use crate::limits::{INSTANCE_CONCURRENCY, INSTANCE_IDLE, INSTANCE_REUSE};
 
+/// How much later than its request's deadline an instance has to go. The caller's clock must be first: it answers 504,
+/// where an instance that dies answers 500. Once it was, nobody waits for the instance, and it goes at once.
+const SLACK: Duration = Duration::from_millis(500);
+
 /// Dispatches requests over instances of one component.
 pub(crate) type Handler = ProxyHandler<Pool>;
 
@@ -189,7 +193,7 @@ impl WorkerExpiration for Expiration {
         }
         let patience = match status {
             WorkerStatus::Idle => INSTANCE_IDLE,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => self.deadline,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.deadline + SLACK,
         };
         self.poll_at(cx, (start + patience).into())
     }
