@@ -8,16 +8,15 @@ use std::time::{Duration, Instant};
 
 use akinai_connect::{
     CallOptions, Client, Code, ConnectError, Context, Deadline, Encoding, InMemory, Router, Transport,
-    TransportError, wkt,
+    TransportError,
 };
 use akinai_connect_test_schema::testing::v1::{
     EchoRequest, EchoService, EchoServiceClient, EchoServiceServer, Everything, FailRequest, LookRequest,
-    Scalars, TYPES, WellKnown,
+    Scalars, TYPES,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::Full;
-use prost::Message as _;
 
 fn in_memory(encoding: Encoding) -> EchoServiceClient<InMemory> {
     let transport = InMemory::new(Rc::new(support::router()));
