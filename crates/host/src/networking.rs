@@ -239,6 +239,9 @@ impl HostRule {
             "self" | "self.alt" => return Ok(Self::Itself),
             _ => {}
         }
+        if host.starts_with('{') {
+            return Err("lists of hosts are not supported, as in Spin: write an entry for each".to_owned());
+        }
         if let Some(network) = Network::parse(host) {
             return Ok(Self::Network(network));
         }

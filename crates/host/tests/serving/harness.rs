@@ -30,7 +30,6 @@ pub(crate) const MANIFEST: &str = r#"
 
 /// An application, served in this process.
 pub(crate) struct Host {
-    pub(crate) app: host::App,
     pub(crate) server: host::Server,
     pub(crate) client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -75,7 +74,6 @@ impl Host {
             .await
             .expect("a free port can be listened on");
         Self {
-            app,
             server,
             client: Client::builder(TokioExecutor::new()).build_http(),
         }
