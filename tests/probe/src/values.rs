@@ -133,8 +133,11 @@ fn from<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<T, serde_json::Error
     T::deserialize(value)
 }
 
+/// A bound of a range as tests write it: its value, and whether it is `"inclusive"`.
+type Bound<'a, T> = Option<(T, &'a str)>;
+
 fn read_range<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<Range<T>, serde_json::Error> {
-    let (lower, upper): (Option<(T, &str)>, Option<(T, &str)>) = from(value)?;
+    let (lower, upper): (Bound<'a, T>, Bound<'a, T>) = from(value)?;
     let kind = |name| {
         if name == "inclusive" {
             RangeBoundKind::Inclusive
