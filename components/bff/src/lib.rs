@@ -8,14 +8,17 @@ mod request_id;
 mod rpc;
 
 use connect::Body;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use platform::{http::text, log, variables};
-use spin_sdk::{http::Request, http_service};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use platform::{
+    http::{Incoming, text},
+    log, variables,
+};
 
 use crate::{ready::Readiness, request_id::X_REQUEST_ID};
 
-#[http_service]
-async fn handle(mut request: Request) -> Response<Body> {
+platform::http_handler!(handle);
+
+async fn handle(mut request: Request<Incoming>) -> Response<Body> {
     let id = request_id::of(request.headers());
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
     let origin = allowed_origin(&id, request.headers()).await;
@@ -35,7 +38,7 @@ async fn handle(mut request: Request) -> Response<Body> {
     response
 }
 
-async fn answer(request: Request) -> Response<Body> {
+async fn answer(request: Request<Incoming>) -> Response<Body> {
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/health") => text(StatusCode::OK, "OK"),
         (&Method::GET | &Method::HEAD, "/ready") => {

@@ -12,10 +12,9 @@ use std::rc::Rc;
 
 use api::product::v1::ProductServiceServer;
 use connect::{Body, Router};
-use http::Response;
-use platform::{postgres::Database, ready};
+use http::{Request, Response};
+use platform::{http::Incoming, postgres::Database, ready};
 use service::{Catalogue, StoreError};
-use spin_sdk::{http::Request, http_service};
 use store::Postgres;
 
 /// The variable with the database's address.
@@ -25,8 +24,9 @@ thread_local! {
     static ROUTER: Rc<Router> = Rc::new(Router::new().service(ProductServiceServer::new(rpc::Rpc)));
 }
 
-#[http_service]
-async fn handle(request: Request) -> Response<Body> {
+platform::http_handler!(handle);
+
+async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
         "/ready" => ready::answer(DATABASE).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,

@@ -13,11 +13,10 @@ use std::rc::Rc;
 
 use api::user::v1::UserServiceServer;
 use connect::{Body, Router};
-use http::Response;
+use http::{Request, Response};
 use password::Argon2id;
-use platform::{postgres::Database, ready};
+use platform::{http::Incoming, postgres::Database, ready};
 use service::{Accounts, StoreError};
-use spin_sdk::{http::Request, http_service};
 use store::Postgres;
 
 /// The variable with the database's address.
@@ -27,8 +26,9 @@ thread_local! {
     static ROUTER: Rc<Router> = Rc::new(Router::new().service(UserServiceServer::new(rpc::Rpc)));
 }
 
-#[http_service]
-async fn handle(request: Request) -> Response<Body> {
+platform::http_handler!(handle);
+
+async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
         "/ready" => ready::answer(DATABASE).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,

@@ -18,6 +18,24 @@ use crate::inflight::Ticket;
 /// How long what nobody wants of a request's body is still read.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
+/// Bodies that say they are no longer than this, in bytes, pass between components, and from outside to a component,
+/// in one piece: an instance that waits for a body, or for somebody to take one, costs more than reading it here.
+const ONE_PIECE: u64 = 64 << 10;
+
+/// Reads a body that is known to be short, its trailers included. Any other stays as it is.
+pub(crate) async fn in_one_piece<B>(body: B) -> Result<WasiBody, Error>
+where
+    B: Body<Data = Bytes, Error = Error> + Send + 'static,
+{
+    match body.size_hint().exact() {
+        Some(1..=ONE_PIECE) => {
+            let whole = body.collect().await?;
+            Ok(whole.map_err(|never| match never {}).boxed_unsync())
+        }
+        _ => Ok(body.boxed_unsync()),
+    }
+}
+
 /// The body of a request from outside. Reading past the limit fails and raises the flag.
 pub(crate) struct Bounded {
     /// There until this is dropped.

@@ -77,9 +77,18 @@ impl Application {
         }
         let (parts, body) = request.into_parts();
         let (body, exceeded) = Bounded::new(body, self.limits.request_body);
-        let response = self
-            .public(Request::from_parts(parts, body.boxed_unsync()), client)
-            .await;
+        let deadline = self.limits.request_deadline;
+        let body = match tokio::time::timeout(deadline, body::in_one_piece(body)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(cause)) => {
+                return text(
+                    StatusCode::BAD_REQUEST,
+                    format!("the request's body broke off: {cause}\n"),
+                );
+            }
+            Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n"),
+        };
+        let response = self.public(Request::from_parts(parts, body), client).await;
         // The component only saw its request end in an error; what that error was, the client has to hear from us.
         if exceeded.is_raised() {
             too_large(self.limits.request_body)
@@ -133,6 +142,7 @@ impl Application {
             ))));
         };
         let (mut parts, body) = request.into_parts();
+        let body = body::in_one_piece(body).await?;
         parts.headers.remove(header::HOST);
         let path = parts.uri.path().to_owned();
         let origin = Origin {
@@ -146,7 +156,8 @@ impl Application {
             Ok(()) => endpoint.answer(Request::from_parts(parts, body)).await,
             Err(problem) => bad_request(&problem),
         };
-        Ok(response.map(BodyExt::boxed_unsync))
+        let (parts, body) = response.into_parts();
+        Ok(Response::from_parts(parts, body::in_one_piece(body).await?))
     }
 
     fn endpoint(&self, id: &str) -> Option<&Endpoint> {

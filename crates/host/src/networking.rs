@@ -7,9 +7,11 @@
 //! What an entry means is what Spin's `outbound-networking-config` makes of it, so a manifest grants the same here and
 //! there. Nothing is granted that no entry grants.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use http::uri::{Authority, Scheme};
 use url::{Host, Url};
 
 use crate::variables::{self, Resolver};
@@ -35,7 +37,12 @@ pub enum Error {
 
 /// The hosts that one component may reach.
 #[derive(Debug, Default)]
-pub struct AllowedHosts(Vec<Entry>);
+pub struct AllowedHosts {
+    entries: Vec<Entry>,
+    /// The components of the application that may be reached at `http://NAME.spin.internal`. Decided once: a call
+    /// between components happens in every request.
+    components: HashSet<String>,
+}
 
 impl AllowedHosts {
     /// Reads the entries of one component. `components` are the ids of the application's components, which
@@ -47,15 +54,27 @@ impl AllowedHosts {
     /// # Errors
     /// The first entry that has no meaning or names an unknown variable.
     pub fn parse(entries: &[String], resolver: &Resolver, components: &[String]) -> Result<Self, Error> {
-        let mut parsed = Vec::with_capacity(entries.len());
+        let mut parsed = Self::default();
         for entry in entries {
             let resolved = resolver.resolve(entry)?;
             let emptied = resolved != *entry && matches!(&*resolved, "" | "http://" | "https://");
             if !emptied {
-                parsed.extend(Entry::parse(&resolved)?.expand(components));
+                parsed.entries.extend(Entry::parse(&resolved)?.expand(components));
             }
         }
-        Ok(Self(parsed))
+        let reachable = |id: &&String| parsed.allows(&format!("http://{id}{CHAINING_SUFFIX}"), "http");
+        parsed.components = components.iter().filter(reachable).cloned().collect();
+        Ok(parsed)
+    }
+
+    /// Whether the component may send this request, to another component or to the outside.
+    pub(crate) fn allows_request(&self, uri: &http::Uri) -> bool {
+        let is_plain =
+            uri.scheme() == Some(&Scheme::HTTP) && uri.authority().map(Authority::as_str) == uri.host();
+        match service_chaining_target(uri) {
+            Some(id) if is_plain => self.components.contains(id),
+            _ => self.allows(&uri.to_string(), "https"),
+        }
     }
 
     /// Whether the component may reach this address: a URL, or what is left of one without its scheme, which is then
@@ -63,18 +82,18 @@ impl AllowedHosts {
     #[must_use]
     pub fn allows(&self, address: &str, default_scheme: &str) -> bool {
         Target::parse(address, default_scheme)
-            .is_some_and(|target| self.0.iter().any(|entry| entry.allows(&target)))
+            .is_some_and(|target| self.entries.iter().any(|entry| entry.allows(&target)))
     }
 
     /// Whether the component may send requests to the application's own listener (`self`) over one of the schemes.
     #[must_use]
     pub fn allows_relative(&self, schemes: &[&str]) -> bool {
-        self.0.iter().any(|entry| entry.allows_relative(schemes))
+        self.entries.iter().any(|entry| entry.allows_relative(schemes))
     }
 
     /// The components that entries name one by one (`http://NAME.spin.internal`), for checking that they exist.
     pub fn chained_components(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|entry| match &entry.host {
+        self.entries.iter().filter_map(|entry| match &entry.host {
             HostRule::Exact(Host::Domain(domain)) => chained_component(domain),
             _ => None,
         })
@@ -486,12 +505,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_short_way_to_a_component_decides_as_the_long_one_does() {
+        let urls = [
+            "http://user.spin.internal/a?b",
+            "http://product.spin.internal/",
+            "http://nobody.spin.internal/",
+            "http://user.spin.internal:81/",
+            "http://me:secret@user.spin.internal/",
+            "http://USER.spin.internal/",
+            "https://user.spin.internal/",
+            "http://a.user.spin.internal/",
+            "http://example.com/",
+        ];
+        let grants: [&[&str]; 5] = [
+            &[],
+            &["http://user.spin.internal"],
+            &["http://*.spin.internal"],
+            &["*://*:*"],
+            &["http://example.com"],
+        ];
+        for entries in grants {
+            let hosts = parse(entries).unwrap();
+            for url in urls {
+                let uri: http::Uri = url.parse().unwrap();
+                assert_eq!(
+                    hosts.allows_request(&uri),
+                    hosts.allows(url, "https"),
+                    "{url} where {entries:?} is granted"
+                );
+            }
+        }
+    }
+
     /// Spin: allowed_hosts.rs, PartialAllowedHostConfig::parse_or_skip.
     #[test]
     fn an_entry_made_empty_by_variables_grants_nothing() {
         let hosts = parse(&["{{ none }}", "https://{{ none }}", "https://three"]).unwrap();
         assert_eq!(
-            hosts.0.len(),
+            hosts.entries.len(),
             1,
             "only the entry without variables is left: {hosts:?}"
         );

@@ -84,9 +84,7 @@ impl Outbound {
     fn allows(&self, uri: &Uri, destination: &Destination) -> bool {
         match destination {
             Destination::Itself => self.allowed_hosts.allows_relative(&["http", "https"]),
-            Destination::Component(_) | Destination::Outside => {
-                self.allowed_hosts.allows(&uri.to_string(), "https")
-            }
+            Destination::Component(_) | Destination::Outside => self.allowed_hosts.allows_request(uri),
         }
     }
 

@@ -1,4 +1,13 @@
-//! HTTP between the components of the application: `http://NAME.spin.internal`, in process, without a socket.
+//! HTTP, in and out: requests that this component answers, and those that it sends to other components of the
+//! application (`http://NAME.spin.internal`, in process, without a socket).
+//!
+//! The SDK has adapters of its own, which treat every body as a stream of unknown length, and each wait for a piece of a
+//! stream is a trip out of the component and back. Here a body whose length is known travels in one piece, and a call
+//! between two components is three such trips (docs/PERFORMANCE.md has the figures).
+
+mod incoming;
+mod outgoing;
+mod serve;
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +15,11 @@ use bytes::Bytes;
 use connect::{Body, Deadline, Transport, TransportError};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, Limited};
-use spin_sdk::http::{EmptyBody, send};
 
+pub use self::incoming::Incoming;
+use self::outgoing::send;
+#[doc(hidden)]
+pub use self::serve::serve;
 use crate::{clock::within, log, rpc::X_REQUEST_ID};
 
 /// How long a called component may take when its caller has more time than that.
@@ -44,7 +56,7 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
 
 /// Gets a short text. The caller sets the time limit.
 pub async fn get(uri: &str) -> Result<(StatusCode, String), Error> {
-    let request = Request::get(uri).body(EmptyBody::new()).map_err(Error::new)?;
+    let request = Request::get(uri).body(Bytes::new()).map_err(Error::new)?;
     let (head, body) = exchange(request, MOST_TEXT).await?.into_parts();
     Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
 }
@@ -97,7 +109,7 @@ impl Transport for Chained {
 
         let address = self.address(request.uri().path_and_query());
         *request.uri_mut() = address.map_err(|cause| self.failed(request_id, cause))?;
-        match within(left.min(LIMIT), exchange(request.map(Full::new), MOST_RESPONSE)).await {
+        match within(left.min(LIMIT), exchange(request, MOST_RESPONSE)).await {
             Ok(Ok(response)) => Ok(response.map(Full::new)),
             Ok(Err(cause)) => Err(self.failed(request_id, cause)),
             Err(_) if left <= LIMIT => Err(TransportError::DeadlineExceeded(
@@ -108,11 +120,7 @@ impl Transport for Chained {
     }
 }
 
-async fn exchange<B>(request: Request<B>, most: usize) -> Result<Response<Bytes>, Error>
-where
-    B: http_body::Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn exchange(request: Request<Bytes>, most: usize) -> Result<Response<Bytes>, Error> {
     let (head, body) = send(request).await.map_err(Error::new)?.into_parts();
     let body = Limited::new(body, most).collect().await.map_err(Error::new)?;
     Ok(Response::from_parts(head, body.to_bytes()))

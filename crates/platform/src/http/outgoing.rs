@@ -1,0 +1,140 @@
+//! What goes out: requests to others, and the bodies of requests and responses.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use spin_sdk::wasip3::http::client;
+use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields, Trailers};
+use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+
+use super::incoming::{self, Incoming};
+
+/// Where a body is written to. Dropped before its end, it tells the host that the body broke off.
+pub(super) struct Outgoing {
+    contents: Option<StreamWriter<u8>>,
+    end: FutureWriter<Result<Option<Trailers>, ErrorCode>>,
+}
+
+/// The host's side of an [`Outgoing`], for the constructor of a message.
+pub(super) struct Readers {
+    /// None for a body that is empty.
+    pub(super) contents: Option<StreamReader<u8>>,
+    pub(super) end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
+}
+
+impl Outgoing {
+    pub(super) fn new(is_empty: bool) -> (Self, Readers) {
+        let (writer, reader) = match is_empty {
+            true => (None, None),
+            false => {
+                let (writer, reader) = wit_stream::new();
+                (Some(writer), Some(reader))
+            }
+        };
+        let (end, ended) = wit_future::new(|| Err(broken_off()));
+        let outgoing = Self {
+            contents: writer,
+            end,
+        };
+        (
+            outgoing,
+            Readers {
+                contents: reader,
+                end: ended,
+            },
+        )
+    }
+
+    /// Writes the body and its end. The host takes it as fast as it can pass it on.
+    pub(super) async fn write<B>(self, body: B)
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
+        let Self { contents, end } = self;
+        let end_of_body = match contents {
+            Some(contents) => write_all(contents, body).await,
+            None => Ok(()),
+        };
+        // The host may have lost interest, which is nobody's fault.
+        let _ = end.write(end_of_body.map(|()| None)).await;
+    }
+}
+
+async fn write_all<B>(mut contents: StreamWriter<u8>, body: B) -> Result<(), ErrorCode>
+where
+    B: Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
+    let mut body = pin!(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| ErrorCode::InternalError(Some(cause.to_string())))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let unwanted = contents.write_all(data.into()).await;
+        if !unwanted.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn broken_off() -> ErrorCode {
+    ErrorCode::InternalError(Some("the body broke off".into()))
+}
+
+/// Sends a request and waits for the head of its response.
+pub(super) async fn send(request: Request<Bytes>) -> Result<Response<Incoming>, ErrorCode> {
+    let (mut head, body) = request.into_parts();
+    head.headers.remove(header::HOST);
+    if !body.is_empty() {
+        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    let (outgoing, readers) = Outgoing::new(body.is_empty());
+    let (request, _sent) = types::Request::new(fields(&head.headers)?, readers.contents, readers.end, None);
+    address(&request, &head).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+
+    let mut sending = pin!(client::send(request));
+    let mut writing = pin!(outgoing.write(Full::new(body)).fuse());
+    // In this order: once the host is sending it takes the body at once, and no wait is needed for that.
+    let response = poll_fn(|context| {
+        let response = sending.as_mut().poll(context);
+        let _ = writing.as_mut().poll(context);
+        response
+    });
+    received(response.await?)
+}
+
+fn address(request: &types::Request, head: &http::request::Parts) -> Result<(), ()> {
+    if head.method != Method::GET {
+        request.set_method(&(&head.method).into())?;
+    }
+    request.set_scheme(head.uri.scheme().map(Into::into).as_ref())?;
+    request.set_authority(head.uri.authority().map(|authority| authority.as_str()))?;
+    request.set_path_with_query(head.uri.path_and_query().map(|path| path.as_str()))
+}
+
+fn received(response: types::Response) -> Result<Response<Incoming>, ErrorCode> {
+    let status = StatusCode::from_u16(response.get_status_code());
+    let status = status.map_err(|_| ErrorCode::HttpProtocolError)?;
+    let headers = incoming::headers(&response.get_headers());
+    let body = Incoming::new(&headers, |told| types::Response::consume_body(response, told));
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Headers as the host takes them.
+pub(super) fn fields(headers: &HeaderMap) -> Result<Fields, ErrorCode> {
+    let entry = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.as_str().to_owned(), value.as_bytes().to_vec())
+    };
+    let entries: Vec<_> = headers.iter().map(entry).collect();
+    Fields::from_list(&entries).map_err(|error| ErrorCode::InternalError(Some(error.to_string())))
+}
