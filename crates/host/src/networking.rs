@@ -71,10 +71,8 @@ impl AllowedHosts {
     pub(crate) fn allows_request(&self, uri: &http::Uri) -> bool {
         let is_plain =
             uri.scheme() == Some(&Scheme::HTTP) && uri.authority().map(Authority::as_str) == uri.host();
-        match service_chaining_target(uri) {
-            Some(id) if is_plain => self.components.contains(id),
-            _ => self.allows(&uri.to_string(), "https"),
-        }
+        let id = service_chaining_target(uri).filter(|_| is_plain);
+        id.is_some_and(|id| self.components.contains(id)) || self.allows(&uri.to_string(), "https")
     }
 
     /// Whether the component may reach this address: a URL, or what is left of one without its scheme, which is then
