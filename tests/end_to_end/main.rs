@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalogue;
+mod conformance;
 mod connect_node;
 mod edge;
 mod garbage;

@@ -6,17 +6,25 @@ use api::{
     product::v1::{ProductServiceClient, ProductServiceServer},
     user::v1::{UserServiceClient, UserServiceServer},
 };
-use connect::{ConnectError, Context, Interceptor, MethodDescriptor, Router};
-use platform::http::Chained;
+use connect::{ConnectError, Context, Interceptor, Limits, MethodDescriptor, Router};
+use platform::{clock, http::Chained};
 
 use crate::request_id::X_REQUEST_ID;
+
+/// The largest message that a stranger may send. The largest that this API has use for, a product with a description of
+/// full length, is a tenth of it.
+const LIMITS: Limits = Limits {
+    request_bytes: 256 * 1024,
+};
 
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
             .service(UserServiceServer::new(UserServiceClient::new(Chained::to("user"))))
             .service(ProductServiceServer::new(ProductServiceClient::new(Chained::to("product"))))
-            .intercept(Onward),
+            .intercept(Onward)
+            .limits(LIMITS)
+            .cut_off_after(clock::sleep),
     );
 }
 

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use api::product::v1::ProductServiceServer;
 use connect::{Body, Router};
 use http::{Request, Response};
-use platform::{http::Incoming, postgres::Database, ready};
+use platform::{clock, http::Incoming, postgres::Database, ready};
 use service::{Catalogue, StoreError};
 use store::Postgres;
 
@@ -21,7 +21,11 @@ use store::Postgres;
 const DATABASE: &str = "database_url";
 
 thread_local! {
-    static ROUTER: Rc<Router> = Rc::new(Router::new().service(ProductServiceServer::new(rpc::Rpc)));
+    static ROUTER: Rc<Router> = Rc::new(
+        Router::new()
+            .service(ProductServiceServer::new(rpc::Rpc))
+            .cut_off_after(clock::sleep),
+    );
 }
 
 platform::http_handler!(handle);

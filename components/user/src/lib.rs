@@ -15,7 +15,7 @@ use api::user::v1::UserServiceServer;
 use connect::{Body, Router};
 use http::{Request, Response};
 use password::Argon2id;
-use platform::{http::Incoming, postgres::Database, ready};
+use platform::{clock, http::Incoming, postgres::Database, ready};
 use service::{Accounts, StoreError};
 use store::Postgres;
 
@@ -23,7 +23,11 @@ use store::Postgres;
 const DATABASE: &str = "database_url";
 
 thread_local! {
-    static ROUTER: Rc<Router> = Rc::new(Router::new().service(UserServiceServer::new(rpc::Rpc)));
+    static ROUTER: Rc<Router> = Rc::new(
+        Router::new()
+            .service(UserServiceServer::new(rpc::Rpc))
+            .cut_off_after(clock::sleep),
+    );
 }
 
 platform::http_handler!(handle);

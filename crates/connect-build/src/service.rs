@@ -46,6 +46,8 @@ struct Method {
     constant: String,
     request: String,
     response: String,
+    /// Whether it answers with a stream.
+    streams: bool,
     /// The variant of `connect::Idempotency`.
     idempotency: &'static str,
 }
@@ -189,9 +191,9 @@ impl Method {
         path: &[i32],
         method: &MethodDescriptorProto,
     ) -> Result<Self, Error> {
-        if method.client_streaming() || method.server_streaming() {
+        if method.client_streaming() {
             return Err(Error::new(format!(
-                "{service}/{} streams: only unary methods are supported",
+                "{service}/{} takes a stream: only its answers may be one",
                 method.name()
             )));
         }
@@ -208,6 +210,7 @@ impl Method {
             constant: constant(method.name()),
             request: type_path(file.package(), method.input_type()),
             response: type_path(file.package(), method.output_type()),
+            streams: method.server_streaming(),
             idempotency: match idempotency {
                 IdempotencyLevel::IdempotencyUnknown => "Unknown",
                 IdempotencyLevel::Idempotent => "Idempotent",
@@ -223,16 +226,26 @@ impl Method {
             idempotency,
             ..
         } = self;
+        let kind = if self.streams { "ServerStreaming" } else { "Unary" };
         format!(
             "/// `{name}`.\n\
              pub static {constant}: MethodDescriptor = MethodDescriptor {{\n\
                  service: {service:?},\n\
                  name: {name:?},\n\
                  path: \"/{service}/{name}\",\n\
-                 kind: MethodKind::Unary,\n\
+                 kind: MethodKind::{kind},\n\
                  idempotency: Idempotency::{idempotency},\n\
              }};\n"
         )
+    }
+
+    /// What the trait's function gives.
+    fn output(&self) -> String {
+        let response = &self.response;
+        match self.streams {
+            true => format!("::connect::MessageStream<{response}>"),
+            false => response.clone(),
+        }
     }
 
     fn definition(&self, service: &str) -> String {
@@ -241,16 +254,16 @@ impl Method {
             name,
             function,
             request,
-            response,
             ..
         } = self;
+        let output = self.output();
         format!(
             "{documentation}\
              fn {function}(\n\
                  &self,\n\
                  context: &mut ::connect::Context,\n\
                  request: {request},\n\
-             ) -> impl ::std::future::Future<Output = ::std::result::Result<{response}, ::connect::ConnectError>> {{\n\
+             ) -> impl ::std::future::Future<Output = ::std::result::Result<{output}, ::connect::ConnectError>> {{\n\
                  let _ = (context, request);\n\
                  async {{ Err(::connect::ConnectError::unimplemented(\"{service}/{name} is not implemented\")) }}\n\
              }}\n\n"
@@ -263,14 +276,18 @@ impl Method {
             name,
             function,
             request,
-            response,
             ..
         } = self;
+        let output = self.output();
+        let reply = match self.streams {
+            true => "Ok(call.reply_stream(response))",
+            false => "call.reply(&response)",
+        };
         format!(
             "{name:?} => {{\n\
                  let request: {request} = call.request()?;\n\
-                 let response: {response} = self.implementation.{function}(call.context(), request).await?;\n\
-                 call.reply(&response)\n\
+                 let response: {output} = self.implementation.{function}(call.context(), request).await?;\n\
+                 {reply}\n\
              }}\n"
         )
     }
@@ -285,14 +302,18 @@ impl Method {
             response,
             ..
         } = self;
+        let (answer, call) = match self.streams {
+            true => ("Streaming", "server_streaming"),
+            false => ("Response", "unary"),
+        };
         format!(
             "{documentation}\
              pub async fn {function}(\n\
                  &self,\n\
                  options: ::connect::CallOptions,\n\
                  request: {request},\n\
-             ) -> ::std::result::Result<::connect::Response<{response}>, ::connect::ConnectError> {{\n\
-                 self.client.unary(&{module}::{constant}, options, &request).await\n\
+             ) -> ::std::result::Result<::connect::{answer}<{response}>, ::connect::ConnectError> {{\n\
+                 self.client.{call}(&{module}::{constant}, options, &request).await\n\
              }}\n\n"
         )
     }
@@ -300,17 +321,15 @@ impl Method {
     /// The client's method as a service.
     fn relay(&self) -> String {
         let Self {
-            function,
-            request,
-            response,
-            ..
+            function, request, ..
         } = self;
+        let output = self.output();
         format!(
             "async fn {function}(\n\
                  &self,\n\
                  context: &mut ::connect::Context,\n\
                  request: {request},\n\
-             ) -> ::std::result::Result<{response}, ::connect::ConnectError> {{\n\
+             ) -> ::std::result::Result<{output}, ::connect::ConnectError> {{\n\
                  let response = self.{function}(context.call_options(), request).await?;\n\
                  Ok(response.relay(context))\n\
              }}\n\n"

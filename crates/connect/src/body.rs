@@ -1,18 +1,50 @@
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 
-/// The body of a response that a [`Router`](crate::Router) gives.
-#[derive(Debug, Default)]
-pub struct Body(Full<Bytes>);
+/// The body of a response that a [`Router`](crate::Router) gives: whole, or a stream of messages as a method gives them.
+/// Dropping it drops what the method was doing.
+#[derive(Default)]
+pub struct Body(Kind);
+
+enum Kind {
+    Whole(Full<Bytes>),
+    Stream(LocalBoxStream<'static, Frame<Bytes>>),
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
 
 impl Body {
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
-        Self(Full::new(bytes.into()))
+        Self(Kind::Whole(Full::new(bytes.into())))
+    }
+
+    /// Its frames, whatever it is.
+    pub(crate) fn into_frames(self) -> LocalBoxStream<'static, Frame<Bytes>> {
+        match self.0 {
+            Kind::Whole(body) => {
+                let frame = http_body_util::BodyStream::new(body).map(|frame| match frame {
+                    Ok(frame) => frame,
+                    Err(never) => match never {},
+                });
+                frame.boxed_local()
+            }
+            Kind::Stream(frames) => frames,
+        }
+    }
+
+    pub(crate) fn stream(frames: impl Stream<Item = Frame<Bytes>> + 'static) -> Self {
+        Self(Kind::Stream(frames.boxed_local()))
     }
 }
 
@@ -20,6 +52,15 @@ impl Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::full(bytes)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Whole(body) => formatter.debug_tuple("Body").field(body).finish(),
+            Kind::Stream(_) => formatter.write_str("Body(a stream)"),
+        }
     }
 }
 
@@ -31,15 +72,24 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.0).poll_frame(context)
+        match &mut self.0 {
+            Kind::Whole(body) => Pin::new(body).poll_frame(context),
+            Kind::Stream(frames) => frames.poll_next_unpin(context).map(|frame| frame.map(Ok)),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            Kind::Whole(body) => body.is_end_stream(),
+            Kind::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            Kind::Whole(body) => body.size_hint(),
+            Kind::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -63,7 +113,7 @@ pub(crate) async fn read_whole<B: http_body::Body>(
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        // What is not data is trailers, and this protocol has none.
+        // What is not data is trailers, and no request of ours has any that matter.
         let Ok(mut data) = frame.map_err(ReadError::Broken)?.into_data() else {
             continue;
         };

@@ -1,26 +1,38 @@
 //! Calling: from a typed request over a [`Transport`] to a typed response.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use bytes::{Buf as _, Bytes};
+use futures::stream::{self, Stream, StreamExt as _};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http_body_util::BodyExt as _;
 
 use crate::body::{ReadError, read_whole};
+use crate::compression::{self, Compression};
+use crate::envelope::{CONNECT_END, Envelope, Splitter, seal};
+use crate::exchange::{PROTOCOL_VERSION, accept_encoding, content_encoding};
 use crate::json::{self, AnyType, Types};
-use crate::unary::{PROTOCOL_VERSION, TIMEOUT, TIMEOUT_DIGITS};
-use crate::{CallOptions, Code, ConnectError, Context, Encoding, MethodDescriptor, metadata};
+use crate::media::{MediaType, Protocol};
+use crate::server::MessageStream;
+use crate::stream::read_end;
+use crate::{CallOptions, Code, ConnectError, Context, Encoding, MethodDescriptor, metadata, timeout};
 
 /// How requests reach a server: an HTTP client that knows the server's address.
 pub trait Transport {
     /// The body of a response, in whatever pieces it arrives.
-    type ResponseBody: http_body::Body<Error: std::fmt::Display>;
+    type ResponseBody: http_body::Body<Error: std::fmt::Display> + 'static;
 
     /// Sends a request and waits for the head of its response.
     ///
     /// The URI has only a path: the transport puts its server's scheme and authority before it. A [`Deadline`] among
-    /// the request's extensions says when to stop waiting; it must be kept whatever the server does.
+    /// the request's extensions says when to stop waiting, for the response's body too; it must be kept whatever the
+    /// server does. A [`MethodKind`] there says whether that body is one message or a stream of them.
     fn send(
         &self,
         request: http::Request<Bytes>,
@@ -81,6 +93,46 @@ impl<M> Response<M> {
     }
 }
 
+/// The answers of a call that streams them, as they come. Dropping it gives the call up.
+pub struct Streaming<M> {
+    headers: HeaderMap,
+    messages: MessageStream<M>,
+    trailers: Rc<RefCell<HeaderMap>>,
+}
+
+impl<M> Streaming<M> {
+    /// Metadata that came before the first message.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Metadata that came after the last message; empty until the stream has ended.
+    pub fn trailers(&self) -> HeaderMap {
+        self.trailers.borrow().clone()
+    }
+
+    /// The messages alone, the metadata that came first added to the response that `context` belongs to. What comes last
+    /// is known too late for that, unless it comes with an error, and is dropped.
+    pub fn relay(self, context: &mut Context) -> MessageStream<M> {
+        append_all(&mut context.response_headers, &self.headers);
+        self.messages
+    }
+}
+
+impl<M> Stream for Streaming<M> {
+    type Item = Result<M, ConnectError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+        self.messages.poll_next_unpin(context)
+    }
+}
+
+impl<M> std::fmt::Debug for Streaming<M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Streaming").finish_non_exhaustive()
+    }
+}
+
 fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
     for (name, value) in more {
         headers.append(name, value.clone());
@@ -98,6 +150,7 @@ pub struct Client<T> {
     transport: T,
     encoding: Encoding,
     response_bytes: usize,
+    compression: Compression,
     types: Types,
 }
 
@@ -108,6 +161,7 @@ impl<T: Transport> Client<T> {
             transport,
             encoding: Encoding::Json,
             response_bytes: DEFAULT_RESPONSE_BYTES,
+            compression: Compression::Identity,
             types: Types::default(),
         }
     }
@@ -116,6 +170,13 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
+        self
+    }
+
+    /// The same client, that compresses larger messages with gzip and lets the server do so.
+    #[must_use]
+    pub fn gzip(mut self) -> Self {
+        self.compression = Compression::Gzip;
         self
     }
 
@@ -141,16 +202,68 @@ impl<T: Transport> Client<T> {
         options: CallOptions,
         request: &Req,
     ) -> Result<Response<Res>, ConnectError> {
-        let request = self.request(method, options, request)?;
+        let media = self.media(Protocol::Unary);
+        let request = self.request(media, method, options, request)?;
         let (head, body) = self.transport.send(request).await?.into_parts();
         let body = read_whole(body, self.response_bytes)
             .await
             .map_err(|error| self.unreadable(error))?;
-        self.response(head, &body)
+        self.response(media, head, body)
+    }
+
+    /// Calls a method that takes one message and gives a stream of them. What goes wrong before the first message is the
+    /// error here, what goes wrong later ends the stream.
+    pub async fn server_streaming<Req: json::Message, Res: json::Message + 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        options: CallOptions,
+        request: &Req,
+    ) -> Result<Streaming<Res>, ConnectError> {
+        let media = self.media(Protocol::Stream);
+        let request = self.request(media, method, options, request)?;
+        let (head, body) = self.transport.send(request).await?.into_parts();
+        if head.status != StatusCode::OK {
+            let body = read_whole(body, self.response_bytes).await.unwrap_or_default();
+            return Err(failure(head, &body));
+        }
+        let packed = self.check(media, &head.headers)?;
+        let (headers, _) = metadata::split(head.headers);
+        let trailers = Rc::default();
+        let arriving = Arriving {
+            body: Box::pin(body),
+            splitter: Splitter::new(self.response_bytes),
+            packed,
+            limit: self.response_bytes,
+            trailers: Rc::clone(&trailers),
+        };
+        let (encoding, types) = (self.encoding, self.types.clone());
+        let messages = stream::try_unfold(arriving, move |mut arriving| {
+            let types = types.clone();
+            async move {
+                let Some(message) = arriving.next().await? else {
+                    return Ok(None);
+                };
+                let message = encoding.decode(&message, &types).map_err(wrong_message)?;
+                Ok(Some((message, arriving)))
+            }
+        });
+        Ok(Streaming {
+            headers,
+            messages: messages.boxed_local(),
+            trailers,
+        })
+    }
+
+    fn media(&self, protocol: Protocol) -> MediaType {
+        MediaType {
+            protocol,
+            encoding: self.encoding,
+        }
     }
 
     fn request<Req: json::Message>(
         &self,
+        media: MediaType,
         method: &'static MethodDescriptor,
         options: CallOptions,
         message: &Req,
@@ -160,14 +273,16 @@ impl<T: Transport> Client<T> {
             deadline,
         } = options;
         metadata::remove_framing(&mut headers);
-        headers.insert(CONTENT_TYPE, self.encoding.content_type());
+        headers.insert(CONTENT_TYPE, media.header());
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static("1"));
-        headers.remove(TIMEOUT);
-        let body = self.encoding.encode(message, &self.types)?;
-        let mut request = http::Request::new(Bytes::from(body));
+        headers.remove(timeout::CONNECT);
+        let message = self.encoding.encode(message, &self.types)?;
+        let body = self.pack(media.protocol, message, &mut headers);
+        let mut request = http::Request::new(body);
+        request.extensions_mut().insert(method.kind);
         if let Some(deadline) = deadline {
-            if let Some(timeout) = timeout_header(deadline)? {
-                headers.insert(TIMEOUT, timeout);
+            if let Some(timeout) = timeout::write_connect(left_until(deadline)?) {
+                headers.insert(timeout::CONNECT, timeout);
             }
             request.extensions_mut().insert(Deadline(deadline));
         }
@@ -177,32 +292,52 @@ impl<T: Transport> Client<T> {
         Ok(request)
     }
 
-    fn response<Res: json::Message>(
-        &self,
-        head: http::response::Parts,
-        body: &[u8],
-    ) -> Result<Response<Res>, ConnectError> {
-        let compression = head.headers.get(CONTENT_ENCODING);
-        if compression.is_some_and(|value| value != "identity") {
-            return Err(ConnectError::internal(
-                "the response is compressed, which was not asked for",
-            ));
+    /// The body for a message, and the headers that say how it is compressed.
+    fn pack(&self, protocol: Protocol, message: Vec<u8>, headers: &mut HeaderMap) -> Bytes {
+        let Some(name) = self.compression.name() else {
+            return match protocol {
+                Protocol::Unary => message.into(),
+                _ => seal(message, Compression::Identity),
+            };
+        };
+        headers.insert(accept_encoding(protocol), compression::SUPPORTED);
+        if protocol != Protocol::Unary {
+            headers.insert(content_encoding(protocol), name);
+            return seal(message, self.compression);
         }
-        let encoding = head
-            .headers
-            .get(CONTENT_TYPE)
-            .and_then(Encoding::from_content_type);
-        if head.status != StatusCode::OK {
-            return Err(failure(head, encoding, body));
+        match self.compression.pack(&message) {
+            Some(packed) => {
+                headers.insert(content_encoding(protocol), name);
+                packed.into()
+            }
+            None => message.into(),
         }
-        if encoding != Some(self.encoding) {
+    }
+
+    /// Whether a successful response is what was asked for, and how it is compressed.
+    fn check(&self, media: MediaType, headers: &HeaderMap) -> Result<Compression, ConnectError> {
+        if headers.get(CONTENT_TYPE).and_then(MediaType::parse) != Some(media) {
             return Err(ConnectError::unknown(
                 "the response is not a Connect response: wrong content type",
             ));
         }
-        let message = self.encoding.decode(body, &self.types);
-        let message = message
-            .map_err(|problem| ConnectError::internal(format!("the response message is wrong: {problem}")))?;
+        packing(media.protocol, headers)
+    }
+
+    fn response<Res: json::Message>(
+        &self,
+        media: MediaType,
+        head: http::response::Parts,
+        body: Bytes,
+    ) -> Result<Response<Res>, ConnectError> {
+        if head.status != StatusCode::OK {
+            let packed = packing(media.protocol, &head.headers).unwrap_or_default();
+            let body = packed.unpack(body, self.response_bytes).unwrap_or_default();
+            return Err(failure(head, &body));
+        }
+        let packed = self.check(media, &head.headers)?;
+        let body = packed.unpack(body, self.response_bytes)?;
+        let message = self.encoding.decode(&body, &self.types).map_err(wrong_message)?;
         let (headers, trailers) = metadata::split(head.headers);
         Ok(Response {
             message,
@@ -222,34 +357,79 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// What is left until the deadline, for the header; `None` if it is too long for one, which is as good as forever.
-fn timeout_header(deadline: Instant) -> Result<Option<HeaderValue>, ConnectError> {
+/// How a response says that it is compressed. We name what we can read, so anything else is the server's mistake.
+fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, ConnectError> {
+    let name = headers.get(content_encoding(protocol));
+    Compression::named(name.map(HeaderValue::as_bytes))
+        .map_err(|_| ConnectError::internal("the response is compressed in a way that was not asked for"))
+}
+
+fn wrong_message(problem: String) -> ConnectError {
+    ConnectError::internal(format!("the response message is wrong: {problem}"))
+}
+
+fn left_until(deadline: Instant) -> Result<Duration, ConnectError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left < Duration::from_millis(1) {
         return Err(ConnectError::deadline_exceeded(
             "the time for this request ran out before a call it needs",
         ));
     }
-    let milliseconds = left.as_millis().to_string();
-    Ok(HeaderValue::try_from(&milliseconds)
-        .ok()
-        .filter(|_| milliseconds.len() <= TIMEOUT_DIGITS))
+    Ok(left)
+}
+
+/// A response whose messages are in envelopes.
+struct Arriving<B> {
+    body: Pin<Box<B>>,
+    splitter: Splitter,
+    packed: Compression,
+    limit: usize,
+    trailers: Rc<RefCell<HeaderMap>>,
+}
+
+impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
+    /// The next message, still encoded; none after the last.
+    async fn next(&mut self) -> Result<Option<Bytes>, ConnectError> {
+        let envelope = self.envelope().await?;
+        let ends = envelope.flags & CONNECT_END != 0;
+        let payload = envelope.message(self.packed, self.limit)?;
+        if !ends {
+            return Ok(Some(payload));
+        }
+        self.trailers.replace(read_end(&payload)?);
+        Ok(None)
+    }
+
+    async fn envelope(&mut self) -> Result<Envelope, ConnectError> {
+        loop {
+            if let Some(envelope) = self.splitter.next()? {
+                return Ok(envelope);
+            }
+            let broken_off = || ConnectError::unavailable("the response broke off");
+            let frame = self.body.frame().await.ok_or_else(broken_off)?;
+            let frame = frame
+                .map_err(|error| ConnectError::unavailable(format!("the response broke off: {error}")))?;
+            if let Ok(mut data) = frame.into_data() {
+                self.splitter.add(&data.copy_to_bytes(data.remaining()));
+            }
+        }
+    }
 }
 
 /// The error of a response that is not a success. One that is not in Connect's shape comes from something between
 /// client and server, and has only its status to tell.
-fn failure(head: http::response::Parts, encoding: Option<Encoding>, body: &[u8]) -> ConnectError {
-    let described = if encoding == Some(Encoding::Json) {
-        ConnectError::from_json(body).ok()
-    } else {
-        None
+fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError {
+    let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
+    let is_json =
+        media.is_some_and(|media| (media.protocol, media.encoding) == (Protocol::Unary, Encoding::Json));
+    let status_alone = ConnectError::new(
+        Code::from_http_status(head.status),
+        format!("HTTP status {}", head.status),
+    );
+    let mut error = match is_json {
+        true => ConnectError::from_json(body, status_alone.clone()).unwrap_or(status_alone),
+        false => status_alone,
     };
-    let mut error = described.unwrap_or_else(|| {
-        ConnectError::new(
-            Code::from_http_status(head.status),
-            format!("HTTP status {}", head.status),
-        )
-    });
     let (headers, trailers) = metadata::split(head.headers);
     append_all(error.metadata_mut(), &headers);
     append_all(error.metadata_mut(), &trailers);

@@ -68,6 +68,12 @@ impl Code {
         TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 
+    /// The code's number in gRPC.
+    pub fn number(self) -> u16 {
+        // In the order of their numbers, which begin at 1: 0 is success.
+        self as u16 + 1
+    }
+
     /// The HTTP status of a response that carries this code.
     pub fn http_status(self) -> http::StatusCode {
         http::StatusCode::from_u16(TABLE[self as usize].2).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
@@ -103,6 +109,7 @@ mod tests {
             assert_eq!(code as usize, index, "{name} stands in its own row");
             assert_eq!(Code::from_name(name), Some(code), "{name} is read back");
             assert_eq!(code.http_status().as_u16(), status, "{name} has its HTTP status");
+            assert_eq!(usize::from(code.number()), index + 1, "{name} has its number");
         }
         assert_eq!(Code::from_name("NOT_FOUND"), None, "names are lower case");
     }

@@ -27,6 +27,8 @@ pub struct MethodDescriptor {
 pub enum MethodKind {
     /// One message for one message.
     Unary,
+    /// Any number of messages for one message, as they come.
+    ServerStreaming,
 }
 
 /// What the option `idempotency_level` of a method says.

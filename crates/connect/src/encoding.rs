@@ -1,51 +1,17 @@
-use http::HeaderValue;
-
 use crate::ConnectError;
 use crate::json::{self, Types};
 
 /// How messages are written in the bodies of requests and responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// proto3 JSON, `application/json`.
+    /// proto3 JSON.
     Json,
-    /// protobuf's binary form, `application/proto`.
+    /// protobuf's binary form.
     Proto,
 }
 
-/// What a server of this crate answers to a content type that it does not know, as `Accept-Post`.
-pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, application/proto");
-
 impl Encoding {
-    /// The media type of a unary body.
-    pub(crate) fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Json => "application/json",
-            Self::Proto => "application/proto",
-        })
-    }
-
-    /// The encoding that a `Content-Type` names. JSON is UTF-8, and may say so; other parameters are refused, for
-    /// they would change what the bytes mean.
-    pub(crate) fn from_content_type(value: &HeaderValue) -> Option<Self> {
-        let text = value.to_str().ok()?;
-        let (media_type, parameter) = match text.split_once(';') {
-            Some((media_type, parameter)) => (media_type.trim(), Some(parameter.trim())),
-            None => (text.trim(), None),
-        };
-        let is_utf8 = |text: &str| {
-            let charset = text
-                .split_once('=')
-                .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
-            charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
-        };
-        if media_type.eq_ignore_ascii_case("application/json") {
-            return parameter.is_none_or(is_utf8).then_some(Self::Json);
-        }
-        let is_proto = media_type.eq_ignore_ascii_case("application/proto") && parameter.is_none();
-        is_proto.then_some(Self::Proto)
-    }
-
-    /// The encoding with this name in the query of a GET.
+    /// The encoding with this name in a media type or in the query of a GET.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Json),

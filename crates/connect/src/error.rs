@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::Code;
 use crate::json::{self, Types};
+use crate::wkt::Any;
 
 /// Why an RPC failed: a code for programs, a message for people, and what else the caller should know.
 ///
@@ -107,6 +108,13 @@ impl ConnectError {
         self
     }
 
+    /// The same error with one more detail, of a type that is only known by its name.
+    #[must_use]
+    pub fn with_any(mut self, detail: Any) -> Self {
+        self.0.details.push(Detail::from(detail));
+        self
+    }
+
     /// What is sent along as response headers, and, at a client, what came along.
     pub fn metadata(&self) -> &HeaderMap {
         &self.0.metadata
@@ -121,6 +129,12 @@ impl ConnectError {
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let types = Types::default();
         let mut writer = json::Writer::new(&types);
+        self.write_json(&mut writer);
+        writer.into_bytes()
+    }
+
+    /// [`Self::to_json`], as part of another text.
+    pub(crate) fn write_json(&self, writer: &mut json::Writer<'_>) {
         let mut object = writer.object();
         object.name("code").string(self.code().as_str());
         if !self.message().is_empty() {
@@ -133,14 +147,21 @@ impl ConnectError {
             });
         }
         object.end();
-        writer.into_bytes()
     }
 
-    /// The error that a JSON text of the Connect protocol describes, or why it describes none.
-    pub(crate) fn from_json(text: &[u8]) -> Result<Self, json::Error> {
+    /// The error that a JSON text of the Connect protocol describes, or why it describes none. One without a code, or with
+    /// one that does not exist, has that of `otherwise`, and its message too if it has none of its own.
+    pub(crate) fn from_json(text: &[u8], otherwise: Self) -> Result<Self, json::Error> {
         let text = std::str::from_utf8(text).map_err(|_| json::Error::new("not valid UTF-8"))?;
         let types = Types::default();
         let mut reader = json::Reader::new(text, &types);
+        let error = Self::read_json(&mut reader, otherwise)?;
+        reader.finish()?;
+        Ok(error)
+    }
+
+    /// [`Self::from_json`], as part of another text.
+    pub(crate) fn read_json(reader: &mut json::Reader<'_>, otherwise: Self) -> Result<Self, json::Error> {
         let (mut code, mut message, mut details) = (None, String::new(), Vec::new());
         let mut object = reader.object()?;
         while let Some(name) = object.next_name()? {
@@ -157,10 +178,11 @@ impl ConnectError {
                 _ => value.skip()?,
             }
         }
-        reader.finish()?;
-        let code = code.ok_or_else(|| json::Error::new("no error code, or one that does not exist"))?;
+        if code.is_none() && message.is_empty() {
+            message = otherwise.0.message;
+        }
         Ok(Self(Box::new(Inner {
-            code,
+            code: code.unwrap_or(otherwise.0.code),
             message,
             details,
             metadata: HeaderMap::new(),
@@ -252,6 +274,17 @@ impl Detail {
             }
         }
         Ok(detail)
+    }
+}
+
+impl From<Any> for Detail {
+    fn from(Any { type_url, value }: Any) -> Self {
+        let name = type_url.rsplit('/').next().unwrap_or_default();
+        Self {
+            type_name: name.to_owned(),
+            value,
+            debug: None,
+        }
     }
 }
 

@@ -2,9 +2,13 @@
 //!
 //! A .proto file becomes, through connect-build, messages, a trait with a method for each RPC, a server and a client.
 //! The server side is a [`Router`]: it turns an `http::Request` into a call of the trait and what that returns into an
-//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak unary calls with JSON or binary
-//! messages, errors with typed details, deadlines and metadata. A generated client implements the service's trait too,
-//! so a client put into a router is a proxy.
+//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak unary calls and streams of answers,
+//! with JSON or binary messages, gzip, errors with typed details, deadlines and metadata. A router answers gRPC-Web and
+//! gRPC at the same paths. A generated client implements the service's trait too, so a client put into a router is a
+//! proxy.
+//!
+//! What a call costs, beside the Connect project's own Rust crate: `bench/README.md`. How the decoders are fuzzed:
+//! `fuzz/README.md`.
 //!
 //! Invariants: nothing here opens a connection, reads a clock other than `Instant::now` or knows a runtime; nothing
 //! knows Spin, WASI or any service; futures need not be `Send`; no input makes it panic, and no error repeats a
@@ -13,24 +17,31 @@
 mod body;
 mod client;
 mod code;
+mod compression;
 mod context;
 mod descriptor;
 mod encoding;
+mod envelope;
 mod error;
+mod exchange;
+mod grpc;
 pub mod json;
+mod media;
 mod metadata;
 mod query;
 mod server;
+mod stream;
+mod timeout;
 mod unary;
 
 pub use body::Body;
-pub use client::{Client, Deadline, InMemory, Response, Transport, TransportError};
+pub use client::{Client, Deadline, InMemory, Response, Streaming, Transport, TransportError};
 pub use code::Code;
 pub use context::{CallOptions, Context};
 pub use descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Detail};
-pub use server::{Call, CallFuture, Interceptor, Limits, Reply, Router, Service};
+pub use server::{Call, CallFuture, Interceptor, Limits, MessageStream, Reply, Router, Service};
 
 /// The messages of `google.protobuf`. The wrappers are the Rust types they wrap, and Empty is `()`.
 pub use prost_types as wkt;

@@ -2,19 +2,27 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
+use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 
+use crate::exchange::Exchange;
 use crate::json::{self, AnyType, Types};
-use crate::unary::{self, Request};
+use crate::unary;
 use crate::{Body, ConnectError, Context, Encoding, MethodDescriptor, ServiceDescriptor};
 
 /// What a [`Router`] accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request message, in bytes as sent; larger ones are answered `resource_exhausted`.
+    /// The largest request message, in bytes, as sent and unpacked; larger ones are answered `resource_exhausted`.
+    ///
+    /// It bounds memory too, but not one to one: a repeated field of empty messages takes two bytes an element as sent,
+    /// and here what the generated struct takes. Where memory is short, set it to what real messages need.
     pub request_bytes: usize,
 }
 
@@ -65,13 +73,87 @@ impl Call<'_> {
 
     /// The handler's answer, encoded as the request was.
     pub fn reply<M: json::Message>(&self, message: &M) -> Result<Reply, ConnectError> {
-        self.encoding.encode(message, self.types).map(Reply)
+        self.encoding.encode(message, self.types).map(Reply::Message)
+    }
+
+    /// The handler's answers, each encoded as the request was when it comes. After an error nothing follows.
+    pub fn reply_stream<M: json::Message + 'static>(&self, messages: MessageStream<M>) -> Reply {
+        let (encoding, types) = (self.encoding, self.types.clone());
+        let encode = move |message: Result<M, ConnectError>| {
+            message.and_then(|message| encoding.encode(&message, &types))
+        };
+        Reply::Messages(messages.map(encode).boxed_local())
     }
 }
 
+/// What a method with a stream of answers returns. The stream ends with an error, or, when all went well, just so.
+pub type MessageStream<M> = LocalBoxStream<'static, Result<M, ConnectError>>;
+
+/// [`MessageStream`], encoded.
+pub(crate) type Messages = MessageStream<Vec<u8>>;
+
 /// The answer of a method, encoded.
-#[derive(Debug)]
-pub struct Reply(pub(crate) Vec<u8>);
+pub enum Reply {
+    /// One message.
+    Message(Vec<u8>),
+    /// Messages as they come.
+    Messages(MessageStream<Vec<u8>>),
+}
+
+impl Reply {
+    /// The one message of a unary method.
+    pub(crate) fn only(self) -> Result<Vec<u8>, ConnectError> {
+        match self {
+            Self::Message(message) => Ok(message),
+            Self::Messages(_) => Err(ConnectError::internal("a unary method answered with a stream")),
+        }
+    }
+
+    /// The same answer, its stream ended by an error when `time` is up.
+    fn until(self, time: Option<LocalBoxFuture<'static, ()>>) -> Self {
+        match (self, time) {
+            (Self::Messages(messages), Some(time)) => {
+                let timed = Timed {
+                    messages: Some(messages),
+                    time,
+                };
+                Self::Messages(timed.boxed_local())
+            }
+            (reply, _) => reply,
+        }
+    }
+}
+
+/// Messages until time is up.
+struct Timed {
+    /// Gone when it has ended.
+    messages: Option<Messages>,
+    time: LocalBoxFuture<'static, ()>,
+}
+
+impl Stream for Timed {
+    type Item = Result<Vec<u8>, ConnectError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(messages) = &mut self.messages else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(message) = messages.poll_next_unpin(context) {
+            return Poll::Ready(message);
+        }
+        self.time.as_mut().poll(context).map(|()| {
+            self.messages = None;
+            Some(Err(out_of_time()))
+        })
+    }
+}
+
+fn out_of_time() -> ConnectError {
+    ConnectError::deadline_exceeded("the time for this request ran out")
+}
+
+/// Waits for some time.
+type Sleep = Rc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
 
 /// Code that runs before every method: who is calling, may they, how often, what travels on.
 pub trait Interceptor {
@@ -111,6 +193,7 @@ pub struct Router {
     interceptors: Vec<Box<dyn BoxedInterceptor>>,
     limits: Limits,
     types: Types,
+    sleep: Option<Sleep>,
 }
 
 struct Route {
@@ -161,6 +244,18 @@ impl Router {
         self
     }
 
+    /// Cuts handlers off when their caller's time is up: they are dropped where they wait, and the answer is
+    /// `deadline_exceeded`. `sleep` is the runtime's way to wait, which this crate has not. Without it a deadline is only
+    /// what handlers and the calls they make heed.
+    #[must_use]
+    pub fn cut_off_after<F>(mut self, sleep: impl Fn(Duration) -> F + 'static) -> Self
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.sleep = Some(Rc::new(move |time| Box::pin(sleep(time))));
+        self
+    }
+
     /// Answers a request. Never fails: what goes wrong becomes an answer in Connect's shape.
     pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
     where
@@ -171,20 +266,32 @@ impl Router {
         let Some(route) = self.routes.get(head.uri.path()) else {
             return unary::no_such_path(head.uri.path());
         };
-        let request = match Request::accept(&head.method, &head.uri, &head.headers, route.method) {
-            Ok(request) => request,
+        let exchange = match Exchange::accept(&head.method, &head.uri, &head.headers, route.method) {
+            Ok(exchange) => exchange,
             Err(refusal) => return *refusal,
         };
         let mut context = Context::new(head.headers, None);
-        let result = self.call(route, &request, &mut context, body).await;
-        unary::respond(request.encoding(), result, context)
+        let result = match exchange.check(&mut context) {
+            Ok(()) => {
+                let time = self.time(&context);
+                let called = in_time(time, self.call(route, &exchange, &mut context, body)).await;
+                called.map(|reply| reply.until(self.time(&context)))
+            }
+            Err(error) => Err(error),
+        };
+        exchange.respond(result, context)
+    }
+
+    /// Ready when the caller's time is up.
+    fn time(&self, context: &Context) -> Option<LocalBoxFuture<'static, ()>> {
+        Some(self.sleep.as_ref()?(context.remaining()?))
     }
 
     /// Everything between the protocol's head and its answer, in the order in which a caller's mistakes are reported.
     async fn call<B>(
         &self,
         route: &Route,
-        request: &Request<'_>,
+        exchange: &Exchange<'_>,
         context: &mut Context,
         body: B,
     ) -> Result<Reply, ConnectError>
@@ -192,24 +299,31 @@ impl Router {
         B: http_body::Body,
         B::Error: std::fmt::Display,
     {
-        request.check(context)?;
         for interceptor in &self.interceptors {
             interceptor.before(context, route.method).await?;
         }
-        let message = request.message(body, self.limits.request_bytes).await?;
-        let encoding = request.encoding();
-        route
-            .service
-            .call(
-                route.method,
-                Call {
-                    context,
-                    message,
-                    encoding,
-                    types: &self.types,
-                },
-            )
-            .await
+        let limit = self.limits.request_bytes;
+        let message = exchange.message(&context.headers, body, limit).await?;
+        let call = Call {
+            context,
+            message,
+            encoding: exchange.encoding(),
+            types: &self.types,
+        };
+        route.service.call(route.method, call).await
+    }
+}
+
+async fn in_time<T>(
+    time: Option<LocalBoxFuture<'static, ()>>,
+    work: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let Some(time) = time else {
+        return work.await;
+    };
+    match select(pin!(work), time).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(out_of_time()),
     }
 }
 

@@ -57,7 +57,7 @@ fn scalars_have_their_form() {
         r#"{"aDouble":"NaN","aFloat":"-Infinity"}"#,
         r#"{"aDouble":"Infinity","aFloat":"NaN"}"#,
         r#"{"aDouble":-0.0}"#,
-        r#"{"aDouble":5e-324,"aFloat":3.4028235e38}"#,
+        r#"{"aDouble":5e-324,"aFloat":3.4028234663852886e38}"#,
         r#"{"aDouble":1.7976931348623157e308}"#,
         r#"{"aColor":7}"#,
     ]);

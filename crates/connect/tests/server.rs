@@ -174,7 +174,8 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", ECHO.into(), "content-type: application/proto; charset=utf-8", b""), (415, "unimplemented", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/connect+json", b"{}"), (415, "unimplemented", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json|connect-protocol-version: 2", b"{}"), (400, "invalid_argument", "Connect-Protocol-Version must be \"1\"")),
-        (("POST", ECHO.into(), "content-type: application/json|content-encoding: gzip", b"{}"), (501, "unimplemented", "unknown compression: supported encodings are identity")),
+        (("POST", ECHO.into(), "content-type: application/json|content-encoding: br", b"{}"), (501, "unimplemented", "unknown compression: supported encodings are gzip, identity")),
+        (("POST", ECHO.into(), "content-type: application/json|content-encoding: gzip", b"{}"), (400, "invalid_argument", "the message is not valid gzip")),
         (("POST", ECHO.into(), "content-type: application/json|connect-timeout-ms: 12345678901", b"{}"), (400, "invalid_argument", "Connect-Timeout-Ms must be")),
         (("POST", ECHO.into(), "content-type: application/json|connect-timeout-ms: -1", b"{}"), (400, "invalid_argument", "Connect-Timeout-Ms must be")),
         (("POST", ECHO.into(), "content-type: application/json|connect-timeout-ms: +1", b"{}"), (400, "invalid_argument", "Connect-Timeout-Ms must be")),
@@ -188,15 +189,15 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", ECHO.into(), JSON, deep.as_bytes()), (400, "invalid_argument", "the request message is wrong: expected an object")),
         (("POST", ECHO.into(), "content-type: application/proto", b"\xff\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
         (("POST", LOOK.into(), "content-type: application/proto", b"\x0a\x02\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
-        (("POST", LOOK.into(), JSON, long.as_bytes()), (429, "resource_exhausted", "the request message is larger than 1000 bytes")),
+        (("POST", LOOK.into(), JSON, long.as_bytes()), (429, "resource_exhausted", "the message is larger than 1000 bytes")),
         (("GET", get("message=%7B%7D"), "", b""), (415, "unimplemented", "unknown media type")),
         (("GET", get("encoding=xml&message=%7B%7D"), "", b""), (415, "unimplemented", "unknown media type")),
         (("GET", get("encoding=json"), "", b""), (400, "invalid_argument", "the query has no \"message\"")),
         (("GET", get("encoding=json&message=%7B%7D&connect=v2"), "", b""), (400, "invalid_argument", "connect must be \"v1\"")),
-        (("GET", get("encoding=json&message=%7B%7D&compression=gzip"), "", b""), (501, "unimplemented", "unknown compression")),
+        (("GET", get("encoding=json&message=%7B%7D&compression=zstd"), "", b""), (501, "unimplemented", "unknown compression")),
         (("GET", get("encoding=json&message=!&base64=1"), "", b""), (400, "invalid_argument", "the \"message\" in the query is not base64")),
         (("GET", get("encoding=json&message=x"), "", b""), (400, "invalid_argument", "the request message is wrong")),
-        (("GET", get(&format!("encoding=json&message={long}").replace('"', "%22").replace(['{', '}'], "")), "", b""), (429, "resource_exhausted", "the request message is larger than 1000 bytes")),
+        (("GET", get(&format!("encoding=json&message={long}").replace('"', "%22").replace(['{', '}'], "")), "", b""), (429, "resource_exhausted", "the message is larger than 1000 bytes")),
     ];
     for ((method, path, headers, body), (status, code, message)) in cases {
         let what = format!("{method} {path} {headers} {}", String::from_utf8_lossy(body));
@@ -227,7 +228,10 @@ async fn refusals_say_what_would_work() {
     );
     let answer = answer_of(&router, request("POST", LOOK, "content-type: text/html", "")).await;
     assert_eq!(
-        answer.headers["accept-post"], "application/json, application/proto",
+        answer.headers["accept-post"],
+        "application/json, application/proto, application/grpc+json, application/grpc+proto, \
+         application/grpc-web+json, application/grpc-web+proto, application/grpc-web-text+json, \
+         application/grpc-web-text+proto",
         "a wrong media type is told the right ones"
     );
 }

@@ -10,10 +10,15 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 #[error("no answer within {0:?}")]
 pub struct Elapsed(pub Duration);
 
+/// Waits for some time.
+pub async fn sleep(time: Duration) {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    monotonic_clock::wait_for(nanos).await;
+}
+
 /// Runs a future for at most `limit`, then drops it, which cancels what it was waiting for at the host.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-    match select(pin!(future), pin!(monotonic_clock::wait_for(nanos))).await {
+    match select(pin!(future), pin!(sleep(limit))).await {
         Either::Left((output, _)) => Ok(output),
         Either::Right(_) => Err(Elapsed(limit)),
     }

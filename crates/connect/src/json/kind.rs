@@ -182,6 +182,11 @@ macro_rules! float {
                     value if value.is_nan() => writer.raw("\"NaN\""),
                     <$value>::INFINITY => writer.raw("\"Infinity\""),
                     <$value>::NEG_INFINITY => writer.raw("\"-Infinity\""),
+                    // As a double, the shortest form of the largest float is larger than that, and @bufbuild/protobuf
+                    // refuses it.
+                    value if value.abs() == <$value>::MAX => {
+                        writer.display(format_args!("{:?}", f64::from(value)));
+                    }
                     value => writer.display(format_args!("{value:?}")),
                 }
                 Ok(())
@@ -196,7 +201,7 @@ macro_rules! float {
 }
 
 float!(
-    /// `float`: the shortest decimal that reads back as the same 32 bits.
+    /// `float`: the shortest decimal that reads back as the same 32 bits, but all digits of the largest float.
     Float, f32
 );
 float!(

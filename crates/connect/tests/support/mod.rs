@@ -1,10 +1,13 @@
 //! The echo service of the test schema, in a router.
 
+use akinai_connect::MessageStream;
 use akinai_connect::{Code, ConnectError, Context, Interceptor, MethodDescriptor, Router};
 use akinai_connect_test_schema::testing::v1::{
-    EchoRequest, EchoResponse, EchoService, EchoServiceServer, FailRequest, FailResponse, LookRequest,
-    LookResponse,
+    CountRequest, CountResponse, EchoRequest, EchoResponse, EchoService, EchoServiceServer, FailRequest,
+    FailResponse, LookRequest, LookResponse, WaitRequest, WaitResponse,
 };
+use futures::StreamExt as _;
+use futures::stream;
 use http::HeaderValue;
 
 /// Answers with what it gets: messages, and headers whose names begin with `x-echo`.
@@ -25,6 +28,38 @@ impl EchoService for Echo {
 
     async fn look(&self, _: &mut Context, request: LookRequest) -> Result<LookResponse, ConnectError> {
         Ok(LookResponse { text: request.text })
+    }
+
+    async fn count(
+        &self,
+        context: &mut Context,
+        request: CountRequest,
+    ) -> Result<MessageStream<CountResponse>, ConnectError> {
+        context
+            .response_headers
+            .insert("x-counting", HeaderValue::from_static("yes"));
+        context.response_trailers.insert("x-counted", request.to.into());
+        let padding = request.padding;
+        let numbers = (1..=request.to).map(move |number| {
+            let padding = padding.clone();
+            Ok(CountResponse { number, padding })
+        });
+        let error = Code::from_name(&request.error_code).map(|code| {
+            let mut error = ConnectError::new(code, "counted enough");
+            error
+                .metadata_mut()
+                .insert("x-tired", HeaderValue::from_static("yes"));
+            Err(error)
+        });
+        let counted = stream::iter(numbers.chain(error));
+        Ok(match request.stays_open {
+            true => counted.chain(stream::pending()).boxed_local(),
+            false => counted.boxed_local(),
+        })
+    }
+
+    async fn wait(&self, _: &mut Context, _: WaitRequest) -> Result<WaitResponse, ConnectError> {
+        std::future::pending().await
     }
 
     async fn fail(&self, context: &mut Context, request: FailRequest) -> Result<FailResponse, ConnectError> {
@@ -78,4 +113,5 @@ pub(crate) fn router() -> Router {
     Router::new()
         .service(EchoServiceServer::new(Echo))
         .intercept(Gate)
+        .cut_off_after(tokio::time::sleep)
 }

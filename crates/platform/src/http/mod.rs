@@ -8,18 +8,20 @@
 mod incoming;
 mod outgoing;
 mod serve;
+mod timed;
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use connect::{Body, Deadline, Transport, TransportError};
+use connect::{Body, Deadline, MethodKind, Transport, TransportError};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 
 pub use self::incoming::Incoming;
 use self::outgoing::send;
 #[doc(hidden)]
 pub use self::serve::serve;
+pub use self::timed::Timed;
 use crate::{clock::within, log, rpc::X_REQUEST_ID};
 
 /// How long a called component may take when its caller has more time than that.
@@ -92,14 +94,16 @@ impl Chained {
 }
 
 impl Transport for Chained {
-    type ResponseBody = Full<Bytes>;
+    type ResponseBody = Either<Full<Bytes>, Timed<Incoming>>;
 
-    /// Within 10 s, or the caller's deadline where that is earlier; the response's body included.
+    /// Within 10 s, or the caller's deadline where that is earlier, the response's body included. A stream of messages
+    /// has to begin within that time, and may then go on until the caller's deadline.
     async fn send(
         &self,
         mut request: Request<Bytes>,
     ) -> Result<Response<Self::ResponseBody>, TransportError> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
+        let streams = request.extensions().get() == Some(&MethodKind::ServerStreaming);
         let left = deadline.map_or(LIMIT, |at| at.saturating_duration_since(Instant::now()));
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
         let request_id = request_id
@@ -109,8 +113,18 @@ impl Transport for Chained {
 
         let address = self.address(request.uri().path_and_query());
         *request.uri_mut() = address.map_err(|cause| self.failed(request_id, cause))?;
-        match within(left.min(LIMIT), exchange(request, MOST_RESPONSE)).await {
-            Ok(Ok(response)) => Ok(response.map(Full::new)),
+        let answered = within(left.min(LIMIT), async {
+            Ok::<_, Error>(match streams {
+                true => begin(request)
+                    .await?
+                    .map(|body| Either::Right(Timed::until(deadline, body))),
+                false => exchange(request, MOST_RESPONSE)
+                    .await?
+                    .map(|body| Either::Left(Full::new(body))),
+            })
+        });
+        match answered.await {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err(self.failed(request_id, cause)),
             Err(_) if left <= LIMIT => Err(TransportError::DeadlineExceeded(
                 "the time for this request ran out".into(),
@@ -120,8 +134,13 @@ impl Transport for Chained {
     }
 }
 
+/// The response, its body still to come.
+async fn begin(request: Request<Bytes>) -> Result<Response<Incoming>, Error> {
+    send(request).await.map_err(Error::new)
+}
+
 async fn exchange(request: Request<Bytes>, most: usize) -> Result<Response<Bytes>, Error> {
-    let (head, body) = send(request).await.map_err(Error::new)?.into_parts();
+    let (head, body) = begin(request).await?.into_parts();
     let body = Limited::new(body, most).collect().await.map_err(Error::new)?;
     Ok(Response::from_parts(head, body.to_bytes()))
 }

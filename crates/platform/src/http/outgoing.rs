@@ -58,16 +58,17 @@ impl Outgoing {
         B::Error: std::fmt::Display,
     {
         let Self { contents, end } = self;
-        let end_of_body = match contents {
+        let trailers = match contents {
             Some(contents) => write_all(contents, body).await,
-            None => Ok(()),
+            None => Ok(None),
         };
         // The host may have lost interest, which is nobody's fault.
-        let _ = end.write(end_of_body.map(|()| None)).await;
+        let _ = end.write(trailers).await;
     }
 }
 
-async fn write_all<B>(mut contents: StreamWriter<u8>, body: B) -> Result<(), ErrorCode>
+/// Writes a body, and gives its trailers back.
+async fn write_all<B>(mut contents: StreamWriter<u8>, body: B) -> Result<Option<Trailers>, ErrorCode>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -75,13 +76,16 @@ where
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|cause| ErrorCode::InternalError(Some(cause.to_string())))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return frame.trailers_ref().map(fields).transpose(),
+        };
         let unwanted = contents.write_all(data.into()).await;
         if !unwanted.is_empty() {
             break;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn broken_off() -> ErrorCode {

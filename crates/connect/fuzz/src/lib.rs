@@ -1,0 +1,3 @@
+//! What `cargo fuzz` runs; see README.md.
+
+pub mod decoders;

@@ -1,0 +1,153 @@
+//! gRPC and gRPC-Web as a server answers them.
+//!
+//! Specifications: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md> and `PROTOCOL-WEB.md` beside it. The
+//! two differ in where the status is: in HTTP's trailers, or in a last envelope of the body.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http_body::Frame;
+use prost::Message as _;
+
+use crate::body::Body;
+use crate::compression::Compression;
+use crate::envelope::{GRPC_WEB_END, put};
+use crate::media::{MediaType, Protocol};
+use crate::server::Reply;
+use crate::{ConnectError, Context, stream, wkt};
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// `google.rpc.Status`, which carries an error's details.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<wkt::Any>,
+}
+
+/// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in the
+/// trailers.
+pub(crate) fn respond(
+    media: MediaType,
+    compression: Compression,
+    result: Result<Reply, ConnectError>,
+    context: Context,
+) -> Response<Body> {
+    let trailers = context.response_trailers;
+    let end = move |error: Option<ConnectError>| {
+        let trailers = with_status(trailers, error.as_ref());
+        match media.protocol {
+            Protocol::Grpc => Frame::trailers(trailers),
+            _ => Frame::data(put(GRPC_WEB_END, &lines(&trailers))),
+        }
+    };
+    let body = stream::body(result, compression, end);
+    let body = match media.protocol {
+        Protocol::GrpcWebText => in_text(body),
+        _ => body,
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = stream::head(media, compression, context.response_headers);
+    response
+}
+
+/// The trailers of a call that ended so.
+fn with_status(mut trailers: HeaderMap, error: Option<&ConnectError>) -> HeaderMap {
+    let Some(error) = error else {
+        trailers.insert(STATUS, HeaderValue::from_static("0"));
+        return trailers;
+    };
+    trailers.extend(error.metadata().clone());
+    trailers.insert(STATUS, error.code().number().into());
+    if let Ok(message) = HeaderValue::try_from(percent_encode(error.message())) {
+        trailers.insert(MESSAGE, message);
+    }
+    if !error.details().is_empty()
+        && let Ok(details) = HeaderValue::try_from(STANDARD_NO_PAD.encode(status(error).encode_to_vec()))
+    {
+        trailers.insert(DETAILS, details);
+    }
+    trailers
+}
+
+fn status(error: &ConnectError) -> Status {
+    let details = error.details().iter().map(|detail| wkt::Any {
+        type_url: format!("type.googleapis.com/{}", detail.type_name()),
+        value: detail.value().to_vec(),
+    });
+    Status {
+        code: error.code().number().into(),
+        message: error.message().to_owned(),
+        details: details.collect(),
+    }
+}
+
+/// Trailers as lines of text, as HTTP/1.1 would have them (gRPC-Web, "Protocol differences").
+fn lines(trailers: &HeaderMap) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in trailers {
+        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
+}
+
+/// `Percent-Encoded` of the gRPC specification: all but printable ASCII, and the percent sign itself.
+fn percent_encode(message: &str) -> String {
+    let mut encoded = String::with_capacity(message.len());
+    for byte in message.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// The body in base64, each piece for itself.
+fn in_text(body: Body) -> Body {
+    let encode = |frame: Frame<Bytes>| frame.map_data(|data| Bytes::from(STANDARD.encode(data)));
+    Body::stream(body.into_frames().map(encode))
+}
+
+/// The bytes of a body in base64, which may be several texts in a row, each with its padding.
+pub(crate) fn decode_text(text: &[u8]) -> Result<Vec<u8>, ConnectError> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for four in text.chunks(4) {
+        STANDARD
+            .decode_vec(four, &mut bytes)
+            .map_err(|_| ConnectError::invalid_argument("the request body is not base64"))?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_percent_encoded() {
+        assert_eq!(percent_encode("no such thing"), "no such thing");
+        assert_eq!(percent_encode("100% 商\r\n"), "100%25 %E5%95%86%0D%0A");
+    }
+
+    #[test]
+    fn base64_may_be_padded_in_the_middle() {
+        assert_eq!(decode_text(b"YQ==YmM=ZGVm").unwrap(), b"abcdef");
+        assert!(decode_text(b"YQ=").is_err(), "a text that broke off");
+        assert!(decode_text(b"!!!!").is_err(), "no base64");
+    }
+}

@@ -1,0 +1,151 @@
+//! Media types: which protocol a body speaks, and how its messages are encoded.
+
+use http::HeaderValue;
+
+use crate::{Encoding, MethodKind};
+
+/// The protocols, as media types tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Connect, one message a body.
+    Unary,
+    /// Connect, messages in envelopes.
+    Stream,
+    /// gRPC over HTTP/2, its status in HTTP's trailers.
+    Grpc,
+    /// gRPC-Web, its trailers in the body.
+    GrpcWeb,
+    /// gRPC-Web, the body in base64.
+    GrpcWebText,
+}
+
+/// What a `Content-Type` of ours says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MediaType {
+    pub(crate) protocol: Protocol,
+    pub(crate) encoding: Encoding,
+}
+
+/// All media types, in the form in which we write them.
+const TABLE: [(&str, Protocol, Encoding); 10] = [
+    ("application/json", Protocol::Unary, Encoding::Json),
+    ("application/proto", Protocol::Unary, Encoding::Proto),
+    ("application/connect+json", Protocol::Stream, Encoding::Json),
+    ("application/connect+proto", Protocol::Stream, Encoding::Proto),
+    ("application/grpc+json", Protocol::Grpc, Encoding::Json),
+    ("application/grpc+proto", Protocol::Grpc, Encoding::Proto),
+    ("application/grpc-web+json", Protocol::GrpcWeb, Encoding::Json),
+    ("application/grpc-web+proto", Protocol::GrpcWeb, Encoding::Proto),
+    (
+        "application/grpc-web-text+json",
+        Protocol::GrpcWebText,
+        Encoding::Json,
+    ),
+    (
+        "application/grpc-web-text+proto",
+        Protocol::GrpcWebText,
+        Encoding::Proto,
+    ),
+];
+
+impl MediaType {
+    /// The media type that a `Content-Type` names. JSON is UTF-8, and may say so; other parameters are refused, for
+    /// they would change what the bytes mean.
+    pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let (name, parameter) = match text.split_once(';') {
+            Some((name, parameter)) => (name.trim(), Some(parameter.trim())),
+            None => (text.trim(), None),
+        };
+        let found = Self::named(&name.to_ascii_lowercase())?;
+        let is_fine = match parameter {
+            None => true,
+            Some(parameter) => found.encoding == Encoding::Json && is_utf8(parameter),
+        };
+        is_fine.then_some(found)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        // gRPC's media types may leave out that messages are protobuf's binary form.
+        let is_short = name.starts_with("application/grpc") && !name.contains('+');
+        let full = if is_short { &format!("{name}+proto") } else { name };
+        let &(_, protocol, encoding) = TABLE.iter().find(|row| row.0 == full)?;
+        Some(Self { protocol, encoding })
+    }
+
+    /// The media type as a header says it.
+    pub(crate) fn header(self) -> HeaderValue {
+        let row = TABLE
+            .iter()
+            .find(|row| (row.1, row.2) == (self.protocol, self.encoding));
+        HeaderValue::from_static(row.map_or("application/octet-stream", |row| row.0))
+    }
+
+    /// Whether a method of this kind can be called so. Connect has a form of its own for unary calls; gRPC has not.
+    pub(crate) fn suits(self, kind: MethodKind) -> bool {
+        match self.protocol {
+            Protocol::Unary => kind == MethodKind::Unary,
+            Protocol::Stream => kind != MethodKind::Unary,
+            Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText => true,
+        }
+    }
+
+    /// All media types that methods of this kind take, for `Accept-Post`.
+    pub(crate) fn list(kind: MethodKind) -> HeaderValue {
+        let names: Vec<&str> = TABLE
+            .iter()
+            .filter(|&&(_, protocol, encoding)| Self { protocol, encoding }.suits(kind))
+            .map(|row| row.0)
+            .collect();
+        HeaderValue::try_from(names.join(", "))
+            .unwrap_or_else(|_| HeaderValue::from_static("application/json"))
+    }
+}
+
+fn is_utf8(parameter: &str) -> bool {
+    let charset = parameter
+        .split_once('=')
+        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(value: &'static str) -> Option<(Protocol, Encoding)> {
+        let media = MediaType::parse(&HeaderValue::from_static(value))?;
+        Some((media.protocol, media.encoding))
+    }
+
+    #[test]
+    fn every_media_type_is_read_back() {
+        for (name, protocol, encoding) in TABLE {
+            assert_eq!(parsed(name), Some((protocol, encoding)), "{name}");
+            assert_eq!(MediaType { protocol, encoding }.header(), name);
+        }
+        let grpc = Some((Protocol::Grpc, Encoding::Proto));
+        assert_eq!(parsed("application/grpc"), grpc, "protobuf need not be named");
+        let web = Some((Protocol::GrpcWebText, Encoding::Proto));
+        assert_eq!(parsed("application/grpc-web-text"), web);
+        let json = Some((Protocol::Unary, Encoding::Json));
+        assert_eq!(parsed("Application/JSON; charset=\"UTF-8\""), json);
+    }
+
+    #[test]
+    fn others_are_refused() {
+        let wrong = [
+            "",
+            "text/json",
+            "application/json; charset=latin1",
+            "application/proto; charset=utf-8",
+            "application/connect",
+            "application/connect+xml",
+            "application/grpc+xml",
+            "application/grpc-webby",
+        ];
+        for value in wrong {
+            assert_eq!(parsed(value), None, "{value:?}");
+        }
+    }
+}
