@@ -58,7 +58,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("cargo test --workspace");
     let mut cargo = Command::new("cargo");
     cargo
-        .args(["test", "--workspace"])
+        .args(["test", "--workspace", "--no-fail-fast"])
         .args(&options.tests)
         .current_dir(workspace.root())
         .env("AKINAI_TEST_POSTGRES", postgres.admin_url().reveal())

@@ -6,7 +6,7 @@
 //! - **Statements are prepared once per connection** and kept, up to [`STATEMENTS_PER_CONNECTION`], so a query costs
 //!   one round trip; Spin prepares anew each time. A statement that a change of the schema made stale is prepared again.
 //! - **No connection is handed out dirty.** One that ran more than plain reads and writes (a transaction, `set`, …) is
-//!   rolled back and reset when it comes back; one with a statement still running has that statement cancelled. Spin
+//!   rolled back and reset when it comes back; one whose statement does not end soon has it cancelled and is closed. Spin
 //!   resets when it hands out, but does not roll back. What a plain statement hides in a function that it calls is
 //!   not seen, nor is what `lastval()` remembers.
 //! - **Opening never waits for longer than [`Limits::open_timeout`]**, whether for a place in the pool or for the

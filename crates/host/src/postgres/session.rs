@@ -20,8 +20,12 @@ pub const STATEMENTS_PER_CONNECTION: usize = 256;
 /// Statements longer than this are prepared for one use: text that long is generated, and will hardly come again.
 const LONGEST_KEPT_STATEMENT: usize = 16 * 1024;
 
-/// How long a connection that comes back dirty may take to become clean before it is closed instead.
-const RESTORE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection that comes back dirty may take to become clean, what is left of its last statement included,
+/// before that statement is cancelled and the connection closed.
+const RESTORE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long the server may take to be told that a statement is to be cancelled.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What `discard all` is short for, without forgetting prepared statements, and a rollback before it.
 const RESTORE: &str = "rollback; close all; set session authorization default; reset all; unlisten *; \
@@ -150,22 +154,27 @@ impl Session {
 
     /// Makes the session as good as new; answers whether that worked. It is closed if not.
     pub(super) async fn restore(&self) -> bool {
-        let restored = tokio::time::timeout(RESTORE_TIMEOUT, self.try_restore()).await;
+        let restored = tokio::time::timeout(RESTORE_TIMEOUT, self.client.batch_execute(RESTORE)).await;
         if matches!(restored, Ok(Ok(()))) {
             self.running.store(0, Ordering::Relaxed);
             self.altered.store(false, Ordering::Relaxed);
             return true;
         }
         tracing::debug!("closing a database connection that could not be cleaned");
-        self.driver.abort();
+        self.close().await;
         false
     }
 
-    async fn try_restore(&self) -> Result<(), Error> {
-        if self.running.load(Ordering::Relaxed) > 0 {
-            self.client.cancel_token().cancel_query(self.tls.clone()).await?;
+    /// Ends what runs and the connection with it. A cancelled session is never used again: a request to cancel has no
+    /// answer, and one that arrives late would end the statement of whoever has the session then
+    /// (PostgreSQL's documentation, "Canceling Requests in Progress").
+    async fn close(&self) {
+        let cancel = self.client.cancel_token();
+        let told = tokio::time::timeout(CANCEL_TIMEOUT, cancel.cancel_query(self.tls.clone())).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::debug!("could not tell the database to cancel a statement");
         }
-        self.client.batch_execute(RESTORE).await
+        self.driver.abort();
     }
 }
 

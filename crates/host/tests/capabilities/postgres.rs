@@ -501,6 +501,26 @@ async fn a_result_left_unread_holds_nothing() {
     );
 }
 
+/// A request to cancel is not answered, and may reach the server after the statement that it was meant for has ended:
+/// then it must not find another one in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_cut_short_does_not_end_the_next_one() {
+    let (probe, database) = probe().await;
+    for round in 0..100 {
+        let cut_short = probe.query(&database, "select 'NaN'::numeric").await;
+        assert!(
+            cut_short["error"].is_object(),
+            "no component can be given this: {cut_short}"
+        );
+        let next = probe.query(&database, "select 1").await;
+        assert_eq!(
+            next["rows"],
+            json!([[{ "int32": 1 }]]),
+            "the next request is not disturbed, round {round}: {next}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_server_ended_are_replaced() {
     let (probe, database) = probe().await;
