@@ -8,6 +8,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -32,6 +33,8 @@ pub(crate) struct Application {
     chained_route: RouteNames,
     /// The answer to `/.well-known/spin/info`.
     info: Bytes,
+    /// Places for bodies that are read before anybody is asked to answer: so they are bounded, as what is in flight is.
+    gathering: Semaphore,
     limits: Limits,
 }
 
@@ -54,6 +57,7 @@ impl Application {
             router,
             chained_route: RouteNames::chained(),
             info: info(about),
+            gathering: Semaphore::new(limits.in_flight),
             limits,
         }
     }
@@ -72,23 +76,18 @@ impl Application {
             body::discard(request.into_body(), self.limits.request_body);
             return too_large(self.limits.request_body);
         }
+        let deadline = self.deadline();
         if request.body().is_end_stream() {
-            return self.public(request.map(|_| empty()), client).await;
+            return self.public(request.map(|_| empty()), client, deadline).await;
         }
         let (parts, body) = request.into_parts();
         let (body, exceeded) = Bounded::new(body, self.limits.request_body);
-        let deadline = self.limits.request_deadline;
-        let body = match tokio::time::timeout(deadline, body::in_one_piece(body)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(cause)) => {
-                return text(
-                    StatusCode::BAD_REQUEST,
-                    format!("the request's body broke off: {cause}\n"),
-                );
-            }
-            Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n"),
+        let body = match self.gather(body, deadline).await {
+            Ok(body) => body,
+            Err(response) => return response,
         };
-        let response = self.public(Request::from_parts(parts, body), client).await;
+        let request = Request::from_parts(parts, body);
+        let response = self.public(request, client, deadline).await;
         // The component only saw its request end in an error; what that error was, the client has to hear from us.
         if exceeded.is_raised() {
             too_large(self.limits.request_body)
@@ -97,14 +96,45 @@ impl Application {
         }
     }
 
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.request_deadline
+    }
+
+    /// Reads a short body whole, if there is a place for it: else the component gets it as it comes, and it counts
+    /// among that component's requests in flight meanwhile.
+    ///
+    /// # Errors
+    /// The answer to a request whose body does not come.
+    async fn gather(&self, body: Bounded, deadline: Instant) -> Result<WasiBody, Response<Reply>> {
+        let Ok(_place) = self.gathering.try_acquire() else {
+            return Ok(body.boxed_unsync());
+        };
+        match tokio::time::timeout_at(deadline, body::in_one_piece(body)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(cause)) => Err(text(
+                StatusCode::BAD_REQUEST,
+                format!("the request's body broke off: {cause}\n"),
+            )),
+            Err(_) => Err(text(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request's body took too long\n",
+            )),
+        }
+    }
+
     /// Answers a request of one of the application's components to the application itself, by its public routes.
     pub(crate) async fn itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
-        self.public(request, CHAINED_CLIENT)
+        self.public(request, CHAINED_CLIENT, self.deadline())
             .await
             .map(BodyExt::boxed_unsync)
     }
 
-    async fn public(&self, request: Request<WasiBody>, client: HeaderValue) -> Response<Reply> {
+    async fn public(
+        &self,
+        request: Request<WasiBody>,
+        client: HeaderValue,
+        deadline: Instant,
+    ) -> Response<Reply> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
@@ -122,7 +152,7 @@ impl Application {
             .and_then(|()| headers::describe(&mut parts, origin, found.parameters()));
         match (described, self.endpoint(found.route.target.as_str())) {
             (Err(problem), _) => bad_request(&problem),
-            (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body)).await,
+            (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
             (Ok(()), None) => unreachable!("a route leads to a component with a trigger"),
         }
     }
@@ -141,6 +171,7 @@ impl Application {
                 "unknown routing destination '{id}'"
             ))));
         };
+        let deadline = self.deadline();
         let (mut parts, body) = request.into_parts();
         let body = body::in_one_piece(body).await?;
         parts.headers.remove(header::HOST);
@@ -153,7 +184,7 @@ impl Application {
         let described = headers::complete_uri(&mut parts)
             .and_then(|()| headers::describe(&mut parts, origin, std::iter::empty()));
         let response = match described {
-            Ok(()) => endpoint.answer(Request::from_parts(parts, body)).await,
+            Ok(()) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
             Err(problem) => bad_request(&problem),
         };
         let (parts, body) = response.into_parts();
@@ -197,7 +228,7 @@ impl Endpoint {
     }
 
     /// Has an instance of the component answer. Dropping the future gives the request up.
-    async fn answer(&self, request: Request<WasiBody>) -> Response<Reply> {
+    async fn answer(&self, request: Request<WasiBody>, deadline: Instant) -> Response<Reply> {
         let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
             tracing::warn!(
                 component = &*self.component,
@@ -206,7 +237,7 @@ impl Endpoint {
             );
             return busy();
         };
-        let mut deadline = Box::pin(tokio::time::sleep(self.limits.request_deadline));
+        let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
         let answered = tokio::select! {
             biased;
             answered = self.handler.handle(stub, request) => answered,

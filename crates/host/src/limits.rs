@@ -33,13 +33,15 @@ pub struct Limits {
     /// works on sixteen requests and computes for one at a time, and the hungriest of ours (an Argon2id hash) takes 19 MiB.
     pub instance_memory: usize,
     /// From a request's head to the last byte of its response. Default 30 s, the usual patience of proxies and browsers'
-    /// users alike. Beyond it the client gets 504, and the instance is dropped when nobody else waits for it.
+    /// users alike. Beyond it the client gets 504, and the instance is dropped when nobody else waits for it; 408 if it was
+    /// the client that had not sent its body.
     pub request_deadline: Duration,
     /// A request's body, in bytes; a longer one gets 413. Default 16 MiB: above the 4 MiB that the protocol layer takes
     /// for a message, so that its own, better-worded refusal is what clients usually see.
     pub request_body: u64,
     /// Requests in flight in one component; beyond it the answer is 503 with `Retry-After`. Default 256: at a few
     /// milliseconds each that is far more than two cores can do, and what waits behind a dead database stays small.
+    /// As many short bodies, of 64 KiB at most, may be on their way to a component that is not asked before they are there.
     /// Memory for instances is set aside (address space only) to this number for each component.
     pub in_flight: usize,
 }

@@ -10,7 +10,7 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Host, answer};
@@ -244,6 +244,76 @@ async fn bodies_beyond_the_limit_are_refused() {
             .expect("the host answers");
         assert_eq!(response.status(), status, "{length} bytes, in chunks");
     }
+}
+
+/// A request whose announced body of ten bytes never comes whole.
+async fn half_a_request(host: &Host) -> TcpStream {
+    let mut stream = TcpStream::connect(host.server.local_addr())
+        .await
+        .expect("the host listens");
+    stream
+        .write_all(b"POST /request HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        .await
+        .expect("the head and half of the body are sent");
+    stream
+}
+
+async fn status_line(mut stream: TcpStream) -> String {
+    let mut answer = [0; 12];
+    let read = stream.read_exact(&mut answer);
+    tokio::time::timeout(Duration::from_secs(10), read)
+        .await
+        .expect("an answer within 10 s")
+        .expect("an answer before the connection is closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_keeps_nobody_else_waiting() {
+    let host = Host::limited(|limits| {
+        limits.request_deadline = Duration::from_secs(2);
+        limits.in_flight = 1;
+    })
+    .await;
+    let slow = half_a_request(&host).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(
+        host.get("/sleep?ms=1").await.status,
+        StatusCode::OK,
+        "the component's one place is free: it was not asked yet"
+    );
+    assert_eq!(status_line(slow).await, "HTTP/1.1 408", "time is up");
+}
+
+/// What is read ahead is bounded: beyond, a body takes one of its component's places while it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_do_not_come_are_counted() {
+    let host = Host::limited(|limits| {
+        limits.request_deadline = Duration::from_secs(2);
+        limits.in_flight = 1;
+    })
+    .await;
+    let read_ahead = half_a_request(&host).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let passed_on = half_a_request(&host).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(
+        host.get("/sleep?ms=1").await.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the second body waits inside the component"
+    );
+    assert_eq!(status_line(read_ahead).await, "HTTP/1.1 408");
+    assert_eq!(status_line(passed_on).await, "HTTP/1.1 504");
+    eventually_served(&host).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_cut_off_leaves_nothing_behind() {
+    let host = Host::limited(|limits| limits.in_flight = 1).await;
+    for _ in 0..3 {
+        drop(half_a_request(&host).await);
+    }
+    eventually_served(&host).await;
 }
 
 /// The unit test of `output.rs` shows that the text is bounded; this, that the guest does not notice.
