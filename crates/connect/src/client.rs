@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 
 use crate::body::{ReadError, read_whole};
-use crate::compression::{self, Compression};
+use crate::compression::{self, Compression, UnpackError};
 use crate::envelope::{CONNECT_END, Envelope, Splitter, seal};
 use crate::exchange::{PROTOCOL_VERSION, accept_encoding, content_encoding};
 use crate::json::{self, AnyType, Types};
@@ -336,7 +336,9 @@ impl<T: Transport> Client<T> {
             return Err(failure(head, &body));
         }
         let packed = self.check(media, &head.headers)?;
-        let body = packed.unpack(body, self.response_bytes)?;
+        let body = packed
+            .unpack(body, self.response_bytes)
+            .map_err(UnpackError::of_response)?;
         let message = self.encoding.decode(&body, &self.types).map_err(wrong_message)?;
         let (headers, trailers) = metadata::split(head.headers);
         Ok(Response {
@@ -392,7 +394,9 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
     async fn next(&mut self) -> Result<Option<Bytes>, ConnectError> {
         let envelope = self.envelope().await?;
         let ends = envelope.flags & CONNECT_END != 0;
-        let payload = envelope.message(self.packed, self.limit)?;
+        let payload = envelope
+            .message(self.packed, self.limit)
+            .map_err(UnpackError::of_response)?;
         if !ends {
             return Ok(Some(payload));
         }

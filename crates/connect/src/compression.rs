@@ -16,6 +16,41 @@ const WORTH_IT: usize = 1024;
 /// The encodings that this crate knows, as a client or server names them to its peer.
 pub(crate) const SUPPORTED: HeaderValue = HeaderValue::from_static("gzip");
 
+/// Why a message could not be unpacked. Whose mistake that is depends on who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnpackError {
+    /// What is there is no gzip, or not all of it.
+    Malformed,
+    /// It would have more than this many bytes.
+    TooLarge(usize),
+    /// It is marked as compressed where nothing says how.
+    Unnamed,
+}
+
+impl UnpackError {
+    /// What a server answers. gRPC's compression guide names the code for the last one.
+    pub(crate) fn of_request(self) -> ConnectError {
+        match self {
+            Self::Malformed => ConnectError::invalid_argument("the message is not valid gzip"),
+            Self::TooLarge(limit) => too_large(limit),
+            Self::Unnamed => {
+                ConnectError::internal("a message is marked as compressed, and no header says how")
+            }
+        }
+    }
+
+    /// What a client gets instead of the response: the caller did nothing wrong.
+    pub(crate) fn of_response(self) -> ConnectError {
+        match self {
+            Self::Malformed => ConnectError::internal("the response message is not valid gzip"),
+            Self::TooLarge(limit) => too_large(limit),
+            Self::Unnamed => {
+                ConnectError::internal("a response message is marked as compressed, and no header says how")
+            }
+        }
+    }
+}
+
 /// How a message is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Compression {
@@ -71,7 +106,7 @@ impl Compression {
     }
 
     /// What was compressed, of at most `limit` bytes: a small message may be made to unpack to any size.
-    pub(crate) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, ConnectError> {
+    pub(crate) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, UnpackError> {
         // Of an empty body there is nothing to unpack: clients do not compress what is empty.
         if self == Self::Identity || packed.is_empty() {
             return Ok(packed);
@@ -80,9 +115,9 @@ impl Compression {
         let mut decoder = MultiGzDecoder::new(&packed[..]).take(limit as u64 + 1);
         decoder
             .read_to_end(&mut message)
-            .map_err(|_| ConnectError::invalid_argument("the message is not valid gzip"))?;
+            .map_err(|_| UnpackError::Malformed)?;
         if message.len() > limit {
-            return Err(too_large(limit));
+            return Err(UnpackError::TooLarge(limit));
         }
         Ok(message.into())
     }
@@ -129,7 +164,8 @@ mod tests {
             .expect("zeros pack well");
         assert!(bomb.len() < 200_000, "the bomb is small");
         let error = Compression::Gzip.unpack(bomb.into(), 4 << 20).unwrap_err();
-        assert_eq!(error.code(), Code::ResourceExhausted);
+        assert_eq!(error, UnpackError::TooLarge(4 << 20));
+        assert_eq!(error.of_request().code(), Code::ResourceExhausted);
     }
 
     #[test]
@@ -138,7 +174,12 @@ mod tests {
         truncated.truncate(truncated.len() - 4);
         for wrong in [b"\x1f\x8b".to_vec(), b"not gzip".to_vec(), truncated] {
             let error = Compression::Gzip.unpack(wrong.into(), 1 << 20).unwrap_err();
-            assert_eq!(error.code(), Code::InvalidArgument);
+            assert_eq!(
+                error.of_request().code(),
+                Code::InvalidArgument,
+                "a caller's mistake"
+            );
+            assert_eq!(error.of_response().code(), Code::Internal, "a server's mistake");
         }
     }
 }

@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::ConnectError;
-use crate::compression::Compression;
+use crate::compression::{Compression, UnpackError};
 
 /// The flag of a message that is compressed.
 const COMPRESSED: u8 = 0b0000_0001;
@@ -25,11 +25,12 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     /// The message in it, of at most `limit` bytes once unpacked.
-    pub(crate) fn message(self, compression: Compression, limit: usize) -> Result<Bytes, ConnectError> {
-        if self.flags & COMPRESSED == 0 {
-            return Ok(self.payload);
+    pub(crate) fn message(self, compression: Compression, limit: usize) -> Result<Bytes, UnpackError> {
+        match (self.flags & COMPRESSED, compression) {
+            (0, _) => Ok(self.payload),
+            (_, Compression::Identity) => Err(UnpackError::Unnamed),
+            _ => compression.unpack(self.payload, limit),
         }
-        compression.unpack(self.payload, limit)
     }
 }
 

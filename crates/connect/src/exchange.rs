@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, Response, Uri};
 
 use crate::body::{Body, ReadError, read_whole};
-use crate::compression::Compression;
+use crate::compression::{Compression, UnpackError};
 use crate::envelope::{self, Splitter};
 use crate::json::kind::decode_base64;
 use crate::media::{MediaType, Protocol};
@@ -26,6 +26,8 @@ pub(crate) struct Exchange<'a> {
     media: MediaType,
     /// The query of a GET, which has the message.
     query: Option<&'a str>,
+    /// How the request's message is compressed, as [`Exchange::check`] read it.
+    packed: Compression,
     /// How the response may be compressed.
     compression: Compression,
 }
@@ -59,6 +61,7 @@ impl<'a> Exchange<'a> {
         Ok(Self {
             media,
             query,
+            packed: Compression::Identity,
             compression: Compression::accepted(accepted),
         })
     }
@@ -69,9 +72,9 @@ impl<'a> Exchange<'a> {
     }
 
     /// Checks what the call says about itself besides its message, and takes its deadline into the context.
-    pub(crate) fn check(&self, context: &mut Context) -> Result<(), ConnectError> {
+    pub(crate) fn check(&mut self, context: &mut Context) -> Result<(), ConnectError> {
         self.check_version(&context.headers)?;
-        self.packed(&context.headers)?;
+        self.packed = self.packed(&context.headers)?;
         if let Some(timeout) = self.timeout(&context.headers)? {
             context.limit_deadline(Instant::now() + timeout);
         }
@@ -99,7 +102,6 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// How the request's message is compressed.
     fn packed(&self, headers: &HeaderMap) -> Result<Compression, ConnectError> {
         let name = match self.query {
             Some(query) => query::parameter(query, "compression"),
@@ -121,32 +123,32 @@ impl<'a> Exchange<'a> {
     }
 
     /// The request message, still encoded, of at most `limit` bytes, as sent and unpacked.
-    pub(crate) async fn message<B>(
-        &self,
-        headers: &HeaderMap,
-        body: B,
-        limit: usize,
-    ) -> Result<Bytes, ConnectError>
+    pub(crate) async fn message<B>(&self, body: B, limit: usize) -> Result<Bytes, ConnectError>
     where
         B: http_body::Body,
         B::Error: std::fmt::Display,
     {
-        let packed = self.packed(headers)?;
         if let Some(query) = self.query {
-            return packed.unpack(message_in_query(query, limit)?, limit);
+            return self.unpack(message_in_query(query, limit)?, limit);
         }
         match self.media.protocol {
-            Protocol::Unary => packed.unpack(read(body, limit, limit).await?, limit),
+            Protocol::Unary => self.unpack(read(body, limit, limit).await?, limit),
             Protocol::Stream | Protocol::Grpc | Protocol::GrpcWeb => {
                 let body = read(body, limit + envelope::PREFIX, limit).await?;
-                only_message(&body, packed, limit)
+                only_message(&body, self.packed, limit)
             }
             Protocol::GrpcWebText => {
                 let length = (limit + envelope::PREFIX).div_ceil(3) * 4;
                 let body = grpc::decode_text(&read(body, length, limit).await?)?;
-                only_message(&body, packed, limit)
+                only_message(&body, self.packed, limit)
             }
         }
+    }
+
+    fn unpack(&self, message: Bytes, limit: usize) -> Result<Bytes, ConnectError> {
+        self.packed
+            .unpack(message, limit)
+            .map_err(UnpackError::of_request)
     }
 
     /// The response for what a method returned, with the metadata that the context gathered.
@@ -218,7 +220,7 @@ fn only_message(body: &[u8], packed: Compression, limit: usize) -> Result<Bytes,
             "the method takes one message, and there is more",
         ));
     }
-    first.message(packed, limit)
+    first.message(packed, limit).map_err(UnpackError::of_request)
 }
 
 fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {

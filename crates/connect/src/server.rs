@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -109,25 +109,28 @@ impl Reply {
         }
     }
 
-    /// The same answer, its stream ended by an error when `time` is up.
-    fn until(self, time: Option<LocalBoxFuture<'static, ()>>) -> Self {
-        match (self, time) {
-            (Self::Messages(messages), Some(time)) => {
+    /// The same answer, its stream ended by an error at the deadline.
+    fn until(self, deadline: Option<Instant>, time: Option<LocalBoxFuture<'static, ()>>) -> Self {
+        match (self, deadline, time) {
+            (Self::Messages(messages), Some(deadline), Some(time)) => {
                 let timed = Timed {
                     messages: Some(messages),
+                    deadline,
                     time,
                 };
                 Self::Messages(timed.boxed_local())
             }
-            (reply, _) => reply,
+            (reply, ..) => reply,
         }
     }
 }
 
-/// Messages until time is up.
+/// Messages until a deadline.
 struct Timed {
     /// Gone when it has ended.
     messages: Option<Messages>,
+    deadline: Instant,
+    /// Ready then.
     time: LocalBoxFuture<'static, ()>,
 }
 
@@ -135,16 +138,23 @@ impl Stream for Timed {
     type Item = Result<Vec<u8>, ConnectError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(messages) = &mut self.messages else {
+        let Self {
+            messages,
+            deadline,
+            time,
+        } = &mut *self;
+        let Some(arriving) = messages else {
             return Poll::Ready(None);
         };
-        if let Poll::Ready(message) = messages.poll_next_unpin(context) {
-            return Poll::Ready(message);
+        // The clock first: where messages are always there, nobody waits, and no timer fires.
+        if Instant::now() < *deadline {
+            if let Poll::Ready(message) = arriving.poll_next_unpin(context) {
+                return Poll::Ready(message);
+            }
+            ready!(time.as_mut().poll(context));
         }
-        self.time.as_mut().poll(context).map(|()| {
-            self.messages = None;
-            Some(Err(out_of_time()))
-        })
+        *messages = None;
+        Poll::Ready(Some(Err(out_of_time())))
     }
 }
 
@@ -266,7 +276,7 @@ impl Router {
         let Some(route) = self.routes.get(head.uri.path()) else {
             return unary::no_such_path(head.uri.path());
         };
-        let exchange = match Exchange::accept(&head.method, &head.uri, &head.headers, route.method) {
+        let mut exchange = match Exchange::accept(&head.method, &head.uri, &head.headers, route.method) {
             Ok(exchange) => exchange,
             Err(refusal) => return *refusal,
         };
@@ -275,7 +285,7 @@ impl Router {
             Ok(()) => {
                 let time = self.time(&context);
                 let called = in_time(time, self.call(route, &exchange, &mut context, body)).await;
-                called.map(|reply| reply.until(self.time(&context)))
+                called.map(|reply| reply.until(context.deadline(), self.time(&context)))
             }
             Err(error) => Err(error),
         };
@@ -303,7 +313,7 @@ impl Router {
             interceptor.before(context, route.method).await?;
         }
         let limit = self.limits.request_bytes;
-        let message = exchange.message(&context.headers, body, limit).await?;
+        let message = exchange.message(body, limit).await?;
         let call = Call {
             context,
             message,

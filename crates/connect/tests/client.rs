@@ -317,6 +317,7 @@ type Reply = (u16, Headers, &'static str);
 async fn answers_that_are_not_connects_have_a_code_too() {
     let large: &str = Box::leak(format!(r#"{{"text":"{}"}}"#, "x".repeat(200)).into_boxed_str());
     const BROTLI: Headers = &[("content-type", "application/json"), ("content-encoding", "br")];
+    const GZIP: Headers = &[("content-type", "application/json"), ("content-encoding", "gzip")];
     const PROTO: Headers = &[("content-type", "application/proto")];
     #[rustfmt::skip]
     let cases: &[(Reply, (Code, &str))] = &[
@@ -344,6 +345,7 @@ async fn answers_that_are_not_connects_have_a_code_too() {
         ((200, &[], "{}"), (Code::Unknown, "the response is not a Connect response: wrong content type")),
         ((200, PROTO, ""), (Code::Unknown, "the response is not a Connect response: wrong content type")),
         ((200, BROTLI, ""), (Code::Internal, "the response is compressed in a way that was not asked for")),
+        ((200, GZIP, "no gzip"), (Code::Internal, "the response message is not valid gzip")),
         ((200, JSON, "{"), (Code::Internal, "the response message is wrong: expected a name in double quotes")),
         ((200, JSON, large), (Code::ResourceExhausted, "the response message is larger than 100 bytes")),
         ((500, HTML, large), (Code::ResourceExhausted, "the response message is larger than 100 bytes")),

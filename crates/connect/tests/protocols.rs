@@ -156,7 +156,12 @@ async fn a_call_that_fails_before_it_streams_is_an_end_too() {
             "unimplemented",
         ),
         ("", vec![0, 0xff, 0xff, 0xff, 0xff], "resource_exhausted"),
-        ("", envelope(1, gzip(b"{}")), "invalid_argument"),
+        ("", envelope(1, gzip(b"{}")), "internal"),
+        (
+            "connect-content-encoding: gzip",
+            envelope(1, "no gzip"),
+            "invalid_argument",
+        ),
     ];
     for (header, body, code) in cases {
         let what = format!("{header:?} with {body:?}");
@@ -402,6 +407,19 @@ async fn a_handler_is_cut_off_when_time_is_up() {
         envelopes[1]
             .1
             .starts_with(r#"{"error":{"code":"deadline_exceeded""#)
+    );
+}
+
+/// A timer fires when somebody waits; nobody does for what is always there.
+#[tokio::test]
+async fn a_stream_that_never_pauses_is_cut_off_too() {
+    let endless = envelope(0, r#"{"to":4294967295}"#);
+    let stream = post(COUNT, &format!("{STREAM}|connect-timeout-ms: 50"), endless).await;
+    let envelopes = texts(&stream.body);
+    let (_, end) = envelopes.last().expect("the stream has an end");
+    assert!(
+        end.starts_with(r#"{"error":{"code":"deadline_exceeded""#),
+        "the end should be deadline_exceeded: {end}"
     );
 }
 

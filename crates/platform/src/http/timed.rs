@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use futures::future::LocalBoxFuture;
@@ -11,17 +11,23 @@ use crate::clock;
 /// A body that breaks off when a deadline passes.
 pub struct Timed<B> {
     body: B,
-    /// Ready when time is up; none if nobody set a limit.
-    time: Option<LocalBoxFuture<'static, ()>>,
+    /// None if nobody set one.
+    deadline: Option<Deadline>,
+}
+
+struct Deadline {
+    at: Instant,
+    /// Ready then.
+    time: LocalBoxFuture<'static, ()>,
 }
 
 impl<B> Timed<B> {
     pub(super) fn until(deadline: Option<Instant>, body: B) -> Self {
-        let sleep = |at: Instant| clock::sleep(at.saturating_duration_since(Instant::now()));
-        Self {
-            body,
-            time: deadline.map(|at| Box::pin(sleep(at)) as LocalBoxFuture<'static, ()>),
-        }
+        let deadline = deadline.map(|at| Deadline {
+            at,
+            time: Box::pin(clock::sleep(at.saturating_duration_since(Instant::now()))),
+        });
+        Self { body, deadline }
     }
 }
 
@@ -33,15 +39,17 @@ impl<B: Body<Error = ErrorCode> + Unpin> Body for Timed<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, ErrorCode>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame);
+        // The clock first: a body whose next piece is always there never waits, and no timer fires.
+        let deadline = self.deadline.as_ref();
+        if deadline.is_none_or(|deadline| Instant::now() < deadline.at) {
+            if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+                return Poll::Ready(frame);
+            }
+            match &mut self.deadline {
+                Some(deadline) => ready!(deadline.time.as_mut().poll(context)),
+                None => return Poll::Pending,
+            }
         }
-        match &mut self.time {
-            Some(time) => time
-                .as_mut()
-                .poll(context)
-                .map(|()| Some(Err(ErrorCode::HttpResponseTimeout))),
-            None => Poll::Pending,
-        }
+        Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)))
     }
 }
