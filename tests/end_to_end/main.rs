@@ -2,10 +2,10 @@
 
 mod accounts;
 mod catalogue;
-mod conformance;
-mod connect_node;
+mod clients;
 mod edge;
 mod garbage;
 mod grants;
 mod isolation;
 mod outages;
+mod protocols;

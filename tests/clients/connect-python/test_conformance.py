@@ -5,8 +5,6 @@ import os
 import time
 import unittest
 
-from akinai.conformance.v1 import conformance_pb as pb
-from akinai.conformance.v1.conformance_connect import ConformanceServiceClientSync
 from connectrpc.client import ResponseMetadata
 from connectrpc.code import Code
 from connectrpc.codec import proto_binary_codec, proto_json_codec
@@ -16,6 +14,9 @@ from connectrpc.request import Headers
 from protobuf import Oneof, Registry
 from protobuf.wkt import Any
 from pyqwest import HTTPVersion, SyncClient, SyncHTTPTransport
+
+from gen.akinai.conformance.v1 import conformance_pb as pb
+from gen.akinai.conformance.v1.conformance_connect import ConformanceServiceClientSync
 
 REGISTRY = Registry(pb.desc())
 
@@ -31,7 +32,7 @@ def address():
     """The address of the service."""
     address = os.environ.get("AKINAI_URL")
     if address is None:
-        raise RuntimeError("AKINAI_URL is not set: run these tests with `cargo xtask test -- conformance`")
+        raise RuntimeError("AKINAI_URL is not set: run these tests with `cargo xtask test -- clients`")
     return address
 
 

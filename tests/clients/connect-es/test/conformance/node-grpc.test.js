@@ -2,7 +2,8 @@
 
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
 
-import { grpcTimeout, suite } from "./matrix.js";
+import { grpcTimeout } from "../calls.js";
+import { suite } from "./matrix.js";
 import { baseUrl, jsonOptions } from "./service.js";
 
 for (const useBinaryFormat of [false, true]) {

@@ -10,12 +10,12 @@ import {
   file_akinai_conformance_v1_conformance,
   HintSchema,
   RequestInfoSchema,
-} from "../gen/akinai/conformance/v1/conformance_pb.js";
+} from "../../gen/akinai/conformance/v1/conformance_pb.js";
 
 /** The address of the service, such as `http://127.0.0.1:41234`. */
 export const baseUrl = process.env.AKINAI_URL;
 if (baseUrl === undefined) {
-  throw new Error("AKINAI_URL is not set: run these tests with `cargo xtask test -- conformance`");
+  throw new Error("AKINAI_URL is not set: run these tests with `cargo xtask test -- clients`");
 }
 
 /** For JSON: the types that may stand inside a google.protobuf.Any. */
@@ -29,16 +29,6 @@ export function hint(text) {
 /** Headers of a definition, from an object of names and lists of values. */
 export function metadata(values) {
   return Object.entries(values).map(([name, values]) => ({ name, values }));
-}
-
-/** The error that a call ends with; a call that succeeds fails the test. */
-export async function failure(call) {
-  try {
-    await call;
-  } catch (error) {
-    return ConnectError.from(error);
-  }
-  assert.fail("the call must fail, but it succeeded");
 }
 
 /** The values that the server saw of a request header, joined as HTTP joins them; null if it saw none. */

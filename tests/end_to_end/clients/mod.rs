@@ -1,16 +1,21 @@
-//! The test service of `conformance/`, called by clients that we did not write: whatever they speak must simply work.
+//! Clients that we did not write, with code generated from `proto/` and `tests/proto`: whatever they speak must simply
+//! work.
 //!
-//! Each client has a suite of its own, in its own language, in `clients/`; here it gets a service to talk to.
+//! Each has two suites in its own language, in `clients/`: one calls the test service of `conformance/`, which answers
+//! as it is told to, and one the platform. Here they get something to talk to.
 
 mod buf_curl;
 mod javascript;
 mod python;
+mod rust;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use harness::{Platform, Product};
 use host::{App, Config, Server};
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use xtask::workspace::Workspace;
@@ -37,6 +42,43 @@ impl Service {
     fn url(&self) -> String {
         format!("http://{}", self.server.local_addr())
     }
+
+    /// Runs a suite that calls it.
+    async fn must_pass(&self, suite: &mut Command) {
+        must(suite.env("AKINAI_URL", self.url())).await;
+    }
+}
+
+/// The platform with a catalogue that is worth compressing.
+struct Shop {
+    platform: Platform,
+    /// Its products in JSON, newest first.
+    catalogue: Value,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let platform = Platform::start().await;
+        let products: Vec<Product> = (0..12)
+            .map(|number| Product {
+                description: "一芯二葉".repeat(20),
+                ..Product::named(format!("お茶 {number}"))
+            })
+            .collect();
+        platform.database().insert(&products).await;
+        Self {
+            platform,
+            catalogue: products.iter().rev().map(Product::to_json).collect(),
+        }
+    }
+
+    /// Runs a suite that calls it.
+    async fn must_pass(&self, suite: &mut Command) {
+        suite
+            .env("AKINAI_URL", self.platform.url())
+            .env("AKINAI_PRODUCTS", self.catalogue.to_string());
+        must(suite).await;
+    }
 }
 
 /// The folder of a client.
@@ -54,9 +96,14 @@ async fn npm_packages() -> PathBuf {
     folder
 }
 
+/// The buf CLI, which generates code for clients and is one itself.
+async fn buf(folder: &Path) -> Command {
+    command(npm_packages().await.join("node_modules/.bin/buf"), folder)
+}
+
 /// A command that runs in a folder, and no longer than the test.
-fn command(program: &str, folder: &Path) -> Command {
-    let mut command = Command::new(program);
+fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
+    let mut command = Command::new(program.as_ref());
     command.current_dir(folder).kill_on_drop(true);
     command
 }

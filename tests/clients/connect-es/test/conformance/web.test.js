@@ -2,7 +2,8 @@
 
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 
-import { connectTimeout, grpcTimeout, suite } from "./matrix.js";
+import { connectTimeout, grpcTimeout } from "../calls.js";
+import { suite } from "./matrix.js";
 import { baseUrl, jsonOptions } from "./service.js";
 
 for (const useBinaryFormat of [false, true]) {

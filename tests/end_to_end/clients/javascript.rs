@@ -1,10 +1,11 @@
-//! The reference clients from npm, for Node.js and for browsers, with code generated from `tests/proto`.
+//! The reference clients from npm, for Node.js and for browsers.
 //!
 //! What they do and expect is in `clients/connect-es/test`.
 
+use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::{Service, command, must, npm_packages};
+use super::{Service, Shop, command, must, npm_packages};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connect_node_speaks_connect() {
@@ -26,15 +27,25 @@ async fn connect_web_speaks_connect_and_grpc_web() {
     passes("web").await;
 }
 
-/// Runs one file of the suite.
-async fn passes(file: &str) {
+/// Runs the file of this name in both suites.
+async fn passes(name: &str) {
+    Service::start()
+        .await
+        .must_pass(&mut node(&format!("test/conformance/{name}.test.js")).await)
+        .await;
+    Shop::open()
+        .await
+        .must_pass(&mut node(&format!("test/platform/{name}.test.js")).await)
+        .await;
+}
+
+/// Node.js with a file of tests.
+async fn node(file: &str) -> Command {
     static GENERATED: OnceCell<()> = OnceCell::const_new();
     let folder = npm_packages().await;
     let generate = || async { must(command("npm", &folder).args(["run", "generate"])).await };
     GENERATED.get_or_init(generate).await;
-    let service = Service::start().await;
-    let file = format!("test/{file}.test.js");
-    let mut tests = command("node", &folder);
-    tests.args(["--test", &file]).env("AKINAI_URL", service.url());
-    must(&mut tests).await;
+    let mut node = command("node", &folder);
+    node.args(["--test", file]);
+    node
 }

@@ -13,8 +13,9 @@ import {
   IdempotentUnaryRequestSchema,
   RequestInfoSchema,
   UnaryRequestSchema,
-} from "../gen/akinai/conformance/v1/conformance_pb.js";
-import { drain, failure, hint, metadata, seen } from "./service.js";
+} from "../../gen/akinai/conformance/v1/conformance_pb.js";
+import { failure } from "../calls.js";
+import { drain, hint, metadata, seen } from "./service.js";
 
 /** Every code there is, by name. */
 const codes = Object.entries(Code).filter(([, code]) => typeof code === "number");
@@ -293,9 +294,3 @@ function checkMetadata(headers, trailers, binary) {
     assert.deepEqual(decodeBinaryHeader(value), binary, `${name}-bin must come byte by byte, but is ${value}`);
   }
 }
-
-/** `Connect-Timeout-Ms`. */
-export const connectTimeout = (milliseconds) => ({ "connect-timeout-ms": `${milliseconds}` });
-
-/** `grpc-timeout`. */
-export const grpcTimeout = (milliseconds) => ({ "grpc-timeout": `${milliseconds}m` });

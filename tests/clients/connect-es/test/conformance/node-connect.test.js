@@ -2,7 +2,8 @@
 
 import { compressionGzip, createConnectTransport } from "@connectrpc/connect-node";
 
-import { connectTimeout, suite } from "./matrix.js";
+import { connectTimeout } from "../calls.js";
+import { suite } from "./matrix.js";
 import { baseUrl, jsonOptions } from "./service.js";
 
 for (const httpVersion of ["1.1", "2"]) {

@@ -1,0 +1,48 @@
+//! Generates clients of the platform and of the test service with the Connect project's own generator.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository, a Buf workspace of the platform's contract and the test service's.
+const REPOSITORY: &str = "../../..";
+const FILES: [&str; 5] = [
+    "akinai/conformance/v1/conformance.proto",
+    "common/v1/money.proto",
+    "google/rpc/error_details.proto",
+    "product/v1/product.proto",
+    "user/v1/user.proto",
+];
+/// The buf CLI, where npm has put it for the JavaScript clients.
+const BUF: &str = "../connect-es/node_modules/.bin/buf";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for folder in ["proto", "tests/proto"] {
+        println!("cargo::rerun-if-changed={REPOSITORY}/{folder}");
+    }
+    let descriptors = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.binpb");
+    describe(&descriptors)?;
+    connectrpc_build::Config::new()
+        .files(&FILES)
+        .descriptor_set(descriptors)
+        // It would name the descriptors, which are made after the build has begun: every build would be the first.
+        .emit_rerun_directives(false)
+        .include_file("generated.rs")
+        .compile()?;
+    Ok(())
+}
+
+/// Writes the descriptors of all messages and services to a file. The generator would run protoc; given these, it does
+/// not.
+fn describe(file: &Path) -> Result<(), Box<dyn Error>> {
+    let mut buf = Command::new(BUF);
+    buf.args(["build", REPOSITORY, "--as-file-descriptor-set", "--output"])
+        .arg(file);
+    let status = buf
+        .status()
+        .map_err(|error| format!("{BUF} must run ({error}): `npm ci` in connect-es installs it"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("{BUF} ended with {status}").into()),
+    }
+}
