@@ -57,8 +57,8 @@ const LIST: &str = concat!(
 // A repeat changes nothing, the time of the last change included.
 //
 // The unique index alone would guard the address, but accounts that take each other's at the same time wait for one
-// another in it, and some deadlock (6 of 60,000 changes by 32 clients of 40 accounts). Looking first leaves nothing to
-// wait for: what is taken when the statement begins is refused at once, and the index judges the rest.
+// another in it, and some deadlock (6 among 60,000 changes of all kinds, 32 clients, 40 accounts). Looking first leaves
+// nothing to wait for: what is taken when the statement begins is refused at once, and the index judges the rest.
 const UPDATE: &str = concat!(
     "with target as (select id from users where id = $3::text::uuid and ",
     within_reach!(),
