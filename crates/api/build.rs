@@ -5,6 +5,7 @@ fn main() -> Result<(), connect_build::Error> {
         "google/rpc/error_details.proto",
         "product/v1/inventory.proto",
         "product/v1/product.proto",
+        "user/v1/session.proto",
         "user/v1/user.proto",
     ])
 }

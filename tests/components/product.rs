@@ -80,6 +80,7 @@ fn admin() -> Caller {
     Caller::User(UserCaller {
         id: Uuid::now_v7().to_string(),
         scopes: vec![Scope::Admin],
+        session: None,
     })
 }
 
@@ -87,6 +88,7 @@ fn user() -> Caller {
     Caller::User(UserCaller {
         id: Uuid::now_v7().to_string(),
         scopes: Vec::new(),
+        session: None,
     })
 }
 

@@ -1,15 +1,33 @@
 //! The user component alone, called through the WIT interface that it exports.
 
-use harness::Setup;
+use std::time::Duration;
+
+use futures::future::join_all;
+use harness::{Setup, environment};
 use host::State;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 use wasmtime::Store;
 
-use bindings::akinai::commerce::types::{Caller, Error, Scope, UserCaller};
-use bindings::exports::akinai::commerce::users::{NewUser, User};
+use bindings::akinai::commerce::types::{Caller, Error, PageRequest, Scope, UserCaller};
+use bindings::exports::akinai::commerce::users::{NewUser, Token, User, UserChange, UserPage};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "user-service" });
+}
+
+/// Calls a function of the service in its instance.
+macro_rules! call {
+    ($service:ident.$function:ident($($argument:expr),*)) => {{
+        let users = $service.component.akinai_commerce_users();
+        $service
+            .store
+            .run_concurrent(async |accessor| users.$function(accessor, $($argument),*).await)
+            .await
+            .flatten()
+            .expect("the component does not trap")
+    }};
 }
 
 /// An instance of the component, over a database without accounts.
@@ -22,7 +40,10 @@ struct Service {
 
 impl Service {
     async fn start() -> Self {
-        let setup = Setup::new().await;
+        Self::of(Setup::new().await).await
+    }
+
+    async fn of(setup: Setup) -> Self {
         let app = setup.load().await;
         let (mut store, instance) = app.instantiate("user").await.expect("the component starts");
         let component = bindings::UserService::new(&mut store, &instance)
@@ -35,27 +56,78 @@ impl Service {
     }
 
     async fn create(&mut self, email: &str, password: &str, name: &str) -> Result<User, Error> {
-        let users = self.component.akinai_commerce_users();
         let new = NewUser {
             email: email.to_owned(),
             password: password.to_owned(),
             name: name.to_owned(),
         };
-        self.store
-            .run_concurrent(async |accessor| users.call_create_user(accessor, Caller::Anonymous, new).await)
-            .await
-            .flatten()
-            .expect("the component does not trap")
+        call!(self.call_create_user(Caller::Anonymous, new))
+    }
+
+    /// A new account with the password "correct horse".
+    async fn open(&mut self, email: &str) -> User {
+        let created = self.create(email, "correct horse", "Hana").await;
+        created.expect("the account is made")
     }
 
     async fn get(&mut self, caller: Caller, id: &str) -> Result<User, Error> {
-        let users = self.component.akinai_commerce_users();
         let id = id.to_owned();
-        self.store
-            .run_concurrent(async |accessor| users.call_get_user(accessor, caller, id).await)
-            .await
-            .flatten()
-            .expect("the component does not trap")
+        call!(self.call_get_user(caller, id))
+    }
+
+    async fn update(
+        &mut self,
+        caller: Caller,
+        id: &str,
+        email: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<User, Error> {
+        let id = id.to_owned();
+        let change = UserChange {
+            email: email.map(str::to_owned),
+            name: name.map(str::to_owned),
+        };
+        call!(self.call_update_user(caller, id, change))
+    }
+
+    async fn delete(&mut self, caller: Caller, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        call!(self.call_delete_user(caller, id))
+    }
+
+    async fn change_password(&mut self, caller: Caller, current: &str, new: &str) -> Result<(), Error> {
+        let (current, new) = (current.to_owned(), new.to_owned());
+        call!(self.call_change_password(caller, current, new))
+    }
+
+    async fn sign_out(&mut self, caller: Caller, everywhere: bool) -> Result<(), Error> {
+        call!(self.call_sign_out(caller, everywhere))
+    }
+
+    async fn list(&mut self, caller: Caller, size: i32, token: &str) -> Result<UserPage, Error> {
+        let page = PageRequest {
+            size,
+            token: token.to_owned(),
+        };
+        call!(self.call_list_users(caller, page))
+    }
+
+    async fn revoke(&mut self, caller: Caller, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        call!(self.call_revoke_user(caller, id))
+    }
+
+    async fn set_roles(&mut self, caller: Caller, id: &str, roles: &[&str]) -> Result<User, Error> {
+        let id = id.to_owned();
+        let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+        call!(self.call_set_roles(caller, id, roles))
+    }
+
+    /// Whether a token holds, and whether it is an admin's.
+    async fn check(&mut self, token: Token) -> (bool, bool) {
+        let verdict = call!(self.call_check_session(Caller::Anonymous, token));
+        let verdict = verdict.expect("the token says what matters");
+        (verdict.valid, verdict.admin)
     }
 }
 
@@ -63,7 +135,43 @@ fn caller(id: &str, scopes: &[Scope]) -> Caller {
     Caller::User(UserCaller {
         id: id.to_owned(),
         scopes: scopes.to_vec(),
+        session: None,
     })
+}
+
+fn in_session(id: &str, session: &str) -> Caller {
+    Caller::User(UserCaller {
+        id: id.to_owned(),
+        scopes: Vec::new(),
+        session: Some(session.to_owned()),
+    })
+}
+
+fn admin() -> Caller {
+    caller(&Uuid::now_v7().to_string(), &[Scope::Admin])
+}
+
+/// A token of this epoch that claims nothing else.
+fn token(user: &str, epoch: i64) -> Token {
+    Token {
+        user_id: user.to_owned(),
+        epoch: Some(epoch),
+        session: None,
+        issued_at: None,
+        admin: false,
+    }
+}
+
+/// What an answer is, in a word.
+fn word<T>(answer: Result<T, Error>) -> String {
+    match answer {
+        Ok(_) => "done".to_owned(),
+        Err(Error::InvalidArgument(violations)) => {
+            let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
+            format!("invalid: {}", fields.join(", "))
+        }
+        Err(error) => format!("{error:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,5 +257,449 @@ async fn wrong_fields_and_taken_addresses_are_refused() {
         row.expect("a count").get::<_, i64>(0),
         1,
         "only the one account must have left a row"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_changes_what_is_present_and_a_repeat_changes_nothing() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    service.open("mina@example.com").await;
+    let own = || caller(&hana.id, &[]);
+
+    let renamed = service
+        .update(own(), &hana.id, None, Some(" 花 "))
+        .await
+        .expect("the owner may");
+    assert_eq!(
+        (renamed.email.as_str(), renamed.name.as_str()),
+        ("hana@example.com", "花"),
+        "only the name must have changed"
+    );
+    assert!(
+        renamed.updated_at > hana.updated_at && renamed.created_at == hana.created_at,
+        "the time of the change must be kept, but is {renamed:?} after {hana:?}"
+    );
+    let again = service.update(own(), &hana.id, None, Some("花")).await;
+    assert_eq!(
+        again.expect("a repeat is no error").updated_at,
+        renamed.updated_at,
+        "a repeat must change nothing"
+    );
+    let moved = service
+        .update(admin(), &hana.id, Some("HANA@example.net"), None)
+        .await
+        .expect("an admin may");
+    assert_eq!(
+        (moved.email.as_str(), moved.name.as_str()),
+        ("HANA@example.net", "花"),
+        "only the address must have changed"
+    );
+    service.open("hana@example.com").await;
+
+    let stranger = || caller(&Uuid::now_v7().to_string(), &[]);
+    let taken = service
+        .update(own(), &hana.id, Some("MINA@example.com"), None)
+        .await;
+    assert!(
+        matches!(taken, Err(Error::AlreadyExists)),
+        "it is taken, but: {taken:?}"
+    );
+    let denied = service.update(stranger(), &hana.id, None, Some("stolen")).await;
+    assert!(
+        matches!(denied, Err(Error::PermissionDenied)),
+        "a stranger may not, but: {denied:?}"
+    );
+    let wrong = service.update(own(), &hana.id, Some(""), Some("a\0b")).await;
+    assert_eq!(
+        word(wrong),
+        "invalid: email, name",
+        "all wrong fields must be named"
+    );
+    let unchanged = service.get(own(), &hana.id).await.expect("the account is there");
+    assert_eq!(
+        format!("{unchanged:?}"),
+        format!("{moved:?}"),
+        "what is refused must change nothing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let own = || caller(&hana.id, &[]);
+
+    let denied = service
+        .delete(caller(&Uuid::now_v7().to_string(), &[]), &hana.id)
+        .await;
+    assert!(
+        matches!(denied, Err(Error::PermissionDenied)),
+        "a stranger may not, but: {denied:?}"
+    );
+    service.delete(own(), &hana.id).await.expect("the owner may");
+
+    let again = service.delete(own(), &hana.id).await;
+    assert!(
+        matches!(again, Err(Error::NotFound)),
+        "it is gone, but: {again:?}"
+    );
+    let read = service.get(own(), &hana.id).await;
+    assert!(matches!(read, Err(Error::NotFound)), "it is gone, but: {read:?}");
+    for epoch in [0, 1] {
+        assert_eq!(
+            service.check(token(&hana.id, epoch)).await,
+            (false, false),
+            "no token of a deleted account may hold, whatever its epoch"
+        );
+    }
+    let other = service.open("hana@example.com").await;
+    assert_ne!(other.id, hana.id, "the address must open another account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_takes_the_current_one_and_ends_all_tokens() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let own = || caller(&hana.id, &[]);
+
+    let wrong = service
+        .change_password(own(), "correct horsE", "battery staple")
+        .await;
+    assert!(
+        matches!(wrong, Err(Error::PermissionDenied)),
+        "the password is wrong, but: {wrong:?}"
+    );
+    assert_eq!(
+        service.check(token(&hana.id, 0)).await,
+        (true, false),
+        "a wrong password must end nothing"
+    );
+    let short = service.change_password(own(), "correct horse", "short").await;
+    assert_eq!(word(short), "invalid: newPassword");
+    service
+        .change_password(own(), "correct horse", "battery staple")
+        .await
+        .expect("the password is right");
+    assert_eq!(
+        service.check(token(&hana.id, 0)).await,
+        (false, false),
+        "tokens from before must not hold"
+    );
+    assert_eq!(
+        service.check(token(&hana.id, 1)).await,
+        (true, false),
+        "tokens from after must hold"
+    );
+    let old = service
+        .change_password(own(), "correct horse", "something else")
+        .await;
+    assert!(
+        matches!(old, Err(Error::PermissionDenied)),
+        "the old password must not count, but: {old:?}"
+    );
+    let nobody = service
+        .change_password(Caller::Anonymous, "battery staple", "something else")
+        .await;
+    assert!(
+        matches!(nobody, Err(Error::Unauthenticated)),
+        "nobody must sign in first, but: {nobody:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_ends_this_session_or_all_of_them() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let mina = service.open("mina@example.com").await;
+    let of_session = |user: &User, session: &str| Token {
+        session: Some(session.to_owned()),
+        ..token(&user.id, 0)
+    };
+
+    for attempt in ["once", "again"] {
+        let done = service.sign_out(in_session(&hana.id, "phone"), false).await;
+        assert!(done.is_ok(), "{attempt}: {done:?}");
+    }
+    for (token, holds, which) in [
+        (of_session(&hana, "phone"), false, "the session that ended"),
+        (of_session(&hana, "desk"), true, "another session"),
+        (
+            of_session(&mina, "phone"),
+            true,
+            "another user's session of that name",
+        ),
+        (token(&hana.id, 0), true, "no session"),
+    ] {
+        assert_eq!(
+            service.check(token).await.0,
+            holds,
+            "whether a token of {which} holds"
+        );
+    }
+    let nameless = service.sign_out(caller(&hana.id, &[]), false).await;
+    assert!(
+        matches!(nameless, Err(Error::FailedPrecondition)),
+        "a token without a session can only be ended with all others, but: {nameless:?}"
+    );
+    service
+        .sign_out(caller(&hana.id, &[]), true)
+        .await
+        .expect("a user may sign out everywhere");
+    assert!(
+        !service.check(of_session(&hana, "desk")).await.0,
+        "no token from before may hold"
+    );
+    assert!(
+        service.check(token(&mina.id, 0)).await.0,
+        "another user's tokens must hold"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_list_the_living_oldest_first() {
+    let mut service = Service::start().await;
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        ids.push(service.open(&format!("{number}@example.com")).await.id);
+    }
+    service.delete(admin(), &ids[1]).await.expect("an admin may");
+    let listed = |page: &UserPage| page.users.iter().map(|user| user.id.clone()).collect::<Vec<_>>();
+
+    let first = service.list(admin(), 2, "").await.expect("a page");
+    assert_eq!(
+        listed(&first),
+        [ids[0].clone(), ids[2].clone()],
+        "the first page must hold the oldest that live"
+    );
+    let second = service
+        .list(admin(), 2, &first.next_page_token)
+        .await
+        .expect("a page");
+    assert_eq!(
+        listed(&second),
+        [ids[3].clone()],
+        "the second page must hold the rest"
+    );
+    assert_eq!(second.next_page_token, "", "and be the last");
+
+    let denied = service.list(caller(&ids[0], &[]), 2, "").await;
+    assert!(
+        matches!(denied, Err(Error::PermissionDenied)),
+        "a user may not, but: {denied:?}"
+    );
+    let wrong = service.list(admin(), 101, "?").await;
+    assert_eq!(
+        word(wrong),
+        "invalid: pageSize, pageToken",
+        "all wrong fields must be named"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_alone_revoke_and_set_roles() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let unknown = Uuid::now_v7().to_string();
+    let claims_admin = |epoch| Token {
+        admin: true,
+        ..token(&hana.id, epoch)
+    };
+
+    // Not even about themselves, and not even about nobody.
+    for id in [&hana.id, &unknown] {
+        let revoked = service.revoke(caller(&hana.id, &[]), id).await;
+        assert!(
+            matches!(revoked, Err(Error::PermissionDenied)),
+            "a user may not revoke {id}, but: {revoked:?}"
+        );
+        let set = service.set_roles(caller(&hana.id, &[]), id, &["admin"]).await;
+        assert!(
+            matches!(set, Err(Error::PermissionDenied)),
+            "a user may not make {id} an admin, but: {set:?}"
+        );
+    }
+    let nobody = service.revoke(admin(), &unknown).await;
+    assert!(
+        matches!(nobody, Err(Error::NotFound)),
+        "there is none, but: {nobody:?}"
+    );
+    let other = service.set_roles(admin(), &hana.id, &["admin", "root"]).await;
+    assert_eq!(word(other), "invalid: roles");
+
+    assert_eq!(
+        service.check(claims_admin(0)).await,
+        (true, false),
+        "a claim without the role is worth nothing"
+    );
+    let roles = service.set_roles(admin(), &hana.id, &["admin", "admin"]).await;
+    assert_eq!(
+        roles.expect("an admin may").roles,
+        ["admin"],
+        "a role counts once"
+    );
+    assert_eq!(
+        service.check(claims_admin(0)).await,
+        (true, true),
+        "a claim with the role counts"
+    );
+    let roles = service.set_roles(admin(), &hana.id, &[]).await;
+    assert!(
+        roles.expect("an admin may").roles.is_empty(),
+        "no role may be left"
+    );
+    assert_eq!(
+        service.check(claims_admin(0)).await,
+        (true, false),
+        "a role that is gone must not count"
+    );
+
+    service.revoke(admin(), &hana.id).await.expect("an admin may");
+    assert_eq!(
+        service.check(token(&hana.id, 0)).await,
+        (false, false),
+        "a token from before must not hold"
+    );
+    assert!(
+        service.get(caller(&hana.id, &[]), &hana.id).await.is_ok(),
+        "the account must stay"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_an_epoch_is_judged_by_its_time() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let issued = |micros| Token {
+        epoch: None,
+        issued_at: Some(micros),
+        ..token(&hana.id, 0)
+    };
+    let hour = 3_600_000_000;
+
+    assert!(
+        service.check(issued(hana.created_at - hour)).await.0,
+        "nothing was revoked yet, so every token holds"
+    );
+    service.revoke(admin(), &hana.id).await.expect("an admin may");
+    for (micros, holds) in [(hana.created_at - hour, false), (hana.created_at + hour, true)] {
+        assert_eq!(
+            service.check(issued(micros)).await.0,
+            holds,
+            "whether a token of {micros} holds that was revoked just after {}",
+            hana.created_at
+        );
+    }
+    let never = Uuid::now_v7().to_string();
+    assert_eq!(
+        service.check(token(&never, 7)).await,
+        (true, false),
+        "a subject that never was a user has nothing to revoke"
+    );
+    let timeless = Token {
+        epoch: None,
+        ..token(&never, 0)
+    };
+    let timeless = call!(service.call_check_session(Caller::Anonymous, timeless));
+    assert_eq!(word(timeless), "invalid: issuedAt");
+}
+
+/// A connection to the shared Redis as its administrator, who may see everything.
+struct Redis(BufReader<TcpStream>);
+
+impl Redis {
+    async fn connect() -> Self {
+        let (host, port) = &environment().redis;
+        let stream = TcpStream::connect((host.as_str(), *port)).await;
+        let mut redis = Self(BufReader::new(stream.expect("Redis listens")));
+        redis
+            .send(&format!("AUTH admin {}", environment().password("redis.admin")))
+            .await;
+        assert_eq!(redis.line().await, "+OK", "the administrator is let in");
+        redis
+    }
+
+    async fn send(&mut self, command: &str) {
+        let sent = self.0.write_all(format!("{command}\r\n").as_bytes()).await;
+        sent.expect("Redis takes commands");
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let reading = tokio::time::timeout(Duration::from_secs(5), self.0.read_line(&mut line));
+        reading
+            .await
+            .expect("Redis answers within 5 s")
+            .expect("Redis answers");
+        line.trim_end().to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_marked_and_published() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let mut subscriber = Redis::connect().await;
+    subscriber.send("SUBSCRIBE user.logout").await;
+    while subscriber.line().await != ":1" {}
+
+    service.revoke(admin(), &hana.id).await.expect("an admin may");
+
+    // Other tests publish on the same channel.
+    let start = format!(r#"{{"user_id": "{}", "timestamp": "2"#, hana.id);
+    while !subscriber.line().await.starts_with(&start) {}
+    let mut redis = Redis::connect().await;
+    redis.send(&format!("TTL akinai:revoked:{}", hana.id)).await;
+    let ttl = redis.line().await;
+    let seconds: i64 = ttl.trim_start_matches(':').parse().expect("a number of seconds");
+    assert!(
+        (7100..=7200).contains(&seconds),
+        "the mark must stay for two hours, but stays {seconds} s"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_a_revocation_stands_all_the_same() {
+    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
+    let setup = Setup::new().await.variable("redis_port", nobody.to_string());
+    let mut service = Service::of(setup).await;
+    let hana = service.open("hana@example.com").await;
+
+    let revoked = service.revoke(admin(), &hana.id).await;
+
+    assert!(revoked.is_ok(), "Redis is a cache, but: {revoked:?}");
+    assert!(
+        !service.check(token(&hana.id, 0)).await.0,
+        "a token from before must not hold"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sixteen_deletions_at_once_one_is_done() {
+    let mut service = Service::start().await;
+    let hana = service.open("hana@example.com").await;
+    let users = service.component.akinai_commerce_users();
+    let answers = service
+        .store
+        .run_concurrent(async |accessor| {
+            join_all(
+                (0..16).map(|_| users.call_delete_user(accessor, caller(&hana.id, &[]), hana.id.clone())),
+            )
+            .await
+        })
+        .await
+        .expect("the component does not trap");
+    let (mut done, mut gone) = (0, 0);
+    for answer in answers {
+        match answer.expect("the component does not trap") {
+            Ok(()) => done += 1,
+            Err(Error::NotFound) => gone += 1,
+            Err(other) => panic!("it must be deleted or gone, but: {other:?}"),
+        }
+    }
+    assert_eq!(
+        (done, gone),
+        (1, 15),
+        "one must delete it, the others find it gone"
     );
 }

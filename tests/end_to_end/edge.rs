@@ -158,6 +158,7 @@ async fn services_cannot_be_called_from_outside() {
     for path in [
         "/product.v1.InventoryService/ReserveStock",
         "/product.v1.InventoryService/Restock",
+        "/user.v1.SessionService/CheckSession",
     ] {
         let answer = platform.client().send(platform.client().post(path, "{}")).await;
         assert_eq!(

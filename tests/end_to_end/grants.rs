@@ -331,13 +331,14 @@ async fn components_see_their_own_variables_only() {
         "user_db_password",
         "product_db_password",
         "bff_redis_password",
+        "user_redis_password",
         "redis_url",
         "allowed_origins",
         "db_host",
     ];
     let cases: [(&str, &[&str]); 3] = [
         ("bff", &["redis_url", "allowed_origins"]),
-        ("user", &["database_url"]),
+        ("user", &["database_url", "redis_url"]),
         ("product", &["database_url"]),
     ];
     for (component, own) in cases {

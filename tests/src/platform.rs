@@ -42,6 +42,7 @@ impl Setup {
             ("redis_host", redis_host),
             ("redis_port", redis_port.to_string()),
             ("bff_redis_password", environment.password("redis.bff")),
+            ("user_redis_password", environment.password("redis.user")),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self {

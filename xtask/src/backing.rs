@@ -80,7 +80,7 @@ impl Database {
     /// # Errors
     /// The tables are not there, or have another shape.
     pub async fn seed(&self) -> Result<()> {
-        let mut connection = PgConnection::connect_with(&migrate::connect_options(&self.url)?).await?;
+        let mut connection = self.connect().await?;
         connection.execute("set search_path = product_service").await?;
         let is_filled: bool = sqlx::query_scalar("select exists (select from products)")
             .fetch_one(&mut connection)
@@ -93,6 +93,11 @@ impl Database {
         }
         connection.close().await?;
         Ok(())
+    }
+
+    /// A connection to it, as the role that migrates.
+    pub(crate) async fn connect(&self) -> Result<PgConnection> {
+        migrate::connect(&self.url).await
     }
 
     /// The variables that lead each service to the database.
@@ -119,10 +124,11 @@ impl Database {
     }
 }
 
-/// The bff's Redis. A private server ends when this is dropped.
+/// The Redis of the bff and the user service. A private server ends when this is dropped.
 #[derive(Debug)]
 pub struct Cache {
-    login: RedisLogin,
+    bff: RedisLogin,
+    user: RedisLogin,
     _server: Option<Redis>,
 }
 
@@ -133,37 +139,43 @@ impl Cache {
     /// `REDIS_URL` is no `redis://` URL, or as [`Redis::start`].
     pub async fn open(folder: &Path) -> Result<Cache> {
         if let Ok(url) = std::env::var("REDIS_URL") {
+            // One login for both: what each of them may do there is up to whoever runs that server.
+            let login = RedisLogin::parse(&url)?;
             return Ok(Cache {
-                login: RedisLogin::parse(&url)?,
+                bff: login.clone(),
+                user: login,
                 _server: None,
             });
         }
         let server = Redis::start(folder).await?;
-        let login = RedisLogin {
+        let login = |user: &str, password: &Secret| RedisLogin {
             host: "127.0.0.1".to_owned(),
             port: server.port(),
-            user: "bff".to_owned(),
-            password: server.bff_password().clone(),
+            user: user.to_owned(),
+            password: password.clone(),
         };
         Ok(Cache {
-            login,
+            bff: login("bff", server.bff_password()),
+            user: login("user", server.user_password()),
             _server: Some(server),
         })
     }
 
-    /// The variables that lead the bff to it.
+    /// The variables that lead the two to it.
     pub fn variables(&self) -> Variables {
         Variables::from([
-            ("redis_host".to_owned(), Secret::new(&self.login.host)),
-            ("redis_port".to_owned(), Secret::new(self.login.port.to_string())),
-            ("bff_redis_user".to_owned(), Secret::new(&self.login.user)),
-            ("bff_redis_password".to_owned(), self.login.password.clone()),
+            ("redis_host".to_owned(), Secret::new(&self.bff.host)),
+            ("redis_port".to_owned(), Secret::new(self.bff.port.to_string())),
+            ("bff_redis_user".to_owned(), Secret::new(&self.bff.user)),
+            ("bff_redis_password".to_owned(), self.bff.password.clone()),
+            ("user_redis_user".to_owned(), Secret::new(&self.user.user)),
+            ("user_redis_password".to_owned(), self.user.password.clone()),
         ])
     }
 }
 
-/// How the bff logs in. User and password are spelled as in a URL, because the manifest puts them into one.
-#[derive(Debug, PartialEq, Eq)]
+/// How a component logs in. User and password are spelled as in a URL, because the manifest puts them into one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct RedisLogin {
     host: String,
     port: u16,

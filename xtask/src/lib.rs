@@ -1,9 +1,10 @@
 //! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
 //!
-//! The commands: [`setup`], [`build`], [`migrate`], [`up`], [`suite`], [`bench`]. Below them: [`services`] starts private servers,
-//! [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to it that no
-//! child outlives us.
+//! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`suite`], [`bench`]. Below them: [`services`] starts private
+//! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
+//! it that no child outlives us.
 
+pub mod admin;
 pub mod backing;
 pub mod bench;
 pub mod build;

@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{bench, build, suite, up};
+use xtask::{admin, bench, build, suite, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -31,6 +31,11 @@ enum Command {
     Build,
     /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
     Migrate,
+    /// Makes somebody with an account an admin, in the database that `migrate` is for.
+    Admin {
+        /// The account's e-mail address.
+        email: String,
+    },
     /// Runs the whole platform: builds, starts private servers, migrates, serves. Ctrl-C ends it.
     ///
     /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
@@ -79,6 +84,7 @@ async fn run(command: Command) -> Result<()> {
             build::native(&workspace, &[]).await
         }
         Command::Migrate => migrate(&workspace).await,
+        Command::Admin { email } => make_admin(&workspace, &email).await,
         Command::Up(options) => up::run(&workspace, options).await,
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Bench(options) => bench::run(&workspace, options).await,
@@ -86,14 +92,27 @@ async fn run(command: Command) -> Result<()> {
 }
 
 async fn migrate(workspace: &Workspace) -> Result<()> {
-    let home = Home::of(workspace)?;
-    let mut database = match Database::of_running_server(workspace, home.folder())? {
-        Some(database) => database,
-        None => Database::open(workspace, home.folder()).await?,
-    };
-    database.migrate().await?;
+    database(workspace).await?.migrate().await?;
     println!("The database is up to date.");
     Ok(())
+}
+
+async fn make_admin(workspace: &Workspace, email: &str) -> Result<()> {
+    if admin::make_admin(&database(workspace).await?, email).await? {
+        println!("{email} is an admin. It takes a new sign-in to become one in a token.");
+    } else {
+        println!("{email} is an admin already.");
+    }
+    Ok(())
+}
+
+/// The platform's database: that of a running `up`, else as `up` would find or start it.
+async fn database(workspace: &Workspace) -> Result<Database> {
+    let home = Home::of(workspace)?;
+    match Database::of_running_server(workspace, home.folder())? {
+        Some(database) => Ok(database),
+        None => Database::open(workspace, home.folder()).await,
+    }
 }
 
 /// The signals that ask us to end.

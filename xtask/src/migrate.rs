@@ -213,7 +213,7 @@ async fn apply(url: &Secret, schema: &ServiceSchema) -> Result<()> {
     }
 }
 
-async fn connect(url: &Secret) -> Result<PgConnection> {
+pub(crate) async fn connect(url: &Secret) -> Result<PgConnection> {
     let options = connect_options(url)?;
     PgConnection::connect_with(&options).await.with_context(|| {
         format!(

@@ -176,6 +176,45 @@ async fn migrated(postgres: &Postgres, folder: &Path, migrations: &Path) -> Secr
 }
 
 #[tokio::test]
+async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
+    let scratch = Scratch::new("test").expect("a temporary folder");
+    let redis = Redis::start(scratch.path()).await.expect("Redis starts");
+    let user = format!("AUTH user {}", redis.user_password().reveal());
+
+    for (allowed, expected) in [
+        ("PING", "+PONG"),
+        ("SET akinai:revoked:0190 1 EX 7200", "+OK"),
+        ("PUBLISH user.logout hana", ":0"),
+        (
+            "EVAL \"return redis.call('SET', KEYS[1], redis.call('TIME')[1], 'EX', 7200)\" 1 akinai:revoked:0190",
+            "+OK",
+        ),
+    ] {
+        assert_eq!(
+            answers(redis.port(), &[&user, allowed]).await,
+            ["+OK", expected],
+            "`{allowed}` is what it is there for"
+        );
+    }
+    for forbidden in [
+        "GET akinai:revoked:0190",
+        "DEL akinai:revoked:0190",
+        "SET akinai:verdict:0190 value",
+        "PUBLISH other hana",
+        "SUBSCRIBE user.logout",
+        "EVAL \"return 1\" 1 akinai:verdict:0190",
+        "SCRIPT FLUSH",
+        "FLUSHALL",
+    ] {
+        let answer = answers(redis.port(), &[&user, forbidden]).await;
+        assert!(
+            answer[1].starts_with("-NOPERM"),
+            "the user service may `{forbidden}`: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn redis_lets_the_bff_ping_and_nothing_else() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let mut redis = Redis::start(scratch.path()).await.expect("Redis starts");

@@ -8,8 +8,7 @@ use api::{
     },
 };
 use connect::{ConnectError, Context};
-use kernel::Caller;
-use platform::rpc::{invalid_argument, request_id, timestamp};
+use platform::rpc::{caller, invalid_argument, request_id, timestamp};
 
 use crate::{
     domain::{Stock, View},
@@ -28,7 +27,7 @@ impl ProductService for Rpc {
         let view = async {
             crate::catalogue()
                 .await?
-                .get_product(&Caller::Anonymous, &request.id)
+                .get_product(&caller(context), &request.id)
                 .await
         };
         let view = view.await.map_err(|error| refuse(context, error))?;
@@ -55,7 +54,7 @@ impl ProductService for Rpc {
         let page = async {
             crate::catalogue()
                 .await?
-                .list_products(&Caller::Anonymous, request)
+                .list_products(&caller(context), request)
                 .await
         };
         let page = page.await.map_err(|error| refuse(context, error))?;

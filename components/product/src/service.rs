@@ -214,6 +214,7 @@ mod tests {
             Caller::User(UserCaller {
                 id: UserId::generate(),
                 scopes,
+                session: None,
             })
         };
 

@@ -1,8 +1,8 @@
-//! What an account is, and what may be an e-mail address, a password and a name.
+//! What an account is, what may be an e-mail address, a password, a name and a role, and which tokens still hold.
 
 use std::{fmt, str::FromStr};
 
-use kernel::{Caller, TextError, Timestamp, UserId, clean};
+use kernel::{Caller, SessionId, TextError, Timestamp, UserId, clean};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub(crate) struct NewUser {
     pub(crate) email: Email,
     pub(crate) password_hash: PasswordHash,
     pub(crate) name: Name,
+}
+
+/// What an account is to become; what is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) email: Option<Email>,
+    pub(crate) name: Option<Name>,
 }
 
 /// A text that is no e-mail address.
@@ -114,6 +121,37 @@ impl fmt::Debug for Password {
     }
 }
 
+/// What somebody says a password is, exactly as typed. It is measured against a hash and nothing else, so that what was
+/// a password under other rules stays one. Never printed.
+pub(crate) struct Guess(String);
+
+/// A text that cannot be anybody's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 128 characters")]
+pub(crate) struct GuessError;
+
+impl Guess {
+    /// What is compared with the hash.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl FromStr for Guess {
+    type Err = GuessError;
+
+    fn from_str(text: &str) -> Result<Self, GuessError> {
+        let fits = (1..=128).contains(&text.chars().count());
+        fits.then(|| Self(text.into())).ok_or(GuessError)
+    }
+}
+
+impl fmt::Debug for Guess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guess(…)")
+    }
+}
+
 /// What is kept of a password: a PHC string with the algorithm, its parameters, the salt and the hash. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PasswordHash(pub(crate) String);
@@ -140,6 +178,115 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         clean(text, 100).map(Self)
+    }
+}
+
+/// The name of the role that may ask for the scope `admin`.
+const ADMIN: &str = "admin";
+
+/// Roles to give to a user: known ones, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Roles(Vec<String>);
+
+/// A list of texts that are no roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RolesError {
+    #[error("must have at most {} entries", Roles::MOST)]
+    TooMany,
+    #[error("must hold no other role than \"{ADMIN}\"")]
+    Unknown,
+    #[error(transparent)]
+    Text(#[from] TextError),
+}
+
+impl Roles {
+    /// The longest list, repetitions included.
+    const MOST: usize = 10;
+    /// The longest role, in characters.
+    const MOST_CHARACTERS: usize = 32;
+
+    /// Reads a list of roles; one named twice counts once.
+    pub(crate) fn parse(roles: &[String]) -> Result<Self, RolesError> {
+        if roles.len() > Self::MOST {
+            return Err(RolesError::TooMany);
+        }
+        for role in roles {
+            if clean(role, Self::MOST_CHARACTERS)? != ADMIN {
+                return Err(RolesError::Unknown);
+            }
+        }
+        // There is only one role, so all entries are the same.
+        let admin = (!roles.is_empty()).then(|| ADMIN.to_owned());
+        Ok(Self(admin.into_iter().collect()))
+    }
+
+    /// The roles' names.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// What a token says about itself, as far as it can go stale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) user: UserId,
+    pub(crate) issued: Issued,
+    pub(crate) session: Option<SessionId>,
+    /// Whether it claims the scope `admin`.
+    pub(crate) admin: bool,
+}
+
+/// When a token was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Issued {
+    /// In this epoch of its user. The exact way to say it.
+    In(i64),
+    /// At this time, for a token that carries no epoch.
+    At(Timestamp),
+}
+
+/// Where an account stands, the deleted ones included, and one session of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) is_deleted: bool,
+    /// Raised by whatever ends all of the account's tokens.
+    pub(crate) epoch: i64,
+    pub(crate) epoch_changed_at: Timestamp,
+    pub(crate) roles: Vec<String>,
+    /// Whether the user has signed out of the session that was asked for.
+    pub(crate) session_ended: bool,
+}
+
+impl Standing {
+    /// Whether a token of that time is one that nothing has ended since.
+    fn covers(&self, issued: Issued) -> bool {
+        match issued {
+            Issued::In(epoch) => epoch == self.epoch,
+            Issued::At(at) => self.epoch == 0 || at >= self.epoch_changed_at,
+        }
+    }
+}
+
+/// Whether a token still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) valid: bool,
+    /// Whether it claims the scope `admin` and its user still has that role.
+    pub(crate) admin: bool,
+}
+
+impl Verdict {
+    /// The verdict on a token, by where its user stands; `None` is a subject that never was a user, and has nothing that
+    /// could be revoked.
+    pub(crate) fn on(claims: &Claims, standing: Option<&Standing>) -> Self {
+        let valid = standing.is_none_or(|standing| {
+            !standing.is_deleted && !standing.session_ended && standing.covers(claims.issued)
+        });
+        let is_admin = |standing: &Standing| standing.roles.iter().any(|role| role == ADMIN);
+        Self {
+            valid,
+            admin: valid && claims.admin && standing.is_some_and(is_admin),
+        }
     }
 }
 
@@ -254,10 +401,129 @@ mod tests {
     }
 
     #[test]
+    fn a_guess_may_be_shorter_than_a_password_but_not_longer() {
+        for (text, fits) in [("", false), ("x", true), ("1234567", true), (" spaces ", true)] {
+            assert_eq!(text.parse::<Guess>().is_ok(), fits, "{text:?}");
+        }
+        assert!("あ".repeat(128).parse::<Guess>().is_ok());
+        assert!("あ".repeat(129).parse::<Guess>().is_err());
+    }
+
+    #[test]
+    fn the_only_role_is_admin() {
+        let parse = |roles: &[&str]| {
+            let roles: Vec<String> = roles.iter().map(|&role| role.into()).collect();
+            Roles::parse(&roles).map(|roles| roles.names().join(","))
+        };
+        let long = "a".repeat(33);
+        let cases: [(&[&str], Result<&str, RolesError>); 9] = [
+            (&[], Ok("")),
+            (&["admin"], Ok("admin")),
+            (&[" admin\n"], Ok("admin")),
+            (&["admin", "admin"], Ok("admin")),
+            (&["Admin"], Err(RolesError::Unknown)),
+            (&["admin", ""], Err(RolesError::Unknown)),
+            (&["admin\0"], Err(RolesError::Text(TextError::Control))),
+            (&[&long], Err(RolesError::Text(TextError::TooLong(32)))),
+            (&["admin"; 11], Err(RolesError::TooMany)),
+        ];
+        for (roles, expected) in cases {
+            assert_eq!(parse(roles), expected.map(str::to_owned), "{roles:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_holds_until_something_ends_it() {
+        let at = |seconds: i64| Timestamp::from_unix_micros(seconds * 1_000_000 + 500_000);
+        let iat = |seconds: i64| Issued::At(Timestamp::from_unix_micros(seconds * 1_000_000));
+        let fresh = Standing {
+            is_deleted: false,
+            epoch: 0,
+            epoch_changed_at: at(100),
+            roles: vec![],
+            session_ended: false,
+        };
+        let raised = Standing {
+            epoch: 3,
+            ..fresh.clone()
+        };
+        let deleted = Standing {
+            is_deleted: true,
+            ..raised.clone()
+        };
+        let signed_out = Standing {
+            session_ended: true,
+            ..fresh.clone()
+        };
+        let cases = [
+            ("of the current epoch", &raised, Issued::In(3), true),
+            ("of an earlier epoch", &raised, Issued::In(2), false),
+            ("of an epoch to come", &raised, Issued::In(4), false),
+            ("of no epoch at all", &raised, Issued::In(-1), false),
+            ("issued long before the change", &raised, iat(99), false),
+            ("issued in the second of the change", &raised, iat(100), false),
+            ("issued after the change", &raised, iat(101), true),
+            (
+                "of an account without a change, by epoch",
+                &fresh,
+                Issued::In(0),
+                true,
+            ),
+            ("of an account without a change, by time", &fresh, iat(100), true),
+            ("of a deleted account", &deleted, Issued::In(3), false),
+            ("of a deleted account, by time", &deleted, iat(101), false),
+            ("of an ended session", &signed_out, Issued::In(0), false),
+        ];
+        for (which, standing, issued, valid) in cases {
+            let verdict = Verdict::on(&claims(issued, false), Some(standing));
+            assert_eq!(verdict.valid, valid, "whether a token {which} holds");
+        }
+    }
+
+    #[test]
+    fn an_admin_is_who_claims_it_and_still_has_the_role() {
+        let standing = |role: Option<&str>, is_deleted| Standing {
+            is_deleted,
+            epoch: 0,
+            epoch_changed_at: Timestamp::from_unix_micros(0),
+            roles: role.into_iter().map(str::to_owned).collect(),
+            session_ended: false,
+        };
+        let cases = [
+            (true, Some(standing(Some("admin"), false)), true, true),
+            (true, Some(standing(Some("other"), false)), true, false),
+            (true, Some(standing(None, false)), true, false),
+            (false, Some(standing(Some("admin"), false)), true, false),
+            (true, Some(standing(Some("admin"), true)), false, false),
+            // Never was a user.
+            (true, None, true, false),
+            (false, None, true, false),
+        ];
+        for (claimed, standing, valid, admin) in cases {
+            let verdict = Verdict::on(&claims(Issued::In(0), claimed), standing.as_ref());
+            assert_eq!(
+                verdict,
+                Verdict { valid, admin },
+                "claimed: {claimed}, {standing:?}"
+            );
+        }
+    }
+
+    fn claims(issued: Issued, admin: bool) -> Claims {
+        Claims {
+            user: UserId::generate(),
+            issued,
+            session: None,
+            admin,
+        }
+    }
+
+    #[test]
     fn neither_a_password_nor_its_hash_is_ever_printed() {
         let password: Password = "correct horse".parse().unwrap();
+        let guess: Guess = "correct horse".parse().unwrap();
         let hash = PasswordHash("$argon2id$secret".into());
-        let printed = format!("{password:?} {hash:?}");
+        let printed = format!("{password:?} {guess:?} {hash:?}");
         assert!(
             !printed.contains("horse") && !printed.contains("argon2id"),
             "{printed}"

@@ -4,6 +4,7 @@
 
 mod domain;
 mod password;
+mod revocations;
 mod rpc;
 mod service;
 mod store;
@@ -11,21 +12,26 @@ mod wit;
 
 use std::rc::Rc;
 
-use api::user::v1::UserServiceServer;
+use api::user::v1::{SessionServiceServer, UserServiceServer};
 use connect::{Body, Router};
 use http::{Request, Response};
 use password::Argon2id;
 use platform::{clock, http::Incoming, postgres::Database, ready};
-use service::{Accounts, StoreError};
+use revocations::Marks;
+use service::StoreError;
 use store::Postgres;
 
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
+/// The use cases as this component runs them.
+type Accounts = service::Accounts<Postgres, Argon2id, Marks>;
+
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
             .service(UserServiceServer::new(rpc::Rpc))
+            .service(SessionServiceServer::new(rpc::Rpc))
             .cut_off_after(clock::sleep),
     );
 }
@@ -39,9 +45,9 @@ async fn handle(request: Request<Incoming>) -> Response<Body> {
     }
 }
 
-/// The use cases over the database that `spin.toml` grants.
-async fn accounts() -> Result<Accounts<Postgres, Argon2id>, StoreError> {
+/// The use cases over the database and the Redis that `spin.toml` grants.
+async fn accounts() -> Result<Accounts, StoreError> {
     let database = Database::from_variable(DATABASE).await;
     let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok(Accounts::new(Postgres(database), Argon2id))
+    Ok(Accounts::new(Postgres(database), Argon2id, Marks))
 }

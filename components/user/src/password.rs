@@ -2,11 +2,11 @@
 
 use argon2::{
     Argon2,
-    password_hash::{Error, PasswordHasher as _, SaltString},
+    password_hash::{Error, PasswordHash as Phc, PasswordHasher as _, PasswordVerifier as _, SaltString},
 };
 
 use crate::{
-    domain::{Password, PasswordHash},
+    domain::{Guess, Password, PasswordHash},
     service::PasswordHasher,
 };
 
@@ -20,6 +20,10 @@ impl PasswordHasher for Argon2id {
     fn hash(&self, password: &Password) -> Result<PasswordHash, String> {
         hash(password).map_err(|error| error.to_string())
     }
+
+    fn verify(&self, guess: &Guess, hash: &PasswordHash) -> Result<bool, String> {
+        verify(guess, hash).map_err(|error| error.to_string())
+    }
 }
 
 /// Hashes a password with a new salt. 19 MiB of memory, two passes, one lane: the crate's defaults and OWASP's first
@@ -32,10 +36,16 @@ fn hash(password: &Password) -> Result<PasswordHash, Error> {
     Ok(PasswordHash(hash.to_string()))
 }
 
+/// Compares with a hash, which says itself how it was made: a password outlives the parameters of its time.
+fn verify(guess: &Guess, hash: &PasswordHash) -> Result<bool, Error> {
+    match Argon2::default().verify_password(guess.as_bytes(), &Phc::new(&hash.0)?) {
+        Err(Error::Password) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::{PasswordHash as Phc, PasswordVerifier};
-
     use super::*;
 
     #[test]
@@ -48,11 +58,30 @@ mod tests {
         );
         assert!(first != second, "each hash has a salt of its own");
 
-        let verify = |text: &[u8]| Argon2::default().verify_password(text, &Phc::new(&first.0).unwrap());
+        let accepts = |text: &str| verify(&text.parse().unwrap(), &first).unwrap();
         assert!(
-            verify(b"correct horse battery").is_ok(),
+            accepts("correct horse battery"),
             "the password itself is accepted"
         );
-        assert!(verify(b"correct horse batterY").is_err(), "any other is refused");
+        assert!(!accepts("correct horse batterY"), "any other is refused");
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_verified_by_its_own() {
+        // From the tests of Argon2's reference implementation (src/test.c).
+        let other = PasswordHash(
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4".into(),
+        );
+        let broken = PasswordHash("$argon2id$".into());
+        let guess: Guess = "password".parse().unwrap();
+        assert_eq!(
+            verify(&guess, &other),
+            Ok(true),
+            "the parameters are the hash's own"
+        );
+        assert!(
+            verify(&guess, &broken).is_err(),
+            "what is no hash is a fault, not a wrong password"
+        );
     }
 }

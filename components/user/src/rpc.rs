@@ -1,18 +1,21 @@
 //! Connect adapter: message in, domain call, message out.
 
 use api::user::v1::{
-    CreateUserRequest, CreateUserResponse, GetUserRequest, GetUserResponse, User as UserMessage, UserService,
+    ChangePasswordRequest, ChangePasswordResponse, CheckSessionRequest, CheckSessionResponse,
+    CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
+    GetUserResponse, ListUsersRequest, ListUsersResponse, RevokeUserRequest, RevokeUserResponse,
+    SessionService, SetRolesRequest, SetRolesResponse, SignOutRequest, SignOutResponse, UpdateUserRequest,
+    UpdateUserResponse, User as UserMessage, UserService,
 };
 use connect::{ConnectError, Context};
-use kernel::Caller;
-use platform::rpc::{invalid_argument, request_id, timestamp};
+use platform::rpc::{caller, instant, invalid_argument, request_id, timestamp};
 
 use crate::{
     domain::User,
-    service::{CreateUser, Error, StoreError},
+    service::{ChangePassword, CheckSession, CreateUser, Error, StoreError, UpdateUser},
 };
 
-/// `user.v1.UserService`.
+/// `user.v1.UserService` and `user.v1.SessionService`.
 pub(crate) struct Rpc;
 
 impl UserService for Rpc {
@@ -34,7 +37,7 @@ impl UserService for Rpc {
         let user = async {
             crate::accounts()
                 .await?
-                .create_user(&Caller::Anonymous, request)
+                .create_user(&caller(context), request)
                 .await
         };
         let user = user.await.map_err(|error| refuse(context, error))?;
@@ -51,12 +54,161 @@ impl UserService for Rpc {
         let user = async {
             crate::accounts()
                 .await?
-                .get_user(&Caller::Anonymous, &request.id)
+                .get_user(&caller(context), &request.id)
                 .await
         };
         let user = user.await.map_err(|error| refuse(context, error))?;
         Ok(GetUserResponse {
             user: Some(user.into()),
+        })
+    }
+
+    async fn update_user(
+        &self,
+        context: &mut Context,
+        request: UpdateUserRequest,
+    ) -> Result<UpdateUserResponse, ConnectError> {
+        let request = UpdateUser {
+            id: &request.id,
+            email: request.email.as_deref(),
+            name: request.name.as_deref(),
+        };
+        let user = async {
+            crate::accounts()
+                .await?
+                .update_user(&caller(context), request)
+                .await
+        };
+        let user = user.await.map_err(|error| refuse(context, error))?;
+        Ok(UpdateUserResponse {
+            user: Some(user.into()),
+        })
+    }
+
+    async fn delete_user(
+        &self,
+        context: &mut Context,
+        request: DeleteUserRequest,
+    ) -> Result<DeleteUserResponse, ConnectError> {
+        let deleted = async {
+            crate::accounts()
+                .await?
+                .delete_user(&caller(context), &request.id)
+                .await
+        };
+        deleted.await.map_err(|error| refuse(context, error))?;
+        Ok(DeleteUserResponse {})
+    }
+
+    async fn change_password(
+        &self,
+        context: &mut Context,
+        request: ChangePasswordRequest,
+    ) -> Result<ChangePasswordResponse, ConnectError> {
+        let request = ChangePassword {
+            current: &request.current_password,
+            new: &request.new_password,
+        };
+        let changed = async {
+            crate::accounts()
+                .await?
+                .change_password(&caller(context), request)
+                .await
+        };
+        changed.await.map_err(|error| refuse(context, error))?;
+        Ok(ChangePasswordResponse {})
+    }
+
+    async fn sign_out(
+        &self,
+        context: &mut Context,
+        request: SignOutRequest,
+    ) -> Result<SignOutResponse, ConnectError> {
+        let everywhere = request.everywhere.unwrap_or_default();
+        let ended = async {
+            crate::accounts()
+                .await?
+                .sign_out(&caller(context), everywhere)
+                .await
+        };
+        ended.await.map_err(|error| refuse(context, error))?;
+        Ok(SignOutResponse {})
+    }
+
+    async fn list_users(
+        &self,
+        context: &mut Context,
+        request: ListUsersRequest,
+    ) -> Result<ListUsersResponse, ConnectError> {
+        let page = async {
+            crate::accounts()
+                .await?
+                .list_users(&caller(context), request.page_size, &request.page_token)
+                .await
+        };
+        let page = page.await.map_err(|error| refuse(context, error))?;
+        Ok(ListUsersResponse {
+            users: page.items.into_iter().map(UserMessage::from).collect(),
+            next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
+        })
+    }
+
+    async fn revoke_user(
+        &self,
+        context: &mut Context,
+        request: RevokeUserRequest,
+    ) -> Result<RevokeUserResponse, ConnectError> {
+        let revoked = async {
+            crate::accounts()
+                .await?
+                .revoke_user(&caller(context), &request.id)
+                .await
+        };
+        revoked.await.map_err(|error| refuse(context, error))?;
+        Ok(RevokeUserResponse {})
+    }
+
+    async fn set_roles(
+        &self,
+        context: &mut Context,
+        request: SetRolesRequest,
+    ) -> Result<SetRolesResponse, ConnectError> {
+        let user = async {
+            crate::accounts()
+                .await?
+                .set_roles(&caller(context), &request.id, &request.roles)
+                .await
+        };
+        let user = user.await.map_err(|error| refuse(context, error))?;
+        Ok(SetRolesResponse {
+            user: Some(user.into()),
+        })
+    }
+}
+
+impl SessionService for Rpc {
+    async fn check_session(
+        &self,
+        context: &mut Context,
+        request: CheckSessionRequest,
+    ) -> Result<CheckSessionResponse, ConnectError> {
+        let request = CheckSession {
+            user_id: &request.user_id,
+            epoch: request.epoch,
+            session_id: request.session_id.as_deref(),
+            issued_at: request.issued_at.map(instant),
+            admin: request.admin,
+        };
+        let verdict = async {
+            crate::accounts()
+                .await?
+                .check_session(&caller(context), request)
+                .await
+        };
+        let verdict = verdict.await.map_err(|error| refuse(context, error))?;
+        Ok(CheckSessionResponse {
+            valid: verdict.valid,
+            admin: verdict.admin,
         })
     }
 }
@@ -69,6 +221,12 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
             ConnectError::unauthenticated("sign in, and send the access token as a bearer token")
         }
         Error::PermissionDenied => ConnectError::permission_denied("this account is not yours"),
+        Error::AdminOnly => ConnectError::permission_denied("this is for admins alone"),
+        Error::WrongPassword => ConnectError::permission_denied("the current password is another one"),
+        Error::NoSession => ConnectError::failed_precondition(
+            "the access token names no session (`sid`), so this one alone cannot be ended; \
+             set `everywhere` to end all of them",
+        ),
         Error::NotFound => ConnectError::not_found("there is no such account"),
         Error::AlreadyExists => ConnectError::already_exists("an account with this e-mail address exists"),
         Error::Store(StoreError::Unavailable(_)) => {

@@ -1,22 +1,70 @@
 //! The use cases of accounts: authorize, validate, decide.
 
-use kernel::{Caller, UserId, Violations};
+use kernel::{Caller, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations};
 
-use crate::domain::{NewUser, Password, PasswordHash, Reach, User};
+use crate::domain::{
+    Change, Claims, Guess, Issued, NewUser, Password, PasswordHash, Reach, Roles, Standing, User, Verdict,
+};
 
-/// Where accounts are kept.
+/// Where accounts are kept. Each function is one statement; those that answer `bool` say whether there was such a living
+/// account within reach.
 pub(crate) trait Store {
-    /// Adds an account, in one statement.
-    async fn add(&self, user: NewUser) -> Result<User, AddError>;
+    /// Adds an account.
+    async fn add(&self, user: NewUser) -> Result<User, TakenError>;
 
     /// The living account with this id, if it is within reach.
     async fn find(&self, reach: Reach, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Living accounts within reach, oldest first, after the one that the token names and at most `limit` of them.
+    async fn list(&self, reach: Reach, after: Option<PageToken>, limit: u32)
+    -> Result<Vec<User>, StoreError>;
+
+    /// Changes an account; one that is as wanted already is left alone.
+    async fn update(&self, reach: Reach, id: UserId, change: Change) -> Result<Option<User>, TakenError>;
+
+    /// Deletes an account, and with it all its tokens.
+    async fn delete(&self, reach: Reach, id: UserId) -> Result<bool, StoreError>;
+
+    /// What is kept of the password of a living account.
+    async fn password_hash(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Replaces a password and ends all tokens, unless the password is another one by now: then it answers `false`.
+    async fn replace_password(
+        &self,
+        id: UserId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends all tokens of an account by raising its epoch.
+    async fn raise_epoch(&self, reach: Reach, id: UserId) -> Result<bool, StoreError>;
+
+    /// Ends one session of an account; one that has ended already stays so.
+    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<bool, StoreError>;
+
+    /// Gives an account these roles and no others.
+    async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError>;
+
+    /// Where an account and one session of it stand; a deleted account stands somewhere, too.
+    async fn standing(&self, id: UserId, session: Option<&SessionId>)
+    -> Result<Option<Standing>, StoreError>;
 }
 
-/// What turns a password into what is kept of it.
+/// What turns a password into what is kept of it. Both functions are costly on purpose, and the texts of their errors are
+/// for the log.
 pub(crate) trait PasswordHasher {
-    /// Hashes with a new salt; the text of an error is for the log.
+    /// Hashes with a new salt.
     fn hash(&self, password: &Password) -> Result<PasswordHash, String>;
+
+    /// Whether the hash is this password's.
+    fn verify(&self, guess: &Guess, hash: &PasswordHash) -> Result<bool, String>;
+}
+
+/// Who is told that tokens of a user were revoked, so that nobody goes on with what they know of them. Safety does not
+/// depend on it: what is known of a token is forgotten within a minute anyway.
+pub(crate) trait Revocations {
+    /// Tells it, as well as can be done: what fails is logged, and the revocation stands.
+    async fn revoked(&self, user: UserId);
 }
 
 /// Why the store has no answer. The texts are for the log, never for a caller.
@@ -30,10 +78,10 @@ pub(crate) enum StoreError {
     Failed(String),
 }
 
-/// Why an account was not added.
+/// Why an account did not get its e-mail address.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AddError {
-    /// A living account has this e-mail address.
+pub(crate) enum TakenError {
+    /// Another living account has this e-mail address.
     #[error("the e-mail address is taken")]
     Taken,
     #[error(transparent)]
@@ -49,6 +97,12 @@ pub(crate) enum Error {
     Unauthenticated,
     #[error("this account is not the caller's")]
     PermissionDenied,
+    #[error("only admins may")]
+    AdminOnly,
+    #[error("the current password is another one")]
+    WrongPassword,
+    #[error("the caller's token names no session")]
+    NoSession,
     #[error("no such account")]
     NotFound,
     #[error("an account with this e-mail address exists")]
@@ -66,37 +120,173 @@ pub(crate) struct CreateUser<'a> {
     pub(crate) name: &'a str,
 }
 
-/// Accounts over a store.
-pub(crate) struct Accounts<S, H> {
-    store: S,
-    hasher: H,
+impl From<TakenError> for Error {
+    fn from(error: TakenError) -> Self {
+        match error {
+            TakenError::Taken => Self::AlreadyExists,
+            TakenError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
-impl<S: Store, H: PasswordHasher> Accounts<S, H> {
-    pub(crate) fn new(store: S, hasher: H) -> Self {
-        Self { store, hasher }
+/// A change of an account, as the person typed it.
+#[derive(Clone, Copy)]
+pub(crate) struct UpdateUser<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+}
+
+/// A password and the one that it replaces, as the person typed them.
+pub(crate) struct ChangePassword<'a> {
+    pub(crate) current: &'a str,
+    pub(crate) new: &'a str,
+}
+
+/// A token to check, as it speaks of itself.
+pub(crate) struct CheckSession<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) epoch: Option<i64>,
+    pub(crate) session_id: Option<&'a str>,
+    pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) admin: bool,
+}
+
+/// Accounts over a store.
+pub(crate) struct Accounts<S, H, R> {
+    store: S,
+    hasher: H,
+    revocations: R,
+}
+
+impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
+    pub(crate) fn new(store: S, hasher: H, revocations: R) -> Self {
+        Self {
+            store,
+            hasher,
+            revocations,
+        }
     }
 
     /// Opens an account, for anyone.
     pub(crate) async fn create_user(&self, _: &Caller, request: CreateUser<'_>) -> Result<User, Error> {
         let user = self.parse(request)?;
-        self.store.add(user).await.map_err(|error| match error {
-            AddError::Taken => Error::AlreadyExists,
-            AddError::Store(error) => Error::Store(error),
-        })
+        Ok(self.store.add(user).await?)
     }
 
-    /// An account, for its owner and for admins. Another's is denied before it is looked for: whether it exists is
-    /// nobody's business.
+    /// An account, for its owner and for admins.
     pub(crate) async fn get_user(&self, caller: &Caller, id: &str) -> Result<User, Error> {
-        let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
-        let id = id
-            .parse()
-            .map_err(|error| Error::Invalid(Violations::one("id", error)))?;
-        if !reach.covers(id) {
-            return Err(Error::PermissionDenied);
-        }
+        let (reach, id) = owner_or_admin(caller, id)?;
         self.store.find(reach, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Changes an account, for its owner and for admins.
+    pub(crate) async fn update_user(&self, caller: &Caller, request: UpdateUser<'_>) -> Result<User, Error> {
+        let (reach, id) = owner_or_admin(caller, request.id)?;
+        let change = request.parse().map_err(Error::Invalid)?;
+        self.store.update(reach, id, change).await?.ok_or(Error::NotFound)
+    }
+
+    /// Deletes an account, for its owner and for admins. Its tokens end with it, and its e-mail address is free again.
+    pub(crate) async fn delete_user(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let (reach, id) = owner_or_admin(caller, id)?;
+        found(self.store.delete(reach, id).await?)?;
+        self.revocations.revoked(id).await;
+        Ok(())
+    }
+
+    /// Replaces the caller's own password, for users, and ends every token issued before.
+    ///
+    /// The new password is hashed only when the current one is right: a wrong one costs one hash, a right one two. It
+    /// replaces the very hash that was verified: of two changes at once, the second meets another password.
+    pub(crate) async fn change_password(
+        &self,
+        caller: &Caller,
+        request: ChangePassword<'_>,
+    ) -> Result<(), Error> {
+        let Caller::User(user) = caller else {
+            return Err(Error::Unauthenticated);
+        };
+        let (current, new) = request.parse().map_err(Error::Invalid)?;
+        let old = self.store.password_hash(user.id).await?.ok_or(Error::NotFound)?;
+        let is_right = self.hasher.verify(&current, &old).map_err(Error::Hash)?;
+        if !is_right {
+            return Err(Error::WrongPassword);
+        }
+        let new = self.hasher.hash(&new).map_err(Error::Hash)?;
+        if !self.store.replace_password(user.id, old, new).await? {
+            return Err(Error::WrongPassword);
+        }
+        self.revocations.revoked(user.id).await;
+        Ok(())
+    }
+
+    /// Ends the session of the caller's token, or all of the caller's sessions, for users.
+    ///
+    /// A token that names no session can only be ended with all others. That must be asked for: who signs out of one
+    /// device does not expect to be signed out of the rest.
+    pub(crate) async fn sign_out(&self, caller: &Caller, everywhere: bool) -> Result<(), Error> {
+        let Caller::User(user) = caller else {
+            return Err(Error::Unauthenticated);
+        };
+        let done = match (everywhere, &user.session) {
+            (true, _) => self.store.raise_epoch(Reach::Own(user.id), user.id).await?,
+            (false, Some(session)) => self.store.end_session(user.id, session).await?,
+            (false, None) => return Err(Error::NoSession),
+        };
+        found(done)?;
+        self.revocations.revoked(user.id).await;
+        Ok(())
+    }
+
+    /// A page of the living accounts, oldest first, for admins.
+    pub(crate) async fn list_users(
+        &self,
+        caller: &Caller,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<Page<User>, Error> {
+        let reach = admin(caller)?;
+        let page = PageRequest::parse(page_size, page_token).map_err(Error::Invalid)?;
+        // One more than asked for tells whether there is a next page.
+        let users = self.store.list(reach, page.token, page.size.get() + 1).await?;
+        Ok(Page::cut(users, page.size, |user| user.id.uuid()))
+    }
+
+    /// Ends all tokens and sessions of a user, for admins. The account stays.
+    pub(crate) async fn revoke_user(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let reach = admin(caller)?;
+        let id = parse_id("id", id).map_err(Error::Invalid)?;
+        found(self.store.raise_epoch(reach, id).await?)?;
+        self.revocations.revoked(id).await;
+        Ok(())
+    }
+
+    /// Replaces the roles of a user, for admins. Tokens that claim a role taken away stay the user's, without it.
+    pub(crate) async fn set_roles(&self, caller: &Caller, id: &str, roles: &[String]) -> Result<User, Error> {
+        let reach = admin(caller)?;
+        let mut violations = Violations::default();
+        let id = violations.take("id", id.parse());
+        let roles = violations.take("roles", Roles::parse(roles));
+        let (Some(id), Some(roles)) = (id, roles) else {
+            return Err(Error::Invalid(violations));
+        };
+        let user = self.store.set_roles(reach, id, &roles).await?;
+        let user = user.ok_or(Error::NotFound)?;
+        self.revocations.revoked(id).await;
+        Ok(user)
+    }
+
+    /// Whether a token still holds, for the edge, which asks before it knows of anybody: that is why the caller does not
+    /// matter here. That the edge asks and nobody else is seen to at the door.
+    pub(crate) async fn check_session(
+        &self,
+        _: &Caller,
+        request: CheckSession<'_>,
+    ) -> Result<Verdict, Error> {
+        let claims = request.parse().map_err(Error::Invalid)?;
+        let standing = self.store.standing(claims.user, claims.session.as_ref()).await?;
+        Ok(Verdict::on(&claims, standing.as_ref()))
     }
 
     /// The password is hashed only when all else is right: it is the costliest thing that a stranger can ask for.
@@ -118,136 +308,71 @@ impl<S: Store, H: PasswordHasher> Accounts<S, H> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::cell::{Cell, RefCell};
+/// What a caller reaches, and the account that they name, if it is within that. Another's is denied before it is looked
+/// for: whether it exists is nobody's business.
+fn owner_or_admin(caller: &Caller, id: &str) -> Result<(Reach, UserId), Error> {
+    let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
+    let id = parse_id("id", id).map_err(Error::Invalid)?;
+    let covered = reach.covers(id).then_some((reach, id));
+    covered.ok_or(Error::PermissionDenied)
+}
 
-    use kernel::{Scope, Timestamp, UserCaller};
-
-    use super::*;
-
-    /// A store in memory, for the rules above alone. The real one is tested against Postgres.
-    #[derive(Default)]
-    struct Memory(RefCell<Vec<User>>);
-
-    impl Store for &Memory {
-        async fn add(&self, new: NewUser) -> Result<User, AddError> {
-            let mut users = self.0.borrow_mut();
-            if users.iter().any(|user| user.email.key() == new.email.key()) {
-                return Err(AddError::Taken);
-            }
-            let now = Timestamp::from_unix_micros(0);
-            let NewUser { id, email, name, .. } = new;
-            users.push(User {
-                id,
-                email,
-                name,
-                roles: vec![],
-                created_at: now,
-                updated_at: now,
-            });
-            Ok(users[users.len() - 1].clone())
-        }
-
-        async fn find(&self, reach: Reach, id: UserId) -> Result<Option<User>, StoreError> {
-            Ok(self
-                .0
-                .borrow()
-                .iter()
-                .find(|user| user.id == id && reach.covers(id))
-                .cloned())
-        }
+/// What an admin reaches. Nobody else gets any further, not even to what their request is worth.
+fn admin(caller: &Caller) -> Result<Reach, Error> {
+    match Reach::of(caller) {
+        Some(Reach::All) => Ok(Reach::All),
+        Some(Reach::Own(_)) => Err(Error::AdminOnly),
+        None => Err(Error::Unauthenticated),
     }
+}
 
-    /// Counts instead of hashing: what a hash is made of is tested where it is made.
-    #[derive(Default)]
-    struct Counter(Cell<usize>);
+fn parse_id(field: &'static str, id: &str) -> Result<UserId, Violations> {
+    id.parse().map_err(|error| Violations::one(field, error))
+}
 
-    impl PasswordHasher for &Counter {
-        fn hash(&self, _: &Password) -> Result<PasswordHash, String> {
-            self.0.set(self.0.get() + 1);
-            Ok(PasswordHash("hash".into()))
-        }
+fn found(found: bool) -> Result<(), Error> {
+    found.then_some(()).ok_or(Error::NotFound)
+}
+
+impl UpdateUser<'_> {
+    fn parse(&self) -> Result<Change, Violations> {
+        let mut violations = Violations::default();
+        let email = violations.take("email", self.email.map(str::parse).transpose());
+        let name = violations.take("name", self.name.map(str::parse).transpose());
+        email
+            .zip(name)
+            .map(|(email, name)| Change { email, name })
+            .ok_or(violations)
     }
+}
 
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        futures::executor::block_on(future)
+impl ChangePassword<'_> {
+    fn parse(&self) -> Result<(Guess, Password), Violations> {
+        let mut violations = Violations::default();
+        let current = violations.take("currentPassword", self.current.parse());
+        let new = violations.take("newPassword", self.new.parse());
+        current.zip(new).ok_or(violations)
     }
+}
 
-    fn request(email: &str) -> CreateUser<'_> {
-        CreateUser {
-            email,
-            password: "correct horse",
-            name: "Mina",
-        }
-    }
-
-    fn user(id: UserId, scopes: Vec<Scope>) -> Caller {
-        Caller::User(UserCaller { id, scopes })
-    }
-
-    #[test]
-    fn an_email_address_opens_one_account() {
-        let (memory, counter) = (Memory::default(), Counter::default());
-        let accounts = Accounts::new(&memory, &counter);
-        let made = run(accounts.create_user(&Caller::Anonymous, request("mina@example.com"))).unwrap();
-        assert_eq!(
-            (made.email.as_str(), made.name.as_str()),
-            ("mina@example.com", "Mina")
-        );
-
-        let again = run(accounts.create_user(&Caller::Anonymous, request("MINA@example.com")));
-        assert!(matches!(again, Err(Error::AlreadyExists)), "got {again:?}");
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_said_at_once_and_nothing_is_hashed() {
-        let (memory, counter) = (Memory::default(), Counter::default());
-        let long = "x".repeat(101);
-        let request = CreateUser {
-            email: "mina",
-            password: "short",
-            name: &long,
-        };
-        let result = run(Accounts::new(&memory, &counter).create_user(&Caller::Anonymous, request));
-        let Err(Error::Invalid(violations)) = result else {
-            panic!("three faults make a request invalid")
-        };
-        let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
-        assert_eq!(fields, ["email", "password", "name"]);
-        assert_eq!(counter.0.get(), 0, "a request that is refused costs no hash");
-    }
-
-    #[test]
-    fn an_account_is_seen_by_its_owner_and_by_admins() {
-        let (memory, counter) = (Memory::default(), Counter::default());
-        let accounts = Accounts::new(&memory, &counter);
-        let id = run(accounts.create_user(&Caller::Anonymous, request("mina@example.com")))
-            .unwrap()
-            .id;
-        let other = UserId::generate();
-        let get = |caller, id: UserId| run(accounts.get_user(&caller, &id.to_string()));
-
-        assert!(get(user(id, vec![]), id).is_ok(), "the owner sees it");
-        assert!(
-            get(user(other, vec![Scope::Admin]), id).is_ok(),
-            "an admin sees it"
-        );
-        let cases = [
-            (Caller::Anonymous, id, "unauthenticated"),
-            (user(other, vec![]), id, "denied"),
-            (user(id, vec![]), other, "denied"),
-            (user(other, vec![]), other, "not found"),
-            (user(id, vec![Scope::Admin]), other, "not found"),
-        ];
-        for (caller, id, expected) in cases {
-            let got = match get(caller.clone(), id) {
-                Err(Error::Unauthenticated) => "unauthenticated",
-                Err(Error::PermissionDenied) => "denied",
-                Err(Error::NotFound) => "not found",
-                _ => "another answer",
-            };
-            assert_eq!(got, expected, "{caller:?} asking for {id}");
+impl CheckSession<'_> {
+    fn parse(&self) -> Result<Claims, Violations> {
+        let mut violations = Violations::default();
+        let user = violations.take("userId", self.user_id.parse());
+        let session = violations.take("sessionId", self.session_id.map(str::parse).transpose());
+        let issued = self.epoch.map(Issued::In).or(self.issued_at.map(Issued::At));
+        let issued = violations.take("issuedAt", issued.ok_or("must be there where epoch is not"));
+        match (user, session, issued) {
+            (Some(user), Some(session), Some(issued)) => Ok(Claims {
+                user,
+                issued,
+                session,
+                admin: self.admin,
+            }),
+            _ => Err(violations),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

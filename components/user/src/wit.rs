@@ -1,13 +1,14 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
+use kernel::Timestamp;
 use platform::wit::{
     invalid_argument, parse_caller,
-    types::{self, Caller},
+    types::{self, Caller, PageRequest},
 };
 
 use crate::{
     domain::User,
-    service::{CreateUser, Error, StoreError},
+    service::{ChangePassword, CheckSession, CreateUser, Error, StoreError, UpdateUser},
 };
 
 // Generated code: its items are documented in `wit/`.
@@ -37,25 +38,93 @@ impl Guest for Component {
             password,
             name,
         } = &new_user;
-        let accounts = crate::accounts().await.map_err(Error::from)?;
-        Ok(accounts
-            .create_user(
-                &caller,
-                CreateUser {
-                    email,
-                    password,
-                    name,
-                },
-            )
-            .await?
-            .into())
+        let request = CreateUser {
+            email,
+            password,
+            name,
+        };
+        Ok(accounts().await?.create_user(&caller, request).await?.into())
     }
 
     async fn get_user(caller: Caller, id: String) -> Result<users::User, types::Error> {
         let caller = parse_caller(caller).map_err(Error::Invalid)?;
-        let accounts = crate::accounts().await.map_err(Error::from)?;
-        Ok(accounts.get_user(&caller, &id).await?.into())
+        Ok(accounts().await?.get_user(&caller, &id).await?.into())
     }
+
+    async fn update_user(
+        caller: Caller,
+        id: String,
+        change: users::UserChange,
+    ) -> Result<users::User, types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        let request = UpdateUser {
+            id: &id,
+            email: change.email.as_deref(),
+            name: change.name.as_deref(),
+        };
+        Ok(accounts().await?.update_user(&caller, request).await?.into())
+    }
+
+    async fn delete_user(caller: Caller, id: String) -> Result<(), types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        Ok(accounts().await?.delete_user(&caller, &id).await?)
+    }
+
+    async fn change_password(caller: Caller, current: String, new: String) -> Result<(), types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        let request = ChangePassword {
+            current: &current,
+            new: &new,
+        };
+        Ok(accounts().await?.change_password(&caller, request).await?)
+    }
+
+    async fn sign_out(caller: Caller, everywhere: bool) -> Result<(), types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        Ok(accounts().await?.sign_out(&caller, everywhere).await?)
+    }
+
+    async fn list_users(caller: Caller, page: PageRequest) -> Result<users::UserPage, types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        let page = accounts()
+            .await?
+            .list_users(&caller, page.size, &page.token)
+            .await?;
+        Ok(users::UserPage {
+            users: page.items.into_iter().map(users::User::from).collect(),
+            next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
+        })
+    }
+
+    async fn revoke_user(caller: Caller, id: String) -> Result<(), types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        Ok(accounts().await?.revoke_user(&caller, &id).await?)
+    }
+
+    async fn set_roles(caller: Caller, id: String, roles: Vec<String>) -> Result<users::User, types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        Ok(accounts().await?.set_roles(&caller, &id, &roles).await?.into())
+    }
+
+    async fn check_session(caller: Caller, token: users::Token) -> Result<users::Verdict, types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        let request = CheckSession {
+            user_id: &token.user_id,
+            epoch: token.epoch,
+            session_id: token.session.as_deref(),
+            issued_at: token.issued_at.map(Timestamp::from_unix_micros),
+            admin: token.admin,
+        };
+        let verdict = accounts().await?.check_session(&caller, request).await?;
+        Ok(users::Verdict {
+            valid: verdict.valid,
+            admin: verdict.admin,
+        })
+    }
+}
+
+async fn accounts() -> Result<crate::Accounts, Error> {
+    Ok(crate::accounts().await?)
 }
 
 impl From<User> for users::User {
@@ -77,7 +146,8 @@ impl From<Error> for types::Error {
         match error {
             Error::Invalid(violations) => invalid_argument(&violations),
             Error::Unauthenticated => Self::Unauthenticated,
-            Error::PermissionDenied => Self::PermissionDenied,
+            Error::PermissionDenied | Error::AdminOnly | Error::WrongPassword => Self::PermissionDenied,
+            Error::NoSession => Self::FailedPrecondition,
             Error::NotFound => Self::NotFound,
             Error::AlreadyExists => Self::AlreadyExists,
             Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {

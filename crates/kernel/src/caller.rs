@@ -1,6 +1,6 @@
 //! Who is calling. Every use case takes a [`Caller`] as an argument: there is no ambient identity anywhere.
 
-use crate::UserId;
+use crate::{SessionId, UserId};
 
 /// A right that a token carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub struct UserCaller {
     pub id: UserId,
     /// What it allows beyond what every user may.
     pub scopes: Vec<Scope>,
+    /// The login session that the token belongs to, if it names one.
+    pub session: Option<SessionId>,
 }
 
 /// Who is calling a use case.
@@ -46,11 +48,14 @@ mod tests {
     #[test]
     fn only_the_scope_makes_an_admin() {
         let id = UserId::generate();
-        let user = Caller::User(UserCaller { id, scopes: vec![] });
-        let admin = Caller::User(UserCaller {
-            id,
-            scopes: vec![Scope::Admin],
-        });
+        let with = |scopes| {
+            Caller::User(UserCaller {
+                id,
+                scopes,
+                session: None,
+            })
+        };
+        let (user, admin) = (with(vec![]), with(vec![Scope::Admin]));
         assert!(
             !Caller::Anonymous.is_admin() && !user.is_admin(),
             "no scope, no admin"

@@ -8,6 +8,7 @@ mod caller;
 mod id;
 mod money;
 mod page;
+mod session;
 mod text;
 mod time;
 mod violation;
@@ -18,6 +19,7 @@ pub use money::{Amount, Currency, Money, MoneyError};
 pub use page::{
     DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest, PageSize, PageSizeError, PageToken, PageTokenError,
 };
+pub use session::{ParseSessionIdError, SessionId};
 pub use text::{TextError, clean};
 pub use time::Timestamp;
 pub use violation::{FieldViolation, Violations};

@@ -3,6 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
+use crate::Violations;
+
 /// The page size where a request names none.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
 
@@ -91,6 +93,19 @@ pub struct PageRequest {
     pub token: Option<PageToken>,
 }
 
+impl PageRequest {
+    /// Parses what a request for a page says; the empty token is the first page's.
+    pub fn parse(size: i32, token: &str) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let token = (!token.is_empty()).then(|| PageToken::decode(token)).transpose();
+        let size = violations.take("pageSize", PageSize::try_from(size));
+        let token = violations.take("pageToken", token);
+        size.zip(token)
+            .map(|(size, token)| Self { size, token })
+            .ok_or(violations)
+    }
+}
+
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -153,6 +168,22 @@ mod tests {
                 "{text:?} is no token"
             );
         }
+    }
+
+    #[test]
+    fn a_request_for_a_page_says_all_that_is_wrong_with_it() {
+        let first = PageRequest::parse(0, "").unwrap();
+        assert_eq!(
+            (first.size.get(), first.token),
+            (20, None),
+            "what is left out has its default"
+        );
+        let token = PageToken::after(Uuid::now_v7());
+        assert_eq!(PageRequest::parse(3, &token.encode()).unwrap().token, Some(token));
+
+        let refused = PageRequest::parse(101, "nonsense").unwrap_err();
+        let fields: Vec<_> = refused.iter().map(|violation| violation.field).collect();
+        assert_eq!(fields, ["pageSize", "pageToken"]);
     }
 
     #[test]

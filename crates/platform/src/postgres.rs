@@ -190,6 +190,14 @@ impl Row {
         }
     }
 
+    /// The next column, a `boolean` that is not null.
+    pub fn boolean(&mut self) -> Result<bool, Error> {
+        match self.0.next() {
+            Some(DbValue::Boolean(value)) => Ok(value),
+            other => Err(unexpected("boolean", other.as_ref())),
+        }
+    }
+
     /// The next column, an `integer` that is not null.
     pub fn integer(&mut self) -> Result<i32, Error> {
         match self.0.next() {

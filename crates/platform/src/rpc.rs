@@ -2,7 +2,7 @@
 
 use api::google::rpc::{BadRequest, bad_request::FieldViolation};
 use connect::{ConnectError, Context, wkt};
-use kernel::{Timestamp, Violations};
+use kernel::{Caller, Timestamp, Violations};
 
 /// The header that names a request in every component it passes through.
 pub const X_REQUEST_ID: &str = "x-request-id";
@@ -14,6 +14,13 @@ pub fn request_id(context: &Context) -> &str {
         .get(X_REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .unwrap_or_default()
+}
+
+/// Who is calling: whom an interceptor found to be behind the request's token. Nobody, where there was none: what a request
+/// says about itself in any other way never makes an identity.
+pub fn caller(context: &Context) -> Caller {
+    let known = context.extensions.get::<Caller>();
+    known.cloned().unwrap_or(Caller::Anonymous)
 }
 
 /// `invalid_argument` with a `google.rpc.BadRequest` that names every field.
@@ -28,10 +35,49 @@ pub fn invalid_argument(violations: &Violations) -> ConnectError {
     ConnectError::invalid_argument(violations.to_string()).with_detail(&detail)
 }
 
+/// An instant from a message; one beyond what Postgres could hold is the first or last that this type can.
+pub fn instant(at: wkt::Timestamp) -> Timestamp {
+    let micros = at.seconds.saturating_mul(1_000_000);
+    Timestamp::from_unix_micros(micros.saturating_add(i64::from(at.nanos / 1000)))
+}
+
 /// An instant as messages carry it.
 pub fn timestamp(at: Timestamp) -> wkt::Timestamp {
     wkt::Timestamp {
         seconds: at.unix_seconds(),
         nanos: at.subsec_nanos(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{UserCaller, UserId};
+
+    use super::*;
+
+    #[test]
+    fn the_caller_is_whom_an_interceptor_found_or_nobody() {
+        let mut context = Context::default();
+        assert_eq!(caller(&context), Caller::Anonymous, "nobody was found");
+
+        let user = Caller::User(UserCaller {
+            id: UserId::generate(),
+            scopes: vec![],
+            session: None,
+        });
+        context.extensions.insert(user.clone());
+        assert_eq!(caller(&context), user);
+    }
+
+    #[test]
+    fn instants_survive_a_round_trip_and_never_overflow() {
+        for micros in [0, 1_767_323_045_000_001, -1] {
+            let at = Timestamp::from_unix_micros(micros);
+            assert_eq!(instant(timestamp(at)), at, "{micros} µs");
+        }
+        for (seconds, micros) in [(i64::MAX, i64::MAX), (i64::MIN, i64::MIN)] {
+            let at = wkt::Timestamp { seconds, nanos: 0 };
+            assert_eq!(instant(at).unix_micros(), micros, "{seconds} s");
+        }
     }
 }

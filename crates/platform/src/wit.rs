@@ -30,7 +30,9 @@ pub fn parse_caller(caller: types::Caller) -> Result<Caller, Violations> {
         .into_iter()
         .map(|types::Scope::Admin| Scope::Admin)
         .collect();
-    Ok(Caller::User(UserCaller { id, scopes }))
+    let session = user.session.map(|session| session.parse()).transpose();
+    let session = session.map_err(|error| Violations::one("caller.session", error))?;
+    Ok(Caller::User(UserCaller { id, scopes, session }))
 }
 
 /// The error case that carries field violations.
@@ -48,21 +50,24 @@ mod tests {
 
     #[test]
     fn a_caller_is_parsed_not_believed() {
-        let user = |id: &str| {
+        const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let user = |id: &str, session: &str| {
             types::Caller::User(types::UserCaller {
                 id: id.into(),
                 scopes: vec![types::Scope::Admin],
+                session: Some(session.into()),
             })
         };
         assert_eq!(parse_caller(types::Caller::Anonymous), Ok(Caller::Anonymous));
         assert!(
-            parse_caller(user("0190163d-8694-739b-aea5-966c26f8ad91"))
-                .unwrap()
-                .is_admin()
+            parse_caller(user(ID, "s1")).unwrap().is_admin(),
+            "a caller with the scope is an admin"
         );
-        assert!(
-            parse_caller(user("mina")).is_err(),
-            "a caller without a proper id is nobody"
-        );
+        for (id, session) in [("mina", "s1"), (ID, "s 1")] {
+            assert!(
+                parse_caller(user(id, session)).is_err(),
+                "{id} in {session} is no proper caller, so it is nobody"
+            );
+        }
     }
 }

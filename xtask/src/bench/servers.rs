@@ -69,6 +69,10 @@ impl Servers {
             .env(
                 "SPIN_VARIABLE_BFF_REDIS_PASSWORD",
                 self.redis.bff_password().reveal(),
+            )
+            .env(
+                "SPIN_VARIABLE_USER_REDIS_PASSWORD",
+                self.redis.user_password().reveal(),
             );
         for (schema, password) in &self.passwords {
             let name = format!("SPIN_VARIABLE_{}_DB_PASSWORD", schema.service.to_uppercase());

@@ -20,6 +20,7 @@ pub struct Redis {
     folder: PathBuf,
     admin_password: Secret,
     bff_password: Secret,
+    user_password: Secret,
     port: u16,
     process: Option<Process>,
 }
@@ -35,6 +36,7 @@ impl Redis {
         let programs = programs::redis().await?;
         let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
         let (admin_password, bff_password) = (secrets.get("redis.admin")?, secrets.get("redis.bff")?);
+        let user_password = secrets.get("redis.user")?;
         let folder = home.owned_folder("redis")?;
         let mut redis = Redis {
             home,
@@ -42,6 +44,7 @@ impl Redis {
             folder,
             admin_password,
             bff_password,
+            user_password,
             port: 0,
             process: None,
         };
@@ -66,6 +69,11 @@ impl Redis {
     /// The password of `bff`, who may do what the bff component needs, and no more.
     pub fn bff_password(&self) -> &Secret {
         &self.bff_password
+    }
+
+    /// The password of `user`, who may tell of revocations as the user component does, and no more.
+    pub fn user_password(&self) -> &Secret {
+        &self.user_password
     }
 
     /// Shuts the server down; what it held is gone. Harmless when it is down.
@@ -150,11 +158,14 @@ impl Redis {
              maxmemory-policy allkeys-lru\n\
              user default off\n\
              user admin on >{admin} ~* &* +@all\n\
-             user bff on >{bff} resetkeys resetchannels -@all +@connection -@dangerous\n",
+             user bff on >{bff} resetkeys resetchannels -@all +@connection -@dangerous\n\
+             user user on >{user} resetkeys ~akinai:revoked:* resetchannels &user.logout \
+             -@all +@connection -@dangerous +eval +set +time +publish\n",
             port = self.port,
             folder = self.folder.display(),
             admin = self.admin_password.reveal(),
             bff = self.bff_password.reveal(),
+            user = self.user_password.reveal(),
         )
     }
 

@@ -1,0 +1,749 @@
+use std::cell::{Cell, RefCell};
+
+use kernel::{Scope, UserCaller};
+
+use super::*;
+
+/// An account in memory.
+#[derive(Clone)]
+struct Account {
+    user: User,
+    hash: PasswordHash,
+    epoch: i64,
+    is_deleted: bool,
+    ended: Vec<SessionId>,
+}
+
+/// A store in memory, for the rules above alone. The real one is tested against Postgres.
+#[derive(Default)]
+struct Memory {
+    accounts: RefCell<Vec<Account>>,
+    /// How often anything was asked of it.
+    visits: Cell<usize>,
+}
+
+impl Memory {
+    /// Does something to the living account with this id, if it is within reach.
+    fn with<T>(&self, reach: Reach, id: UserId, work: impl FnOnce(&mut Account) -> T) -> Option<T> {
+        self.visits.set(self.visits.get() + 1);
+        let mut accounts = self.accounts.borrow_mut();
+        let meant = |account: &&mut Account| account.user.id == id && reach.covers(id) && !account.is_deleted;
+        accounts.iter_mut().find(meant).map(work)
+    }
+
+    fn is_taken(&self, key: &str, but: UserId) -> bool {
+        let accounts = self.accounts.borrow();
+        let takes = |account: &Account| account.user.email.key() == key && account.user.id != but;
+        accounts
+            .iter()
+            .any(|account| !account.is_deleted && takes(account))
+    }
+
+    fn epoch(&self, id: UserId) -> i64 {
+        let accounts = self.accounts.borrow();
+        let account = accounts.iter().find(|account| account.user.id == id);
+        account.expect("the account was made").epoch
+    }
+}
+
+impl Store for &Memory {
+    async fn add(&self, new: NewUser) -> Result<User, TakenError> {
+        if self.is_taken(&new.email.key(), new.id) {
+            return Err(TakenError::Taken);
+        }
+        let now = Timestamp::from_unix_micros(0);
+        let user = User {
+            id: new.id,
+            email: new.email,
+            name: new.name,
+            roles: vec![],
+            created_at: now,
+            updated_at: now,
+        };
+        self.accounts.borrow_mut().push(Account {
+            user: user.clone(),
+            hash: new.password_hash,
+            epoch: 0,
+            is_deleted: false,
+            ended: vec![],
+        });
+        Ok(user)
+    }
+
+    async fn find(&self, reach: Reach, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.with(reach, id, |account| account.user.clone()))
+    }
+
+    async fn list(
+        &self,
+        reach: Reach,
+        after: Option<PageToken>,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
+        self.visits.set(self.visits.get() + 1);
+        let accounts = self.accounts.borrow();
+        let users = accounts.iter().filter(|account| !account.is_deleted);
+        let users = users.map(|account| account.user.clone());
+        Ok(users
+            .filter(|user| reach.covers(user.id) && after.is_none_or(|token| user.id.uuid() > token.key()))
+            .take(limit as usize)
+            .collect())
+    }
+
+    async fn update(&self, reach: Reach, id: UserId, change: Change) -> Result<Option<User>, TakenError> {
+        if let Some(email) = &change.email
+            && self.is_taken(&email.key(), id)
+        {
+            return Err(TakenError::Taken);
+        }
+        Ok(self.with(reach, id, |account| {
+            let Change { email, name } = change;
+            account.user.email = email.unwrap_or(account.user.email.clone());
+            account.user.name = name.unwrap_or(account.user.name.clone());
+            account.user.clone()
+        }))
+    }
+
+    async fn delete(&self, reach: Reach, id: UserId) -> Result<bool, StoreError> {
+        let deleted = self.with(reach, id, |account| {
+            account.is_deleted = true;
+            account.epoch += 1;
+        });
+        Ok(deleted.is_some())
+    }
+
+    async fn password_hash(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
+        Ok(self.with(Reach::Own(id), id, |account| account.hash.clone()))
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let replaced = self.with(Reach::Own(id), id, |account| {
+            let is_current = account.hash == old;
+            if is_current {
+                account.hash = new;
+                account.epoch += 1;
+            }
+            is_current
+        });
+        Ok(replaced.unwrap_or(false))
+    }
+
+    async fn raise_epoch(&self, reach: Reach, id: UserId) -> Result<bool, StoreError> {
+        Ok(self.with(reach, id, |account| account.epoch += 1).is_some())
+    }
+
+    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<bool, StoreError> {
+        let ended = self.with(Reach::Own(id), id, |account| account.ended.push(session.clone()));
+        Ok(ended.is_some())
+    }
+
+    async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError> {
+        Ok(self.with(reach, id, |account| {
+            account.user.roles = roles.names().to_vec();
+            account.user.clone()
+        }))
+    }
+
+    async fn standing(
+        &self,
+        id: UserId,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
+        let accounts = self.accounts.borrow();
+        let account = accounts.iter().find(|account| account.user.id == id);
+        Ok(account.map(|account| Standing {
+            is_deleted: account.is_deleted,
+            epoch: account.epoch,
+            epoch_changed_at: Timestamp::from_unix_micros(0),
+            roles: account.user.roles.clone(),
+            session_ended: session.is_some_and(|session| account.ended.contains(session)),
+        }))
+    }
+}
+
+/// Counts instead of hashing, and keeps the password: what a hash is made of is tested where it is made.
+#[derive(Default)]
+struct Counter(Cell<usize>);
+
+impl PasswordHasher for &Counter {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, String> {
+        self.0.set(self.0.get() + 1);
+        Ok(PasswordHash(String::from_utf8_lossy(password.as_bytes()).into()))
+    }
+
+    fn verify(&self, guess: &Guess, hash: &PasswordHash) -> Result<bool, String> {
+        self.0.set(self.0.get() + 1);
+        Ok(guess.as_bytes() == hash.0.as_bytes())
+    }
+}
+
+/// Remembers whose revocations were told.
+#[derive(Default)]
+struct Recorder(RefCell<Vec<UserId>>);
+
+impl Revocations for &Recorder {
+    async fn revoked(&self, user: UserId) {
+        self.0.borrow_mut().push(user);
+    }
+}
+
+/// Accounts over memory, and what is seen of them from behind.
+#[derive(Default)]
+struct World {
+    memory: Memory,
+    counter: Counter,
+    recorder: Recorder,
+}
+
+impl World {
+    fn accounts(&self) -> Accounts<&Memory, &Counter, &Recorder> {
+        Accounts::new(&self.memory, &self.counter, &self.recorder)
+    }
+
+    /// Opens an account with the password "correct horse".
+    fn open(&self, email: &str) -> UserId {
+        let made = run(self.accounts().create_user(&Caller::Anonymous, request(email)));
+        made.expect("the address is free").id
+    }
+
+    /// Whose revocations were told since this was last asked.
+    fn told(&self) -> Vec<UserId> {
+        self.recorder.0.take()
+    }
+
+    /// How many hashes were made or verified since this was last asked.
+    fn hashes(&self) -> usize {
+        self.counter.0.take()
+    }
+
+    fn check(&self, user: UserId, epoch: i64, session: Option<&str>, admin: bool) -> (bool, bool) {
+        let id = user.to_string();
+        let request = CheckSession {
+            user_id: &id,
+            epoch: Some(epoch),
+            session_id: session,
+            issued_at: None,
+            admin,
+        };
+        let verdict = run(self.accounts().check_session(&Caller::Anonymous, request)).unwrap();
+        (verdict.valid, verdict.admin)
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    futures::executor::block_on(future)
+}
+
+fn request(email: &str) -> CreateUser<'_> {
+    CreateUser {
+        email,
+        password: "correct horse",
+        name: "Mina",
+    }
+}
+
+fn user(id: UserId) -> Caller {
+    signed_in(id, &[], None)
+}
+
+fn an_admin() -> Caller {
+    signed_in(UserId::generate(), &[Scope::Admin], None)
+}
+
+fn signed_in(id: UserId, scopes: &[Scope], session: Option<&str>) -> Caller {
+    Caller::User(UserCaller {
+        id,
+        scopes: scopes.to_vec(),
+        session: session.map(|session| session.parse().unwrap()),
+    })
+}
+
+/// What an answer is, in a word.
+fn word<T>(answer: Result<T, Error>) -> String {
+    match answer {
+        Ok(_) => "done".into(),
+        Err(Error::Invalid(violations)) => {
+            let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+            format!("invalid: {}", fields.join(", "))
+        }
+        Err(Error::Unauthenticated) => "unauthenticated".into(),
+        Err(Error::PermissionDenied) => "not yours".into(),
+        Err(Error::AdminOnly) => "admins only".into(),
+        Err(Error::WrongPassword) => "wrong password".into(),
+        Err(Error::NoSession) => "no session".into(),
+        Err(Error::NotFound) => "not found".into(),
+        Err(Error::AlreadyExists) => "already exists".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Every use case that takes the id of an account, by its name and whether it is for admins alone.
+const ABOUT_ONE: [(&str, bool); 5] = [
+    ("GetUser", false),
+    ("UpdateUser", false),
+    ("DeleteUser", false),
+    ("RevokeUser", true),
+    ("SetRoles", true),
+];
+
+fn call(world: &World, name: &str, caller: &Caller, id: &str) -> String {
+    let accounts = world.accounts();
+    let change = UpdateUser {
+        id,
+        email: None,
+        name: Some("Mina"),
+    };
+    match name {
+        "GetUser" => word(run(accounts.get_user(caller, id))),
+        "UpdateUser" => word(run(accounts.update_user(caller, change))),
+        "DeleteUser" => word(run(accounts.delete_user(caller, id))),
+        "RevokeUser" => word(run(accounts.revoke_user(caller, id))),
+        "SetRoles" => word(run(accounts.set_roles(caller, id, &[]))),
+        other => panic!("{other} is no use case"),
+    }
+}
+
+#[test]
+fn an_email_address_opens_one_account() {
+    let world = World::default();
+    let made = run(world
+        .accounts()
+        .create_user(&Caller::Anonymous, request("mina@example.com")));
+    let made = made.unwrap();
+    assert_eq!(
+        (made.email.as_str(), made.name.as_str()),
+        ("mina@example.com", "Mina")
+    );
+
+    let again = run(world
+        .accounts()
+        .create_user(&Caller::Anonymous, request("MINA@example.com")));
+    assert_eq!(word(again), "already exists");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_and_nothing_is_hashed() {
+    let world = World::default();
+    let long = "x".repeat(101);
+    let request = CreateUser {
+        email: "mina",
+        password: "short",
+        name: &long,
+    };
+    let answer = run(world.accounts().create_user(&Caller::Anonymous, request));
+    assert_eq!(word(answer), "invalid: email, password, name");
+    assert_eq!(world.hashes(), 0, "a request that is refused costs no hash");
+}
+
+#[test]
+fn an_account_is_for_its_owner_and_for_admins() {
+    for (name, admins_only) in ABOUT_ONE {
+        let unknown = UserId::generate();
+        let own = if admins_only { "admins only" } else { "done" };
+        let others = if admins_only { "admins only" } else { "not yours" };
+        let own_unknown = if admins_only { "admins only" } else { "not found" };
+        let world = World::default();
+        let (mina, hana) = (world.open("mina@example.com"), world.open("hana@example.com"));
+        let admin = an_admin();
+        let cases = [
+            (Caller::Anonymous, mina, "unauthenticated"),
+            (Caller::Anonymous, unknown, "unauthenticated"),
+            (user(hana), mina, others),
+            (user(hana), unknown, others),
+            (user(unknown), unknown, own_unknown),
+            (admin.clone(), unknown, "not found"),
+            (user(hana), hana, own),
+            (admin, mina, "done"),
+        ];
+        for (caller, id, expected) in cases {
+            let got = call(&world, name, &caller, &id.to_string());
+            assert_eq!(got, expected, "{name}: {caller:?} and the account {id}");
+        }
+    }
+}
+
+#[test]
+fn whoever_is_denied_learns_nothing_because_nothing_is_looked_up() {
+    let world = World::default();
+    let (mina, hana) = (world.open("mina@example.com"), world.open("hana@example.com"));
+    for (name, _) in ABOUT_ONE {
+        for caller in [Caller::Anonymous, user(hana)] {
+            call(&world, name, &caller, &mina.to_string());
+        }
+        call(&world, name, &Caller::Anonymous, "42");
+    }
+    for caller in [Caller::Anonymous, user(hana)] {
+        run(world.accounts().list_users(&caller, 0, "")).unwrap_err();
+    }
+    assert_eq!(world.memory.visits.get(), 0, "the store was asked");
+    assert_eq!(world.told(), [], "revocations were told");
+}
+
+#[test]
+fn a_malformed_id_is_named() {
+    let world = World::default();
+    for (name, _) in ABOUT_ONE {
+        for id in ["", "42", "0190163d8694739baea5966c26f8ad91"] {
+            assert_eq!(
+                call(&world, name, &an_admin(), id),
+                "invalid: id",
+                "{name} of {id:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_update_changes_what_is_present_and_nothing_else() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let id = mina.to_string();
+    world.open("hana@example.com");
+    let long = "x".repeat(101);
+    let cases = [
+        (None, None, "done", "mina@example.com", "Mina"),
+        (None, Some(" 美奈\n"), "done", "mina@example.com", "美奈"),
+        (None, Some(""), "done", "mina@example.com", ""),
+        (
+            Some(" MINA@example.com"),
+            Some("M"),
+            "done",
+            "MINA@example.com",
+            "M",
+        ),
+        (Some("m@example.com"), None, "done", "m@example.com", "M"),
+        (
+            Some("HANA@example.com"),
+            None,
+            "already exists",
+            "m@example.com",
+            "M",
+        ),
+        (Some(""), None, "invalid: email", "m@example.com", "M"),
+        (
+            Some("x"),
+            Some(&*long),
+            "invalid: email, name",
+            "m@example.com",
+            "M",
+        ),
+    ];
+    for (email, name, expected, email_then, name_then) in cases {
+        let request = UpdateUser { id: &id, email, name };
+        let answer = word(run(world.accounts().update_user(&user(mina), request)));
+        assert_eq!(answer, expected, "an update with {email:?} and {name:?}");
+        let then = run(world.accounts().get_user(&user(mina), &id)).unwrap();
+        assert_eq!(
+            (then.email.as_str(), then.name.as_str()),
+            (email_then, name_then),
+            "after an update with {email:?} and {name:?}"
+        );
+    }
+    assert_eq!(world.told(), [], "an update revokes nothing");
+    assert_eq!(world.memory.epoch(mina), 0, "an update leaves tokens as they are");
+}
+
+#[test]
+fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let id = mina.to_string();
+
+    assert_eq!(call(&world, "DeleteUser", &user(mina), &id), "done");
+    assert_eq!(world.told(), [mina], "the edge is told");
+    assert_eq!(world.memory.epoch(mina), 1, "the epoch is raised");
+    assert_eq!(
+        world.check(mina, 1, None, false),
+        (false, false),
+        "no token holds"
+    );
+
+    for (name, _) in ABOUT_ONE {
+        let got = call(&world, name, &an_admin(), &id);
+        assert_eq!(got, "not found", "{name} of a deleted account");
+    }
+    assert_eq!(world.told(), [], "what is not found revokes nothing");
+    assert_ne!(
+        world.open("mina@example.com"),
+        mina,
+        "the address opens another account"
+    );
+}
+
+#[test]
+fn a_new_password_takes_the_current_one_and_ends_all_tokens() {
+    let long = "x".repeat(129);
+    let cases = [
+        ("correct horse", "battery staple", "done", 2),
+        ("correct horsE", "battery staple", "wrong password", 1),
+        ("x", "battery staple", "wrong password", 1),
+        ("correct horse", "short", "invalid: newPassword", 0),
+        ("", "battery staple", "invalid: currentPassword", 0),
+        (&long, &long, "invalid: currentPassword, newPassword", 0),
+    ];
+    for (current, new, expected, hashes) in cases {
+        let world = World::default();
+        let mina = world.open("mina@example.com");
+        world.hashes();
+        let request = ChangePassword { current, new };
+        let answer = run(world.accounts().change_password(&user(mina), request));
+        assert_eq!(word(answer), expected, "from {current:?} to {new:?}");
+        assert_eq!(
+            world.hashes(),
+            hashes,
+            "the hashes that it cost, from {current:?} to {new:?}"
+        );
+
+        let done = expected == "done";
+        assert_eq!(
+            world.memory.epoch(mina),
+            i64::from(done),
+            "the epoch after {expected}"
+        );
+        assert_eq!(
+            world.told().len(),
+            usize::from(done),
+            "what is told after {expected}"
+        );
+        let (opens, no_more) = if done {
+            (new, current)
+        } else {
+            ("correct horse", new)
+        };
+        for (password, right) in [(no_more, false), (opens, true)] {
+            let request = ChangePassword {
+                current: password,
+                new: "something else",
+            };
+            let changed = run(world.accounts().change_password(&user(mina), request)).is_ok();
+            assert_eq!(
+                changed, right,
+                "whether {password:?} is the password after {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_password_is_changed_by_its_user_alone() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let cases = [
+        (Caller::Anonymous, "unauthenticated"),
+        (user(UserId::generate()), "not found"),
+        // Their own is what admins change, too.
+        (an_admin(), "not found"),
+        (signed_in(mina, &[Scope::Admin], None), "done"),
+    ];
+    for (caller, expected) in cases {
+        let request = ChangePassword {
+            current: "correct horse",
+            new: "battery staple",
+        };
+        let answer = run(world.accounts().change_password(&caller, request));
+        assert_eq!(word(answer), expected, "{caller:?}");
+    }
+}
+
+#[test]
+fn a_password_that_changes_meanwhile_is_not_replaced() {
+    /// Lets another change come first, between the look at the current password and its replacement.
+    struct Meddler<'a>(&'a Memory);
+
+    impl PasswordHasher for Meddler<'_> {
+        fn hash(&self, _: &Password) -> Result<PasswordHash, String> {
+            Ok(PasswordHash("the second change".into()))
+        }
+
+        fn verify(&self, _: &Guess, _: &PasswordHash) -> Result<bool, String> {
+            self.0.accounts.borrow_mut()[0].hash = PasswordHash("the first change".into());
+            Ok(true)
+        }
+    }
+
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let accounts = Accounts::new(&world.memory, Meddler(&world.memory), &world.recorder);
+    let request = ChangePassword {
+        current: "correct horse",
+        new: "battery staple",
+    };
+    let answer = run(accounts.change_password(&user(mina), request));
+    assert_eq!(word(answer), "wrong password", "it is another one by now");
+    let kept = world.memory.accounts.borrow()[0].hash.clone();
+    assert_eq!(kept.0, "the first change", "the first change stands");
+    assert_eq!(world.told(), [], "nothing was revoked");
+}
+
+#[test]
+fn signing_out_ends_this_session_or_all_of_them() {
+    let here = Some("here");
+    // Session, everywhere → answer, then whether tokens of this session, of another and of none hold.
+    let cases = [
+        (here, false, "done", [false, true, true]),
+        (here, true, "done", [false, false, false]),
+        (None, true, "done", [false, false, false]),
+        (None, false, "no session", [true, true, true]),
+    ];
+    for (session, everywhere, expected, hold) in cases {
+        let world = World::default();
+        let (mina, hana) = (world.open("mina@example.com"), world.open("hana@example.com"));
+        let caller = signed_in(mina, &[], session);
+        for attempt in ["once", "again"] {
+            let answer = run(world.accounts().sign_out(&caller, everywhere));
+            assert_eq!(
+                word(answer),
+                expected,
+                "{session:?}, everywhere: {everywhere}, {attempt}"
+            );
+        }
+        let told = if expected == "done" { vec![mina; 2] } else { vec![] };
+        assert_eq!(world.told(), told, "{session:?}, everywhere: {everywhere}");
+        let held = [here, Some("there"), None].map(|session| world.check(mina, 0, session, false).0);
+        assert_eq!(held, hold, "{session:?}, everywhere: {everywhere}");
+        assert_eq!(
+            world.check(hana, 0, here, false),
+            (true, false),
+            "another user's session of that name goes on"
+        );
+    }
+}
+
+#[test]
+fn signing_out_takes_an_account() {
+    let world = World::default();
+    for everywhere in [false, true] {
+        let sign_out = |caller| word(run(world.accounts().sign_out(&caller, everywhere)));
+        assert_eq!(sign_out(Caller::Anonymous), "unauthenticated");
+        let nobody = signed_in(UserId::generate(), &[], Some("here"));
+        assert_eq!(sign_out(nobody), "not found", "everywhere: {everywhere}");
+    }
+    assert_eq!(world.told(), [], "nothing was revoked");
+}
+
+#[test]
+fn admins_list_every_living_account_once_and_nobody_else_lists_any() {
+    let world = World::default();
+    let ids: Vec<UserId> = (0..8)
+        .map(|number| world.open(&format!("{number}@example.com")))
+        .collect();
+    run(world.accounts().delete_user(&an_admin(), &ids[3].to_string())).unwrap();
+    let mut listed = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = run(world.accounts().list_users(&an_admin(), 3, &token)).unwrap();
+        assert!(page.items.len() <= 3, "a page of 3 has {}", page.items.len());
+        listed.extend(page.items.into_iter().map(|user| user.id));
+        match page.next {
+            Some(next) => token = next.encode(),
+            None => break,
+        }
+    }
+    let living: Vec<UserId> = ids.iter().copied().filter(|id| *id != ids[3]).collect();
+    assert_eq!(listed, living, "oldest first");
+
+    let cases = [
+        (Caller::Anonymous, 0, "", "unauthenticated"),
+        (user(ids[0]), 0, "", "admins only"),
+        (user(ids[0]), -1, "?", "admins only"),
+        (an_admin(), 101, "nonsense", "invalid: pageSize, pageToken"),
+    ];
+    for (caller, size, token, expected) in cases {
+        let answer = run(world.accounts().list_users(&caller, size, token));
+        assert_eq!(word(answer), expected, "{caller:?}, {size}, {token:?}");
+    }
+}
+
+#[test]
+fn what_an_admin_revokes_ends_and_the_account_stays() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    assert_eq!(call(&world, "RevokeUser", &an_admin(), &mina.to_string()), "done");
+    assert_eq!(world.told(), [mina], "the edge is told");
+    assert_eq!(
+        world.check(mina, 0, None, false),
+        (false, false),
+        "a token from before ends"
+    );
+    assert_eq!(
+        world.check(mina, 1, None, false),
+        (true, false),
+        "one from after holds"
+    );
+    assert_eq!(call(&world, "GetUser", &user(mina), &mina.to_string()), "done");
+}
+
+#[test]
+fn a_role_taken_away_is_gone_from_tokens_that_claim_it() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let set = |roles: &[&str]| {
+        let roles: Vec<String> = roles.iter().map(|&role| role.into()).collect();
+        run(world.accounts().set_roles(&an_admin(), &mina.to_string(), &roles))
+    };
+    assert_eq!(world.check(mina, 0, None, true), (true, false), "never had it");
+    assert_eq!(set(&["admin", "admin"]).unwrap().roles, ["admin"]);
+    assert_eq!(world.check(mina, 0, None, true), (true, true), "has it");
+    assert_eq!(
+        world.check(mina, 0, None, false),
+        (true, false),
+        "does not claim it"
+    );
+    assert_eq!(set(&[]).unwrap().roles, [""; 0]);
+    assert_eq!(world.check(mina, 0, None, true), (true, false), "has it no more");
+    assert_eq!(world.told(), [mina, mina], "the edge is told each time");
+
+    assert_eq!(word(set(&["admin", "root"])), "invalid: roles");
+    let both = run(world
+        .accounts()
+        .set_roles(&an_admin(), "42", &["root".to_owned()]));
+    assert_eq!(word(both), "invalid: id, roles");
+    assert_eq!(world.told(), [], "what is refused revokes nothing");
+}
+
+#[test]
+fn a_subject_that_never_was_a_user_has_nothing_to_revoke() {
+    let world = World::default();
+    let nobody = UserId::generate();
+    assert_eq!(world.check(nobody, 7, Some("here"), true), (true, false));
+}
+
+#[test]
+fn a_token_is_checked_only_if_it_says_what_matters() {
+    let world = World::default();
+    let id = UserId::generate().to_string();
+    let now = Some(Timestamp::from_unix_micros(0));
+    let cases = [
+        (&*id, Some(0), None, None, "done"),
+        (&*id, None, None, now, "done"),
+        (&*id, None, Some("here"), now, "done"),
+        (&*id, None, None, None, "invalid: issuedAt"),
+        (
+            "machine",
+            None,
+            Some("two words"),
+            None,
+            "invalid: userId, sessionId, issuedAt",
+        ),
+    ];
+    for (user_id, epoch, session_id, issued_at, expected) in cases {
+        let request = CheckSession {
+            user_id,
+            epoch,
+            session_id,
+            issued_at,
+            admin: false,
+        };
+        let answer = run(world.accounts().check_session(&Caller::Anonymous, request));
+        assert_eq!(
+            word(answer),
+            expected,
+            "{user_id}, {epoch:?}, {session_id:?}, {issued_at:?}"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask admin EMAIL`: makes somebody an admin. The first one has nobody who could.
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::Connection as _;
+
+use crate::backing::Database;
+
+/// Gives the role to the living account with that address. Answers whether there is one, and whether it lacked the role.
+///
+/// The address is compared as the user service compares it: in Unicode NFC and lower case.
+const MAKE_ADMIN: &str = "
+    with account as (
+        select id from user_service.users where email_key = normalize($1, NFC) and not is_deleted),
+    changed as (
+        update user_service.users set roles = array_append(roles, 'admin'), updated_at = now()
+        where id = (select id from account) and not is_deleted and 'admin' <> all (roles)
+        returning id)
+    select exists (select from account), exists (select from changed)";
+
+/// Makes the account with this address an admin. Answers whether it was none before.
+///
+/// # Errors
+/// There is no such living account, or no table of accounts; or the database does not answer.
+pub async fn make_admin(database: &Database, email: &str) -> Result<bool> {
+    let mut connection = database.connect().await?;
+    let (found, changed): (bool, bool) = sqlx::query_as(MAKE_ADMIN)
+        .bind(email.trim().to_lowercase())
+        .fetch_one(&mut connection)
+        .await
+        .context("cannot change the accounts; `cargo xtask migrate` makes their table")?;
+    connection.close().await?;
+    if !found {
+        bail!(
+            "there is no account with the e-mail address {email}.\n\
+             Open it first (user.v1.UserService/CreateUser), then run this again."
+        );
+    }
+    Ok(changed)
+}
