@@ -1,0 +1,10 @@
+//! Tokens, keys and seals from outside the crate: what is accepted, and what an attacker would try.
+
+mod attacks;
+mod jose;
+mod jwks;
+mod lifetimes;
+mod properties;
+mod service;
+mod tokens;
+mod vectors;
