@@ -70,9 +70,27 @@ fn message_impl(package: &str, message: &Message<'_>) -> Result<String, Error> {
              fn write_json(&self, writer: &mut ::connect::json::Writer<'_>) -> ::std::result::Result<(), ::connect::json::Error> {{\n\
                  {write}\n\
              }}\n\
+             {text}\n\
          }}\n",
         path = type_path(package, &message.full_name),
+        text = text_field(&fields),
     ))
+}
+
+/// The method that gives texts by name; none where there are none.
+fn text_field(fields: &[Field]) -> String {
+    let arms: String = fields.iter().filter_map(Field::text).collect();
+    if arms.is_empty() {
+        return arms;
+    }
+    format!(
+        "\nfn text_field(&self, name: &str) -> ::std::option::Option<&str> {{\n\
+             match name {{\n\
+                 {arms}\n\
+                 _ => ::std::option::Option::None,\n\
+             }}\n\
+         }}"
+    )
 }
 
 const READ_NOTHING: &str = "let mut object = reader.object()?;
@@ -116,6 +134,9 @@ struct Field {
     rust_name: String,
     cardinality: Cardinality,
 }
+
+/// The kind of the values of a `string`.
+const TEXT: &str = "kind::String";
 
 /// How many values a field has, with the kind of these values as a Rust type.
 enum Cardinality {
@@ -168,6 +189,24 @@ impl Field {
             Cardinality::Oneof(kind, variant) => format!("oneof::<{kind}, _>({slot}, {variant})"),
         };
         format!("{pattern} => object.{call}?,\n")
+    }
+
+    /// The match arm that gives the field, if it is one text.
+    fn text(&self) -> Option<String> {
+        let Self {
+            original_name,
+            rust_name,
+            ..
+        } = self;
+        match &self.cardinality {
+            Cardinality::Implicit(kind) if kind == TEXT => Some(format!(
+                "{original_name:?} => ::std::option::Option::Some(&self.{rust_name}),\n"
+            )),
+            Cardinality::Optional(kind) if kind == TEXT => {
+                Some(format!("{original_name:?} => self.{rust_name}.as_deref(),\n"))
+            }
+            _ => None,
+        }
     }
 
     /// The statement that writes the field.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
 use futures::stream::{self, Stream, StreamExt as _};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 
@@ -87,8 +87,8 @@ impl<M> Response<M> {
     /// The message alone, its metadata added to the response that `context` belongs to: for answering one call with
     /// the answer of another.
     pub fn relay(self, context: &mut Context) -> M {
-        append_all(&mut context.response_headers, &self.headers);
-        append_all(&mut context.response_trailers, &self.trailers);
+        metadata::append_all(&mut context.response_headers, &self.headers);
+        metadata::append_all(&mut context.response_trailers, &self.trailers);
         self.message
     }
 }
@@ -114,7 +114,7 @@ impl<M> Streaming<M> {
     /// The messages alone, the metadata that came first added to the response that `context` belongs to. What comes last
     /// is known too late for that, unless it comes with an error, and is dropped.
     pub fn relay(self, context: &mut Context) -> MessageStream<M> {
-        append_all(&mut context.response_headers, &self.headers);
+        metadata::append_all(&mut context.response_headers, &self.headers);
         self.messages
     }
 }
@@ -130,12 +130,6 @@ impl<M> Stream for Streaming<M> {
 impl<M> std::fmt::Debug for Streaming<M> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Streaming").finish_non_exhaustive()
-    }
-}
-
-fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
-    for (name, value) in more {
-        headers.append(name, value.clone());
     }
 }
 
@@ -203,11 +197,14 @@ impl<T: Transport> Client<T> {
         request: &Req,
     ) -> Result<Response<Res>, ConnectError> {
         let media = self.media(Protocol::Unary);
+        let deadline = options.deadline;
         let request = self.request(media, method, options, request)?;
         let (head, body) = self.transport.send(request).await?.into_parts();
-        let body = read_whole(body, self.response_bytes)
-            .await
-            .map_err(|error| self.unreadable(error))?;
+        let body = read_whole(body, self.response_bytes).await;
+        if head.status != StatusCode::OK {
+            return Err(self.failed(media, head, body.unwrap_or_default()));
+        }
+        let body = body.map_err(|error| self.unreadable(error, deadline))?;
         self.response(media, head, body)
     }
 
@@ -220,6 +217,7 @@ impl<T: Transport> Client<T> {
         request: &Req,
     ) -> Result<Streaming<Res>, ConnectError> {
         let media = self.media(Protocol::Stream);
+        let deadline = options.deadline;
         let request = self.request(media, method, options, request)?;
         let (head, body) = self.transport.send(request).await?.into_parts();
         if head.status != StatusCode::OK {
@@ -234,6 +232,7 @@ impl<T: Transport> Client<T> {
             splitter: Splitter::new(self.response_bytes),
             packed,
             limit: self.response_bytes,
+            deadline,
             trailers: Rc::clone(&trailers),
         };
         let (encoding, types) = (self.encoding, self.types.clone());
@@ -316,12 +315,15 @@ impl<T: Transport> Client<T> {
 
     /// Whether a successful response is what was asked for, and how it is compressed.
     fn check(&self, media: MediaType, headers: &HeaderMap) -> Result<Compression, ConnectError> {
-        if headers.get(CONTENT_TYPE).and_then(MediaType::parse) != Some(media) {
-            return Err(ConnectError::unknown(
+        match headers.get(CONTENT_TYPE).and_then(MediaType::parse) {
+            Some(found) if found == media => packing(media.protocol, headers),
+            Some(found) if found.protocol == media.protocol => Err(ConnectError::internal(
+                "the response message is in another encoding than the request",
+            )),
+            _ => Err(ConnectError::unknown(
                 "the response is not a Connect response: wrong content type",
-            ));
+            )),
         }
-        packing(media.protocol, headers)
     }
 
     fn response<Res: json::Message>(
@@ -330,11 +332,6 @@ impl<T: Transport> Client<T> {
         head: http::response::Parts,
         body: Bytes,
     ) -> Result<Response<Res>, ConnectError> {
-        if head.status != StatusCode::OK {
-            let packed = packing(media.protocol, &head.headers).unwrap_or_default();
-            let body = packed.unpack(body, self.response_bytes).unwrap_or_default();
-            return Err(failure(head, &body));
-        }
         let packed = self.check(media, &head.headers)?;
         let body = packed
             .unpack(body, self.response_bytes)
@@ -348,13 +345,24 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    fn unreadable<E: std::fmt::Display>(&self, error: ReadError<E>) -> ConnectError {
+    /// The error of a response that is not a success. What cannot be read of it is left out: its status says enough.
+    fn failed(&self, media: MediaType, head: http::response::Parts, body: Bytes) -> ConnectError {
+        let packed = packing(media.protocol, &head.headers).unwrap_or_default();
+        let body = packed.unpack(body, self.response_bytes).unwrap_or_default();
+        failure(head, &body)
+    }
+
+    fn unreadable<E: std::fmt::Display>(
+        &self,
+        error: ReadError<E>,
+        deadline: Option<Instant>,
+    ) -> ConnectError {
         match error {
             ReadError::TooLarge => ConnectError::resource_exhausted(format!(
                 "the response message is larger than {} bytes",
                 self.response_bytes
             )),
-            ReadError::Broken(error) => ConnectError::unavailable(format!("the response broke off: {error}")),
+            ReadError::Broken(error) => broken_off(error, deadline),
         }
     }
 }
@@ -364,6 +372,16 @@ fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, Conne
     let name = headers.get(content_encoding(protocol));
     Compression::named(name.map(HeaderValue::as_bytes))
         .map_err(|_| ConnectError::internal("the response is compressed in a way that was not asked for"))
+}
+
+/// What a response that broke off means: at the deadline, that time ran out.
+fn broken_off(error: impl std::fmt::Display, deadline: Option<Instant>) -> ConnectError {
+    match deadline {
+        Some(deadline) if Instant::now() >= deadline => {
+            ConnectError::deadline_exceeded("the time for this request ran out during its response")
+        }
+        _ => ConnectError::unavailable(format!("the response broke off: {error}")),
+    }
 }
 
 fn wrong_message(problem: String) -> ConnectError {
@@ -386,6 +404,7 @@ struct Arriving<B> {
     splitter: Splitter,
     packed: Compression,
     limit: usize,
+    deadline: Option<Instant>,
     trailers: Rc<RefCell<HeaderMap>>,
 }
 
@@ -394,6 +413,7 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
     async fn next(&mut self) -> Result<Option<Bytes>, ConnectError> {
         let envelope = self.envelope().await?;
         let ends = envelope.flags & CONNECT_END != 0;
+        envelope.refuse_flags_beyond(CONNECT_END)?;
         let payload = envelope
             .message(self.packed, self.limit)
             .map_err(UnpackError::of_response)?;
@@ -409,10 +429,12 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
             if let Some(envelope) = self.splitter.next()? {
                 return Ok(envelope);
             }
-            let broken_off = || ConnectError::unavailable("the response broke off");
-            let frame = self.body.frame().await.ok_or_else(broken_off)?;
-            let frame = frame
-                .map_err(|error| ConnectError::unavailable(format!("the response broke off: {error}")))?;
+            let Some(frame) = self.body.frame().await else {
+                return Err(ConnectError::internal(
+                    "the response ended without its last message",
+                ));
+            };
+            let frame = frame.map_err(|error| broken_off(error, self.deadline))?;
             if let Ok(mut data) = frame.into_data() {
                 self.splitter.add(&data.copy_to_bytes(data.remaining()));
             }
@@ -430,13 +452,21 @@ fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError {
         Code::from_http_status(head.status),
         format!("HTTP status {}", head.status),
     );
-    let mut error = match is_json {
-        true => ConnectError::from_json(body, status_alone.clone()).unwrap_or(status_alone),
-        false => status_alone,
+    let said = is_json.then(|| ConnectError::from_json(body, status_alone.clone()));
+    let Some(Ok(mut error)) = said else {
+        return without_strangers_headers(status_alone, &head.headers);
     };
     let (headers, trailers) = metadata::split(head.headers);
-    append_all(error.metadata_mut(), &headers);
-    append_all(error.metadata_mut(), &trailers);
+    metadata::append_all(error.metadata_mut(), &headers);
+    metadata::append_all(error.metadata_mut(), &trailers);
+    error
+}
+
+/// The headers of something in between say nothing about the call, and may be cookies: only when to come back is kept.
+fn without_strangers_headers(mut error: ConnectError, headers: &HeaderMap) -> ConnectError {
+    if let Some(later) = headers.get(RETRY_AFTER) {
+        error.metadata_mut().insert(RETRY_AFTER, later.clone());
+    }
     error
 }
 

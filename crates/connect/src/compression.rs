@@ -112,7 +112,7 @@ impl Compression {
             return Ok(packed);
         }
         let mut message = Vec::new();
-        let mut decoder = MultiGzDecoder::new(&packed[..]).take(limit as u64 + 1);
+        let mut decoder = MultiGzDecoder::new(&packed[..]).take((limit as u64).saturating_add(1));
         decoder
             .read_to_end(&mut message)
             .map_err(|_| UnpackError::Malformed)?;

@@ -4,6 +4,9 @@ use http::{Extensions, HeaderMap};
 
 /// What surrounds one request while it is handled: what came with it besides the message, and what goes back with the
 /// answer.
+///
+/// Metadata whose name ends in `-bin` is bytes in base64 (Connect protocol, "Metadata"). It passes through as it is: who reads
+/// it has to accept padding and its absence, who writes it leaves padding out.
 #[derive(Debug, Default)]
 pub struct Context {
     /// The headers of the request.

@@ -24,6 +24,17 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// Refuses flags other than that of compression and these (Connect protocol and gRPC: the others are reserved).
+    pub(crate) fn refuse_flags_beyond(&self, known: u8) -> Result<(), ConnectError> {
+        match self.flags & !(COMPRESSED | known) {
+            0 => Ok(()),
+            _ => Err(ConnectError::internal(format!(
+                "a message has the flags {:#010b}, which mean nothing here",
+                self.flags
+            ))),
+        }
+    }
+
     /// The message in it, of at most `limit` bytes once unpacked.
     pub(crate) fn message(self, compression: Compression, limit: usize) -> Result<Bytes, UnpackError> {
         match (self.flags & COMPRESSED, compression) {

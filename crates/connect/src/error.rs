@@ -167,6 +167,7 @@ impl ConnectError {
         while let Some(name) = object.next_name()? {
             let value = object.value();
             match &*name {
+                "code" if value.null()? => {}
                 "code" => code = Code::from_name(&value.string()?),
                 "message" if value.null()? => {}
                 "message" => message = value.string()?.into_owned(),

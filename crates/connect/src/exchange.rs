@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Response, Uri};
 
 use crate::body::{Body, ReadError, read_whole};
@@ -44,6 +44,8 @@ impl<'a> Exchange<'a> {
         let (media, query) = if http_method == Method::POST {
             let media = headers.get(CONTENT_TYPE).and_then(MediaType::parse);
             (media.filter(|media| media.suits(method.kind)), None)
+        } else if http_method == Method::GET && by_get && has_body(headers) {
+            (None, None)
         } else if http_method == Method::GET && by_get {
             let query = uri.query().unwrap_or_default();
             let encoding = query::parameter(query, "encoding").and_then(|name| Encoding::from_name(&name));
@@ -134,11 +136,14 @@ impl<'a> Exchange<'a> {
         match self.media.protocol {
             Protocol::Unary => self.unpack(read(body, limit, limit).await?, limit),
             Protocol::Stream | Protocol::Grpc | Protocol::GrpcWeb => {
-                let body = read(body, limit + envelope::PREFIX, limit).await?;
+                let body = read(body, limit.saturating_add(envelope::PREFIX), limit).await?;
                 only_message(&body, self.packed, limit)
             }
             Protocol::GrpcWebText => {
-                let length = (limit + envelope::PREFIX).div_ceil(3) * 4;
+                let length = limit
+                    .saturating_add(envelope::PREFIX)
+                    .div_ceil(3)
+                    .saturating_mul(4);
                 let body = grpc::decode_text(&read(body, length, limit).await?)?;
                 only_message(&body, self.packed, limit)
             }
@@ -167,6 +172,12 @@ impl<'a> Exchange<'a> {
             }
         }
     }
+}
+
+/// Whether a request says that a body follows. A GET has its message in the query.
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
 /// The header that says how messages are compressed.
@@ -220,17 +231,20 @@ fn only_message(body: &[u8], packed: Compression, limit: usize) -> Result<Bytes,
             "the method takes one message, and there is more",
         ));
     }
+    first.refuse_flags_beyond(0)?;
     first.message(packed, limit).map_err(UnpackError::of_request)
 }
 
 fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {
-    let message = query::parameter(query, "message");
+    let message = query::bytes(query, "message");
     let message = message.ok_or_else(|| ConnectError::invalid_argument("the query has no \"message\""))?;
     let is_base64 = query::parameter(query, "base64").as_deref() == Some("1");
     let bytes = match is_base64 {
-        true => decode_base64(&message)
+        true => std::str::from_utf8(&message)
+            .ok()
+            .and_then(decode_base64)
             .ok_or_else(|| ConnectError::invalid_argument("the \"message\" in the query is not base64"))?,
-        false => message.into_owned().into_bytes(),
+        false => message.into_owned(),
     };
     if bytes.len() > limit {
         Err(envelope::too_large(limit))

@@ -18,7 +18,7 @@ use crate::compression::Compression;
 use crate::envelope::{GRPC_WEB_END, put};
 use crate::media::{MediaType, Protocol};
 use crate::server::Reply;
-use crate::{ConnectError, Context, stream, wkt};
+use crate::{ConnectError, Context, metadata, stream, wkt};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -67,7 +67,7 @@ fn with_status(mut trailers: HeaderMap, error: Option<&ConnectError>) -> HeaderM
         trailers.insert(STATUS, HeaderValue::from_static("0"));
         return trailers;
     };
-    trailers.extend(error.metadata().clone());
+    metadata::append_all(&mut trailers, error.metadata());
     trailers.insert(STATUS, error.code().number().into());
     if let Ok(message) = HeaderValue::try_from(percent_encode(error.message())) {
         trailers.insert(MESSAGE, message);

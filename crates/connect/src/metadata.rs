@@ -33,6 +33,13 @@ pub(crate) fn remove_framing(headers: &mut HeaderMap) {
     }
 }
 
+/// Adds metadata to metadata, beside values of the same name.
+pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
+    for (name, value) in more {
+        headers.append(name, value.clone());
+    }
+}
+
 /// Adds trailing metadata in the form in which a unary response has it.
 pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
     for (name, value) in trailers {

@@ -4,18 +4,26 @@ use std::borrow::Cow;
 
 /// The value of the first parameter with this name, decoded. Bytes that are not UTF-8 read as U+FFFD.
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    Some(match bytes(query, name)? {
+        Cow::Borrowed(value) => String::from_utf8_lossy(value),
+        Cow::Owned(value) => Cow::Owned(String::from_utf8_lossy(&value).into_owned()),
+    })
+}
+
+/// The value of the first parameter with this name, decoded, whatever bytes it has.
+pub(crate) fn bytes<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
     let mut pairs = query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs
-        .find(|(key, _)| decode(key) == name)
+        .find(|(key, _)| *decode(key) == *name.as_bytes())
         .map(|(_, value)| decode(value))
 }
 
 /// Undoes percent-encoding; a percent sign that begins none stands for itself.
-fn decode(text: &str) -> Cow<'_, str> {
+fn decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
+        return Cow::Borrowed(text.as_bytes());
     }
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -32,7 +40,7 @@ fn decode(text: &str) -> Cow<'_, str> {
         });
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+    Cow::Owned(decoded)
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u8> {

@@ -12,7 +12,7 @@ use futures::future::{Either, LocalBoxFuture, select};
 use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 
 use crate::exchange::Exchange;
-use crate::json::{self, AnyType, Types};
+use crate::json::{self, AnyType, TextFields, Types};
 use crate::unary;
 use crate::{Body, ConnectError, Context, Encoding, MethodDescriptor, ServiceDescriptor};
 
@@ -49,9 +49,10 @@ pub trait Service {
 pub type CallFuture<'a> = LocalBoxFuture<'a, Result<Reply, ConnectError>>;
 
 /// A call on its way into a method: the request message, still encoded, and its context.
-#[derive(Debug)]
 pub struct Call<'a> {
     context: &'a mut Context,
+    method: &'static MethodDescriptor,
+    interceptors: &'a [Box<dyn BoxedInterceptor>],
     message: Bytes,
     encoding: Encoding,
     types: &'a Types,
@@ -63,12 +64,16 @@ impl Call<'_> {
         self.context
     }
 
-    /// The request message; `invalid_argument` if it is not one.
+    /// The request message; `invalid_argument` if it is not one, or what an interceptor has against it.
     pub fn request<M: json::Message>(&self) -> Result<M, ConnectError> {
         let decoded = self.encoding.decode(&self.message, self.types);
-        decoded.map_err(|problem| {
+        let message: M = decoded.map_err(|problem| {
             ConnectError::invalid_argument(format!("the request message is wrong: {problem}"))
-        })
+        })?;
+        for interceptor in self.interceptors {
+            interceptor.message(self.context, self.method, &message)?;
+        }
+        Ok(message)
     }
 
     /// The handler's answer, encoded as the request was.
@@ -173,6 +178,19 @@ pub trait Interceptor {
         context: &mut Context,
         method: &'static MethodDescriptor,
     ) -> impl Future<Output = Result<(), ConnectError>>;
+
+    /// Looks at a call's message before the method does. What it returns as an error is the answer.
+    ///
+    /// # Errors
+    /// What the interceptor has against the message; nothing, if it has no opinion.
+    fn message(
+        &self,
+        _context: &Context,
+        _method: &'static MethodDescriptor,
+        _message: &dyn TextFields,
+    ) -> Result<(), ConnectError> {
+        Ok(())
+    }
 }
 
 /// [`Interceptor`] in the form that a router can keep several of.
@@ -182,6 +200,13 @@ trait BoxedInterceptor {
         context: &'a mut Context,
         method: &'static MethodDescriptor,
     ) -> LocalBoxFuture<'a, Result<(), ConnectError>>;
+
+    fn message(
+        &self,
+        context: &Context,
+        method: &'static MethodDescriptor,
+        message: &dyn TextFields,
+    ) -> Result<(), ConnectError>;
 }
 
 impl<I: Interceptor> BoxedInterceptor for I {
@@ -191,6 +216,15 @@ impl<I: Interceptor> BoxedInterceptor for I {
         method: &'static MethodDescriptor,
     ) -> LocalBoxFuture<'a, Result<(), ConnectError>> {
         Box::pin(Interceptor::before(self, context, method))
+    }
+
+    fn message(
+        &self,
+        context: &Context,
+        method: &'static MethodDescriptor,
+        message: &dyn TextFields,
+    ) -> Result<(), ConnectError> {
+        Interceptor::message(self, context, method, message)
     }
 }
 
@@ -316,6 +350,8 @@ impl Router {
         let message = exchange.message(body, limit).await?;
         let call = Call {
             context,
+            method: route.method,
+            interceptors: &self.interceptors,
             message,
             encoding: exchange.encoding(),
             types: &self.types,

@@ -73,9 +73,9 @@ fn frames(
 
 /// `EndStreamResponse`: the error, if there is one, and trailing metadata.
 fn end_of_stream(error: Option<ConnectError>, trailers: &HeaderMap) -> Vec<u8> {
-    let mut metadata = trailers.clone();
+    let mut last = trailers.clone();
     if let Some(error) = &error {
-        metadata.extend(error.metadata().clone());
+        metadata::append_all(&mut last, error.metadata());
     }
     let types = Types::default();
     let mut writer = json::Writer::new(&types);
@@ -83,8 +83,8 @@ fn end_of_stream(error: Option<ConnectError>, trailers: &HeaderMap) -> Vec<u8> {
     if let Some(error) = &error {
         error.write_json(object.name("error"));
     }
-    if !metadata.is_empty() {
-        write_metadata(object.name("metadata"), &metadata);
+    if !last.is_empty() {
+        write_metadata(object.name("metadata"), &last);
     }
     object.end();
     writer.into_bytes()

@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::compression::Compression;
 use crate::media::{MediaType, Protocol};
 use crate::server::Reply;
-use crate::{ConnectError, Context, Encoding, MethodDescriptor, MethodKind, metadata};
+use crate::{Code, ConnectError, Context, Encoding, MethodDescriptor, MethodKind, metadata};
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
@@ -26,10 +26,10 @@ pub(crate) fn no_such_path(path: &str) -> Response<Body> {
     )
 }
 
-/// The answer to an HTTP method that the called method does not know.
+/// The answer to an HTTP method that the called method does not know. The code is what clients make of the status alone.
 pub(crate) fn wrong_http_method(method: &MethodDescriptor, allowed: &'static str) -> Response<Body> {
     let MethodDescriptor { service, name, .. } = method;
-    let mut error = ConnectError::unimplemented(format!("{service}/{name} is called by {allowed}"));
+    let mut error = ConnectError::new(Code::Unknown, format!("{service}/{name} is called by {allowed}"));
     error
         .metadata_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
@@ -42,7 +42,7 @@ pub(crate) fn wrong_media_type(kind: MethodKind) -> Response<Body> {
         MethodKind::Unary => "send application/json or application/proto",
         MethodKind::ServerStreaming => "send application/connect+json or application/connect+proto",
     };
-    let mut error = ConnectError::unimplemented(format!("unknown media type: {advice}"));
+    let mut error = ConnectError::new(Code::Unknown, format!("unknown media type: {advice}"));
     error.metadata_mut().insert(ACCEPT_POST, MediaType::list(kind));
     refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error)
 }
@@ -65,7 +65,7 @@ pub(crate) fn respond(
     let (status, content_type, body) = match result.and_then(Reply::only) {
         Ok(message) => (StatusCode::OK, media.header(), message),
         Err(mut error) => {
-            headers.extend(std::mem::take(error.metadata_mut()));
+            metadata::append_all(&mut headers, &std::mem::take(error.metadata_mut()));
             (error.code().http_status(), JSON.header(), error.to_json())
         }
     };

@@ -343,12 +343,13 @@ async fn answers_that_are_not_connects_have_a_code_too() {
         ((404, JSON, r#"{"code":"not_found","message":"x","details":[{"type":"a.B","value":"AA=="}]}"#), (Code::NotFound, "x")),
         ((200, HTML, "<h1>Hello</h1>"), (Code::Unknown, "the response is not a Connect response: wrong content type")),
         ((200, &[], "{}"), (Code::Unknown, "the response is not a Connect response: wrong content type")),
-        ((200, PROTO, ""), (Code::Unknown, "the response is not a Connect response: wrong content type")),
+        ((200, PROTO, ""), (Code::Internal, "the response message is in another encoding than the request")),
+        ((401, JSON, r#"{"code":null,"message":"oops"}"#), (Code::Unauthenticated, "oops")),
         ((200, BROTLI, ""), (Code::Internal, "the response is compressed in a way that was not asked for")),
         ((200, GZIP, "no gzip"), (Code::Internal, "the response message is not valid gzip")),
         ((200, JSON, "{"), (Code::Internal, "the response message is wrong: expected a name in double quotes")),
         ((200, JSON, large), (Code::ResourceExhausted, "the response message is larger than 100 bytes")),
-        ((500, HTML, large), (Code::ResourceExhausted, "the response message is larger than 100 bytes")),
+        ((500, HTML, large), (Code::Unknown, "HTTP status 500 Internal Server Error")),
     ];
     for ((status, headers, body), (code, message)) in cases {
         let transport = Canned {

@@ -568,24 +568,24 @@ fn nesting_is_limited_in_both_encodings() {
             "}".repeat(depth - 1)
         )
     };
-    assert!(rewritten::<Tree>(&tree(100)).is_ok(), "100 levels are read");
-    let error = rewritten::<Tree>(&tree(101)).unwrap_err();
+    assert!(rewritten::<Tree>(&tree(202)).is_ok(), "202 levels are read");
+    let error = rewritten::<Tree>(&tree(203)).unwrap_err();
     assert!(
-        error.contains("nested deeper than 100 levels"),
-        "101 levels are refused: {error}"
+        error.contains("nested deeper than 202 levels"),
+        "203 levels are refused: {error}"
     );
 
     let unknown = format!(r#"{{"nobody":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let error = rewritten::<Tree>(&unknown).unwrap_err();
     assert!(
-        error.contains("nested deeper than 100 levels"),
+        error.contains("nested deeper than 202 levels"),
         "unknown fields count too: {error}"
     );
 
     let value = format!(r#"{{"value":{}}}"#, "[".repeat(100_000));
     let error = rewritten::<WellKnown>(&value).unwrap_err();
     assert!(
-        error.contains("nested deeper than 100 levels"),
+        error.contains("nested deeper than 202 levels"),
         "values count too: {error}"
     );
 

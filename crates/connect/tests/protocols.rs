@@ -5,9 +5,10 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 
-use akinai_connect::{Client, Code, InMemory, Router};
+use akinai_connect::json::Types;
+use akinai_connect::{Client, Code, InMemory, Router, wkt};
 use akinai_connect_test_schema::testing::v1::{
-    CountRequest, EchoServiceClient, LookRequest, WaitRequest, echo_service,
+    CountRequest, EchoServiceClient, LookRequest, TYPES, Tree, WaitRequest,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -157,6 +158,8 @@ async fn a_call_that_fails_before_it_streams_is_an_end_too() {
         ),
         ("", vec![0, 0xff, 0xff, 0xff, 0xff], "resource_exhausted"),
         ("", envelope(1, gzip(b"{}")), "internal"),
+        ("", envelope(2, "{}"), "internal"),
+        ("", envelope(0x80, "{}"), "internal"),
         (
             "connect-content-encoding: gzip",
             envelope(1, "no gzip"),
@@ -497,10 +500,43 @@ async fn a_client_in_a_router_relays_streams() {
 async fn a_dropped_call_is_dropped_at_the_server_too() {
     let client = client();
     let call = client.wait(Default::default(), WaitRequest {});
+    let before = support::dropped();
     let result = tokio::time::timeout(std::time::Duration::from_millis(20), call).await;
-    assert!(
-        result.is_err(),
-        "the method waits for ever; dropping the call ends it"
+    assert!(result.is_err(), "the method waits for ever");
+    assert_eq!(
+        support::dropped(),
+        before + 1,
+        "dropping the call ends the method"
     );
-    assert_eq!(echo_service::WAIT.path, WAIT);
+}
+
+/// A depth that protobuf allows in binary comes back from JSON, where a list in each message doubles it; what has no bound in
+/// binary has one here.
+#[test]
+fn nesting_is_bounded_alike_in_both_forms() {
+    let nested = |depth: usize| {
+        (0..depth).fold(Tree::default(), |inner, _| Tree {
+            branches: vec![inner],
+            ..Tree::default()
+        })
+    };
+    let types = Types::default().with(TYPES);
+    let deep = nested(98);
+    let binary = Tree::decode(&deep.encode_to_vec()[..]).expect("protobuf takes it");
+    let json = akinai_connect::json::to_vec(&binary, &types).expect("it has a JSON form");
+    let read: Tree = akinai_connect::json::from_slice(&json, &types).expect("which is read again");
+    assert_eq!(read, deep);
+
+    let mut any = wkt::Any::default();
+    for _ in 0..100_000 {
+        any = wkt::Any {
+            type_url: "type.googleapis.com/google.protobuf.Any".into(),
+            value: any.encode_to_vec(),
+        };
+        if any.value.len() > 64 * 1024 {
+            break;
+        }
+    }
+    let refused = akinai_connect::json::to_vec(&any, &types);
+    assert!(refused.is_err(), "an Any in an Any in an Any has an end");
 }

@@ -2,10 +2,13 @@
 
 mod support;
 
+use akinai_connect::json::TextFields;
 use akinai_connect::{Limits, Router};
+use akinai_connect_test_schema::testing::v1::{LookRequest, Optionals};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use prost::Message as _;
 
 const ECHO: &str = "/testing.v1.EchoService/Echo";
 const LOOK: &str = "/testing.v1.EchoService/Look";
@@ -39,6 +42,40 @@ fn request(method: &str, path: &str, headers: &str, body: impl Into<Bytes>) -> R
 }
 
 const JSON: &str = "content-type: application/json";
+
+#[tokio::test]
+async fn an_interceptor_sees_the_message_in_every_encoding() {
+    let forbidden = LookRequest {
+        text: "forbidden".into(),
+    };
+    for (media, body) in [
+        ("application/json", br#"{"text":"forbidden"}"#.to_vec()),
+        ("application/proto", forbidden.encode_to_vec()),
+    ] {
+        let request = request("POST", LOOK, &format!("content-type: {media}"), body);
+        let answer = answer_of(&support::router(), request).await;
+        assert_eq!(answer.status, 403, "{media}");
+        assert!(
+            answer.body.contains("Look takes no such text"),
+            "{media}: {}",
+            answer.body
+        );
+    }
+}
+
+#[test]
+fn a_message_gives_its_texts_by_name() {
+    let message = LookRequest { text: "a".into() };
+    for (name, value) in [("text", Some("a")), ("texts", None), ("", None)] {
+        assert_eq!(
+            TextFields::text_field(&message, name),
+            value,
+            "the field {name:?}"
+        );
+    }
+    let optionals = Optionals::default();
+    assert_eq!(TextFields::text_field(&optionals, "a_string"), None, "absent");
+}
 
 #[tokio::test]
 async fn right_requests_are_answered() {
@@ -164,15 +201,15 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", "/".into(), JSON, b"{}"), (404, "unimplemented", "there is no method at /")),
         (("POST", "/testing.v1.EchoService/echo".into(), JSON, b"{}"), (404, "unimplemented", "there is no method")),
         (("POST", "/testing.v1.EchoService/Nothing".into(), JSON, b"{}"), (501, "unimplemented", "testing.v1.EchoService/Nothing is not implemented")),
-        (("GET", ECHO.into(), "", b""), (405, "unimplemented", "testing.v1.EchoService/Echo is called by POST")),
-        (("PUT", LOOK.into(), JSON, b"{}"), (405, "unimplemented", "testing.v1.EchoService/Look is called by GET, POST")),
-        (("OPTIONS", ECHO.into(), "", b""), (405, "unimplemented", "testing.v1.EchoService/Echo is called by POST")),
-        (("POST", ECHO.into(), "", b"{}"), (415, "unimplemented", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: text/plain", b"{}"), (415, "unimplemented", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/json; charset=latin1", b"{}"), (415, "unimplemented", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/json; x=y", b"{}"), (415, "unimplemented", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/proto; charset=utf-8", b""), (415, "unimplemented", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/connect+json", b"{}"), (415, "unimplemented", "unknown media type")),
+        (("GET", ECHO.into(), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
+        (("PUT", LOOK.into(), JSON, b"{}"), (405, "unknown", "testing.v1.EchoService/Look is called by GET, POST")),
+        (("OPTIONS", ECHO.into(), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
+        (("POST", ECHO.into(), "", b"{}"), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "content-type: text/plain", b"{}"), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "content-type: application/json; charset=latin1", b"{}"), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "content-type: application/json; x=y", b"{}"), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "content-type: application/proto; charset=utf-8", b""), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "content-type: application/connect+json", b"{}"), (415, "unknown", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json|connect-protocol-version: 2", b"{}"), (400, "invalid_argument", "Connect-Protocol-Version must be \"1\"")),
         (("POST", ECHO.into(), "content-type: application/json|content-encoding: br", b"{}"), (501, "unimplemented", "unknown compression: supported encodings are gzip, identity")),
         (("POST", ECHO.into(), "content-type: application/json|content-encoding: gzip", b"{}"), (400, "invalid_argument", "the message is not valid gzip")),
@@ -190,8 +227,8 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", ECHO.into(), "content-type: application/proto", b"\xff\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
         (("POST", LOOK.into(), "content-type: application/proto", b"\x0a\x02\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
         (("POST", LOOK.into(), JSON, long.as_bytes()), (429, "resource_exhausted", "the message is larger than 1000 bytes")),
-        (("GET", get("message=%7B%7D"), "", b""), (415, "unimplemented", "unknown media type")),
-        (("GET", get("encoding=xml&message=%7B%7D"), "", b""), (415, "unimplemented", "unknown media type")),
+        (("GET", get("message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
+        (("GET", get("encoding=xml&message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
         (("GET", get("encoding=json"), "", b""), (400, "invalid_argument", "the query has no \"message\"")),
         (("GET", get("encoding=json&message=%7B%7D&connect=v2"), "", b""), (400, "invalid_argument", "connect must be \"v1\"")),
         (("GET", get("encoding=json&message=%7B%7D&compression=zstd"), "", b""), (501, "unimplemented", "unknown compression")),

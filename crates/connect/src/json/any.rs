@@ -103,6 +103,10 @@ impl Message for Any {
             writer.object().end();
             return Ok(());
         }
+        // Each content is decoded anew, and with it protobuf's own limit: without this one nothing would end the recursion.
+        if writer.is_too_deep() {
+            return Err(Error::new("nested too deep"));
+        }
         let known = writer.types().find(&self.type_url)?;
         if known.is_plain_object {
             writer.mark_type(&self.type_url);

@@ -29,9 +29,9 @@ pub use object::{ObjectReader, ObjectWriter};
 pub use reader::Reader;
 pub use writer::Writer;
 
-/// How deep objects and arrays may nest, counted together; protobuf's own limit for nested messages. It keeps a
-/// request from exhausting the stack.
-pub const DEPTH_LIMIT: usize = 100;
+/// How deep objects and arrays may nest, counted together: twice protobuf's own limit for nested messages, each of which may
+/// be the element of a list, and the list in the last. It keeps a request from exhausting the stack.
+pub const DEPTH_LIMIT: usize = 202;
 
 /// A protobuf message with a JSON form. Implemented by generated code.
 pub trait Message: prost::Message + Default {
@@ -49,6 +49,24 @@ pub trait Message: prost::Message + Default {
 
     /// Writes the message. Fails for values that have no JSON form, such as a timestamp in the year 12000.
     fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error>;
+
+    /// The value of a singular `string` field, by its name in the .proto file; none if there is no such field, or it is
+    /// absent. For rules that hold for many messages.
+    fn text_field(&self, _name: &str) -> Option<&str> {
+        None
+    }
+}
+
+/// [`Message::text_field`] of a message of whatever type.
+pub trait TextFields {
+    /// See [`Message::text_field`].
+    fn text_field(&self, name: &str) -> Option<&str>;
+}
+
+impl<M: Message> TextFields for M {
+    fn text_field(&self, name: &str) -> Option<&str> {
+        Message::text_field(self, name)
+    }
 }
 
 impl<M: Message> Message for Box<M> {
@@ -60,6 +78,10 @@ impl<M: Message> Message for Box<M> {
 
     fn null() -> Option<Self> {
         M::null().map(Box::new)
+    }
+
+    fn text_field(&self, name: &str) -> Option<&str> {
+        M::text_field(self, name)
     }
 
     fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
@@ -89,5 +111,8 @@ pub fn from_slice<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
 pub fn to_vec<M: Message>(message: &M, types: &Types) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(types);
     message.write_json(&mut writer)?;
-    Ok(writer.into_bytes())
+    match writer.is_too_deep() {
+        true => Err(Error::new(format!("nested deeper than {DEPTH_LIMIT} levels"))),
+        false => Ok(writer.into_bytes()),
+    }
 }

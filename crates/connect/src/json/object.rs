@@ -242,7 +242,7 @@ impl<'w, 'a> ObjectWriter<'w, 'a> {
 
     /// Ends the object.
     pub fn end(self) {
-        self.writer.raw("}");
+        self.writer.close("}");
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io::Write as _;
 
-use super::{ObjectWriter, Types, scan};
+use super::{DEPTH_LIMIT, ObjectWriter, Types, scan};
 
 /// Writes JSON without spaces into a growing buffer.
 #[derive(Debug)]
@@ -10,6 +10,10 @@ pub struct Writer<'a> {
     types: &'a Types,
     /// The `@type` that the next object begins with: set while a `google.protobuf.Any` writes its content.
     type_url: Option<String>,
+    /// Objects and arrays that are open.
+    depth: usize,
+    /// The most that ever were.
+    deepest: usize,
 }
 
 impl<'a> Writer<'a> {
@@ -19,7 +23,26 @@ impl<'a> Writer<'a> {
             out: Vec::with_capacity(256),
             types,
             type_url: None,
+            depth: 0,
+            deepest: 0,
         }
+    }
+
+    /// Whether something is nested deeper than any reader has to go.
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.deepest > DEPTH_LIMIT
+    }
+
+    fn open(&mut self, bracket: &str) {
+        self.raw(bracket);
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+    }
+
+    /// Ends the innermost object or array that is open.
+    pub(super) fn close(&mut self, bracket: &str) {
+        self.raw(bracket);
+        self.depth -= 1;
     }
 
     /// What was written.
@@ -88,7 +111,7 @@ impl<'a> Writer<'a> {
     /// Begins an object; the members are written through what is returned, and it must be ended.
     pub fn object(&mut self) -> ObjectWriter<'_, 'a> {
         let type_url = self.type_url.take();
-        self.raw("{");
+        self.open("{");
         let mut object = ObjectWriter::new(self);
         if let Some(type_url) = type_url {
             object.name("@type").string(&type_url);
@@ -102,14 +125,14 @@ impl<'a> Writer<'a> {
         items: impl IntoIterator<Item = T>,
         mut element: impl FnMut(&mut Self, T) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.raw("[");
+        self.open("[");
         for (index, item) in items.into_iter().enumerate() {
             if index > 0 {
                 self.raw(",");
             }
             element(self, item)?;
         }
-        self.raw("]");
+        self.close("]");
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The echo service of the test schema, in a router.
 
 use akinai_connect::MessageStream;
+use akinai_connect::json::TextFields;
 use akinai_connect::{Code, ConnectError, Context, Interceptor, MethodDescriptor, Router};
 use akinai_connect_test_schema::testing::v1::{
     CountRequest, CountResponse, EchoRequest, EchoResponse, EchoService, EchoServiceServer, FailRequest,
@@ -9,6 +10,16 @@ use akinai_connect_test_schema::testing::v1::{
 use futures::StreamExt as _;
 use futures::stream;
 use http::HeaderValue;
+
+thread_local! {
+    static DROPPED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many calls of `Wait` were given up, in this test.
+#[allow(dead_code, reason = "not every test target looks")]
+pub(crate) fn dropped() -> usize {
+    DROPPED.get()
+}
 
 /// Answers with what it gets: messages, and headers whose names begin with `x-echo`.
 pub(crate) struct Echo;
@@ -59,6 +70,13 @@ impl EchoService for Echo {
     }
 
     async fn wait(&self, _: &mut Context, _: WaitRequest) -> Result<WaitResponse, ConnectError> {
+        struct Guard;
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                DROPPED.set(DROPPED.get() + 1);
+            }
+        }
+        let _guard = Guard;
         std::future::pending().await
     }
 
@@ -105,6 +123,21 @@ impl Interceptor for Gate {
             context.outgoing.insert("x-echo-passed", value.clone());
         }
         Ok(())
+    }
+
+    fn message(
+        &self,
+        _: &Context,
+        method: &'static MethodDescriptor,
+        message: &dyn TextFields,
+    ) -> Result<(), ConnectError> {
+        match message.text_field("text") {
+            Some("forbidden") => Err(ConnectError::permission_denied(format!(
+                "{} takes no such text",
+                method.name
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
