@@ -95,6 +95,15 @@ impl Database {
         Ok(())
     }
 
+    /// The variables with the keys that components have in common: what they call each other with, and what the bff seals
+    /// with.
+    ///
+    /// # Errors
+    /// A key cannot be saved.
+    pub fn keys(&mut self) -> Result<Variables> {
+        keys(&mut self.secrets)
+    }
+
     /// A connection to it, as the role that migrates.
     pub(crate) async fn connect(&self) -> Result<PgConnection> {
         migrate::connect(&self.url).await
@@ -122,6 +131,21 @@ impl Database {
         }
         Ok(variables)
     }
+}
+
+/// The keys that components have in common, made when they are first asked for.
+///
+/// # Errors
+/// A key cannot be saved.
+pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
+    let mut keys = Variables::new();
+    for callee in ["user", "product"] {
+        let key = secrets.get(&format!("service.bff.{callee}"))?;
+        let named = Secret::new(format!("1:{}", key.reveal()));
+        keys.insert(format!("bff_{callee}_service_key"), named);
+    }
+    keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
+    Ok(keys)
 }
 
 /// The Redis of the bff and the user service. A private server ends when this is dropped.

@@ -1,12 +1,11 @@
 //! Compiles the components and the native programs.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::process::{output, run};
+use crate::process::{self, output, run};
 use crate::setup::{self, TARGET};
 use crate::workspace::Workspace;
 
@@ -54,7 +53,7 @@ pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<()> 
 /// # Errors
 /// The code does not compile: cargo has said why.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = process::cargo();
     // `--workspace`, not `-p`: with the features that the tests build it with, or wasmtime would be compiled twice.
     cargo
         .args(["build", "--workspace", "--bin", "akinai-host"])
@@ -69,7 +68,7 @@ pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
 
 /// The packages below `folder` that become components: those that build a `cdylib`.
 fn component_packages(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = process::cargo();
     cargo
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(workspace.root());

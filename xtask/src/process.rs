@@ -19,6 +19,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+/// Cargo, as if it were typed into a terminal. What `cargo run` told us about our own package would make build scripts that
+/// look at it (that of `ring`, and with it everything up to our host) run again whenever the two take turns.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
 /// How often a running child is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(10);
 

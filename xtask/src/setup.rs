@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum as _;
 
 use crate::debian::{self, Wanted};
-use crate::process::{output, run};
+use crate::process::{self, output, run};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
 
@@ -50,7 +50,7 @@ pub enum WasmRust {
 impl WasmRust {
     /// A `cargo` that uses it.
     pub fn cargo(&self) -> Command {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = process::cargo();
         if let WasmRust::Unpacked(rustc) = self {
             cargo.env("RUSTC", rustc);
         }
@@ -276,7 +276,7 @@ impl DebianRust {
         let manifest = "[package]\nname = \"seed\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n";
         std::fs::write(seed.join("Cargo.toml"), manifest)?;
         std::fs::write(seed.join("src/lib.rs"), "")?;
-        let mut cargo = Command::new("cargo");
+        let mut cargo = process::cargo();
         cargo
             .args([
                 "build",

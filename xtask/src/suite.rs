@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::build;
 use crate::migrate::{create_database, migrate, service_schemas};
-use crate::process::{Scratch, run};
+use crate::process::{self, Scratch, run};
 use crate::secret::Secrets;
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
 use crate::ui::{self, Steps};
@@ -56,7 +56,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     .await?;
 
     steps.begin("cargo test --workspace");
-    let mut cargo = Command::new("cargo");
+    let mut cargo = process::cargo();
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(&options.tests)
@@ -99,10 +99,7 @@ async fn check(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
 
 async fn cargo(workspace: &Workspace, arguments: &[&str], remedy: &str) -> Result<()> {
     again(
-        run(Command::new("cargo")
-            .args(arguments)
-            .current_dir(workspace.root()))
-        .await,
+        run(process::cargo().args(arguments).current_dir(workspace.root())).await,
         remedy,
     )
 }
@@ -129,7 +126,7 @@ async fn install_buf(workspace: &Workspace) -> Result<()> {
     }
     if crate::process::output(Command::new("npm").arg("--version")).is_err() {
         bail!(
-            "npm is not installed: the tests need it for the buf CLI and for a real Connect client.\n\
+            "npm is not installed: the tests need it for the buf CLI and for real Connect clients.\n\
              Debian: `apt-get install nodejs npm`"
         );
     }

@@ -83,6 +83,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
 
     steps.begin("start the platform");
     let mut variables = database.variables()?;
+    variables.extend(database.keys()?);
     variables.extend(cache.variables());
     let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;

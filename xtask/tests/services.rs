@@ -215,7 +215,7 @@ async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn redis_lets_the_bff_ping_and_nothing_else() {
+async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let mut redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let port = redis.port();
@@ -226,9 +226,25 @@ async fn redis_lets_the_bff_ping_and_nothing_else() {
         ["-NOAUTH Authentication required."]
     );
     assert_eq!(answers(port, &[&bff, "PING"]).await, ["+OK", "+PONG"]);
+    for (allowed, expected) in [
+        ("SET akinai:jwks:turn open PX 1000", "+OK"),
+        (
+            "EVAL \"return redis.call('GET', KEYS[1])\" 1 akinai:verdict:none",
+            "$-1",
+        ),
+    ] {
+        assert_eq!(
+            answers(port, &[&bff, allowed]).await,
+            ["+OK", expected],
+            "`{allowed}` is what it is there for"
+        );
+    }
     for forbidden in [
         "GET key",
         "SET key value",
+        "EVAL \"return 1\" 1 key",
+        "DEL akinai:jwks",
+        "PUBLISH user.logout hana",
         "FLUSHALL",
         "CONFIG GET dir",
         "CLIENT KILL TYPE normal",

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{PRODUCTS, seed};
+use crate::backing::{self, Variables};
 use crate::migrate::{self, ServiceSchema};
 use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets};
@@ -29,6 +30,7 @@ pub(super) struct Servers {
     postgres: Postgres,
     redis: Redis,
     passwords: Vec<(ServiceSchema, Secret)>,
+    keys: Variables,
 }
 
 impl Servers {
@@ -56,6 +58,7 @@ impl Servers {
             postgres,
             redis,
             passwords,
+            keys: backing::keys(&mut secrets)?,
         })
     }
 
@@ -73,7 +76,13 @@ impl Servers {
             .env(
                 "SPIN_VARIABLE_USER_REDIS_PASSWORD",
                 self.redis.user_password().reveal(),
-            );
+            )
+            // What is measured is the platform, not its limits.
+            .env("SPIN_VARIABLE_RATE_PER_SECOND", "1000000")
+            .env("SPIN_VARIABLE_RATE_BURST", "1000000");
+        for (name, key) in &self.keys {
+            command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), key.reveal());
+        }
         for (schema, password) in &self.passwords {
             let name = format!("SPIN_VARIABLE_{}_DB_PASSWORD", schema.service.to_uppercase());
             command.env(name, password.reveal());

@@ -158,9 +158,10 @@ impl Redis {
              maxmemory-policy allkeys-lru\n\
              user default off\n\
              user admin on >{admin} ~* &* +@all\n\
-             user bff on >{bff} resetkeys resetchannels -@all +@connection -@dangerous\n\
-             user user on >{user} resetkeys ~akinai:revoked:* resetchannels &user.logout \
-             -@all +@connection -@dangerous +eval +set +time +publish\n",
+             user bff on >{bff} resetkeys ~akinai:* resetchannels -@all +@connection -@dangerous \
+             +eval +evalsha +get +set +incr +pexpire +pttl +time\n\
+             user user on >{user} resetkeys ~akinai*:revoked:* resetchannels &user.logout \
+             -@all +@connection -@dangerous +eval +evalsha +set +time +publish\n",
             port = self.port,
             folder = self.folder.display(),
             admin = self.admin_password.reveal(),
