@@ -335,9 +335,11 @@ async fn components_see_their_own_variables_only() {
         "redis_url",
         "allowed_origins",
         "db_host",
+        "bff_seal_key",
+        "seal_key",
     ];
     let cases: [(&str, &[&str]); 3] = [
-        ("bff", &["redis_url", "allowed_origins"]),
+        ("bff", &["redis_url", "allowed_origins", "seal_key"]),
         ("user", &["database_url", "redis_url"]),
         ("product", &["database_url"]),
     ];

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use host::{App, Config, Server};
+use uuid::Uuid;
 use xtask::workspace::Workspace;
 
 use crate::{Client, Database, environment, log};
@@ -43,6 +44,15 @@ impl Setup {
             ("redis_port", redis_port.to_string()),
             ("bff_redis_password", environment.password("redis.bff")),
             ("user_redis_password", environment.password("redis.user")),
+            ("redis_prefix", format!("akinai:{}", Uuid::now_v7().simple())),
+            ("bff_user_service_key", service_key("user")),
+            ("bff_product_service_key", service_key("product")),
+            ("bff_seal_key", key("seal")),
+            // Tests ask faster than people do; those of the limits set their own.
+            ("rate_per_second", "1000000".to_owned()),
+            ("rate_burst", "1000000".to_owned()),
+            ("sign_up_per_minute", "1000000".to_owned()),
+            ("sign_up_burst", "1000000".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self {
@@ -98,6 +108,22 @@ impl Setup {
             database: self.database,
         }
     }
+}
+
+/// A key of 32 bytes for tests, in base64url: the same for the same name, so that platforms can share one.
+fn key(name: &str) -> String {
+    let bytes: String = name
+        .chars()
+        .cycle()
+        .filter(char::is_ascii_alphabetic)
+        .take(43)
+        .collect();
+    format!("{}A", &bytes[..42])
+}
+
+/// The key of the bff's calls of a service, with its name, as the variables have it.
+pub fn service_key(callee: &str) -> String {
+    format!("1:{}", key(&format!("bff to {callee}")))
 }
 
 impl Platform {

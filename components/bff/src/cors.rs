@@ -6,14 +6,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 /// Request headers that a page may send beyond the ones that are always allowed.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, connect-accept-encoding, connect-content-encoding, connect-protocol-version, connect-timeout-ms, \
-     content-encoding, content-type, grpc-accept-encoding, grpc-encoding, grpc-timeout, idempotency-key, x-grpc-web, \
-     x-request-id, x-user-agent",
+     content-encoding, content-type, grpc-accept-encoding, grpc-encoding, grpc-timeout, idempotency-key, traceparent, \
+     tracestate, x-grpc-web, x-request-id, x-user-agent",
 );
 
 /// Response headers that a page may read beyond the ones that it always can. gRPC-Web may have its status in them.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "connect-content-encoding, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, retry-after, \
-     www-authenticate, x-request-id",
+    "connect-content-encoding, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, ratelimit-limit, \
+     ratelimit-remaining, ratelimit-reset, retry-after, www-authenticate, x-request-id",
 );
 
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST");

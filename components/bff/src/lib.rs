@@ -2,13 +2,22 @@
 //!
 //! This file is the door: it wires paths to their answers, and nothing else.
 
+mod bearer;
+mod client_address;
 mod cors;
+mod edge;
+mod gate;
 mod ready;
 mod request_id;
 mod rpc;
+mod rules;
+mod settings;
+mod signing_keys;
+mod trace;
+mod verdict;
 
 use connect::Body;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use platform::{
     http::{Incoming, text},
     log, variables,
@@ -21,6 +30,7 @@ platform::http_handler!(handle);
 async fn handle(mut request: Request<Incoming>) -> Response<Body> {
     let id = request_id::of(request.headers());
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    trace::keep_or_begin(request.headers_mut());
     let origin = allowed_origin(&id, request.headers()).await;
 
     let mut response = match cors::is_preflight(request.method(), request.headers()) {
@@ -30,11 +40,6 @@ async fn handle(mut request: Request<Incoming>) -> Response<Body> {
 
     cors::grant(origin, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID, id);
-    if response.status() == StatusCode::UNAUTHORIZED {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
     response
 }
 

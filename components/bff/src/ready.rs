@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::future;
 use http::StatusCode;
-use platform::{clock, http::get, redis, variables};
+use platform::{clock, http::get, redis::Redis};
 
 /// All must have answered within 2 s.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// The longest answer of a service, in bytes.
+const MOST_TEXT: usize = 4096;
 
 /// The services behind the bff, by their names in `spin.toml`.
 const SERVICES: [&str; 2] = ["user", "product"];
@@ -56,7 +59,7 @@ impl Readiness {
 /// What a service lacks: nothing, the parts that it names itself, or the service as a whole.
 async fn missing(service: &'static str) -> Vec<String> {
     let uri = format!("http://{service}.spin.internal/ready");
-    match clock::within(LIMIT, get(&uri)).await {
+    match clock::within(LIMIT, get(&uri, MOST_TEXT)).await {
         Ok(Ok((StatusCode::OK, _))) => Vec::new(),
         Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, body))) => {
             named(&body).unwrap_or_else(|| vec![service.into()])
@@ -72,7 +75,7 @@ fn named(body: &str) -> Option<Vec<String>> {
 }
 
 async fn redis_answers() -> bool {
-    let ping = async { redis::ping(&variables::get("redis_url").await.ok()?).await.ok() };
+    let ping = async { Redis::from_variable("redis_url").await.ok()?.ping().await.ok() };
     matches!(clock::within(LIMIT, ping).await, Ok(Some(())))
 }
 

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use api::product::v1::ProductServiceServer;
 use connect::{Body, Router};
 use http::{Request, Response};
-use platform::{clock, http::Incoming, postgres::Database, ready};
+use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
 use service::{Catalogue, StoreError};
 use store::Postgres;
 
@@ -24,6 +24,7 @@ thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
             .service(ProductServiceServer::new(rpc::Rpc))
+            .intercept(ServiceTokens::new("product", &[("bff", "bff_service_keys")]))
             .cut_off_after(clock::sleep),
     );
 }

@@ -16,7 +16,7 @@ use api::user::v1::{SessionServiceServer, UserServiceServer};
 use connect::{Body, Router};
 use http::{Request, Response};
 use password::Argon2id;
-use platform::{clock, http::Incoming, postgres::Database, ready};
+use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
 use revocations::Marks;
 use service::StoreError;
 use store::Postgres;
@@ -32,6 +32,7 @@ thread_local! {
         Router::new()
             .service(UserServiceServer::new(rpc::Rpc))
             .service(SessionServiceServer::new(rpc::Rpc))
+            .intercept(ServiceTokens::new("user", &[("bff", "bff_service_keys")]))
             .cut_off_after(clock::sleep),
     );
 }

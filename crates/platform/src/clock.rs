@@ -1,6 +1,9 @@
 //! Time limits. Nothing that leaves a component waits forever.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures::future::{Either, select};
 use spin_sdk::wasip3::clocks::monotonic_clock;
@@ -9,6 +12,12 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no answer within {0:?}")]
 pub struct Elapsed(pub Duration);
+
+/// The time, in seconds since 1970-01-01T00:00:00Z.
+pub fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |elapsed| elapsed.as_secs())
+}
 
 /// Waits for some time.
 pub async fn sleep(time: Duration) {

@@ -110,7 +110,7 @@ class Matrix:
         self.assert_token_is_wanted(metadata)
 
     def assert_token_is_wanted(self, metadata):
-        """Only HTTP's 401 says which kind, and gRPC's errors are 200."""
+        """Only Connect has it in a header, gRPC in its trailers."""
 
     def test_packs_requests_and_unpacks_answers(self):
         # This client compresses every request: that there is an account shows that the platform unpacked it.

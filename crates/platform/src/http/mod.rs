@@ -30,10 +30,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The largest response of a called component, in bytes: what its own clients accept.
 const MOST_RESPONSE: usize = 4 * 1024 * 1024;
 
-/// The longest text that [`get`] reads, in bytes.
-const MOST_TEXT: usize = 4096;
-
-/// A component did not answer. The text is for the log.
+/// A component, or a host outside, did not answer. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -56,10 +53,10 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     response
 }
 
-/// Gets a short text. The caller sets the time limit.
-pub async fn get(uri: &str) -> Result<(StatusCode, String), Error> {
+/// Gets a text of at most `most` bytes. The caller sets the time limit.
+pub async fn get(uri: &str, most: usize) -> Result<(StatusCode, String), Error> {
     let request = Request::get(uri).body(Bytes::new()).map_err(Error::new)?;
-    let (head, body) = exchange(request, MOST_TEXT).await?.into_parts();
+    let (head, body) = exchange(request, most).await?.into_parts();
     Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
 }
 

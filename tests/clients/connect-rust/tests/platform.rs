@@ -161,7 +161,7 @@ async fn metadata_goes_both_ways() {
             "from-rust",
             "{column}: and with an error too"
         );
-        // HTTP's 401 says which kind of token is wanted.
+        // Only Connect has it in a header, gRPC in its trailers.
         if column.protocol == Protocol::Connect {
             assert_eq!(
                 header(error.response_headers(), "www-authenticate"),

@@ -77,7 +77,7 @@ impl Suite<'_> {
             .await;
         answer.must_end("unauthenticated", 16);
         answer.must_say("X-Request-Id", "from-buf");
-        // HTTP's 401 says which kind of token is wanted.
+        // Only Connect has it in a header, gRPC in its trailers.
         if self.curl.protocol.name == "connect" {
             answer.must_say("Www-Authenticate", "Bearer");
         }

@@ -22,7 +22,6 @@ const NOBODY = "00000000-0000-7000-8000-000000000000";
  * - `transport`: makes it, with these options besides its own;
  * - `mediaType`: what answers are, which proves the protocol;
  * - `byGet`: whether methods without side effects are called by GET;
- * - `isGrpc`: whether errors come with the HTTP status 200;
  * - `timeoutHeader`: the name of the header for a deadline of some milliseconds, and how it says them;
  * - `encoding`: the header that says that an answer is compressed; null if this client takes none;
  * - `packing`: the options with which the client compresses its requests; absent if it cannot;
@@ -101,9 +100,9 @@ export function suite(name, the) {
     });
 
     it("answers methods that do not exist yet with unimplemented", async () => {
-      const error = await failure(products.deleteProduct({ id: catalogue[0].id }));
+      const error = await failure(products.batchGetProducts({ ids: [catalogue[0].id] }));
 
-      assert.equal(error.code, Code.Unimplemented, `DeleteProduct must be unimplemented, but: ${error.message}`);
+      assert.equal(error.code, Code.Unimplemented, `BatchGetProducts must be unimplemented, but: ${error.message}`);
     });
 
     it("takes metadata and gives it", async () => {
@@ -126,8 +125,7 @@ export function suite(name, the) {
 
       assert.equal(error.code, Code.Unauthenticated, `GetUser must want a token, but: ${error.message}`);
       assert.equal(error.metadata.get("x-request-id"), id, "the request's id must come back");
-      const scheme = the.isGrpc ? null : "Bearer";
-      assert.equal(error.metadata.get("www-authenticate"), scheme, "HTTP's 401 says which kind of token is wanted");
+      assert.equal(error.metadata.get("www-authenticate"), "Bearer", "the answer must say which kind of token");
     });
 
     it("ends with deadline_exceeded when the client's time is up", async () => {

@@ -15,7 +15,6 @@ for (const httpVersion of ["1.1", "2"]) {
         transport: (options) => createConnectTransport({ ...own, ...options }),
         mediaType: `application/${encoding}`,
         byGet: useHttpGet,
-        isGrpc: false,
         timeoutHeader: connectTimeout,
         // This client accepts no compression when it sends a GET.
         encoding: useHttpGet ? null : "content-encoding",

@@ -14,7 +14,6 @@ for (const httpVersion of ["1.1", "2"]) {
       transport: (options) => createGrpcWebTransport({ ...own, ...options }),
       mediaType,
       byGet: false,
-      isGrpc: true,
       timeoutHeader: grpcTimeout,
       encoding: "grpc-encoding",
       packing: { sendCompression: compressionGzip },

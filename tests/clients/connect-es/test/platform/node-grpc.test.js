@@ -13,7 +13,6 @@ for (const useBinaryFormat of [false, true]) {
     transport: (options) => createGrpcTransport({ ...own, ...options }),
     mediaType,
     byGet: false,
-    isGrpc: true,
     timeoutHeader: grpcTimeout,
     encoding: "grpc-encoding",
     packing: { sendCompression: compressionGzip },

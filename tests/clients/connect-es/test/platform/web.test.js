@@ -14,7 +14,6 @@ for (const useBinaryFormat of [false, true]) {
       transport: (options) => createConnectTransport({ baseUrl, useBinaryFormat, useHttpGet, ...options }),
       mediaType: `application/${encoding}`,
       byGet: useHttpGet,
-      isGrpc: false,
       timeoutHeader: connectTimeout,
       encoding: "content-encoding",
     });
@@ -24,7 +23,6 @@ for (const useBinaryFormat of [false, true]) {
     transport: (options) => createGrpcWebTransport({ baseUrl, useBinaryFormat, ...options }),
     mediaType: `application/grpc-web+${encoding}`,
     byGet: false,
-    isGrpc: true,
     timeoutHeader: grpcTimeout,
     encoding: null,
   });

@@ -1,0 +1,210 @@
+//! Where a request comes from, as far as limits need to know: strangers are counted by their address.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use http::{HeaderMap, HeaderName};
+
+/// Where the host says that a request comes from. What the caller sent under that name comes first, the host's own value
+/// last (Spin appends it; our host replaces the header).
+const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Who is counted together: an IPv4 address, or the /64 that an IPv6 address is in, which is what one customer gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// The address that a request comes from. Without one that can be read, all such requests are counted together.
+    pub(crate) fn of(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
+        let peer = last(headers, &SPIN_CLIENT_ADDR).and_then(parse);
+        Self::counted(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
+            behind(peer, headers, trusted)
+        }))
+    }
+
+    /// The address, or the first of its /64.
+    pub(crate) fn ip(self) -> IpAddr {
+        self.0
+    }
+
+    fn counted(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+            address => address,
+        })
+    }
+}
+
+impl std::fmt::Display for ClientAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Who a chain of proxies speaks for: each trusted one wrote down whom it heard from, to the right of what it was told.
+/// From the right, the first that is not trusted is the client; what it says about itself is not read.
+fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
+    let mut client = peer;
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let mut hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    while trusted.contains(client) {
+        match hops.next().and_then(|hop| parse(hop.trim())) {
+            Some(hop) => client = hop,
+            None => break,
+        }
+    }
+    client
+}
+
+fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get_all(name).iter().next_back()?.to_str().ok()
+}
+
+/// An address, with or without a port.
+fn parse(text: &str) -> Option<IpAddr> {
+    let without_port = || text.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    let address = text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    address
+        .or_else(without_port)
+        .map(|address| address.to_canonical())
+}
+
+/// The proxies whose `X-Forwarded-For` counts: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
+/// addresses, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TrustedProxies(Vec<Network>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+impl TrustedProxies {
+    /// Reads the variable; what is no network is an error that quotes it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(Network::parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
+impl Network {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} in trusted_proxies is neither an address nor a network like 10.0.0.0/8");
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| wrong())?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = bits(address).0;
+        match prefix.unwrap_or(most) {
+            prefix if prefix <= most => Ok(Self { address, prefix }),
+            _ => Err(wrong()),
+        }
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        let ((width, network), (other_width, address)) = (bits(self.address), bits(address));
+        let shift = width - self.prefix;
+        width == other_width && network.checked_shr(shift) == address.checked_shr(shift)
+    }
+}
+
+/// How many bits an address has, and which.
+fn bits(address: IpAddr) -> (u32, u128) {
+    match address {
+        IpAddr::V4(address) => (32, address.to_bits().into()),
+        IpAddr::V6(address) => (128, address.to_bits()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(peers: &[&'static str], forwarded: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for peer in peers {
+            headers.append(SPIN_CLIENT_ADDR, HeaderValue::from_static(peer));
+        }
+        for line in forwarded {
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_static(line));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_host_s_own_word_counts() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["203.0.113.7:4711"], "203.0.113.7"),
+            (&["203.0.113.7"], "203.0.113.7"),
+            (&["[2001:db8:1:2:3:4:5:6]:4711"], "2001:db8:1:2::"),
+            (&["[::ffff:203.0.113.7]:4711"], "203.0.113.7"),
+            (&["198.51.100.1:1", "203.0.113.7:4711"], "203.0.113.7"),
+            (&["nonsense"], "::"),
+            (&[], "::"),
+        ];
+        for (peers, expected) in cases {
+            let address = ClientAddress::of(&headers(peers, &["192.0.2.1"]), &TrustedProxies::default());
+            assert_eq!(address.to_string(), *expected, "{peers:?}");
+        }
+    }
+
+    #[test]
+    fn neighbours_in_a_64_are_counted_together_and_others_are_not() {
+        let of = |peer| ClientAddress::of(&headers(&[peer], &[]), &TrustedProxies::default());
+        assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff]:2"));
+        assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:1::1]:1"));
+        assert_ne!(of("203.0.113.7:1"), of("203.0.113.8:1"));
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_trusted_proxies() {
+        let trusted = TrustedProxies::parse("10.0.0.0/8, 2001:db8::/32,192.0.2.9").unwrap();
+        let cases: &[(&str, &[&str], &str)] = &[
+            ("203.0.113.7:1", &["198.51.100.1"], "203.0.113.7"),
+            ("10.1.2.3:1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.1.2.3:1", &["6.6.6.6, 198.51.100.1"], "198.51.100.1"),
+            ("10.1.2.3:1", &["6.6.6.6, 198.51.100.1, 10.9.9.9"], "198.51.100.1"),
+            (
+                "10.1.2.3:1",
+                &["6.6.6.6", "198.51.100.1, 192.0.2.9"],
+                "198.51.100.1",
+            ),
+            ("[2001:db8::5]:1", &["[2001:db9::1]:99"], "2001:db9::"),
+            ("10.1.2.3:1", &["198.51.100.1, unknown"], "10.1.2.3"),
+            ("10.1.2.3:1", &[""], "10.1.2.3"),
+            ("10.1.2.3:1", &["10.4.4.4"], "10.4.4.4"),
+            ("10.1.2.3:1", &[], "10.1.2.3"),
+        ];
+        for (peer, forwarded, expected) in cases {
+            let address = ClientAddress::of(&headers(&[peer], forwarded), &trusted);
+            assert_eq!(address.to_string(), *expected, "{peer} with {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_named() {
+        for wrong in [
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "proxy.example",
+            "10.0.0.0/8;::1",
+        ] {
+            let error = TrustedProxies::parse(wrong).unwrap_err();
+            assert!(error.contains(wrong), "{error} should quote {wrong:?}");
+        }
+        assert_eq!(TrustedProxies::parse(" , "), Ok(TrustedProxies::default()));
+        let everybody = TrustedProxies::parse("0.0.0.0/0, ::/0").unwrap();
+        assert!(everybody.contains("203.0.113.7".parse().unwrap()));
+        assert!(everybody.contains("2001:db8::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,321 @@
+//! What happens to every RPC before its method: limits, who is calling, whether they may, and what travels on.
+
+use std::{rc::Rc, time::Duration};
+
+use api::user::v1::{CheckSessionRequest, SessionServiceClient};
+use connect::{Code, ConnectError, Context, Interceptor, MethodDescriptor, json::TextFields, wkt};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use identity::{
+    access::{AccessToken, TokenHash, UnverifiedToken},
+    caller::{Principal, SignedIn},
+    service,
+};
+use kernel::{Caller, Scope};
+use platform::{clock, http::Chained, log, redis::Redis};
+
+use crate::{
+    bearer,
+    client_address::ClientAddress,
+    gate::{Answer, Claim, Gate, Outcome, Own, Quota},
+    request_id::X_REQUEST_ID,
+    rules::Rule,
+    settings::Settings,
+    signing_keys::{self, Failure},
+    trace::{TRACEPARENT, TRACESTATE},
+    verdict::{self, Verdict},
+};
+
+/// How long the user service may take to say whether a token still holds.
+const CHECK_LIMIT: Duration = Duration::from_secs(3);
+
+/// How often it is asked about one token when revocations come in between.
+const CHECKS: usize = 2;
+
+/// The one method with a limit of its own: Argon2 is the costliest thing that a stranger can ask for.
+const SIGN_UP: &str = "/user.v1.UserService/CreateUser";
+
+/// The interceptor of all public RPCs.
+pub(crate) struct Edge;
+
+impl Interceptor for Edge {
+    async fn before(
+        &self,
+        context: &mut Context,
+        method: &'static MethodDescriptor,
+    ) -> Result<(), ConnectError> {
+        let call = Call::new(context, method).await?;
+        let token = bearer::token(&context.headers)?.map(str::to_owned);
+        let principal = call.principal(token.as_deref(), context).await?;
+        let caller = Caller::from(&principal);
+        call.rule.admits(&caller).map_err(|refusal| match token {
+            // Signing in again would change nothing.
+            Some(_) if refusal.code() == Code::Unauthenticated => {
+                ConnectError::permission_denied("this needs a user's token, and this one is no user's")
+            }
+            _ => refusal,
+        })?;
+        call.travel_on(&principal, context)?;
+        context.extensions.insert(caller);
+        Ok(())
+    }
+
+    fn message(
+        &self,
+        context: &Context,
+        method: &'static MethodDescriptor,
+        message: &dyn TextFields,
+    ) -> Result<(), ConnectError> {
+        let caller = context.extensions.get::<Caller>();
+        Rule::of(method).covers(caller.unwrap_or(&Caller::Anonymous), message)
+    }
+}
+
+/// One call, before its method.
+struct Call {
+    method: &'static MethodDescriptor,
+    rule: Rule,
+    settings: Rc<Settings>,
+    redis: Redis,
+    address: ClientAddress,
+    request_id: String,
+    /// In seconds since 1970.
+    now: u64,
+}
+
+impl Call {
+    async fn new(context: &Context, method: &'static MethodDescriptor) -> Result<Self, ConnectError> {
+        let request_id = platform::rpc::request_id(context).to_owned();
+        let settings = Settings::get()
+            .await
+            .map_err(|error| broken(&request_id, error))?;
+        let redis = Redis::from_variable("redis_url").await;
+        Ok(Self {
+            method,
+            rule: Rule::of(method),
+            address: ClientAddress::of(&context.headers, &settings.trusted_proxies),
+            redis: redis.map_err(|error| broken(&request_id, error))?,
+            settings,
+            request_id,
+            now: clock::unix_seconds(),
+        })
+    }
+
+    fn gate(&self) -> Gate<'_> {
+        Gate {
+            redis: self.redis.clone(),
+            settings: &self.settings,
+            address: self.address,
+            request_id: &self.request_id,
+        }
+    }
+
+    /// Who is calling, if they may go on.
+    async fn principal(&self, token: Option<&str>, context: &mut Context) -> Result<Principal, ConnectError> {
+        let gate = self.gate();
+        let claim = token.map(claim);
+        let own = match self.method.path {
+            SIGN_UP => Own::SignUp,
+            _ => Own::None,
+        };
+        let wants_keys = token.is_some() && !signing_keys::are_known(self.now);
+        let entered = gate.enter(claim.as_ref(), own, wants_keys).await;
+        match &entered {
+            Some(answer) => pass(answer, &mut context.response_headers)?,
+            None if self.rule == Rule::Admin => return Err(no_admins()),
+            None => {}
+        }
+        let Some((token, claim)) = token.zip(claim) else {
+            return Ok(Principal::Anonymous);
+        };
+        if let Some(verdict) = self.known(&gate, &claim, entered.as_ref()) {
+            return Ok(verdict.principal);
+        }
+        let genuine = self.verified(&gate, token, entered.as_ref()).await?;
+        let asked_at = entered.map_or(0, |answer| answer.now);
+        self.judged(&gate, &claim, &genuine, asked_at, context).await
+    }
+
+    /// The verdict on a token that was seen before: Redis's, or without Redis this instance's.
+    fn known(&self, gate: &Gate<'_>, claim: &Claim, entered: Option<&Answer>) -> Option<Verdict> {
+        let (verdict, revoked_at) = match entered {
+            Some(answer) => {
+                let place = gate.verdict(claim.hash);
+                let sealed = answer.verdict.as_deref()?;
+                let verdict = Verdict::open(&self.settings.seal, &place, sealed, self.now);
+                (verdict, answer.revoked_at)
+            }
+            None => (verdict::remembered(claim.hash), None),
+        };
+        verdict.filter(|verdict| verdict.holds(self.now, revoked_at))
+    }
+
+    /// The token, if it is genuine and for us. If not, the attempt counts against the address.
+    async fn verified(
+        &self,
+        gate: &Gate<'_>,
+        token: &str,
+        entered: Option<&Answer>,
+    ) -> Result<AccessToken, ConnectError> {
+        let issuer = &self.settings.issuer;
+        let keys = entered.and_then(|answer| answer.keys.as_deref());
+        let verified = match UnverifiedToken::parse(token) {
+            Ok(unverified) => signing_keys::verify(&unverified, issuer, gate, keys, self.now).await,
+            Err(error) => Err(Failure::Token(error)),
+        };
+        match verified {
+            Ok(token) => Ok(token),
+            Err(Failure::NoKeys) => Err(ConnectError::unavailable(
+                "access tokens cannot be verified at the moment; try again",
+            )),
+            Err(Failure::Token(error)) => {
+                log::error(&self.request_id, format_args!("from {}: {error}", self.address));
+                gate.fail().await;
+                Err(bearer::refused("the access token is not valid"))
+            }
+        }
+    }
+
+    /// Whom a genuine token is for, if it still holds: asks the user service, charges the user, and keeps the verdict. When
+    /// something is revoked meanwhile, asks again.
+    async fn judged(
+        &self,
+        gate: &Gate<'_>,
+        claim: &Claim,
+        token: &AccessToken,
+        mut asked_at: i64,
+        context: &mut Context,
+    ) -> Result<Principal, ConnectError> {
+        for _ in 0..CHECKS {
+            let principal = self.checked(token, context).await?;
+            let verdict = Verdict::new(principal, asked_at, self.now, token.expires_at());
+            let sealed = verdict.seal(&self.settings.seal, &gate.verdict(claim.hash));
+            let admitted = gate.admit(claim, &sealed, verdict.left(self.now)).await;
+            if let Some(answer) = &admitted {
+                pass(answer, &mut context.response_headers)?;
+                asked_at = answer.now;
+            }
+            if verdict.holds(self.now, admitted.and_then(|answer| answer.revoked_at)) {
+                verdict::remember(claim.hash, verdict.clone(), self.now);
+                return Ok(verdict.principal);
+            }
+        }
+        Err(bearer::refused("the access token was revoked"))
+    }
+
+    /// Whom a token is for, if the user service says that it still holds.
+    async fn checked(&self, token: &AccessToken, context: &Context) -> Result<Principal, ConnectError> {
+        let Ok(mut signed_in) = SignedIn::try_from(token) else {
+            return Ok(Principal::Anonymous);
+        };
+        let request = CheckSessionRequest {
+            user_id: signed_in.user.id.to_string(),
+            epoch: signed_in.epoch.and_then(|epoch| epoch.try_into().ok()),
+            session_id: signed_in.user.session.as_ref().map(ToString::to_string),
+            issued_at: Some(wkt::Timestamp {
+                seconds: token.issued_at().try_into().unwrap_or(i64::MAX),
+                nanos: 0,
+            }),
+            admin: signed_in.user.scopes.contains(&Scope::Admin),
+        };
+        let mut options = context.call_options();
+        options.headers = self.headers("user", &Principal::Anonymous, context)?;
+        let client = SessionServiceClient::new(Chained::to("user"));
+        let asked = clock::within(CHECK_LIMIT, client.check_session(options, request)).await;
+        let answer = match asked {
+            Ok(Ok(answer)) => answer.message,
+            Ok(Err(error)) if error.code() == Code::InvalidArgument => return Err(revoked()),
+            Ok(Err(_)) | Err(_) => {
+                return Err(ConnectError::unavailable(
+                    "whether the access token still holds cannot be checked at the moment; try again",
+                ));
+            }
+        };
+        if !answer.valid {
+            return Err(revoked());
+        }
+        signed_in.user.scopes.retain(|_| answer.admin);
+        Ok(Principal::User(signed_in))
+    }
+
+    /// What travels on to the service behind the method: no header from outside, but who is calling as a service token,
+    /// and the names of the request.
+    fn travel_on(&self, principal: &Principal, context: &mut Context) -> Result<(), ConnectError> {
+        context.outgoing = self.headers(self.method.service, principal, context)?;
+        Ok(())
+    }
+
+    fn headers(
+        &self,
+        service: &str,
+        principal: &Principal,
+        context: &Context,
+    ) -> Result<HeaderMap, ConnectError> {
+        let minter = self.settings.minter(service);
+        let minter = minter.ok_or_else(|| broken(&self.request_id, format_args!("no key for {service}")))?;
+        let request_id = self.request_id.parse();
+        let call = service::Call {
+            principal,
+            request_id: &request_id.map_err(|error| broken(&self.request_id, error))?,
+            client_address: Some(self.address.ip()),
+        };
+        let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
+        let mut token = HeaderValue::try_from(token).map_err(|error| broken(&self.request_id, error))?;
+        token.set_sensitive(true);
+        let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
+        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE] {
+            if let Some(value) = context.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        Ok(headers)
+    }
+}
+
+fn claim(token: &str) -> Claim {
+    Claim {
+        hash: TokenHash::of(token),
+        user: identity::access::claimed_subject(token).and_then(|subject| subject.parse().ok()),
+    }
+}
+
+/// Says how much is left, and refuses who has nothing left.
+fn pass(answer: &Answer, headers: &mut HeaderMap) -> Result<(), ConnectError> {
+    let Quota { limit, left, wait } = answer.quota;
+    let seconds = wait.as_millis().div_ceil(1000) as u64;
+    let refusal = match answer.outcome {
+        Outcome::Closed => "too many requests with invalid tokens came from your address; try again later",
+        Outcome::Limited => "too many requests; try again later",
+        Outcome::Allowed => {
+            say_quota(headers, limit, left, seconds);
+            return Ok(());
+        }
+    };
+    if answer.outcome == Outcome::Limited {
+        say_quota(headers, limit, left, seconds);
+    }
+    headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+    Err(ConnectError::resource_exhausted(refusal))
+}
+
+/// The headers of draft-ietf-httpapi-ratelimit-headers-06: what clients know today.
+fn say_quota(headers: &mut HeaderMap, limit: i64, left: i64, seconds: u64) {
+    headers.insert(HeaderName::from_static("ratelimit-limit"), limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), left.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), seconds.into());
+}
+
+fn no_admins() -> ConnectError {
+    ConnectError::unavailable(
+        "what only admins may do has to wait until revocations can be seen at once again; try again",
+    )
+}
+
+fn revoked() -> ConnectError {
+    bearer::refused("the access token was revoked; sign in again")
+}
+
+/// A fault of ours: the caller learns where to look for it.
+fn broken(request_id: &str, cause: impl std::fmt::Display) -> ConnectError {
+    log::error(request_id, cause);
+    ConnectError::internal("something went wrong; the request id leads to it in the log")
+}

@@ -1,0 +1,130 @@
+//! What the component's variables say, read once for the life of an instance.
+
+use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, str::FromStr};
+
+use identity::{
+    access::Policy,
+    seal::SealKey,
+    service::{Minter, SigningKey},
+};
+use platform::variables;
+
+use crate::client_address::TrustedProxies;
+
+/// This component's name in `spin.toml`: what its service tokens name as their issuer.
+pub(crate) const COMPONENT: &str = "bff";
+
+/// The services behind this component, by their names in `spin.toml`, and the variable with the key for each.
+const SERVICES: [(&str, &str); 2] = [("user", "user_service_key"), ("product", "product_service_key")];
+
+/// How fast somebody may ask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate {
+    /// Requests a second, in the long run; zero for none after the burst.
+    pub(crate) per_second: f64,
+    /// Requests at once.
+    pub(crate) burst: u32,
+}
+
+/// All of the variables.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) issuer: Issuer,
+    /// What is believed when it comes back from Redis.
+    pub(crate) seal: SealKey,
+    /// What all keys in Redis begin with.
+    pub(crate) redis_prefix: Rc<str>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// For each caller: a user, or else an address.
+    pub(crate) rate: Rate,
+    /// For opening accounts, an address.
+    pub(crate) sign_up_rate: Rate,
+    minters: HashMap<&'static str, Minter>,
+}
+
+/// Whose access tokens count.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    pub(crate) url: Rc<str>,
+    pub(crate) policy: Policy,
+}
+
+/// A variable is not what it must be. Says which; quotes it only where it is no secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Variable(#[from] variables::Error),
+    #[error("variable {0}: {1}")]
+    Wrong(&'static str, String),
+}
+
+thread_local! {
+    static KNOWN: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+}
+
+impl Settings {
+    /// The settings of this instance.
+    pub(crate) async fn get() -> Result<Rc<Self>, Error> {
+        if let Some(known) = KNOWN.with_borrow(Clone::clone) {
+            return Ok(known);
+        }
+        let settings = Rc::new(Self::read().await?);
+        KNOWN.set(Some(Rc::clone(&settings)));
+        Ok(settings)
+    }
+
+    async fn read() -> Result<Self, Error> {
+        let mut minters = HashMap::new();
+        for (service, variable) in SERVICES {
+            let key = parsed(variable, SigningKey::parse).await?;
+            minters.insert(service, Minter::new(COMPONENT, service, key));
+        }
+        Ok(Self {
+            issuer: issuer().await?,
+            seal: parsed("seal_key", SealKey::parse).await?,
+            redis_prefix: variables::get("redis_prefix").await?,
+            trusted_proxies: parsed("trusted_proxies", TrustedProxies::parse).await?,
+            rate: Rate {
+                per_second: number("rate_per_second").await?,
+                burst: number("rate_burst").await?,
+            },
+            sign_up_rate: Rate {
+                per_second: number::<f64>("sign_up_per_minute").await? / 60.0,
+                burst: number("sign_up_burst").await?,
+            },
+            minters,
+        })
+    }
+
+    /// What mints the tokens for calls of a service, by the full name of its Connect service: `user.v1.UserService` is the
+    /// component `user`'s.
+    pub(crate) fn minter(&self, service: &str) -> Option<&Minter> {
+        self.minters.get(service.split('.').next()?)
+    }
+}
+
+async fn issuer() -> Result<Issuer, Error> {
+    let url = variables::get("issuer").await?;
+    let audience = variables::get("audience").await?;
+    let policy = Policy::new(&url, &audience);
+    let policy =
+        policy.ok_or_else(|| Error::Wrong("issuer", "neither it nor audience may be empty".into()))?;
+    Ok(Issuer { url, policy })
+}
+
+async fn parsed<T, E: fmt::Display>(
+    variable: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Error> {
+    let text = variables::get(variable).await?;
+    parse(&text).map_err(|error| Error::Wrong(variable, error.to_string()))
+}
+
+/// A number that is not negative.
+async fn number<T: FromStr + PartialOrd + Default>(variable: &'static str) -> Result<T, Error> {
+    parsed(variable, |text| {
+        let number = text.parse().ok().filter(|number| *number >= T::default());
+        number.ok_or("must be a number, and not negative")
+    })
+    .await
+}

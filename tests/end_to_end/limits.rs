@@ -1,0 +1,389 @@
+//! What the edge asks of Redis: limits that hold over all hosts, at one round trip a request, and nothing to believe.
+
+use std::time::{Duration, Instant};
+
+use harness::{Answer, Issuer, Platform, Setup};
+use http::{HeaderValue, header};
+use redis::aio::MultiplexedConnection;
+use serde_json::{Value, json};
+use xtask::process::Scratch;
+use xtask::services::Redis;
+
+const LIST: &str = "/product.v1.ProductService/ListProducts";
+const CREATE_USER: &str = "/user.v1.UserService/CreateUser";
+const GET_USER: &str = "/user.v1.UserService/GetUser";
+
+/// Hosts that share a Redis of their own.
+struct World {
+    hosts: Vec<Platform>,
+    issuer: Issuer,
+    redis: MultiplexedConnection,
+    _server: Redis,
+    _folder: Scratch,
+}
+
+impl World {
+    async fn start(hosts: usize, variables: &[(&str, &str)]) -> Self {
+        let folder = Scratch::new("limits").expect("a folder for a server");
+        let server = Redis::start(folder.path()).await.expect("a Redis of our own");
+        let issuer = Issuer::start().await;
+        let mut started = Vec::new();
+        for _ in 0..hosts {
+            let mut setup = Setup::new()
+                .await
+                .variable("redis_host", "127.0.0.1")
+                .variable("redis_port", server.port().to_string())
+                .variable("bff_redis_password", server.bff_password().reveal())
+                .variable("user_redis_password", server.user_password().reveal())
+                .variable("redis_prefix", "akinai:limits")
+                .variable("issuer", issuer.url())
+                .variable("issuer_origin", issuer.url());
+            for (name, value) in variables {
+                setup = setup.variable(name, *value);
+            }
+            started.push(setup.start().await);
+        }
+        let client = redis::Client::open(server.admin_url().reveal()).expect("a URL of Redis");
+        Self {
+            hosts: started,
+            issuer,
+            redis: client
+                .get_multiplexed_async_connection()
+                .await
+                .expect("Redis answers"),
+            _server: server,
+            _folder: folder,
+        }
+    }
+
+    async fn call(&self, host: usize, path: &str, message: Value, token: Option<&str>) -> Answer {
+        let client = self.hosts[host].client();
+        let mut request = client.post(path, message.to_string());
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        client.send(request).await
+    }
+
+    async fn list(&self, host: usize) -> Answer {
+        self.call(host, LIST, json!({}), None).await
+    }
+
+    async fn user(&self, name: &str) -> String {
+        let request = json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
+        let answer = self.call(0, CREATE_USER, request, None).await;
+        answer.message()["user"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn get_user(&self, id: &str, token: &str) -> Answer {
+        self.call(0, GET_USER, json!({ "id": id }), Some(token)).await
+    }
+
+    /// How many questions Redis was asked by the platform: scripts, and what is not inside one.
+    async fn questions(&mut self) -> u64 {
+        let statistics: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query_async(&mut self.redis)
+            .await
+            .expect("Redis tells");
+        let calls = |command: &str| {
+            let line = statistics
+                .lines()
+                .find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+            let calls = line.and_then(|line| line.split("calls=").nth(1)?.split(',').next()?.parse().ok());
+            calls.unwrap_or(0)
+        };
+        calls("eval") + calls("evalsha")
+    }
+
+    async fn keys(&mut self) -> Vec<String> {
+        let keys = redis::cmd("KEYS").arg("*").query_async(&mut self.redis).await;
+        keys.expect("Redis tells")
+    }
+}
+
+/// So many requests by 64 callers over all hosts; how many passed. The others are told to wait.
+async fn passed(world: &World, requests: usize) -> usize {
+    let callers = (0..64).map(|caller| async move {
+        let mut passed = 0;
+        for request in (caller..requests).step_by(64) {
+            let answer = world.list(request % world.hosts.len()).await;
+            match answer.status.as_u16() {
+                200 => passed += 1,
+                429 => assert!(
+                    answer.header("retry-after").is_some(),
+                    "who is turned away is told when to come back: {answer:?}"
+                ),
+                other => panic!(
+                    "a request passes or is limited, but got {other}: {}",
+                    answer.text()
+                ),
+            }
+        }
+        passed
+    });
+    futures::future::join_all(callers).await.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_refill_exactly_the_burst_passes_over_all_hosts() {
+    let world = World::start(4, &[("rate_per_second", "0"), ("rate_burst", "100")]).await;
+    assert_eq!(passed(&world, 400).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_refill_no_more_than_burst_and_rate_pass() {
+    let world = World::start(4, &[("rate_per_second", "50"), ("rate_burst", "20")]).await;
+    let began = Instant::now();
+    let passed = passed(&world, 600).await as f64;
+    let most = 20.0 + 50.0 * began.elapsed().as_secs_f64();
+    assert!(passed >= 20.0, "the burst passes: {passed}");
+    assert!(passed <= most.ceil(), "{passed} passed where at most {most} may");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_says_what_is_left() {
+    let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "2")]).await;
+    for (left, status) in [("1", 200), ("0", 200), ("0", 429)] {
+        let answer = world.list(0).await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(answer.header("ratelimit-limit"), Some("2"));
+        assert_eq!(answer.header("ratelimit-remaining"), Some(left));
+    }
+    let refused = world.list(0).await;
+    assert_eq!(refused.failure().code, "resource_exhausted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_address_is_not_counted_instead() {
+    let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "2")]).await;
+    let mut passed = 0;
+    for number in 0..6 {
+        let client = world.hosts[0].client();
+        let mut request = client.post(LIST, "{}");
+        for name in ["spin-client-addr", "x-forwarded-for", "forwarded", "x-real-ip"] {
+            let value = HeaderValue::try_from(format!("203.0.113.{number}")).expect("a header's value");
+            request.headers_mut().insert(name, value);
+        }
+        passed += usize::from(client.send(request).await.status.as_u16() == 200);
+    }
+    assert_eq!(passed, 2, "six addresses were claimed, and one was counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_counted_apart_from_their_address() {
+    let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "8")]).await;
+    let (mina, ken) = (world.user("mina").await, world.user("ken").await);
+    let (minas, kens) = (world.issuer.token(&mina), world.issuer.token(&ken));
+    // The first request with a token counts for the address and for its user; the next ones for the user alone.
+    for number in 0..8 {
+        let answer = world.get_user(&mina, &minas).await;
+        assert_eq!(answer.status.as_u16(), 200, "request {number}: {}", answer.text());
+    }
+    assert_eq!(
+        world.get_user(&mina, &minas).await.status.as_u16(),
+        429,
+        "hers are used up"
+    );
+    assert_eq!(
+        world.get_user(&ken, &kens).await.status.as_u16(),
+        200,
+        "his are not"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_accounts_has_a_limit_of_its_own() {
+    let world = World::start(1, &[("sign_up_per_minute", "0"), ("sign_up_burst", "2")]).await;
+    for number in 0..2 {
+        world.user(&format!("user{number}")).await;
+    }
+    let request = json!({ "email": "third@example.com", "password": "correct horse" });
+    let third = world.call(0, CREATE_USER, request, None).await;
+    assert_eq!(third.status.as_u16(), 429, "{}", third.text());
+    assert_eq!(
+        world.list(0).await.status.as_u16(),
+        200,
+        "everything else goes on"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invalid_tokens_close_an_address_for_unknown_ones() {
+    let world = World::start(1, &[]).await;
+    let mina = world.user("mina").await;
+    let known = world.issuer.token(&mina);
+    assert_eq!(world.get_user(&mina, &known).await.status.as_u16(), 200);
+    for _ in 0..10 {
+        let forged = world.issuer.forge(&world.issuer.claims(&mina));
+        assert_eq!(world.get_user(&mina, &forged).await.status.as_u16(), 401);
+    }
+    let unknown = world.issuer.token(&mina);
+    let closed = world.get_user(&mina, &unknown).await;
+    assert_eq!(
+        closed.status.as_u16(),
+        429,
+        "the eleventh is not even looked at: {}",
+        closed.text()
+    );
+    assert!(closed.header("retry-after").is_some());
+    assert_eq!(
+        world.get_user(&mina, &known).await.status.as_u16(),
+        200,
+        "a known token passes"
+    );
+    assert_eq!(
+        world.list(0).await.status.as_u16(),
+        200,
+        "and so does who has none"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_token_costs_one_question_and_an_unknown_one_two() {
+    let mut world = World::start(1, &[]).await;
+    let mina = world.user("mina").await;
+    let token = world.issuer.token(&mina);
+    // Scripts and signing keys are known after this.
+    assert_eq!(world.get_user(&mina, &token).await.status.as_u16(), 200);
+    let before = world.questions().await;
+    for _ in 0..20 {
+        assert_eq!(world.get_user(&mina, &token).await.status.as_u16(), 200);
+    }
+    assert_eq!(
+        world.questions().await - before,
+        20,
+        "twenty requests with a known token"
+    );
+
+    let before = world.questions().await;
+    for _ in 0..5 {
+        let unknown = world.issuer.token(&mina);
+        assert_eq!(world.get_user(&mina, &unknown).await.status.as_u16(), 200);
+    }
+    assert_eq!(
+        world.questions().await - before,
+        10,
+        "five requests with an unknown one"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_ends_by_itself() {
+    let mut world = World::start(1, &[]).await;
+    let mina = world.user("mina").await;
+    let token = world.issuer.token(&mina);
+    world.get_user(&mina, &token).await;
+    world
+        .get_user(&mina, &world.issuer.forge(&world.issuer.claims(&mina)))
+        .await;
+    world
+        .call(
+            0,
+            "/user.v1.UserService/SignOut",
+            json!({ "everywhere": true }),
+            Some(&token),
+        )
+        .await
+        .message();
+    let keys = world.keys().await;
+    assert!(keys.len() >= 5, "there are keys of every kind: {keys:?}");
+    for key in keys {
+        let left: i64 = redis::cmd("PTTL")
+            .arg(&key)
+            .query_async(&mut world.redis)
+            .await
+            .expect("Redis tells");
+        assert!(left > 0, "{key} has no end");
+    }
+}
+
+/// The verdicts' keys, and what they hold.
+async fn verdicts(world: &mut World) -> Vec<(String, Vec<u8>)> {
+    let mut verdicts = Vec::new();
+    for key in world.keys().await {
+        if key.contains(":verdict:") {
+            let value = redis::cmd("GET").arg(&key).query_async(&mut world.redis).await;
+            verdicts.push((key, value.expect("Redis tells")));
+        }
+    }
+    verdicts
+}
+
+async fn put(world: &mut World, key: &str, value: &[u8]) {
+    let mut put = redis::cmd("SET");
+    put.arg(key).arg(value).arg("PX").arg(60_000);
+    put.exec_async(&mut world.redis).await.expect("Redis takes it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_planted_in_redis_is_not_believed() {
+    let mut world = World::start(1, &[]).await;
+    let (mina, ken) = (world.user("mina").await, world.user("ken").await);
+    let (minas, kens) = (world.issuer.token(&mina), world.issuer.token(&ken));
+    world.get_user(&mina, &minas).await.message();
+    world.get_user(&ken, &kens).await.message();
+    let known = verdicts(&mut world).await;
+    assert_eq!(known.len(), 2, "one for each token");
+
+    // Each other's: both are genuine, and in the wrong place.
+    for (index, (key, _)) in known.iter().enumerate() {
+        put(&mut world, key, &known[1 - index].1).await;
+    }
+    assert_eq!(
+        world.get_user(&ken, &minas).await.status.as_u16(),
+        403,
+        "Mina does not become Ken"
+    );
+    assert_eq!(
+        world.get_user(&mina, &minas).await.status.as_u16(),
+        200,
+        "she still is herself"
+    );
+
+    // Every bit of one, altered.
+    let (key, value) = &known[0];
+    for index in 0..value.len() {
+        let mut altered = value.clone();
+        altered[index] ^= 1;
+        put(&mut world, key, &altered).await;
+        let status = world.get_user(&mina, &minas).await.status.as_u16();
+        assert_eq!(status, 200, "byte {index} altered: asked for again, not believed");
+    }
+
+    // A forger's own key.
+    let forger = Issuer::start().await;
+    let forged = forger.sign(&world.issuer.claims(&mina));
+    put(&mut world, "akinai:limits:jwks", br#"{"keys":[]}"#).await;
+    assert_eq!(world.get_user(&mina, &forged).await.status.as_u16(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_flush_nothing_revoked_comes_back_for_long() {
+    let mut world = World::start(1, &[]).await;
+    let mina = world.user("mina").await;
+    let token = world.issuer.token(&mina);
+    world.get_user(&mina, &token).await.message();
+    let gone = world
+        .call(
+            0,
+            "/user.v1.UserService/DeleteUser",
+            json!({ "id": mina }),
+            Some(&token),
+        )
+        .await;
+    gone.message();
+    redis::cmd("FLUSHALL")
+        .exec_async(&mut world.redis)
+        .await
+        .expect("Redis is emptied");
+    let began = Instant::now();
+    while world.get_user(&mina, &token).await.status.as_u16() != 401 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the token has to end within a minute"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,243 @@
+//! The services as an attacker inside the network would meet them: without the bff in front.
+//!
+//! The manifest is the real one, with routes that lead past the bff. They are there for nobody else.
+
+use harness::{Answer, Issuer, Platform, Setup, now, service_key};
+use http::{HeaderValue, header};
+use identity::caller::{Principal, SignedIn};
+use identity::service::{Call, LIFETIME, Minter, SigningKey};
+use kernel::{Scope, UserCaller};
+use serde_json::{Value, json};
+use toml::{Table, Value as Toml};
+use uuid::Uuid;
+use xtask::workspace::Workspace;
+
+const LIST_USERS: &str = "/user.v1.UserService/ListUsers";
+const CHECK_SESSION: &str = "/user.v1.SessionService/CheckSession";
+const LIST_PRODUCTS: &str = "/product.v1.ProductService/ListProducts";
+
+/// The real application, with routes past the bff.
+struct Inside {
+    platform: Platform,
+    issuer: Issuer,
+    _folder: tempfile::TempDir,
+}
+
+impl Inside {
+    async fn start() -> Self {
+        Self::with(|setup| setup).await
+    }
+
+    async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for a manifest");
+        let issuer = Issuer::start().await;
+        let mut setup = Setup::new()
+            .await
+            .variable("issuer", issuer.url())
+            .variable("issuer_origin", issuer.url());
+        setup.manifest = folder.path().join("spin.toml");
+        std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
+        Self {
+            platform: change(setup).start().await,
+            issuer,
+            _folder: folder,
+        }
+    }
+
+    async fn call(&self, path: &str, token: Option<&str>) -> Answer {
+        self.call_with(path, &json!({}), token).await
+    }
+
+    async fn call_with(&self, path: &str, message: &Value, token: Option<&str>) -> Answer {
+        let client = self.platform.client();
+        let mut request = client.post(path, message.to_string());
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        client.send(request).await
+    }
+}
+
+fn manifest() -> String {
+    let workspace = Workspace::here();
+    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
+    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
+    let components = manifest["component"].as_table_mut().expect("components");
+    for (_, settings) in components {
+        let source = settings["source"].as_str().expect("a component has a source");
+        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
+    }
+    let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
+    for (route, component) in [
+        ("/user.v1.UserService/...", "user"),
+        ("/user.v1.SessionService/...", "user"),
+        ("/product.v1.ProductService/...", "product"),
+    ] {
+        let trigger = [("route", route), ("component", component)];
+        let trigger = trigger.map(|(name, value)| (name.to_owned(), Toml::from(value)));
+        triggers.push(Toml::Table(trigger.into_iter().collect()));
+    }
+    manifest.to_string()
+}
+
+fn minter(issuer: &str, audience: &str, key: &str) -> Minter {
+    Minter::new(issuer, audience, SigningKey::parse(key).expect("a key"))
+}
+
+fn admin() -> Principal {
+    Principal::User(SignedIn {
+        user: UserCaller {
+            id: Uuid::now_v7().into(),
+            scopes: vec![Scope::Admin],
+            session: None,
+        },
+        epoch: None,
+    })
+}
+
+fn mint(minter: &Minter, principal: &Principal, at: u64) -> String {
+    let call = Call {
+        principal,
+        request_id: &"test".parse().expect("a request's name"),
+        client_address: None,
+    };
+    minter.mint(&call, at)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_takes_the_tokens_of_its_callers() {
+    let inside = Inside::start().await;
+    let to_user = mint(&minter("bff", "user", &service_key("user")), &admin(), now());
+    assert_eq!(inside.call(LIST_USERS, Some(&to_user)).await.status.as_u16(), 200);
+    let to_product = minter("bff", "product", &service_key("product"));
+    let to_product = mint(&to_product, &Principal::Anonymous, now());
+    assert_eq!(
+        inside
+            .call(LIST_PRODUCTS, Some(&to_product))
+            .await
+            .status
+            .as_u16(),
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_takes_nothing_else() {
+    let inside = Inside::start().await;
+    let user = Uuid::now_v7().to_string();
+    let own_key = "1:c2VsZi1tYWRlLXNlbGYtbWFkZS1zZWxmLW1hZGUtc2VsZg";
+    let to_user = minter("bff", "user", &service_key("user"));
+    let wrong = [
+        ("nothing", None),
+        ("a user's access token", Some(inside.issuer.admin_token(&user))),
+        ("no token at all", Some("nonsense".to_owned())),
+        (
+            "an expired token",
+            Some(mint(&to_user, &admin(), now() - LIFETIME - 60)),
+        ),
+        (
+            "a token of tomorrow",
+            Some(mint(&to_user, &admin(), now() + 86_400)),
+        ),
+        (
+            "a token for another service",
+            Some(mint(
+                &minter("bff", "product", &service_key("user")),
+                &admin(),
+                now(),
+            )),
+        ),
+        (
+            "a token with another service's key",
+            Some(mint(
+                &minter("bff", "user", &service_key("product")),
+                &admin(),
+                now(),
+            )),
+        ),
+        (
+            "a token of the service that has that key",
+            Some(mint(
+                &minter("product", "user", &service_key("product")),
+                &admin(),
+                now(),
+            )),
+        ),
+        (
+            "a self-made token",
+            Some(mint(&minter("bff", "user", own_key), &admin(), now())),
+        ),
+    ];
+    for (what, token) in wrong {
+        for path in [LIST_USERS, CHECK_SESSION] {
+            let answer = inside.call(path, token.as_deref()).await;
+            assert_eq!(answer.failure().code, "unauthenticated", "{what} at {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_make_no_identity() {
+    let inside = Inside::start().await;
+    for name in [
+        "x-akinai-user",
+        "x-akinai-caller",
+        "x-akinai-scopes",
+        "spin-client-addr",
+    ] {
+        let client = inside.platform.client();
+        let mut request = client.post(LIST_USERS, "{}");
+        let value = HeaderValue::from_static("admin");
+        request.headers_mut().insert(name, value);
+        assert_eq!(
+            client.send(request).await.failure().code,
+            "unauthenticated",
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_replaced_without_a_pause() {
+    let (old, new) = (
+        service_key("user"),
+        "2:bmV3LW5ldy1uZXctbmV3LW5ldy1uZXctbmV3LW5ldy1uZXc",
+    );
+    let inside = Inside::with(|setup| {
+        setup
+            .variable("bff_user_service_key", new)
+            .variable("bff_user_service_key_old", old.clone())
+    })
+    .await;
+    for key in [&old[..], new] {
+        let token = mint(&minter("bff", "user", key), &admin(), now());
+        assert_eq!(
+            inside.call(LIST_USERS, Some(&token)).await.status.as_u16(),
+            200,
+            "both count"
+        );
+    }
+    let inside = Inside::with(|setup| setup.variable("bff_user_service_key", new)).await;
+    let token = mint(&minter("bff", "user", &old), &admin(), now());
+    assert_eq!(
+        inside.call(LIST_USERS, Some(&token)).await.failure().code,
+        "unauthenticated",
+        "the old one was removed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_session_holds_is_not_asked_from_outside() {
+    let platform = Platform::start().await;
+    let answer = platform
+        .client()
+        .call("user.v1.SessionService/CheckSession", json!({}))
+        .await;
+    assert_eq!(
+        answer.status.as_u16(),
+        404,
+        "the bff has no route to it: {}",
+        answer.text()
+    );
+}
