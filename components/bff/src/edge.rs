@@ -44,16 +44,19 @@ impl Interceptor for Edge {
         method: &'static MethodDescriptor,
     ) -> Result<(), ConnectError> {
         let call = Call::new(context, method).await?;
-        let token = bearer::token(&context.headers)?.map(str::to_owned);
-        let principal = call.principal(token.as_deref(), context).await?;
+        let token = bearer::token(&context.headers).map(|token| token.map(str::to_owned));
+        let has_token = !matches!(token, Ok(None));
+        let principal = call.principal(token, context).await?;
         let caller = Caller::from(&principal);
-        call.rule.admits(&caller).map_err(|refusal| match token {
-            // Signing in again would change nothing.
-            Some(_) if refusal.code() == Code::Unauthenticated => {
-                ConnectError::permission_denied("this needs a user's token, and this one is no user's")
-            }
-            _ => refusal,
-        })?;
+        call.rule
+            .admits(&caller)
+            .map_err(|refusal| match refusal.code() {
+                // Signing in again would change nothing.
+                Code::Unauthenticated if has_token => {
+                    ConnectError::permission_denied("this needs a user's token, and this one is no user's")
+                }
+                _ => refusal,
+            })?;
         call.travel_on(&principal, context)?;
         context.extensions.insert(caller);
         Ok(())
@@ -109,9 +112,14 @@ impl Call {
         }
     }
 
-    /// Who is calling, if they may go on.
-    async fn principal(&self, token: Option<&str>, context: &mut Context) -> Result<Principal, ConnectError> {
+    /// Who is calling, if they may go on. Who sends no token in form is counted before being refused.
+    async fn principal(
+        &self,
+        given: Result<Option<String>, ConnectError>,
+        context: &mut Context,
+    ) -> Result<Principal, ConnectError> {
         let gate = self.gate();
+        let token = given.as_ref().ok().and_then(Option::as_deref);
         let claim = token.map(claim);
         let own = match self.method.path {
             SIGN_UP => Own::SignUp,
@@ -125,7 +133,7 @@ impl Call {
             None => {}
         }
         let Some((token, claim)) = token.zip(claim) else {
-            return Ok(Principal::Anonymous);
+            return given.map(|_| Principal::Anonymous);
         };
         if let Some(verdict) = self.known(&gate, &claim, entered.as_ref()) {
             return Ok(verdict.principal);
