@@ -11,4 +11,5 @@ mod isolation;
 mod limits;
 mod outages;
 mod protocols;
+mod provider;
 mod services;

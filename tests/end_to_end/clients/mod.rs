@@ -82,7 +82,7 @@ impl Shop {
 }
 
 /// The folder of a client.
-fn client(name: &str) -> PathBuf {
+pub(crate) fn client(name: &str) -> PathBuf {
     Workspace::here().root().join("tests/clients").join(name)
 }
 
@@ -102,14 +102,14 @@ async fn buf(folder: &Path) -> Command {
 }
 
 /// A command that runs in a folder, and no longer than the test.
-fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
+pub(crate) fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
     let mut command = Command::new(program.as_ref());
     command.current_dir(folder).kill_on_drop(true);
     command
 }
 
 /// Runs a command that must succeed.
-async fn must(command: &mut Command) {
+pub(crate) async fn must(command: &mut Command) {
     let output = output(command).await;
     assert!(
         output.status.success(),
