@@ -6,9 +6,11 @@ use std::process::Command;
 
 /// The repository, a Buf workspace of the platform's contract and the test service's.
 const REPOSITORY: &str = "../../..";
-const FILES: [&str; 5] = [
-    "akinai/conformance/v1/conformance.proto",
+const FILES: [&str; 7] = [
+    "akinai/testing/v1/hint.proto",
     "common/v1/money.proto",
+    "connectrpc/conformance/v1/config.proto",
+    "connectrpc/conformance/v1/service.proto",
     "google/rpc/error_details.proto",
     "product/v1/product.proto",
     "user/v1/user.proto",

@@ -12,14 +12,16 @@ use http::{Request, Response};
 use platform::clock;
 use platform::http::Incoming;
 
-use crate::proto::v1::{ConformanceServiceServer, TYPES};
+use crate::proto::v1::ConformanceServiceServer;
+use crate::proto::{testing, v1};
 use crate::service::Conformance;
 
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
             .service(ConformanceServiceServer::new(Conformance))
-            .types(TYPES)
+            .types(v1::TYPES)
+            .types(testing::TYPES)
             .cut_off_after(clock::sleep)
     );
 }

@@ -1,6 +1,11 @@
 //! The contract in Rust: what connect-build makes of `tests/proto`.
 
-/// The package `akinai.conformance.v1`.
+/// The package `connectrpc.conformance.v1`: the service.
 pub mod v1 {
-    include!(concat!(env!("OUT_DIR"), "/akinai.conformance.v1.rs"));
+    include!(concat!(env!("OUT_DIR"), "/connectrpc.conformance.v1.rs"));
+}
+
+/// The package `akinai.testing.v1`: a detail for errors.
+pub mod testing {
+    include!(concat!(env!("OUT_DIR"), "/akinai.testing.v1.rs"));
 }

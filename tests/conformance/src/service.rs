@@ -1,4 +1,4 @@
-//! `akinai.conformance.v1.ConformanceService`: the answers that requests define.
+//! `connectrpc.conformance.v1.ConformanceService`: the answers that requests define.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use platform::clock;
 use prost::{Message, Name};
 
-use crate::proto::v1::unary_definition::Answer;
+use crate::proto::v1::conformance_payload::RequestInfo;
+use crate::proto::v1::unary_response_definition::Response;
 use crate::proto::v1::{
-    ConformanceService, Error, Header, IdempotentUnaryRequest, IdempotentUnaryResponse, Payload, RequestInfo,
-    ServerStreamRequest, ServerStreamResponse, StreamDefinition, UnaryDefinition, UnaryRequest,
-    UnaryResponse,
+    ConformancePayload, ConformanceService, Error, Header, IdempotentUnaryRequest, IdempotentUnaryResponse,
+    ServerStreamRequest, ServerStreamResponse, StreamResponseDefinition, UnaryRequest, UnaryResponse,
+    UnaryResponseDefinition,
 };
 
 /// The service. It keeps nothing.
@@ -27,7 +28,7 @@ impl ConformanceService for Conformance {
         request: UnaryRequest,
     ) -> Result<UnaryResponse, ConnectError> {
         let seen = seen(context, &request);
-        let payload = answer(context, request.definition, seen).await?;
+        let payload = answer(context, request.response_definition, seen).await?;
         Ok(UnaryResponse {
             payload: Some(payload),
         })
@@ -39,7 +40,7 @@ impl ConformanceService for Conformance {
         request: IdempotentUnaryRequest,
     ) -> Result<IdempotentUnaryResponse, ConnectError> {
         let seen = seen(context, &request);
-        let payload = answer(context, request.definition, seen).await?;
+        let payload = answer(context, request.response_definition, seen).await?;
         Ok(IdempotentUnaryResponse {
             payload: Some(payload),
         })
@@ -51,11 +52,11 @@ impl ConformanceService for Conformance {
         request: ServerStreamRequest,
     ) -> Result<MessageStream<ServerStreamResponse>, ConnectError> {
         let seen = seen(context, &request);
-        let definition = request.definition.unwrap_or_default();
-        fill(&mut context.response_headers, &definition.headers)?;
-        fill(&mut context.response_trailers, &definition.trailers)?;
+        let definition = request.response_definition.unwrap_or_default();
+        fill(&mut context.response_headers, &definition.response_headers)?;
+        fill(&mut context.response_trailers, &definition.response_trailers)?;
         match definition.error {
-            Some(error) if definition.data.is_empty() => Err(failure(error).with_detail(&seen)),
+            Some(error) if definition.response_data.is_empty() => Err(failure(error).with_detail(&seen)),
             _ => Ok(messages(definition, seen)),
         }
     }
@@ -64,35 +65,35 @@ impl ConformanceService for Conformance {
 /// The answer of a unary method.
 async fn answer(
     context: &mut Context,
-    definition: Option<UnaryDefinition>,
+    definition: Option<UnaryResponseDefinition>,
     seen: RequestInfo,
-) -> Result<Payload, ConnectError> {
+) -> Result<ConformancePayload, ConnectError> {
     let definition = definition.unwrap_or_default();
-    fill(&mut context.response_headers, &definition.headers)?;
-    fill(&mut context.response_trailers, &definition.trailers)?;
-    wait(definition.delay_ms).await;
-    let data = match definition.answer {
-        Some(Answer::Error(error)) => return Err(failure(error).with_detail(&seen)),
-        Some(Answer::Data(data)) => data.repeat(definition.repeat.max(1) as usize),
+    fill(&mut context.response_headers, &definition.response_headers)?;
+    fill(&mut context.response_trailers, &definition.response_trailers)?;
+    wait(definition.response_delay_ms).await;
+    let data = match definition.response {
+        Some(Response::Error(error)) => return Err(failure(error).with_detail(&seen)),
+        Some(Response::ResponseData(data)) => data,
         None => Vec::new(),
     };
-    Ok(Payload {
+    Ok(ConformancePayload {
         data,
         request_info: Some(seen),
     })
 }
 
 /// The answers of a streaming method.
-fn messages(definition: StreamDefinition, seen: RequestInfo) -> MessageStream<ServerStreamResponse> {
-    let delay = definition.delay_ms;
+fn messages(definition: StreamResponseDefinition, seen: RequestInfo) -> MessageStream<ServerStreamResponse> {
+    let delay = definition.response_delay_ms;
     // What the server saw goes with the first message only.
     let seen = std::iter::once(Some(seen)).chain(std::iter::repeat(None));
-    let messages =
-        stream::iter(definition.data.into_iter().zip(seen)).then(move |(data, request_info)| async move {
-            wait(delay).await;
-            let payload = Some(Payload { data, request_info });
-            Ok(ServerStreamResponse { payload })
-        });
+    let parts = stream::iter(definition.response_data.into_iter().zip(seen));
+    let messages = parts.then(move |(data, request_info)| async move {
+        wait(delay).await;
+        let payload = Some(ConformancePayload { data, request_info });
+        Ok(ServerStreamResponse { payload })
+    });
     let end = stream::iter(definition.error.map(|error| Err(failure(error))));
     messages.chain(end).boxed_local()
 }
@@ -108,23 +109,25 @@ fn seen<M: Message + Name>(context: &Context, message: &M) -> RequestInfo {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = context.headers.keys().map(|name| Header {
         name: name.as_str().to_owned(),
-        values: context.headers.get_all(name).iter().map(text).collect(),
+        value: context.headers.get_all(name).iter().map(text).collect(),
     });
     RequestInfo {
-        headers: headers.collect(),
+        request_headers: headers.collect(),
         timeout_ms: context
             .remaining()
             .map(|left| left.as_millis().try_into().unwrap_or(i64::MAX)),
-        messages: vec![Any {
+        requests: vec![Any {
             type_url: format!("type.googleapis.com/{}", M::full_name()),
             value: message.encode_to_vec(),
         }],
+        // The context has no query.
+        connect_get_info: None,
     }
 }
 
 /// Adds what a request wants among headers or trailers.
 fn fill(metadata: &mut HeaderMap, wanted: &[Header]) -> Result<(), ConnectError> {
-    for Header { name, values } in wanted {
+    for Header { name, value: values } in wanted {
         for value in values {
             let name = HeaderName::try_from(name).map_err(|_| no_header(name))?;
             let value = HeaderValue::try_from(value).map_err(|_| no_header(name.as_str()))?;

@@ -7,6 +7,8 @@ use buffa::Message;
 use connectrpc::client::{ClientConfig, HttpClient};
 use connectrpc::{CodecFormat, CompressionPolicy, ConnectError, ErrorCode, Protocol};
 
+// The package has the name of the crate, which must stay what it is here.
+pub use generated::connectrpc::conformance;
 pub use generated::{akinai, google, product, user};
 
 #[allow(clippy::all)]

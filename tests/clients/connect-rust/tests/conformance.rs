@@ -5,13 +5,15 @@ use std::time::Duration;
 use buffa::Message as _;
 use buffa::type_registry::{TypeRegistry, set_type_registry};
 use buffa_types::google::protobuf::Any;
-use connect_rust::akinai::conformance::v1 as proto;
-use connect_rust::akinai::conformance::v1::__buffa::oneof::unary_definition::Answer;
+use connect_rust::akinai::testing::v1::{self as testing, Hint};
+use connect_rust::conformance::v1 as proto;
+use connect_rust::conformance::v1::__buffa::oneof::unary_response_definition::Response;
 use connect_rust::{MATRIX, detail, encoding_header, media_type, must_fail, timeout, transport};
 use connectrpc::client::{CallOptions, HttpClient, UnaryResponse};
 use connectrpc::{CodecFormat, ConnectError, ErrorCode, Protocol};
+use proto::conformance_payload::RequestInfo;
 use proto::{
-    ConformanceServiceClient, Header, Hint, Payload, RequestInfo, StreamDefinition, UnaryDefinition,
+    ConformancePayload, ConformanceServiceClient, Header, StreamResponseDefinition, UnaryResponseDefinition,
 };
 
 /// Longer than any test waits, in milliseconds: what takes this long was not cut off.
@@ -22,6 +24,7 @@ async fn it_gets_what_requests_define() {
     // Messages inside a google.protobuf.Any are JSON only of types that are known.
     let mut types = TypeRegistry::new();
     proto::register_types(&mut types);
+    testing::register_types(&mut types);
     set_type_registry(types);
     for (protocol, format) in MATRIX {
         eprintln!("{protocol:?} with {format:?}");
@@ -85,7 +88,7 @@ impl Suite {
         })
     }
 
-    async fn answer(&self, definition: UnaryDefinition) -> Result<Got, ConnectError> {
+    async fn answer(&self, definition: UnaryResponseDefinition) -> Result<Got, ConnectError> {
         self.unary(request(definition), CallOptions::default()).await
     }
 
@@ -123,9 +126,9 @@ impl Suite {
         let options = CallOptions::default()
             .with_header("x-sent", "one")
             .with_header("x-sent-bin", "AAH/");
-        let definition = UnaryDefinition {
-            headers: metadata("x-leading"),
-            trailers: metadata("x-trailing"),
+        let definition = UnaryResponseDefinition {
+            response_headers: metadata("x-leading"),
+            response_trailers: metadata("x-trailing"),
             ..data("1")
         };
         let got = self.unary(request(definition.clone()), options).await;
@@ -135,8 +138,8 @@ impl Suite {
         must_have(got.headers.get_all("x-leading").iter());
         must_have(got.trailers.get_all("x-trailing").iter());
 
-        let definition = UnaryDefinition {
-            answer: failing(failure(10, "no")).answer,
+        let definition = UnaryResponseDefinition {
+            response: failing(failure(10, "no")).response,
             ..definition
         };
         let error = must_fail(self.answer(definition).await, ErrorCode::Aborted);
@@ -145,8 +148,8 @@ impl Suite {
     }
 
     async fn runs_out_of_time(&self) {
-        let sleep = || UnaryDefinition {
-            delay_ms: FOREVER,
+        let sleep = || UnaryResponseDefinition {
+            response_delay_ms: FOREVER,
             ..Default::default()
         };
         let options = CallOptions::default().with_timeout(Duration::from_millis(200));
@@ -175,22 +178,16 @@ impl Suite {
 
     async fn packs_and_unpacks(&self) {
         let padding = "抹茶 ".repeat(20_000).into_bytes();
-        let definition = UnaryDefinition {
-            repeat: 100_000,
-            ..data("玉露 ")
-        };
+        let large = "玉露 ".repeat(50_000);
         let request = proto::UnaryRequest {
-            padding: padding.clone(),
-            ..request(definition)
+            request_data: padding.clone(),
+            ..request(data(&large))
         };
         let got = self
             .unary(request, CallOptions::default())
             .await
             .expect("the call must succeed");
-        assert!(
-            got.payload.data == "玉露 ".repeat(100_000).as_bytes(),
-            "the answer must be whole"
-        );
+        assert!(got.payload.data == large.as_bytes(), "the answer must be whole");
         let name = encoding_header(self.protocol);
         let encoding = got.headers.get(name).map(|value| value.as_bytes());
         assert_eq!(
@@ -203,18 +200,18 @@ impl Suite {
             "gzip",
             "the request must have been compressed"
         );
-        let message = &got.payload.request_info.messages[0];
+        let message = &got.payload.request_info.requests[0];
         let request = proto::UnaryRequest::decode_from_slice(&message.value).expect("the request is one");
         assert!(
-            request.padding == padding,
+            request.request_data == padding,
             "the server must have unpacked the request"
         );
     }
 
     async fn streams(&self) {
         let large = "煎茶 ".repeat(20_000).into_bytes();
-        let definition = StreamDefinition {
-            data: vec![b"1".to_vec(), large.clone(), b"3".to_vec()],
+        let definition = StreamResponseDefinition {
+            response_data: vec![b"1".to_vec(), large.clone(), b"3".to_vec()],
             ..stream_with_metadata()
         };
         let (messages, stream) = self.drain(definition).await;
@@ -241,8 +238,8 @@ impl Suite {
     }
 
     async fn streams_until_an_error(&self) {
-        let definition = StreamDefinition {
-            data: vec![b"1".to_vec(), b"2".to_vec()],
+        let definition = StreamResponseDefinition {
+            response_data: vec![b"1".to_vec(), b"2".to_vec()],
             error: failure(8, "もうない").into(),
             ..stream_with_metadata()
         };
@@ -259,9 +256,9 @@ impl Suite {
         must_have(stream.trailers.get_all("x-trailing").iter());
     }
 
-    async fn drain(&self, definition: StreamDefinition) -> (Vec<Payload>, Ended) {
+    async fn drain(&self, definition: StreamResponseDefinition) -> (Vec<ConformancePayload>, Ended) {
         let request = proto::ServerStreamRequest {
-            definition: definition.into(),
+            response_definition: definition.into(),
             ..Default::default()
         };
         let stream = self.client.server_stream(request).await;
@@ -302,7 +299,7 @@ impl Suite {
 struct Got {
     headers: http::HeaderMap,
     trailers: http::HeaderMap,
-    payload: Payload,
+    payload: ConformancePayload,
 }
 
 /// A stream that has ended.
@@ -312,23 +309,23 @@ struct Ended {
     error: Option<ConnectError>,
 }
 
-fn request(definition: UnaryDefinition) -> proto::UnaryRequest {
+fn request(definition: UnaryResponseDefinition) -> proto::UnaryRequest {
     proto::UnaryRequest {
-        definition: definition.into(),
+        response_definition: definition.into(),
         ..Default::default()
     }
 }
 
-fn data(text: &str) -> UnaryDefinition {
-    UnaryDefinition {
-        answer: Some(Answer::Data(text.into())),
+fn data(text: &str) -> UnaryResponseDefinition {
+    UnaryResponseDefinition {
+        response: Some(Response::ResponseData(text.into())),
         ..Default::default()
     }
 }
 
-fn failing(error: proto::Error) -> UnaryDefinition {
-    UnaryDefinition {
-        answer: Some(Answer::Error(Box::new(error))),
+fn failing(error: proto::Error) -> UnaryResponseDefinition {
+    UnaryResponseDefinition {
+        response: Some(Response::Error(Box::new(error))),
         ..Default::default()
     }
 }
@@ -339,7 +336,7 @@ fn failure(number: u32, message: &str) -> proto::Error {
         code: buffa::EnumValue::from(number as i32),
         message: Some(message.to_owned()),
         details: vec![Any {
-            type_url: "type.googleapis.com/akinai.conformance.v1.Hint".to_owned(),
+            type_url: "type.googleapis.com/akinai.testing.v1.Hint".to_owned(),
             value: hint().encode_to_vec().into(),
             ..Default::default()
         }],
@@ -355,10 +352,10 @@ fn hint() -> Hint {
     }
 }
 
-fn stream_with_metadata() -> StreamDefinition {
-    StreamDefinition {
-        headers: metadata("x-leading"),
-        trailers: metadata("x-trailing"),
+fn stream_with_metadata() -> StreamResponseDefinition {
+    StreamResponseDefinition {
+        response_headers: metadata("x-leading"),
+        response_trailers: metadata("x-trailing"),
         ..Default::default()
     }
 }
@@ -366,7 +363,7 @@ fn stream_with_metadata() -> StreamDefinition {
 fn metadata(name: &str) -> Vec<Header> {
     vec![Header {
         name: name.to_owned(),
-        values: vec!["one".to_owned(), "two".to_owned()],
+        value: vec!["one".to_owned(), "two".to_owned()],
         ..Default::default()
     }]
 }
@@ -378,13 +375,13 @@ fn must_have<'a>(values: impl Iterator<Item = &'a http::HeaderValue>) {
 
 /// Checks that the first detail is [`hint`].
 fn must_have_hint(error: &ConnectError) {
-    let found: Hint = detail(error, "akinai.conformance.v1.Hint");
+    let found: Hint = detail(error, "akinai.testing.v1.Hint");
     assert_eq!(found, hint(), "the detail must come whole");
 }
 
 /// The values that the server saw of a request header, joined as HTTP joins them.
-fn seen(payload: &Payload, name: &str) -> String {
+fn seen(payload: &ConformancePayload, name: &str) -> String {
     let info: &RequestInfo = &payload.request_info;
-    let header = info.headers.iter().find(|header| header.name == name);
-    header.map(|header| header.values.join(", ")).unwrap_or_default()
+    let header = info.request_headers.iter().find(|header| header.name == name);
+    header.map(|header| header.value.join(", ")).unwrap_or_default()
 }

@@ -7,13 +7,13 @@ import { isMessage } from "@bufbuild/protobuf";
 import { anyIs, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Code, createClient, decodeBinaryHeader, encodeBinaryHeader } from "@connectrpc/connect";
 
+import { HintSchema } from "../../gen/akinai/testing/v1/hint_pb.js";
 import {
+  ConformancePayload_RequestInfoSchema as RequestInfoSchema,
   ConformanceService,
-  HintSchema,
   IdempotentUnaryRequestSchema,
-  RequestInfoSchema,
   UnaryRequestSchema,
-} from "../../gen/akinai/conformance/v1/conformance_pb.js";
+} from "../../gen/connectrpc/conformance/v1/service_pb.js";
 import { failure } from "../calls.js";
 import { drain, hint, metadata, seen } from "./service.js";
 
@@ -46,14 +46,15 @@ export function suite(name, the) {
   describe(name, { concurrency: true }, () => {
     describe("unary", { concurrency: true }, () => {
       it("answers", async () => {
-        const { payload } = await unary({ definition: { answer: { case: "data", value: bytes("茶") } } });
+        const response = { case: "responseData", value: bytes("茶") };
+        const { payload } = await unary({ responseDefinition: { response } });
 
         assert.equal(text(payload.data), "茶", "the answer must be the data of the definition");
         assert.equal(seen(payload.requestInfo, "content-type"), the.unaryType, "the protocol must be the one meant");
-        const [message] = payload.requestInfo.messages;
+        const [message] = payload.requestInfo.requests;
         assert.ok(anyIs(message, requestSchema), `the server must have seen the request, but: ${message?.typeUrl}`);
         const request = anyUnpack(message, requestSchema);
-        assert.equal(text(request.definition.answer.value), "茶", "the server must see what was sent");
+        assert.equal(text(request.responseDefinition.response.value), "茶", "the server must see what was sent");
       });
 
       it("answers a request without a definition with nothing", async () => {
@@ -66,7 +67,7 @@ export function suite(name, the) {
         for (const [name, code] of codes) {
           const message = `${name}: 100 % 売り切れ\n`;
           const value = { code, message, details: [hint("一"), hint("二")] };
-          const error = await failure(unary({ definition: { answer: { case: "error", value } } }));
+          const error = await failure(unary({ responseDefinition: { response: { case: "error", value } } }));
 
           assert.equal(error.code, code, `the code must be ${name}, but: ${error.message}`);
           assert.equal(error.rawMessage, message, "the message must come as it was defined");
@@ -100,9 +101,9 @@ export function suite(name, the) {
 
       it("gives metadata with errors", async () => {
         const binary = new Uint8Array([255, 0]);
-        const { definition } = definitionWithMetadata(binary);
-        definition.answer = { case: "error", value: { code: Code.Aborted, message: "no" } };
-        const error = await failure(unary({ definition }));
+        const { responseDefinition } = definitionWithMetadata(binary);
+        responseDefinition.response = { case: "error", value: { code: Code.Aborted, message: "no" } };
+        const error = await failure(unary({ responseDefinition }));
 
         assert.equal(error.code, Code.Aborted, `the call must fail as defined, but: ${error.message}`);
         checkMetadata(error.metadata, error.metadata, binary);
@@ -118,29 +119,33 @@ export function suite(name, the) {
       });
 
       it("ends with deadline_exceeded when the client's time is up", async () => {
-        const error = await failure(unary({ definition: { delayMs: forever } }, { timeoutMs: 200 }));
+        const responseDefinition = { responseDelayMs: forever };
+        const error = await failure(unary({ responseDefinition }, { timeoutMs: 200 }));
 
         assert.equal(error.code, Code.DeadlineExceeded, `the call must end when its time is up, but: ${error.message}`);
       });
 
       it("is cut off by the server when its time is up", async () => {
         // The header alone: the client does not know of the deadline, so the error is the server's.
-        const error = await failure(unary({ definition: { delayMs: forever } }, { headers: the.timeoutHeader(200) }));
+        const responseDefinition = { responseDelayMs: forever };
+        const error = await failure(unary({ responseDefinition }, { headers: the.timeoutHeader(200) }));
 
         assert.equal(error.code, Code.DeadlineExceeded, `the server must end the call, but: ${error.message}`);
         assert.match(error.rawMessage, /time/, "the server's own message must say what happened");
       });
 
       it("gives large answers, compressed if the client takes that", async () => {
+        // What is to come back is in the request, and a URL has no room for much.
+        const large = "玉露 ".repeat(the.byGet ? 500 : 50_000);
         let encoding;
         const { payload } = await unary(
-          { definition: { answer: { case: "data", value: bytes("玉露 ") }, repeat: 100_000 } },
+          { responseDefinition: { response: { case: "responseData", value: bytes(large) } } },
           { onHeader: (headers) => (encoding = headers.get(the.unaryEncoding ?? "content-encoding")) },
         );
 
-        assert.equal(text(payload.data), "玉露 ".repeat(100_000), "the answer must be whole");
+        assert.equal(text(payload.data), large, "the answer must be whole");
         const expected = the.unaryEncoding === null ? null : "gzip";
-        assert.equal(encoding, expected, `700 kB must be compressed for who takes gzip, and for nobody else`);
+        assert.equal(encoding, expected, "the answer must be compressed for who takes gzip, and for nobody else");
       });
 
       it("is unimplemented where the service is", async () => {
@@ -153,12 +158,14 @@ export function suite(name, the) {
     describe("server stream", { concurrency: true }, () => {
       it("gives messages, then ends", async () => {
         const data = ["一", "二", "三"];
-        const { messages, error } = await drain(client.serverStream({ definition: { data: data.map(bytes) } }));
+        const responseDefinition = { responseData: data.map(bytes) };
+        const { messages, error } = await drain(client.serverStream({ responseDefinition }));
 
         assert.equal(error, undefined, `the stream must end well, but: ${error?.message}`);
         assert.deepEqual(messages.map(({ payload }) => text(payload.data)), data, "every message, in order");
-        const { requestInfo } = messages[0].payload;
-        assert.equal(seen(requestInfo, "content-type"), the.streamType, "the protocol must be the one meant");
+        const [first, ...rest] = messages.map(({ payload }) => payload.requestInfo);
+        assert.equal(seen(first, "content-type"), the.streamType, "the protocol must be the one meant");
+        assert.deepEqual(rest, [undefined, undefined], "only the first message tells what the server saw");
       });
 
       it("ends well without any message", async () => {
@@ -170,9 +177,10 @@ export function suite(name, the) {
 
       it("gives messages as they come", async () => {
         const began = performance.now();
-        const data = Array.from({ length: 60 }, (_, number) => bytes(`${number}`));
+        const responseData = Array.from({ length: 60 }, (_, number) => bytes(`${number}`));
+        const responseDefinition = { responseData, responseDelayMs: 500 };
         // All of them take 30 s; leaving the loop ends the call.
-        for await (const { payload } of client.serverStream({ definition: { data, delayMs: 500 } })) {
+        for await (const { payload } of client.serverStream({ responseDefinition })) {
           assert.equal(text(payload.data), "0", "the first message must come first");
           break;
         }
@@ -183,33 +191,36 @@ export function suite(name, the) {
 
       it("gives messages, then an error with details", async () => {
         const error = { code: Code.ResourceExhausted, message: "もうない", details: [hint("later")] };
-        const definition = { data: [bytes("1"), bytes("2")], error };
-        const ended = await drain(client.serverStream({ definition }));
+        const responseDefinition = { responseData: [bytes("1"), bytes("2")], error };
+        const ended = await drain(client.serverStream({ responseDefinition }));
 
         assert.deepEqual(ended.messages.map(({ payload }) => text(payload.data)), ["1", "2"], "first the messages");
         assert.equal(ended.error?.code, Code.ResourceExhausted, `then the error, but: ${ended.error?.message}`);
         assert.equal(ended.error.rawMessage, "もうない", "the message must come as it was defined");
         assert.deepEqual(ended.error.findDetails(HintSchema).map((hint) => hint.text), ["later"], "and its details");
+        assert.equal(ended.error.findDetails(RequestInfoSchema).length, 0, "but not what the first message told");
       });
 
       it("fails before any message", async () => {
         const error = { code: Code.NotFound, message: "nothing", details: [hint("here")] };
-        const ended = await drain(client.serverStream({ definition: { error } }));
+        const ended = await drain(client.serverStream({ responseDefinition: { error } }));
 
         assert.equal(ended.messages.length, 0, "there was no message");
         assert.equal(ended.error?.code, Code.NotFound, `the error must be the defined one, but: ${ended.error?.message}`);
         assert.ok(isMessage(ended.error.findDetails(HintSchema)[0]), "the detail must come");
+        const [info] = ended.error.findDetails(RequestInfoSchema);
+        assert.equal(seen(info, "content-type"), the.streamType, "and what no message could tell");
       });
 
       it("gives metadata, leading and trailing, of a failure too", async () => {
         const binary = new Uint8Array([0, 200]);
         const failed = { code: Code.DataLoss, message: "lost" };
         for (const error of [undefined, failed]) {
-          const { headers, trailers } = definitionWithMetadata(binary).definition;
+          const { responseHeaders, responseTrailers } = definitionWithMetadata(binary).responseDefinition;
           const received = {};
-          const definition = { headers, trailers, data: [bytes("1")], error };
+          const responseDefinition = { responseHeaders, responseTrailers, responseData: [bytes("1")], error };
           const ended = await drain(
-            client.serverStream({ definition }, {
+            client.serverStream({ responseDefinition }, {
               onHeader: (headers) => (received.headers = headers),
               onTrailer: (trailers) => (received.trailers = trailers),
             }),
@@ -221,16 +232,16 @@ export function suite(name, the) {
       });
 
       it("is cut off by the server when its time is up", async () => {
-        const definition = { data: [bytes("1"), bytes("2")], delayMs: 1000 };
-        const ended = await drain(client.serverStream({ definition }, { headers: the.timeoutHeader(1700) }));
+        const responseDefinition = { responseData: [bytes("1"), bytes("2")], responseDelayMs: 1000 };
+        const ended = await drain(client.serverStream({ responseDefinition }, { headers: the.timeoutHeader(1700) }));
 
         assert.deepEqual(ended.messages.map(({ payload }) => text(payload.data)), ["1"], "what came in time is kept");
         assert.equal(ended.error?.code, Code.DeadlineExceeded, `then time is up, but: ${ended.error?.message}`);
       });
 
       it("ends with deadline_exceeded when the client's time is up", async () => {
-        const definition = { data: [bytes("1")], delayMs: forever };
-        const ended = await drain(client.serverStream({ definition }, { timeoutMs: 200 }));
+        const responseDefinition = { responseData: [bytes("1")], responseDelayMs: forever };
+        const ended = await drain(client.serverStream({ responseDefinition }, { timeoutMs: 200 }));
 
         assert.equal(ended.messages.length, 0, "no message came in time");
         assert.equal(ended.error?.code, Code.DeadlineExceeded, `time must be up, but: ${ended.error?.message}`);
@@ -241,7 +252,7 @@ export function suite(name, the) {
         let encoding;
         const { messages, error } = await drain(
           client.serverStream(
-            { definition: { data: [bytes(large), bytes("small"), bytes(large)] } },
+            { responseDefinition: { responseData: [bytes(large), bytes("small"), bytes(large)] } },
             { onHeader: (headers) => (encoding = headers.get(the.streamEncoding ?? "content-encoding")) },
           ),
         );
@@ -256,16 +267,16 @@ export function suite(name, the) {
     if (the.packing !== undefined) {
       it("takes compressed requests", async () => {
         const packing = createClient(ConformanceService, the.packing);
-        const padding = bytes("抹茶 ".repeat(20_000));
+        const requestData = bytes("抹茶 ".repeat(20_000));
 
-        const { payload } = await packing.unary({ padding });
+        const { payload } = await packing.unary({ requestData });
 
         assert.equal(seen(payload.requestInfo, the.unaryEncoding), "gzip", "the request must have been compressed");
-        const request = anyUnpack(payload.requestInfo.messages[0], UnaryRequestSchema);
-        assert.equal(text(request.padding), text(padding), "the server must have unpacked it");
+        const request = anyUnpack(payload.requestInfo.requests[0], UnaryRequestSchema);
+        assert.equal(text(request.requestData), text(requestData), "the server must have unpacked it");
 
         const { messages, error } = await drain(
-          packing.serverStream({ padding, definition: { data: [bytes("1")] } }),
+          packing.serverStream({ requestData, responseDefinition: { responseData: [bytes("1")] } }),
         );
         assert.equal(error, undefined, `the stream must end well, but: ${error?.message}`);
         const info = messages[0].payload.requestInfo;
@@ -279,10 +290,10 @@ function definitionWithMetadata(binary) {
   const values = (prefix) =>
     metadata({ [prefix]: ["one", "two"], [`${prefix}-bin`]: [encodeBinaryHeader(binary)] });
   return {
-    definition: {
-      answer: { case: "data", value: bytes("with metadata") },
-      headers: values("x-leading"),
-      trailers: values("x-trailing"),
+    responseDefinition: {
+      response: { case: "responseData", value: bytes("with metadata") },
+      responseHeaders: values("x-leading"),
+      responseTrailers: values("x-trailing"),
     },
   };
 }
