@@ -206,11 +206,10 @@ async fn users_are_counted_apart_from_their_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn opening_accounts_has_a_limit_of_its_own() {
-    let world = World::start(1, &[("sign_up_per_minute", "0"), ("sign_up_burst", "2")]).await;
-    for number in 0..2 {
-        world.user(&format!("user{number}")).await;
-    }
+async fn what_hashes_a_password_has_a_limit_of_its_own() {
+    let world = World::start(1, &[("password_per_minute", "0"), ("password_burst", "2")]).await;
+    let mina = world.user("mina").await;
+    world.user("ken").await;
     let request = json!({ "email": "third@example.com", "password": "correct horse" });
     let third = world.call(0, CREATE_USER, request, None).await;
     assert_eq!(third.status.as_u16(), 429, "{}", third.text());
@@ -219,6 +218,12 @@ async fn opening_accounts_has_a_limit_of_its_own() {
         200,
         "everything else goes on"
     );
+    let guess = json!({ "currentPassword": "a guess too many", "newPassword": "battery staple" });
+    let token = world.issuer.token(&mina);
+    let guessed = world
+        .call(0, "/user.v1.UserService/ChangePassword", guess, Some(&token))
+        .await;
+    assert_eq!(guessed.status.as_u16(), 429, "{}", guessed.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

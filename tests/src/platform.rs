@@ -51,8 +51,8 @@ impl Setup {
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),
             ("rate_burst", "1000000".to_owned()),
-            ("sign_up_per_minute", "1000000".to_owned()),
-            ("sign_up_burst", "1000000".to_owned()),
+            ("password_per_minute", "1000000".to_owned()),
+            ("password_burst", "1000000".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self {

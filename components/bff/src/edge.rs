@@ -31,8 +31,12 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 /// How often it is asked about one token when revocations come in between.
 const CHECKS: usize = 2;
 
-/// The one method with a limit of its own: Argon2 is the costliest thing that a stranger can ask for.
-const SIGN_UP: &str = "/user.v1.UserService/CreateUser";
+/// The methods that hash a password, which have a limit of their own: Argon2 is the costliest thing that anybody can ask
+/// for, and a token that was stolen must not serve to find out the password.
+const HASHING: [&str; 2] = [
+    "/user.v1.UserService/CreateUser",
+    "/user.v1.UserService/ChangePassword",
+];
 
 /// The interceptor of all public RPCs.
 pub(crate) struct Edge;
@@ -121,9 +125,9 @@ impl Call {
         let gate = self.gate();
         let token = given.as_ref().ok().and_then(Option::as_deref);
         let claim = token.map(claim);
-        let own = match self.method.path {
-            SIGN_UP => Own::SignUp,
-            _ => Own::None,
+        let own = match HASHING.contains(&self.method.path) {
+            true => Own::Password,
+            false => Own::None,
         };
         let wants_keys = token.is_some() && !signing_keys::are_known(self.now);
         let entered = gate.enter(claim.as_ref(), own, wants_keys).await;

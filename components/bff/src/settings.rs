@@ -37,8 +37,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: TrustedProxies,
     /// For each caller: a user, or else an address.
     pub(crate) rate: Rate,
-    /// For opening accounts, an address.
-    pub(crate) sign_up_rate: Rate,
+    /// For what hashes a password, an address.
+    pub(crate) password_rate: Rate,
     minters: HashMap<&'static str, Minter>,
 }
 
@@ -88,9 +88,9 @@ impl Settings {
                 per_second: number("rate_per_second").await?,
                 burst: number("rate_burst").await?,
             },
-            sign_up_rate: Rate {
-                per_second: number::<f64>("sign_up_per_minute").await? / 60.0,
-                burst: number("sign_up_burst").await?,
+            password_rate: Rate {
+                per_second: number::<f64>("password_per_minute").await? / 60.0,
+                burst: number("password_burst").await?,
             },
             minters,
         })

@@ -4,13 +4,13 @@ use std::{cell::RefCell, rc::Rc};
 
 use connect::{ConnectError, Context, Interceptor, MethodDescriptor};
 use http::header;
-use identity::service::{AcceptedKeys, ServiceCall, Verifier};
+use identity::service::{AcceptedKeys, Verifier};
 use kernel::Caller;
 
 use crate::{clock, log, rpc::request_id, variables};
 
 /// Lets in whoever has a service token for this component, and nobody else: not a user's access token, not another
-/// service's token, no header. Leaves the [`Caller`] for the handlers, and the whole [`ServiceCall`].
+/// service's token, no header. Leaves the [`Caller`] for the handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceTokens {
     component: &'static str,
@@ -66,7 +66,6 @@ impl Interceptor for ServiceTokens {
             ConnectError::unauthenticated("the service token is not valid")
         })?;
         context.extensions.insert(Caller::from(call.principal()));
-        context.extensions.insert(call);
         Ok(())
     }
 }
@@ -77,9 +76,4 @@ fn token(context: &Context) -> Option<&str> {
         (Some(one), None) => one.to_str().ok()?.strip_prefix("Bearer "),
         _ => None,
     }
-}
-
-/// The component that calls, for methods that only some may call.
-pub fn component(context: &Context) -> Option<&str> {
-    context.extensions.get::<ServiceCall>().map(ServiceCall::caller)
 }

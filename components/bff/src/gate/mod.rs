@@ -70,7 +70,7 @@ pub(crate) struct Gate<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
     None,
-    SignUp,
+    Password,
 }
 
 /// A token as far as it can be named before it is verified.
@@ -139,7 +139,7 @@ impl Gate<'_> {
             verdict,
             user,
             mark,
-            self.key(format_args!("rate:sign-up:{}", self.address)),
+            self.key(format_args!("rate:password:{}", self.address)),
             self.signing_keys(),
         ];
         let arguments = [
@@ -257,7 +257,7 @@ impl Gate<'_> {
 
     fn own_rate(&self, own: Own) -> Rate {
         match own {
-            Own::SignUp => self.settings.sign_up_rate,
+            Own::Password => self.settings.password_rate,
             Own::None => Rate {
                 per_second: 0.0,
                 burst: 0,
