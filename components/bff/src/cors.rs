@@ -12,7 +12,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 
 /// Response headers that a page may read beyond the ones that it always can. gRPC-Web may have its status in them.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "connect-content-encoding, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, ratelimit-limit, \
+    "age, cache-status, connect-content-encoding, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, ratelimit-limit, \
      ratelimit-remaining, ratelimit-reset, retry-after, www-authenticate, x-request-id",
 );
 

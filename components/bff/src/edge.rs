@@ -11,7 +11,11 @@ use identity::{
     service,
 };
 use kernel::{Caller, Scope};
-use platform::{clock, http::Chained, log, redis::Redis};
+use platform::{
+    clock,
+    log::{self, Names},
+    redis::Redis,
+};
 
 use crate::{
     bearer,
@@ -19,7 +23,7 @@ use crate::{
     gate::{Answer, Claim, Gate, Outcome, Own, Quota},
     request_id::X_REQUEST_ID,
     rules::Rule,
-    settings::Settings,
+    settings::{Settings, USER},
     signing_keys::{self, Failure},
     trace::{TRACEPARENT, TRACESTATE},
     verdict::{self, Verdict},
@@ -85,26 +89,33 @@ struct Call {
     redis: Redis,
     address: ClientAddress,
     request_id: String,
+    trace_id: String,
     /// In seconds since 1970.
     now: u64,
 }
 
 impl Call {
     async fn new(context: &Context, method: &'static MethodDescriptor) -> Result<Self, ConnectError> {
-        let request_id = platform::rpc::request_id(context).to_owned();
-        let settings = Settings::get()
-            .await
-            .map_err(|error| broken(&request_id, error))?;
+        let names = Names::of(&context.headers);
+        let settings = Settings::get().await.map_err(|error| broken(names, error))?;
         let redis = Redis::from_variable("redis_url").await;
         Ok(Self {
             method,
             rule: Rule::of(method),
             address: ClientAddress::of(&context.headers, &settings.trusted_proxies),
-            redis: redis.map_err(|error| broken(&request_id, error))?,
+            redis: redis.map_err(|error| broken(names, error))?,
             settings,
-            request_id,
+            request_id: names.request_id.to_owned(),
+            trace_id: names.trace_id.to_owned(),
             now: clock::unix_seconds(),
         })
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names {
+            request_id: &self.request_id,
+            trace_id: &self.trace_id,
+        }
     }
 
     fn gate(&self) -> Gate<'_> {
@@ -112,7 +123,7 @@ impl Call {
             redis: self.redis.clone(),
             settings: &self.settings,
             address: self.address,
-            request_id: &self.request_id,
+            names: self.names(),
         }
     }
 
@@ -180,7 +191,7 @@ impl Call {
                 "access tokens cannot be verified at the moment; try again",
             )),
             Err(Failure::Token(error)) => {
-                log::error(&self.request_id, format_args!("from {}: {error}", self.address));
+                log::error(self.names(), format_args!("from {}: {error}", self.address));
                 gate.fail().await;
                 Err(bearer::refused("the access token is not valid"))
             }
@@ -231,12 +242,11 @@ impl Call {
         };
         let mut options = context.call_options();
         options.headers = self.headers("user", &Principal::Anonymous, context)?;
-        let client = SessionServiceClient::new(Chained::to("user"));
-        let asked = clock::within(CHECK_LIMIT, client.check_session(options, request)).await;
-        let answer = match asked {
-            Ok(Ok(answer)) => answer.message,
-            Ok(Err(error)) if error.code() == Code::InvalidArgument => return Err(revoked()),
-            Ok(Err(_)) | Err(_) => {
+        let client = SessionServiceClient::new(USER.way().at_most(CHECK_LIMIT));
+        let answer = match client.check_session(options, request).await {
+            Ok(answer) => answer.message,
+            Err(error) if error.code() == Code::InvalidArgument => return Err(revoked()),
+            Err(_) => {
                 return Err(ConnectError::unavailable(
                     "whether the access token still holds cannot be checked at the moment; try again",
                 ));
@@ -263,15 +273,15 @@ impl Call {
         context: &Context,
     ) -> Result<HeaderMap, ConnectError> {
         let minter = self.settings.minter(service);
-        let minter = minter.ok_or_else(|| broken(&self.request_id, format_args!("no key for {service}")))?;
+        let minter = minter.ok_or_else(|| broken(self.names(), format_args!("no key for {service}")))?;
         let request_id = self.request_id.parse();
         let call = service::Call {
             principal,
-            request_id: &request_id.map_err(|error| broken(&self.request_id, error))?,
+            request_id: &request_id.map_err(|error| broken(self.names(), error))?,
             client_address: Some(self.address.ip()),
         };
         let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
-        let mut token = HeaderValue::try_from(token).map_err(|error| broken(&self.request_id, error))?;
+        let mut token = HeaderValue::try_from(token).map_err(|error| broken(self.names(), error))?;
         token.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
         for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE] {
@@ -327,7 +337,7 @@ fn revoked() -> ConnectError {
 }
 
 /// A fault of ours: the caller learns where to look for it.
-fn broken(request_id: &str, cause: impl std::fmt::Display) -> ConnectError {
-    log::error(request_id, cause);
+fn broken(names: Names<'_>, cause: impl std::fmt::Display) -> ConnectError {
+    log::error(names, cause);
     ConnectError::internal("something went wrong; the request id leads to it in the log")
 }

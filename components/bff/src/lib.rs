@@ -14,13 +14,15 @@ mod rules;
 mod settings;
 mod signing_keys;
 mod trace;
+mod users;
 mod verdict;
 
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use platform::{
     http::{Incoming, text},
-    log, variables,
+    log::{self, Names},
+    variables,
 };
 
 use crate::{ready::Readiness, request_id::X_REQUEST_ID};
@@ -31,7 +33,7 @@ async fn handle(mut request: Request<Incoming>) -> Response<Body> {
     let id = request_id::of(request.headers());
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
     trace::keep_or_begin(request.headers_mut());
-    let origin = allowed_origin(&id, request.headers()).await;
+    let origin = allowed_origin(request.headers()).await;
 
     let mut response = match cors::is_preflight(request.method(), request.headers()) {
         true => preflight(origin.is_some()),
@@ -64,11 +66,11 @@ fn preflight(allowed: bool) -> Response<Body> {
 }
 
 /// Without its variable the bff serves no browser of another origin; it says so in the log and goes on.
-async fn allowed_origin(request_id: &HeaderValue, headers: &HeaderMap) -> Option<HeaderValue> {
+async fn allowed_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     match variables::get("allowed_origins").await {
         Ok(origins) => cors::allowed_origin(&origins, headers),
         Err(error) => {
-            log::error(request_id.to_str().unwrap_or_default(), error);
+            log::error(Names::of(headers), error);
             None
         }
     }

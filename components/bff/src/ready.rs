@@ -6,14 +6,13 @@ use futures::future;
 use http::StatusCode;
 use platform::{clock, http::get, redis::Redis};
 
+use crate::settings::SERVICES;
+
 /// All must have answered within 2 s.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest answer of a service, in bytes.
 const MOST_TEXT: usize = 4096;
-
-/// The services behind the bff, by their names in `spin.toml`.
-const SERVICES: [&str; 2] = ["user", "product"];
 
 /// What is ready and what is not.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub(crate) struct Readiness {
 impl Readiness {
     /// Asks every service and Redis.
     pub(crate) async fn ask() -> Self {
-        let services = future::join_all(SERVICES.map(missing));
+        let services = future::join_all(SERVICES.map(|service| missing(service.name)));
         let (missing, redis) = future::join(services, redis_answers()).await;
         Self {
             missing: missing.into_iter().flatten().collect(),
@@ -59,7 +58,7 @@ impl Readiness {
 /// What a service lacks: nothing, the parts that it names itself, or the service as a whole.
 async fn missing(service: &'static str) -> Vec<String> {
     let uri = format!("http://{service}.spin.internal/ready");
-    match clock::within(LIMIT, get(&uri, MOST_TEXT)).await {
+    match clock::within(LIMIT, get(&uri, MOST_TEXT, None)).await {
         Ok(Ok((StatusCode::OK, _))) => Vec::new(),
         Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, body))) => {
             named(&body).unwrap_or_else(|| vec![service.into()])

@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use api::{
     product::v1::{ProductServiceClient, ProductServiceServer},
-    user::v1::{UserServiceClient, UserServiceServer},
+    user::v1::UserServiceServer,
 };
 use connect::{Limits, Router};
-use platform::{clock, http::Chained};
+use platform::clock;
 
-use crate::edge::Edge;
+use crate::{edge::Edge, settings::PRODUCT, users::Users};
 
 /// The largest message that a stranger may send. The largest that this API has use for, a product with a description of
 /// full length, is a tenth of it.
@@ -20,8 +20,8 @@ const LIMITS: Limits = Limits {
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(UserServiceServer::new(UserServiceClient::new(Chained::to("user"))))
-            .service(ProductServiceServer::new(ProductServiceClient::new(Chained::to("product"))))
+            .service(UserServiceServer::new(Users::new()))
+            .service(ProductServiceServer::new(ProductServiceClient::new(PRODUCT.way())))
             .intercept(Edge)
             .limits(LIMITS)
             .cut_off_after(clock::sleep),

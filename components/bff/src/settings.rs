@@ -1,21 +1,54 @@
 //! What the component's variables say, read once for the life of an instance.
 
-use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, str::FromStr};
+use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, str::FromStr, time::Duration};
 
 use identity::{
     access::Policy,
     seal::SealKey,
     service::{Minter, SigningKey},
 };
-use platform::variables;
+use platform::{breaker::Breaker, http::Chained, variables};
 
 use crate::client_address::TrustedProxies;
 
 /// This component's name in `spin.toml`: what its service tokens name as their issuer.
 pub(crate) const COMPONENT: &str = "bff";
 
-/// The services behind this component, by their names in `spin.toml`, and the variable with the key for each.
-const SERVICES: [(&str, &str); 2] = [("user", "user_service_key"), ("product", "product_service_key")];
+/// A service behind this component.
+pub(crate) struct Service {
+    /// Its name in `spin.toml`.
+    pub(crate) name: &'static str,
+    /// The variable with the key of the tokens for it.
+    key: &'static str,
+    /// The variable with how long a call of it may take, in seconds.
+    timeout: &'static str,
+}
+
+/// The user service.
+pub(crate) const USER: Service = Service {
+    name: "user",
+    key: "user_service_key",
+    timeout: "user_timeout",
+};
+
+/// The product service.
+pub(crate) const PRODUCT: Service = Service {
+    name: "product",
+    key: "product_service_key",
+    timeout: "product_timeout",
+};
+
+/// The services behind this component.
+pub(crate) const SERVICES: [Service; 2] = [USER, PRODUCT];
+
+impl Service {
+    /// The way to it.
+    pub(crate) const fn way(&self) -> Chained {
+        Chained::to(self.name)
+            .timeout(self.timeout)
+            .breaker(Breaker::shared(self.name))
+    }
+}
 
 /// How fast somebody may ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +72,18 @@ pub(crate) struct Settings {
     pub(crate) rate: Rate,
     /// For what hashes a password, an address.
     pub(crate) password_rate: Rate,
+    /// For the issuer's discovery document and keys, both together.
+    pub(crate) jwks_timeouts: Timeouts,
     minters: HashMap<&'static str, Minter>,
+}
+
+/// How long something outside may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// To be reached, for hosts that can tell.
+    pub(crate) connect: Duration,
+    /// Altogether.
+    pub(crate) total: Duration,
 }
 
 /// Whose access tokens count.
@@ -75,9 +119,9 @@ impl Settings {
 
     async fn read() -> Result<Self, Error> {
         let mut minters = HashMap::new();
-        for (service, variable) in SERVICES {
-            let key = parsed(variable, SigningKey::parse).await?;
-            minters.insert(service, Minter::new(COMPONENT, service, key));
+        for service in SERVICES {
+            let key = parsed(service.key, SigningKey::parse).await?;
+            minters.insert(service.name, Minter::new(COMPONENT, service.name, key));
         }
         Ok(Self {
             issuer: issuer().await?,
@@ -87,6 +131,10 @@ impl Settings {
             rate: Rate {
                 per_second: number("rate_per_second").await?,
                 burst: number("rate_burst").await?,
+            },
+            jwks_timeouts: Timeouts {
+                connect: variables::seconds("jwks_connect_timeout").await?,
+                total: variables::seconds("jwks_timeout").await?,
             },
             password_rate: Rate {
                 per_second: number::<f64>("password_per_minute").await? / 60.0,
@@ -124,6 +172,7 @@ async fn parsed<T, E: fmt::Display>(
 async fn number<T: FromStr + PartialOrd + Default>(variable: &'static str) -> Result<T, Error> {
     parsed(variable, |text| {
         let number = text.parse().ok().filter(|number| *number >= T::default());
+        let number = number.filter(|_| !text.contains("inf"));
         number.ok_or("must be a number, and not negative")
     })
     .await

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::{
     gate::{BETWEEN_FETCHES, Gate, Turn},
-    settings::Issuer,
+    settings::{Issuer, Timeouts},
 };
 
 /// How long keys count, in seconds.
@@ -26,9 +26,6 @@ const FRESH: u64 = 3600;
 
 /// How long they are kept, in seconds, for the time that the issuer may be away.
 const KEPT: u64 = 24 * 3600;
-
-/// How long the issuer may take, for both of its documents.
-const LIMIT: Duration = Duration::from_secs(3);
 
 /// How often an instance looks whether another has fetched the keys.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -99,7 +96,7 @@ fn may_be_newer(token: &UnverifiedToken<'_>, error: TokenError) -> bool {
 /// The keys after a look for newer ones: in Redis, or, if it is this instance's turn, at the issuer. While another instance
 /// fetches them, waits for it. The old ones where there are none newer.
 async fn refetched(issuer: &Issuer, gate: &Gate<'_>, known: Option<Known>, now: u64) -> Option<Known> {
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + gate.settings.jwks_timeouts.total;
     loop {
         let (sealed, mut turn) = match gate.refetch().await {
             Some(answer) => answer,
@@ -145,12 +142,13 @@ async fn end_turn(gate: &Gate<'_>) {
 
 /// The keys that the issuer has now, kept here and in Redis.
 async fn fetched(issuer: &Issuer, gate: &Gate<'_>, now: u64) -> Option<Known> {
-    let fetched = clock::within(LIMIT, fetch(&issuer.url)).await;
+    let Timeouts { connect, total } = gate.settings.jwks_timeouts;
+    let fetched = clock::within(total, fetch(&issuer.url, connect)).await;
     let document = match fetched.map_err(|error| error.to_string()).flatten() {
         Ok(document) => document,
         Err(cause) => {
             log::error(
-                gate.request_id,
+                gate.names,
                 format_args!("the issuer's keys cannot be fetched: {cause}"),
             );
             return None;
@@ -160,7 +158,7 @@ async fn fetched(issuer: &Issuer, gate: &Gate<'_>, now: u64) -> Option<Known> {
         Ok(keys) => Rc::new(keys),
         Err(cause) => {
             log::error(
-                gate.request_id,
+                gate.names,
                 format_args!("the issuer's keys cannot be used: {cause}"),
             );
             return None;
@@ -168,7 +166,7 @@ async fn fetched(issuer: &Issuer, gate: &Gate<'_>, now: u64) -> Option<Known> {
     };
     for (place, reason) in keys.skipped() {
         log::error(
-            gate.request_id,
+            gate.names,
             format_args!("the issuer's key number {place} is not used: {reason}"),
         );
     }
@@ -185,7 +183,7 @@ async fn fetched(issuer: &Issuer, gate: &Gate<'_>, now: u64) -> Option<Known> {
 }
 
 /// The issuer's own keys: named by its discovery document (OpenID Connect Discovery 1.0, section 4), which has to be its own.
-async fn fetch(issuer: &str) -> Result<String, String> {
+async fn fetch(issuer: &str, connect: Duration) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Discovery {
         issuer: String,
@@ -195,17 +193,17 @@ async fn fetch(issuer: &str) -> Result<String, String> {
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
     );
-    let document = text(&address, MOST_DISCOVERY).await?;
+    let document = text(&address, connect, MOST_DISCOVERY).await?;
     let discovery: Discovery =
         serde_json::from_str(&document).map_err(|error| format!("its discovery document: {error}"))?;
     if discovery.issuer != issuer {
         return Err("its discovery document names another issuer than the variable `issuer`".into());
     }
-    text(&discovery.jwks_uri, MAX_JWKS_BYTES).await
+    text(&discovery.jwks_uri, connect, MAX_JWKS_BYTES).await
 }
 
-async fn text(address: &str, most: usize) -> Result<String, String> {
-    match get(address, most).await {
+async fn text(address: &str, connect: Duration, most: usize) -> Result<String, String> {
+    match get(address, most, Some(connect)).await {
         Ok((http::StatusCode::OK, text)) => Ok(text),
         Ok((status, _)) => Err(format!("{address} answered {status}")),
         Err(error) => Err(format!("{address}: {error}")),
@@ -217,7 +215,7 @@ fn stale(gate: &Gate<'_>, now: u64) -> Option<Known> {
     let known = KNOWN.with_borrow(Clone::clone)?;
     if !known.is_fresh(now) {
         log::error(
-            gate.request_id,
+            gate.names,
             format_args!(
                 "going on with the issuer's keys of {} s ago",
                 now - known.fetched_at
@@ -232,7 +230,7 @@ fn learn(gate: &Gate<'_>, sealed: &[u8], now: u64) {
     let place = gate.signing_keys();
     let Ok(content) = gate.settings.seal.open(&place, sealed, now) else {
         log::error(
-            gate.request_id,
+            gate.names,
             "the issuer's keys in Redis are not those that were put there",
         );
         return;

@@ -8,7 +8,8 @@ use api::{
     },
 };
 use connect::{ConnectError, Context};
-use platform::rpc::{caller, invalid_argument, request_id, timestamp};
+use platform::log::Names;
+use platform::rpc::{caller, invalid_argument, timestamp};
 
 use crate::{
     domain::{Stock, View},
@@ -71,11 +72,11 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
         Error::Invalid(violations) => invalid_argument(&violations),
         Error::NotFound => ConnectError::not_found("there is no such product"),
         Error::Store(StoreError::Unavailable(_)) => {
-            platform::log::error(request_id(context), &error);
+            platform::log::error(Names::of(&context.headers), &error);
             ConnectError::unavailable("the catalogue cannot be read at the moment; try again")
         }
         Error::Store(StoreError::Failed(_)) => {
-            platform::log::error(request_id(context), &error);
+            platform::log::error(Names::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         }
     }

@@ -1,5 +1,6 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
+use platform::log::Names;
 use platform::wit::{
     invalid_argument, parse_caller,
     types::{self, Caller, Money, PageRequest},
@@ -111,11 +112,11 @@ impl From<Error> for types::Error {
             Error::Invalid(violations) => invalid_argument(&violations),
             Error::NotFound => Self::NotFound,
             Error::Store(StoreError::Unavailable(_)) => {
-                platform::log::error("", &error);
+                platform::log::error(Names::NONE, &error);
                 Self::Unavailable
             }
             Error::Store(StoreError::Failed(_)) => {
-                platform::log::error("", &error);
+                platform::log::error(Names::NONE, &error);
                 Self::Internal
             }
         }

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::SystemTime};
 use connect::wkt;
 use kernel::UserId;
 use platform::{
-    log,
+    log::{self, Names},
     redis::{Argument, Redis, Script},
     variables,
 };
@@ -39,7 +39,10 @@ pub(crate) struct Marks;
 impl Revocations for Marks {
     async fn revoked(&self, user: UserId) {
         if let Err(cause) = tell(user).await {
-            log::error("", format_args!("the edge was not told of a revocation: {cause}"));
+            log::error(
+                Names::NONE,
+                format_args!("the edge was not told of a revocation: {cause}"),
+            );
         }
     }
 }

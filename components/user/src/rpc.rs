@@ -8,7 +8,8 @@ use api::user::v1::{
     UpdateUserResponse, User as UserMessage, UserService,
 };
 use connect::{ConnectError, Context};
-use platform::rpc::{caller, instant, invalid_argument, request_id, timestamp};
+use platform::log::Names;
+use platform::rpc::{caller, instant, invalid_argument, timestamp};
 
 use crate::{
     domain::User,
@@ -230,11 +231,11 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
         Error::NotFound => ConnectError::not_found("there is no such account"),
         Error::AlreadyExists => ConnectError::already_exists("an account with this e-mail address exists"),
         Error::Store(StoreError::Unavailable(_)) => {
-            platform::log::error(request_id(context), &error);
+            platform::log::error(Names::of(&context.headers), &error);
             ConnectError::unavailable("accounts cannot be reached at the moment; try again")
         }
         Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
-            platform::log::error(request_id(context), &error);
+            platform::log::error(Names::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         }
     }

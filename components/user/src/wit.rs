@@ -1,6 +1,7 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
 use kernel::Timestamp;
+use platform::log::Names;
 use platform::wit::{
     invalid_argument, parse_caller,
     types::{self, Caller, PageRequest},
@@ -151,11 +152,11 @@ impl From<Error> for types::Error {
             Error::NotFound => Self::NotFound,
             Error::AlreadyExists => Self::AlreadyExists,
             Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
-                platform::log::error("", &error);
+                platform::log::error(Names::NONE, &error);
                 Self::Internal
             }
             Error::Store(StoreError::Unavailable(_)) => {
-                platform::log::error("", &error);
+                platform::log::error(Names::NONE, &error);
                 Self::Unavailable
             }
         }

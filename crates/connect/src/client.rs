@@ -32,7 +32,8 @@ pub trait Transport {
     ///
     /// The URI has only a path: the transport puts its server's scheme and authority before it. A [`Deadline`] among
     /// the request's extensions says when to stop waiting, for the response's body too; it must be kept whatever the
-    /// server does. A [`MethodKind`] there says whether that body is one message or a stream of them.
+    /// server does. A [`MethodKind`] there says whether that body is one message or a stream of them, and an
+    /// [`Idempotency`](crate::Idempotency) whether the request may be sent again.
     fn send(
         &self,
         request: http::Request<Bytes>,
@@ -279,6 +280,7 @@ impl<T: Transport> Client<T> {
         let body = self.pack(media.protocol, message, &mut headers);
         let mut request = http::Request::new(body);
         request.extensions_mut().insert(method.kind);
+        request.extensions_mut().insert(method.idempotency);
         if let Some(deadline) = deadline {
             if let Some(timeout) = timeout::write_connect(left_until(deadline)?) {
                 headers.insert(timeout::CONNECT, timeout);

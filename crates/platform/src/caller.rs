@@ -7,7 +7,11 @@ use http::header;
 use identity::service::{AcceptedKeys, Verifier};
 use kernel::Caller;
 
-use crate::{clock, log, rpc::request_id, variables};
+use crate::{
+    clock,
+    log::{self, Names},
+    variables,
+};
 
 /// Lets in whoever has a service token for this component, and nobody else: not a user's access token, not another
 /// service's token, no header. Leaves the [`Caller`] for the handlers.
@@ -50,7 +54,7 @@ impl ServiceTokens {
 impl Interceptor for ServiceTokens {
     async fn before(&self, context: &mut Context, _: &'static MethodDescriptor) -> Result<(), ConnectError> {
         let verifier = self.verifier().await.map_err(|error| {
-            log::error(request_id(context), error);
+            log::error(Names::of(&context.headers), error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         })?;
         let token = token(context).ok_or_else(|| {
@@ -60,7 +64,7 @@ impl Interceptor for ServiceTokens {
         })?;
         let call = verifier.verify(token, clock::unix_seconds()).map_err(|error| {
             log::error(
-                request_id(context),
+                Names::of(&context.headers),
                 format_args!("a service token was refused: {error}"),
             );
             ConnectError::unauthenticated("the service token is not valid")

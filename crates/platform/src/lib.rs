@@ -4,6 +4,7 @@
 //! service needs and none should write again: a deadline on every call that leaves the component (the host sets none on
 //! chained calls, Postgres or Redis), one connection kept per instance, and errors that say what to do about them.
 
+pub mod breaker;
 pub mod caller;
 pub mod clock;
 pub mod http;

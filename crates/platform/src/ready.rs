@@ -3,7 +3,11 @@
 use connect::Body;
 use http::{Response, StatusCode};
 
-use crate::{http::text, log, postgres::Database};
+use crate::{
+    http::text,
+    log::{self, Names},
+    postgres::Database,
+};
 
 /// 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
 /// what the bff passes on.
@@ -11,7 +15,7 @@ pub async fn answer(variable: &'static str) -> Response<Body> {
     match ping(variable).await {
         Ok(()) => text(StatusCode::OK, "Ready"),
         Err(cause) => {
-            log::error("", format_args!("not ready: {cause}"));
+            log::error(Names::NONE, format_args!("not ready: {cause}"));
             text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: postgres")
         }
     }

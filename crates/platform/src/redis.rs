@@ -17,9 +17,6 @@ use crate::{
     variables,
 };
 
-/// How long a command may take, connecting included.
-const LIMIT: Duration = Duration::from_secs(1);
-
 /// How long an instance goes without Redis after a failure: waiting for one that hangs, request by request, would cost
 /// more than a cache is worth.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -47,6 +44,13 @@ pub enum Error {
     Unexpected,
 }
 
+impl Error {
+    /// Whether it is Redis that is away, which is said elsewhere, and no fault of the command's.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Failed(_) | Self::Paused)
+    }
+}
+
 impl From<HostError> for Error {
     fn from(error: HostError) -> Self {
         match error {
@@ -66,6 +70,8 @@ impl From<HostError> for Error {
 #[derive(Clone)]
 pub struct Redis {
     address: Rc<str>,
+    /// How long a command may take, connecting included.
+    limit: Duration,
 }
 
 /// What an instance knows of its Redis.
@@ -80,17 +86,19 @@ thread_local! {
 }
 
 impl Redis {
-    /// The Redis whose address is in this variable. An instance has one.
+    /// The Redis whose address is in this variable. An instance has one. How long a command may take, connecting included,
+    /// is in the variable `redis_timeout`, in seconds.
     ///
     /// # Errors
-    /// The variable cannot be read.
+    /// The variables cannot be read.
     pub async fn from_variable(name: &'static str) -> Result<Self, variables::Error> {
         Ok(Self {
             address: variables::get(name).await?,
+            limit: variables::seconds("redis_timeout").await?,
         })
     }
 
-    /// Runs a command within 1 s, connecting included. An array comes as its elements.
+    /// Runs a command within its time. An array comes as its elements.
     ///
     /// It must do no harm to run it twice: when the kept connection turns out to be dead (Redis was restarted meanwhile),
     /// the command is run again, once, on a new one.
@@ -99,7 +107,7 @@ impl Redis {
     /// See [`Error`]. Whether the command was done is open after [`Error::Slow`] and [`Error::Failed`].
     pub async fn execute(&self, command: &str, arguments: &[Argument<'_>]) -> Result<Vec<Value>, Error> {
         let kept = kept()?;
-        let answer = within(LIMIT, self.run_on(kept, command, arguments)).await;
+        let answer = within(self.limit, self.run_on(kept, command, arguments)).await;
         let answer = answer.map_err(Error::from).flatten();
         if matches!(answer, Err(Error::Slow(_) | Error::Failed(_))) {
             LINK.set(Some(Link::Failed(Instant::now())));
@@ -152,7 +160,7 @@ impl Redis {
         }
     }
 
-    /// Whether Redis answers, within 1 s. Asks even if it failed a moment ago.
+    /// Whether Redis answers in time. Asks even if it failed a moment ago.
     ///
     /// # Errors
     /// As [`Redis::execute`].
@@ -238,7 +246,7 @@ impl Value {
 }
 
 /// A Lua script, known to Redis by the digest of its text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Script {
     text: String,
     digest: String,

@@ -1,6 +1,6 @@
 //! The component's variables, as `spin.toml` grants them.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use spin_sdk::variables;
 
@@ -32,6 +32,24 @@ pub async fn get(name: &'static str) -> Result<Rc<str>, Error> {
     Ok(value)
 }
 
+/// The variable's value as a length of time: a number of seconds, more than none, such as `10` or `0.5`.
+///
+/// # Errors
+/// It cannot be read, or is no such number.
+pub async fn seconds(name: &'static str) -> Result<Duration, Error> {
+    let value = get(name).await?;
+    parse_seconds(&value).ok_or_else(|| Error {
+        name,
+        cause: "must be a number of seconds, more than 0 and at most 86400".into(),
+    })
+}
+
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.trim().parse().ok()?;
+    let is_sane = seconds > 0.0 && seconds <= 86_400.0;
+    is_sane.then(|| Duration::from_secs_f64(seconds))
+}
+
 /// The host's own texts may quote what they could not resolve.
 fn describe(error: variables::Error) -> &'static str {
     match error {
@@ -39,5 +57,19 @@ fn describe(error: variables::Error) -> &'static str {
         variables::Error::Undefined(_) => "not defined for this component in spin.toml",
         variables::Error::Provider(_) => "its provider failed",
         variables::Error::Other(_) => "not readable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_sane_number_of_seconds() {
+        assert_eq!(parse_seconds("10"), Some(Duration::from_secs(10)));
+        assert_eq!(parse_seconds(" 0.25 "), Some(Duration::from_millis(250)));
+        for wrong in ["", "ten", "0", "-1", "inf", "NaN", "86401", "1e300", "10s"] {
+            assert_eq!(parse_seconds(wrong), None, "{wrong:?} is no length of time");
+        }
     }
 }

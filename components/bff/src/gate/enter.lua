@@ -1,7 +1,8 @@
 -- What the edge asks before it does anything for a request.
 --
 -- KEYS: 1 the address's bucket, 2 its failed attempts, 3 the token's verdict, 4 the token's user's bucket,
---       5 the user's revocation mark, 6 the method's own bucket of the address, 7 the signing keys
+--       5 the user's revocation mark, 6 the method's own bucket of the address, 7 the signing keys,
+--       8 and more: the breakers of the services
 -- ARGV: 1 rate, 2 burst, 3 whether there is a token, 4 the method's rate, 5 its burst (0: the method has no bucket of
 --       its own), 6 failures that close an address, 7 whether the signing keys are wanted
 --
@@ -9,7 +10,7 @@
 -- as far as a verdict on that very token is there: without one, keys 4 and 5 are not touched.
 --
 -- Answers: outcome ('allowed', 'limited' or 'closed'), the bucket's limit, what is left, milliseconds to wait, now in
--- microseconds, then the verdict, the mark and the signing keys, each empty where there is none.
+-- microseconds, then the verdict, the mark, the signing keys and the breakers, each empty where there is none.
 
 local now = microseconds()
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -38,4 +39,8 @@ end
 
 local keys = ''
 if allowed == 1 and ARGV[7] == '1' then keys = redis.call('GET', KEYS[7]) or '' end
-return { allowed == 1 and 'allowed' or 'limited', limit, left, wait, now, verdict, mark, keys }
+local answer = { allowed == 1 and 'allowed' or 'limited', limit, left, wait, now, verdict, mark, keys }
+for key = 8, #KEYS do
+  answer[key + 1] = redis.call('GET', KEYS[key]) or ''
+end
+return answer

@@ -12,13 +12,14 @@ use std::{
 use identity::access::TokenHash;
 use kernel::UserId;
 use platform::{
-    log,
+    breaker,
+    log::{self, Names},
     redis::{Argument, Error, Redis, Script, Value},
 };
 
 use crate::{
     client_address::ClientAddress,
-    settings::{Rate, Settings},
+    settings::{Rate, SERVICES, Settings},
 };
 
 /// Failed attempts to sign a request, within [`FAILURE_WINDOW`], that close an address for tokens not seen before.
@@ -63,7 +64,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) address: ClientAddress,
     /// For the log.
-    pub(crate) request_id: &'a str,
+    pub(crate) names: Names<'a>,
 }
 
 /// Which of a method's own limits a request counts for, beside its caller's.
@@ -133,7 +134,7 @@ impl Gate<'_> {
         let (verdict, user, mark) = self.keys_of(claim);
         let rate = self.settings.rate;
         let own_rate = self.own_rate(own);
-        let keys = [
+        let mut keys = vec![
             self.key(format_args!("rate:address:{}", self.address)),
             self.failures(),
             verdict,
@@ -142,6 +143,7 @@ impl Gate<'_> {
             self.key(format_args!("rate:password:{}", self.address)),
             self.signing_keys(),
         ];
+        keys.extend(SERVICES.map(|service| breaker::key(&self.settings.redis_prefix, service.name)));
         let arguments = [
             &rate.per_second.to_string(),
             &rate.burst.to_string(),
@@ -154,7 +156,15 @@ impl Gate<'_> {
         let answered = self
             .run(|scripts| &scripts.enter, &keys, &arguments.map(Argument::Text))
             .await;
-        self.or_without(answered.and_then(Answer::read))
+        let answered = answered.and_then(|mut values| {
+            let breakers = values.split_off(values.len().min(Answer::LENGTH));
+            let answer = Answer::read(values)?;
+            for (service, kept) in SERVICES.iter().zip(breakers) {
+                breaker::learn(service.name, &kept.text()?.unwrap_or_default(), answer.now);
+            }
+            Ok(answer)
+        });
+        self.or_without(answered)
     }
 
     /// The second question, for a token that was not seen before and is genuine: charges its user, and keeps the verdict.
@@ -290,7 +300,7 @@ impl Gate<'_> {
         if COMPLAINED.with_borrow(is_due) {
             COMPLAINED.set(Some(Instant::now()));
             log::error(
-                self.request_id,
+                self.names,
                 format_args!("going on without limits and remembered tokens: {error}"),
             );
         }
@@ -299,8 +309,11 @@ impl Gate<'_> {
 }
 
 impl Answer {
+    /// Values of an answer, the breakers aside.
+    const LENGTH: usize = 8;
+
     fn read(values: Vec<Value>) -> Result<Self, Error> {
-        let values = <[Value; 8]>::try_from(values).map_err(|_| Error::Unexpected)?;
+        let values = <[Value; Self::LENGTH]>::try_from(values).map_err(|_| Error::Unexpected)?;
         let [outcome, limit, left, wait, now, verdict, mark, keys] = values;
         let outcome = match outcome.text()?.as_deref() {
             Some("allowed") => Outcome::Allowed,

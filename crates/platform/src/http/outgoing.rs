@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -9,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use spin_sdk::wasip3::http::client;
-use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields, Trailers};
+use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields, RequestOptions, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter};
 use spin_sdk::wasip3::{wit_future, wit_stream};
 
@@ -93,14 +94,22 @@ fn broken_off() -> ErrorCode {
 }
 
 /// Sends a request and waits for the head of its response.
-pub(super) async fn send(request: Request<Bytes>) -> Result<Response<Incoming>, ErrorCode> {
+pub(super) async fn send(
+    request: Request<Bytes>,
+    connect: Option<Duration>,
+) -> Result<Response<Incoming>, ErrorCode> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
     if !body.is_empty() {
         head.headers.insert(header::CONTENT_LENGTH, body.len().into());
     }
     let (outgoing, readers) = Outgoing::new(body.is_empty());
-    let (request, _sent) = types::Request::new(fields(&head.headers)?, readers.contents, readers.end, None);
+    let (request, _sent) = types::Request::new(
+        fields(&head.headers)?,
+        readers.contents,
+        readers.end,
+        connect.map(options),
+    );
     address(&request, &head).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
 
     let mut sending = pin!(client::send(request));
@@ -112,6 +121,14 @@ pub(super) async fn send(request: Request<Bytes>) -> Result<Response<Incoming>, 
         response
     });
     received(response.await?)
+}
+
+/// What a host may make of it: those that do not know how to time connecting leave it out.
+fn options(connect: Duration) -> RequestOptions {
+    let options = RequestOptions::new();
+    let nanos = u64::try_from(connect.as_nanos()).unwrap_or(u64::MAX);
+    let _ = options.set_connect_timeout(Some(nanos));
+    options
 }
 
 fn address(request: &types::Request, head: &http::request::Parts) -> Result<(), ()> {

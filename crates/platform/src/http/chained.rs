@@ -1,0 +1,197 @@
+//! Calls of other components of the application: timed, tried again where that does no harm, and not made at all while
+//! the component is known to fail.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use connect::{Deadline, Idempotency, MethodKind, Transport, TransportError};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, uri::PathAndQuery};
+use http_body_util::{Either, Full};
+
+use super::{Error, Incoming, Timed, begin, exchange, retry};
+use crate::{
+    breaker::Breaker,
+    clock::{Elapsed, sleep, within},
+    log::{self, Names},
+    variables,
+};
+
+/// How long a called component may take, where nothing else is said.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How much longer than a call a probe's lease lasts: its end has to be told, too.
+const TELLING: Duration = Duration::from_secs(2);
+
+/// The largest response of a called component, in bytes: what its own clients accept.
+const MOST_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// The way to another component of this application, by its name in `spin.toml`. Typed clients are built on it.
+///
+/// A chained call has no connection to wait for, so there is one limit for all of it: 10 s, unless told otherwise, or the
+/// caller's deadline where that is earlier.
+#[derive(Clone, Copy, Debug)]
+pub struct Chained {
+    component: &'static str,
+    timeout: Option<&'static str>,
+    most: Duration,
+    breaker: Breaker,
+}
+
+/// Why an attempt came to nothing.
+enum Failure {
+    /// `unavailable`, in words of the component's or the host's.
+    Refused(Response<Body>),
+    NoAnswer(Error),
+    Late(Elapsed),
+}
+
+type Body = Either<Full<Bytes>, Timed<Incoming>>;
+
+impl Chained {
+    /// The way to this component. `allowed_outbound_hosts` must have `http://NAME.spin.internal`.
+    pub const fn to(component: &'static str) -> Self {
+        Self {
+            component,
+            timeout: None,
+            most: LIMIT,
+            breaker: Breaker::local(component),
+        }
+    }
+
+    /// The same way, with the limit that this variable has, in seconds.
+    #[must_use]
+    pub const fn timeout(mut self, variable: &'static str) -> Self {
+        self.timeout = Some(variable);
+        self
+    }
+
+    /// The same way, with this limit, whatever a variable allows.
+    #[must_use]
+    pub const fn at_most(mut self, limit: Duration) -> Self {
+        self.most = limit;
+        self
+    }
+
+    /// The same way, with another breaker than the instance's own.
+    #[must_use]
+    pub const fn breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
+    async fn limit(&self) -> Result<Duration, variables::Error> {
+        match self.timeout {
+            Some(variable) if self.most == LIMIT => variables::seconds(variable).await,
+            Some(variable) => Ok(variables::seconds(variable).await?.min(self.most)),
+            None => Ok(self.most),
+        }
+    }
+
+    fn address(&self, path: Option<&PathAndQuery>) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme("http")
+            .authority(format!("{}.spin.internal", self.component))
+            .path_and_query(path.map_or("/", PathAndQuery::as_str))
+            .build()
+    }
+
+    /// What the caller is told; the cause is for the log.
+    fn failed(&self, headers: &HeaderMap, cause: impl std::fmt::Display) -> TransportError {
+        log::error(
+            Names::of(headers),
+            format_args!("call of {}: {cause}", self.component),
+        );
+        TransportError::Unavailable(format!(
+            "the {} service does not answer; try again",
+            self.component
+        ))
+    }
+
+    async fn attempt(&self, request: Request<Bytes>, until: Instant) -> Result<Response<Body>, Failure> {
+        let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
+        let streams = request.extensions().get() == Some(&MethodKind::ServerStreaming);
+        let left = until.saturating_duration_since(Instant::now());
+        let answered = within(left, async {
+            Ok::<_, Error>(match streams {
+                true => begin(request, None)
+                    .await?
+                    .map(|body| Either::Right(Timed::until(deadline, body))),
+                false => exchange(request, None, MOST_RESPONSE)
+                    .await?
+                    .map(|body| Either::Left(Full::new(body))),
+            })
+        });
+        match answered.await {
+            Ok(Ok(response)) if is_failure(response.status()) => Err(Failure::Refused(response)),
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(cause)) => Err(Failure::NoAnswer(cause)),
+            Err(elapsed) => Err(Failure::Late(elapsed)),
+        }
+    }
+}
+
+/// Whether this is a component's failure to serve, and none of the call: what `unavailable` is in HTTP, and what a host says
+/// in its place.
+fn is_failure(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// Whether a request may be sent more than once: it reads, or its repeat changes nothing. A stream may have begun.
+fn may_repeat(request: &Request<Bytes>) -> bool {
+    let extensions = request.extensions();
+    extensions.get() != Some(&MethodKind::ServerStreaming)
+        && matches!(
+            extensions.get(),
+            Some(Idempotency::NoSideEffects | Idempotency::Idempotent)
+        )
+}
+
+impl Transport for Chained {
+    type ResponseBody = Body;
+
+    /// All attempts together end within the limit, the response's body included. A stream of messages has to begin
+    /// within that time, and may then go on until the caller's deadline.
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, TransportError> {
+        let begun = Instant::now();
+        let address = self.address(request.uri().path_and_query());
+        *request.uri_mut() = address.map_err(|cause| self.failed(request.headers(), cause))?;
+        let limit = self.limit().await;
+        let limit = limit.map_err(|cause| self.failed(request.headers(), cause))?;
+        let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
+        let until = deadline.map_or(begun + limit, |deadline| deadline.min(begun + limit));
+        let may_repeat = may_repeat(&request);
+
+        for attempt in 1.. {
+            let pass = self.breaker.enter(limit + TELLING).await;
+            let pass = pass.map_err(|open| self.failed(request.headers(), open))?;
+            let failure = match self.attempt(request.clone(), until).await {
+                Ok(response) => {
+                    pass.succeeded().await;
+                    return Ok(response);
+                }
+                // The caller's time was too short, which is no fault of the component's.
+                Err(Failure::Late(_)) if deadline == Some(until) => break,
+                Err(failure) => failure,
+            };
+            pass.failed().await;
+            let pause = retry::pause(attempt).filter(|pause| may_repeat && Instant::now() + *pause < until);
+            let (error, answer) = match failure {
+                Failure::Refused(response) => (format!("it answered {}", response.status()), Some(response)),
+                Failure::NoAnswer(cause) => (cause.to_string(), None),
+                Failure::Late(elapsed) => (elapsed.to_string(), None),
+            };
+            let error = self.failed(request.headers(), format_args!("attempt {attempt}: {error}"));
+            match (pause, answer) {
+                (Some(pause), _) => sleep(pause).await,
+                (None, Some(response)) => return Ok(response),
+                (None, None) => return Err(error),
+            }
+        }
+        Err(TransportError::DeadlineExceeded(
+            "the time for this request ran out".into(),
+        ))
+    }
+}
