@@ -9,12 +9,14 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
+use crate::chaining::Chaining;
 use crate::dispatch::Application;
 use crate::instance::State;
 use crate::limits::Limits;
 use crate::manifest::{ComponentId, ManifestError};
 use crate::routes::RouteError;
 use crate::server::{self, Server};
+use crate::subscriber::{self, Subscribers};
 use crate::{load, networking, variables};
 
 /// What to run, and how.
@@ -28,6 +30,8 @@ pub struct Config {
     pub cache_dir: Option<PathBuf>,
     /// What requests and instances may take.
     pub limits: Limits,
+    /// Who stands between the components: nobody, save in tests.
+    pub chaining: Option<Arc<dyn Chaining>>,
 }
 
 impl Config {
@@ -38,6 +42,7 @@ impl Config {
             variables: BTreeMap::new(),
             cache_dir: None,
             limits: Limits::default(),
+            chaining: None,
         }
     }
 }
@@ -50,7 +55,7 @@ impl fmt::Debug for Config {
             .field("variables", &self.variables.keys())
             .field("cache_dir", &self.cache_dir)
             .field("limits", &self.limits)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,6 +89,14 @@ pub enum LoadError {
         component: ComponentId,
         /// The component that would be called.
         callee: String,
+    },
+    /// A Redis trigger's address is none. It may hold a password, and is not quoted.
+    #[error("[[trigger.redis]] of component {component}, address: {problem}")]
+    Subscription {
+        /// The component's id.
+        component: ComponentId,
+        /// What is wrong.
+        problem: String,
     },
     /// There is no .wasm file where the manifest says.
     #[error("[component.{component}] source = {}: there is no such file. Build the components first.", source_path.display())]
@@ -140,6 +153,18 @@ impl App {
     /// When the address cannot be listened on.
     pub async fn serve(&self, address: SocketAddr) -> std::io::Result<Server> {
         server::serve(self.0.clone(), address).await
+    }
+
+    /// Whether it answers HTTP at all. An application may have Redis triggers alone.
+    pub fn answers_http(&self) -> bool {
+        self.0.has_endpoints()
+    }
+
+    /// Takes the messages of Redis channels to the components that the manifest's Redis triggers name, as long as what is
+    /// returned lives. None where there are no such triggers.
+    pub fn subscribe(&self) -> Option<Subscribers> {
+        let has_any = !self.0.subscriptions().is_empty();
+        has_any.then(|| subscriber::subscribe(&self.0))
     }
 
     /// A new instance of one component, with everything that the manifest grants it, for calls to its exports. It is not

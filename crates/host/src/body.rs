@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -34,6 +35,19 @@ where
         }
         _ => Ok(body.boxed_unsync()),
     }
+}
+
+/// The same request twice, its body read whole.
+pub(crate) async fn twice(
+    request: Request<WasiBody>,
+) -> Result<(Request<WasiBody>, Request<WasiBody>), Error> {
+    let (head, body) = request.into_parts();
+    let whole = body.collect().await?.to_bytes();
+    let request = || {
+        let body = Full::new(whole.clone()).map_err(|never| match never {});
+        Request::from_parts(head.clone(), body.boxed_unsync())
+    };
+    Ok((request(), request()))
 }
 
 /// The body of a request from outside. Reading past the limit fails and raises the flag.

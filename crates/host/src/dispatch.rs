@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -14,12 +15,14 @@ use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::{self, Bounded, Reply};
+use crate::chaining::{Between, Verdict};
 use crate::headers::{self, BadRequest, CHAINED_CLIENT, Origin};
 use crate::inflight::{self, Stub};
 use crate::instance::{Blueprint, State};
 use crate::limits::{Limits, RETRY_AFTER};
 use crate::manifest::{self, ComponentId};
 use crate::routes::{RouteNames, Router};
+use crate::subscriber::{Subscriber, Subscription};
 use crate::worker::{Handler, Pool};
 
 /// The paths that Spin keeps for itself: crates/routes/src/lib.rs.
@@ -33,6 +36,9 @@ pub(crate) struct Application {
     chained_route: RouteNames,
     /// The answer to `/.well-known/spin/info`.
     info: Bytes,
+    subscriptions: Vec<Subscription>,
+    /// Who stands between the components.
+    between: Between,
     /// Places for bodies that are read before anybody is asked to answer: so they are bounded, as what is in flight is.
     gathering: Semaphore,
     limits: Limits,
@@ -41,8 +47,10 @@ pub(crate) struct Application {
 /// A component of an application.
 pub(crate) struct Hosted {
     pub(crate) blueprint: Arc<Blueprint>,
-    /// For those that a trigger names.
+    /// For those that an HTTP trigger names.
     pub(crate) endpoint: Option<Endpoint>,
+    /// For those that a Redis trigger names.
+    pub(crate) subscriber: Option<Subscriber>,
 }
 
 impl Application {
@@ -50,6 +58,8 @@ impl Application {
         about: &manifest::Application,
         router: Router<ComponentId>,
         components: HashMap<ComponentId, Hosted>,
+        subscriptions: Vec<Subscription>,
+        between: Between,
         limits: Limits,
     ) -> Self {
         Self {
@@ -57,6 +67,8 @@ impl Application {
             router,
             chained_route: RouteNames::chained(),
             info: info(about),
+            subscriptions,
+            between,
             gathering: Semaphore::new(limits.in_flight),
             limits,
         }
@@ -64,6 +76,19 @@ impl Application {
 
     pub(crate) fn component(&self, id: &str) -> Option<&Hosted> {
         self.components.get(id)
+    }
+
+    pub(crate) fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
+    }
+
+    /// Whether anything of the application can be reached from outside.
+    pub(crate) fn has_endpoints(&self) -> bool {
+        self.components.values().any(|hosted| hosted.endpoint.is_some())
+    }
+
+    pub(crate) fn request_deadline(&self) -> Duration {
+        self.limits.request_deadline
     }
 
     pub(crate) fn component_ids(&self) -> Vec<&ComponentId> {
@@ -162,6 +187,30 @@ impl Application {
     /// # Errors
     /// When there is no such component. Spin ends the calling instance then; here the call fails.
     pub(crate) async fn chained(
+        &self,
+        id: &str,
+        request: Request<WasiBody>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let Some((chaining, call)) = self.between.call(id, request.uri().path()) else {
+            return self.chained_directly(id, request).await;
+        };
+        let answered = match chaining.before(&call).await {
+            Verdict::Pass => self.chained_directly(id, request).await,
+            Verdict::Lose => return Err(Error::DestinationUnavailable),
+            Verdict::Repeat => {
+                let (first, second) = body::twice(request).await?;
+                let (_, body) = self.chained_directly(id, first).await?.into_parts();
+                body.collect().await?;
+                self.chained_directly(id, second).await
+            }
+        };
+        match chaining.after(&call).await {
+            Verdict::Pass | Verdict::Repeat => answered,
+            Verdict::Lose => Err(Error::ConnectionTerminated),
+        }
+    }
+
+    async fn chained_directly(
         &self,
         id: &str,
         request: Request<WasiBody>,

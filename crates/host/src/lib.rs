@@ -8,6 +8,8 @@
 //! 4. what the component asks for on the way is checked against its grants: other components and the web in `outbound`,
 //!    databases in [`postgres`] and [`redis`], its settings in [`variables`], each behind [`networking`].
 //!
+//! Messages of Redis channels come in by [`Subscribers`] (`subscriber`) instead.
+//!
 //! Before that, [`App::load`] read the [`manifest`], resolved variables and grants, and had `engine` compile.
 //!
 //! What holds everywhere: a component reaches only what its manifest grants; whatever a request takes is bounded by
@@ -16,6 +18,7 @@
 
 mod app;
 mod body;
+pub mod chaining;
 mod dispatch;
 mod engine;
 mod headers;
@@ -31,6 +34,7 @@ pub mod postgres;
 pub mod redis;
 pub mod routes;
 mod server;
+mod subscriber;
 pub mod variables;
 mod worker;
 
@@ -38,3 +42,4 @@ pub use app::{App, Config, LoadError};
 pub use instance::State;
 pub use limits::Limits;
 pub use server::Server;
+pub use subscriber::Subscribers;

@@ -9,14 +9,16 @@ use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::app::{Config, LoadError};
+use crate::chaining::Between;
 use crate::dispatch::{Application, Endpoint, Hosted};
 use crate::instance::{self, Blueprint, State};
 use crate::limits::Limits;
-use crate::manifest::{Component, ComponentId, Manifest};
+use crate::manifest::{Component, ComponentId, Manifest, RedisTrigger};
 use crate::networking::AllowedHosts;
 use crate::outbound::{self, HttpClient};
 use crate::postgres::{self, Pools};
 use crate::routes::Router;
+use crate::subscriber::{self, Subscriber, Subscription, check_address};
 use crate::variables::{Resolver, Values};
 use crate::{engine, worker};
 
@@ -27,7 +29,9 @@ use crate::{engine, worker};
 pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
     let manifest = Manifest::read(&config.manifest)?;
     let router = router(&manifest)?;
-    let grants = grants(&manifest, config)?;
+    let resolver = resolver(&manifest, config)?;
+    let subscriptions = subscriptions(&manifest, &resolver)?;
+    let grants = grants(&manifest, &resolver)?;
     let linked = link(&manifest, config)?;
 
     let client = outbound::http_client();
@@ -45,7 +49,14 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
             );
             (id, hosted)
         });
-        Application::new(&manifest.application, router, components.collect(), config.limits)
+        Application::new(
+            &manifest.application,
+            router,
+            components.collect(),
+            subscriptions,
+            Between::new(config.chaining.clone()),
+            config.limits,
+        )
     }))
 }
 
@@ -72,18 +83,40 @@ struct Grant {
     variables: Values,
 }
 
-/// The grants of all components, in the manifest's order.
-fn grants(manifest: &Manifest, config: &Config) -> Result<Vec<Grant>, LoadError> {
+fn resolver(manifest: &Manifest, config: &Config) -> Result<Resolver, LoadError> {
     let declared = manifest
         .variables
         .iter()
         .map(|(name, variable)| (name.clone(), variable.0.clone()));
-    let resolver = Resolver::new(declared.collect(), &config.variables, |name| std::env::var(name))?;
+    Ok(Resolver::new(declared.collect(), &config.variables, |name| {
+        std::env::var(name)
+    })?)
+}
+
+/// What the Redis triggers want to hear.
+fn subscriptions(manifest: &Manifest, resolver: &Resolver) -> Result<Vec<Subscription>, LoadError> {
+    let subscription = |trigger: &RedisTrigger| {
+        let address = resolver.resolve(&trigger.address)?;
+        check_address(&address).map_err(|problem| LoadError::Subscription {
+            component: trigger.component.clone(),
+            problem,
+        })?;
+        Ok(Subscription {
+            address,
+            channel: resolver.resolve(&trigger.channel)?,
+            component: trigger.component.to_string(),
+        })
+    };
+    manifest.trigger.redis.iter().map(subscription).collect()
+}
+
+/// The grants of all components, in the manifest's order.
+fn grants(manifest: &Manifest, resolver: &Resolver) -> Result<Vec<Grant>, LoadError> {
     let ids: Vec<String> = manifest.component.keys().map(ToString::to_string).collect();
     manifest
         .component
         .iter()
-        .map(|(id, component)| grant(manifest, &resolver, &ids, id, component))
+        .map(|(id, component)| grant(manifest, resolver, &ids, id, component))
         .collect()
 }
 
@@ -119,8 +152,10 @@ fn grant(
 /// A component whose imports are all there.
 struct Linked {
     pre: InstancePre<State>,
-    /// For those that a trigger names.
+    /// For those that an HTTP trigger names.
     http: Option<ProxyPre<State>>,
+    /// For those that a Redis trigger names.
+    redis: Option<subscriber::Handler>,
 }
 
 /// Compiles all components, side by side, in the manifest's order.
@@ -168,7 +203,11 @@ fn link_one(
             .has_trigger(id.as_str())
             .then(|| worker::handler(&pre))
             .transpose()?;
-        Ok(Linked { pre, http })
+        let redis = manifest
+            .subscribes(id.as_str())
+            .then(|| subscriber::handler(&pre))
+            .transpose()?;
+        Ok(Linked { pre, http, redis })
     };
     linked().map_err(|source| LoadError::Component {
         component: id.clone(),
@@ -200,5 +239,12 @@ fn hosted(
     let endpoint = linked
         .http
         .map(|handler| Endpoint::new(blueprint.clone(), handler, *limits));
-    Hosted { blueprint, endpoint }
+    let subscriber = linked
+        .redis
+        .map(|handler| Subscriber::new(blueprint.clone(), handler));
+    Hosted {
+        blueprint,
+        endpoint,
+        subscriber,
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use host::{App, Config};
+use host::{App, Config, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -20,7 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// which Kubernetes, lose patience.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// Serves the application of a spin.toml on wasmtime.
+/// Serves the application of a spin.toml on wasmtime: its HTTP routes, and the Redis channels that it subscribes to.
 ///
 /// Application variables are set with --variable, or in the environment as SPIN_VARIABLE_<NAME>. The log goes to
 /// stderr; RUST_LOG chooses what is in it (default: info).
@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long, value_name = "PATH", default_value = "spin.toml")]
     manifest: PathBuf,
 
-    /// Where to listen. Port 0 takes a free one; the first line on stdout tells which.
+    /// Where to listen, for an application that answers HTTP. Port 0 takes a free one; the first line on stdout tells which.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
@@ -81,16 +81,26 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ..Config::new(arguments.manifest)
     })
     .await?;
-    let listen = arguments.listen;
+    let _subscribers = app.subscribe();
+    let server = match app.answers_http() {
+        true => Some(serve(&app, arguments.listen).await?),
+        false => None,
+    };
+
+    stopped(interrupt, terminate).await;
+    if let Some(server) = server {
+        tracing::info!("stopping: requests in flight have {GRACE:?} to finish");
+        server.shutdown(GRACE).await;
+    }
+    Ok(())
+}
+
+async fn serve(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {
     let server = app.serve(listen).await.with_context(|| {
         format!("cannot listen on {listen}. If something else does, choose another port with --listen, or 0 for any")
     })?;
     announce(server.local_addr())?;
-
-    stopped(interrupt, terminate).await;
-    tracing::info!("stopping: requests in flight have {GRACE:?} to finish");
-    server.shutdown(GRACE).await;
-    Ok(())
+    Ok(server)
 }
 
 /// The one line on stdout, for people and for programs that wait until the application is up.

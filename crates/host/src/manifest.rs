@@ -120,13 +120,32 @@ impl TryFrom<RawVariable> for Variable {
     }
 }
 
-/// `[trigger]`: only HTTP triggers are supported.
+/// `[trigger]`: HTTP and Redis triggers are supported.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Triggers {
     /// `[[trigger.http]]`, in the order of the file: of two equal routes the last one counts.
     #[serde(default)]
     pub http: Vec<HttpTrigger>,
+    /// `[[trigger.redis]]`.
+    #[serde(default)]
+    pub redis: Vec<RedisTrigger>,
+}
+
+/// `[[trigger.redis]]`: a channel and the component that handles its messages.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisTrigger {
+    /// A name for messages; the host makes no other use of it.
+    #[serde(default, rename = "id")]
+    _id: Option<String>,
+    /// Where the server is; may hold `{{ templates }}`. Spin also knows an address for all triggers together,
+    /// `[application.trigger.redis]`; here each has its own.
+    pub address: String,
+    /// The channel; may hold `{{ templates }}`.
+    pub channel: String,
+    /// The component, by its id.
+    pub component: ComponentId,
 }
 
 /// `[[trigger.http]]`: a route and the component that answers it.
@@ -318,6 +337,14 @@ impl Manifest {
         Self::parse(&text, path)
     }
 
+    /// Whether a Redis trigger leads to this component.
+    pub fn subscribes(&self, component: &str) -> bool {
+        self.trigger
+            .redis
+            .iter()
+            .any(|trigger| trigger.component.as_str() == component)
+    }
+
     /// Whether a trigger leads to this component, in other words, whether it answers HTTP.
     pub fn has_trigger(&self, component: &str) -> bool {
         self.trigger
@@ -335,17 +362,25 @@ impl Manifest {
             path: path.into(),
             source,
         })?;
-        let dangling = manifest
+        let http = manifest
             .trigger
             .http
             .iter()
-            .find(|trigger| !manifest.component.contains_key(&trigger.component));
+            .map(|trigger| ("http", &trigger.component));
+        let redis = manifest
+            .trigger
+            .redis
+            .iter()
+            .map(|trigger| ("redis", &trigger.component));
+        let dangling = http
+            .chain(redis)
+            .find(|(_, component)| !manifest.component.contains_key(*component));
         match dangling {
             None => Ok(manifest),
-            Some(HttpTrigger { component, .. }) => Err(ManifestError::Invalid {
+            Some((kind, component)) => Err(ManifestError::Invalid {
                 path: path.into(),
                 problem: format!(
-                    "a [[trigger.http]] names component {component}, but there is no [component.{component}]"
+                    "a [[trigger.{kind}]] names component {component}, but there is no [component.{component}]"
                 ),
             }),
         }

@@ -21,7 +21,7 @@ use crate::networking::AllowedHosts;
     unreachable_pub,
     reason = "generated; the interface is documented in wit/deps/spin-redis"
 )]
-mod bindings {
+pub(crate) mod bindings {
     wasmtime::component::bindgen!({
         path: "wit",
         world: "akinai:host/redis",

@@ -1,0 +1,64 @@
+//! Calls from one component to another, for those who embed the host and want to stand between: tests of what becomes of
+//! an application when calls get lost, come late, or come twice.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+/// A call of one component by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainedCall {
+    /// The component that is called.
+    pub callee: String,
+    /// The path that it is called with, without its query.
+    pub path: String,
+}
+
+/// What becomes of a call, or of its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    #[default]
+    Pass,
+    /// It gets lost: the caller learns that there is no answer, and nothing else.
+    Lose,
+    /// Of a call: it is made twice, one after the other, and the second answer counts. Of an answer: as [`Verdict::Pass`].
+    Repeat,
+}
+
+/// Stands between the components of an application. Waiting in either method delays the call, or its answer; a future that
+/// never ends is a component that hangs.
+pub trait Chaining: Send + Sync {
+    /// Before a call reaches its callee.
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict>;
+
+    /// After the callee has answered, before its caller hears of it.
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict>;
+}
+
+/// Nobody, as a rule.
+#[derive(Clone, Default)]
+pub(crate) struct Between(Option<Arc<dyn Chaining>>);
+
+impl Between {
+    pub(crate) fn new(chaining: Option<Arc<dyn Chaining>>) -> Self {
+        Self(chaining)
+    }
+
+    /// The call as it is told of, where there is anybody to tell.
+    pub(crate) fn call(&self, callee: &str, path: &str) -> Option<(Arc<dyn Chaining>, ChainedCall)> {
+        let chaining = self.0.clone()?;
+        let call = ChainedCall {
+            callee: callee.to_owned(),
+            path: path.to_owned(),
+        };
+        Some((chaining, call))
+    }
+}
+
+impl fmt::Debug for Between {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Between").field(&self.0.is_some()).finish()
+    }
+}
