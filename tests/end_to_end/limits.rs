@@ -31,10 +31,7 @@ impl World {
         for _ in 0..hosts {
             let mut setup = Setup::new()
                 .await
-                .variable("redis_host", "127.0.0.1")
-                .variable("redis_port", server.port().to_string())
-                .variable("bff_redis_password", server.bff_password().reveal())
-                .variable("user_redis_password", server.user_password().reveal())
+                .redis(&server)
                 .variable("redis_prefix", "akinai:limits")
                 .variable("issuer", issuer.url())
                 .variable("issuer_origin", issuer.url());

@@ -217,14 +217,7 @@ async fn without_redis_the_catalogue_is_served() {
 async fn redis_may_go_and_come_back() {
     let folder = Scratch::new("outage").expect("a folder for a server");
     let mut redis = Redis::start(folder.path()).await.expect("a Redis of our own");
-    let platform = Setup::new()
-        .await
-        .variable("redis_host", "127.0.0.1")
-        .variable("redis_port", redis.port().to_string())
-        .variable("bff_redis_password", redis.bff_password().reveal())
-        .variable("user_redis_password", redis.user_password().reveal())
-        .start()
-        .await;
+    let platform = Setup::new().await.redis(&redis).start().await;
 
     let ready = async || platform.client().get("/ready").await.text();
     assert_eq!(ready().await, "Ready", "with Redis there, nothing is degraded");

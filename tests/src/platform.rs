@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use host::chaining::Chaining;
 use host::{App, Config, Server};
 use uuid::Uuid;
+use xtask::services::Redis;
 use xtask::workspace::Workspace;
 
 use crate::{Client, Database, environment, log};
@@ -27,6 +30,8 @@ pub struct Setup {
     pub variables: BTreeMap<String, String>,
     /// The database of the services.
     pub database: Database,
+    /// Who stands between the components.
+    pub chaining: Option<Arc<dyn Chaining>>,
 }
 
 impl Setup {
@@ -53,13 +58,33 @@ impl Setup {
             ("rate_burst", "1000000".to_owned()),
             ("password_per_minute", "1000000".to_owned()),
             ("password_burst", "1000000".to_owned()),
+            // Nor do they wait for a minute.
+            ("breaker_reset_timeout", "1".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self {
             manifest: Workspace::here().manifest(),
             variables,
             database,
+            chaining: None,
         }
+    }
+
+    /// The same with this Redis, instead of the shared one.
+    pub fn redis(mut self, redis: &Redis) -> Self {
+        self = self
+            .variable("redis_host", "127.0.0.1")
+            .variable("redis_port", redis.port().to_string());
+        for (user, password) in redis.users() {
+            self = self.variable(&format!("{user}_redis_password"), password.reveal());
+        }
+        self
+    }
+
+    /// The same with somebody between the components.
+    pub fn chaining(mut self, chaining: Arc<dyn Chaining>) -> Self {
+        self.chaining = Some(chaining);
+        self
     }
 
     /// Sets an application variable.
@@ -82,6 +107,7 @@ impl Setup {
             .map(|(name, value)| (name.to_owned(), value))
             .into();
         config.variables.extend(self.variables.clone());
+        config.chaining = self.chaining.clone();
         // Compiled once for all tests of all runs: the cache knows a component by its content.
         config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
         App::load(config)

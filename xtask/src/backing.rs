@@ -148,11 +148,13 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     Ok(keys)
 }
 
-/// The Redis of the bff and the user service. A private server ends when this is dropped.
+/// The Redis of the components. A private server ends when this is dropped.
 #[derive(Debug)]
 pub struct Cache {
-    bff: RedisLogin,
-    user: RedisLogin,
+    host: String,
+    port: u16,
+    /// How each component logs in.
+    logins: Vec<(&'static str, Login)>,
     _server: Option<Redis>,
 }
 
@@ -163,115 +165,114 @@ impl Cache {
     /// `REDIS_URL` is no `redis://` URL, or as [`Redis::start`].
     pub async fn open(folder: &Path) -> Result<Cache> {
         if let Ok(url) = std::env::var("REDIS_URL") {
-            // One login for both: what each of them may do there is up to whoever runs that server.
-            let login = RedisLogin::parse(&url)?;
+            let (host, port, login) = parse_redis_url(&url)?;
+            // One login for all: what each of them may do there is up to whoever runs that server.
+            let logins = Redis::component_users().map(|user| (user, login.clone()));
             return Ok(Cache {
-                bff: login.clone(),
-                user: login,
+                host,
+                port,
+                logins: logins.collect(),
                 _server: None,
             });
         }
         let server = Redis::start(folder).await?;
-        let login = |user: &str, password: &Secret| RedisLogin {
-            host: "127.0.0.1".to_owned(),
-            port: server.port(),
-            user: user.to_owned(),
-            password: password.clone(),
+        let own = |(user, password): (&'static str, &Secret)| {
+            let login = Login {
+                user: user.to_owned(),
+                password: password.clone(),
+            };
+            (user, login)
         };
         Ok(Cache {
-            bff: login("bff", server.bff_password()),
-            user: login("user", server.user_password()),
+            host: "127.0.0.1".to_owned(),
+            port: server.port(),
+            logins: server.users().map(own).collect(),
             _server: Some(server),
         })
     }
 
-    /// The variables that lead the two to it.
+    /// The variables that lead the components to it.
     pub fn variables(&self) -> Variables {
-        Variables::from([
-            ("redis_host".to_owned(), Secret::new(&self.bff.host)),
-            ("redis_port".to_owned(), Secret::new(self.bff.port.to_string())),
-            ("bff_redis_user".to_owned(), Secret::new(&self.bff.user)),
-            ("bff_redis_password".to_owned(), self.bff.password.clone()),
-            ("user_redis_user".to_owned(), Secret::new(&self.user.user)),
-            ("user_redis_password".to_owned(), self.user.password.clone()),
-        ])
+        let mut variables = Variables::from([
+            ("redis_host".to_owned(), Secret::new(&self.host)),
+            ("redis_port".to_owned(), Secret::new(self.port.to_string())),
+        ]);
+        for (component, login) in &self.logins {
+            variables.insert(format!("{component}_redis_user"), Secret::new(&login.user));
+            variables.insert(format!("{component}_redis_password"), login.password.clone());
+        }
+        variables
     }
 }
 
 /// How a component logs in. User and password are spelled as in a URL, because the manifest puts them into one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct RedisLogin {
-    host: String,
-    port: u16,
+struct Login {
     user: String,
     password: Secret,
 }
 
-impl RedisLogin {
-    /// Reads `redis://[USER[:PASSWORD]@]HOST[:PORT]`. A server without users accepts any password of its user
-    /// `default`, but not an empty one.
-    fn parse(url: &str) -> Result<RedisLogin> {
-        let parts = url
-            .strip_prefix("redis://")
-            .map(|rest| rest.trim_end_matches('/'));
-        let (login, address) = match parts.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
-            Some((login, address)) if !address.is_empty() && !address.contains('/') => (login, address),
-            // The URL itself is not shown: it may contain a password.
-            _ => bail!("REDIS_URL is not of the form redis://USER:PASSWORD@HOST:PORT"),
-        };
-        let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) => (
-                host,
-                u16::from_str(port).context("the port in REDIS_URL is not a number")?,
-            ),
-            None => (address, 6379),
-        };
-        let or_default = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
-        Ok(RedisLogin {
-            host: host.to_owned(),
-            port,
-            user: or_default(user, "default"),
-            password: Secret::new(or_default(password, "none")),
-        })
-    }
+/// Reads `redis://[USER[:PASSWORD]@]HOST[:PORT]`. A server without users accepts any password of its user
+/// `default`, but not an empty one.
+fn parse_redis_url(url: &str) -> Result<(String, u16, Login)> {
+    let parts = url
+        .strip_prefix("redis://")
+        .map(|rest| rest.trim_end_matches('/'));
+    let (login, address) = match parts.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
+        Some((login, address)) if !address.is_empty() && !address.contains('/') => (login, address),
+        // The URL itself is not shown: it may contain a password.
+        _ => bail!("REDIS_URL is not of the form redis://USER:PASSWORD@HOST:PORT"),
+    };
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) => (
+            host,
+            u16::from_str(port).context("the port in REDIS_URL is not a number")?,
+        ),
+        None => (address, 6379),
+    };
+    let or_default = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
+    let login = Login {
+        user: or_default(user, "default"),
+        password: Secret::new(or_default(password, "none")),
+    };
+    Ok((host.to_owned(), port, login))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn login(host: &str, port: u16, user: &str, password: &str) -> RedisLogin {
-        RedisLogin {
-            host: host.to_owned(),
-            port,
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }
-    }
-
     #[test]
     fn redis_urls_are_read_with_and_without_a_login() {
         let cases = [
-            (
-                "redis://cache.example",
-                login("cache.example", 6379, "default", "none"),
-            ),
-            (
-                "redis://10.0.0.1:7000/",
-                login("10.0.0.1", 7000, "default", "none"),
-            ),
+            ("redis://cache.example", "cache.example", 6379, "default", "none"),
+            ("redis://10.0.0.1:7000/", "10.0.0.1", 7000, "default", "none"),
             (
                 "redis://:secret@localhost:6379",
-                login("localhost", 6379, "default", "secret"),
+                "localhost",
+                6379,
+                "default",
+                "secret",
             ),
             (
                 "redis://bff:s%40cret@localhost",
-                login("localhost", 6379, "bff", "s%40cret"),
+                "localhost",
+                6379,
+                "bff",
+                "s%40cret",
             ),
         ];
-        for (url, expected) in cases {
-            assert_eq!(RedisLogin::parse(url).expect(url), expected, "{url}");
+        for (url, host, port, user, password) in cases {
+            let login = Login {
+                user: user.to_owned(),
+                password: Secret::new(password),
+            };
+            assert_eq!(
+                parse_redis_url(url).expect(url),
+                (host.to_owned(), port, login),
+                "{url}"
+            );
         }
     }
 
@@ -283,7 +284,7 @@ mod tests {
             "redis://u:hunter2@x/3",
             "redis://u:hunter2@x:port",
         ] {
-            let error = RedisLogin::parse(url).expect_err(url);
+            let error = parse_redis_url(url).expect_err(url);
             assert!(
                 !format!("{error:?}").contains("hunter2"),
                 "the error shows the password: {error:?}"

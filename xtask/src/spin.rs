@@ -45,6 +45,19 @@ pub fn find() -> Result<Spin> {
 }
 
 impl Spin {
+    /// The command that runs the application that handles events.
+    pub fn up_events(&self, workspace: &Workspace) -> Command {
+        let mut command = Command::new("spin");
+        command
+            .args(["up", "--from"])
+            .arg(workspace.events_manifest())
+            .arg("--state-dir")
+            .arg(workspace.private().join("spin/events"))
+            .arg("--log-dir")
+            .arg(workspace.private().join("spin/logs"));
+        command
+    }
+
     /// The command that runs the application.
     pub fn up(&self, workspace: &Workspace, listen: SocketAddr) -> Command {
         let mut command = Command::new("spin");

@@ -1,8 +1,10 @@
 //! `cargo xtask up`: the whole platform on this machine, from nothing to a URL.
 
+use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -52,15 +54,17 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let mut steps = Steps::new(5);
     steps.begin("compile the components");
     build::components(workspace, &[]).await?;
-    let mut command = match spin {
+    let (mut command, mut events) = match spin {
         Some(spin) => {
             steps.begin(format_args!("no host to compile, this is {spin}"));
-            spin.up(workspace, listen)
+            (spin.up(workspace, listen), spin.up_events(workspace))
         }
         None => {
             steps.begin("compile the host");
             build::native(workspace, &[]).await?;
-            host(workspace, listen)
+            let mut platform = host(workspace, &workspace.manifest());
+            platform.args(["--listen", &listen.to_string()]);
+            (platform, host(workspace, &workspace.events_manifest()))
         }
     };
 
@@ -87,6 +91,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     variables.extend(cache.variables());
     let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;
+    with_variables(&mut events, &variables);
     steps.finish();
 
     println!(
@@ -95,8 +100,24 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     );
     println!("    {}\n", example(listen));
     println!("Ctrl-C ends it.");
-    let status = platform.wait().await?;
+    let status = tokio::select! {
+        status = platform.wait() => status?,
+        never = keep_running(&mut events) => match never? {},
+    };
     bail!("the platform ended by itself ({status}); what it said is above")
+}
+
+/// Starts a program again whenever it ends: Spin ends an application with Redis triggers when Redis goes away.
+async fn keep_running(command: &mut Command) -> Result<Infallible> {
+    const PAUSE: Duration = Duration::from_secs(2);
+    loop {
+        let mut process = Process::spawn(command, EndSignal::Terminate)?;
+        let status = process.wait().await?;
+        ui::detail(format_args!(
+            "the subscriber to events ended ({status}) and is started again"
+        ));
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// A request that can be pasted into a terminal.
@@ -105,13 +126,12 @@ fn example(listen: SocketAddr) -> String {
     format!("curl -s {url} -H 'content-type: application/json' -d '{{}}'")
 }
 
-/// The command that runs the application on the host in this repository.
-fn host(workspace: &Workspace, listen: SocketAddr) -> Command {
+/// The command that runs an application on the host in this repository.
+fn host(workspace: &Workspace, manifest: &Path) -> Command {
     let mut command = Command::new(workspace.native_program("akinai-host"));
     command
         .arg("--manifest")
-        .arg(workspace.manifest())
-        .args(["--listen", &listen.to_string()])
+        .arg(manifest)
         .arg("--cache-dir")
         .arg(workspace.private().join("cache"))
         // Its one line there says what we are going to say; its log goes to stderr.

@@ -27,6 +27,11 @@ impl Workspace {
         self.root.join("spin.toml")
     }
 
+    /// The application that handles events, likewise.
+    pub fn events_manifest(&self) -> PathBuf {
+        self.root.join("deployments/events/spin.toml")
+    }
+
     /// One folder of SQL files a service.
     pub fn migrations(&self) -> PathBuf {
         self.root.join("migrations")

@@ -175,11 +175,56 @@ async fn migrated(postgres: &Postgres, folder: &Path, migrations: &Path) -> Secr
     url
 }
 
+fn login(redis: &Redis, component: &str) -> String {
+    let (_, password) = redis
+        .users()
+        .find(|(user, _)| *user == component)
+        .expect("a user of Redis");
+    format!("AUTH {component} {}", password.reveal())
+}
+
+#[tokio::test]
+async fn redis_lets_the_subscriber_forget_and_nothing_else() {
+    let scratch = Scratch::new("test").expect("a temporary folder");
+    let redis = Redis::start(scratch.path()).await.expect("Redis starts");
+    let events = login(&redis, "events");
+
+    for (allowed, expected) in [
+        ("ZRANGE akinai:verdicts:0190 0 -1", "*0"),
+        (
+            "DEL akinai:verdicts:0190 akinai:verdict:abc akinai:copy:user:0190",
+            ":0",
+        ),
+    ] {
+        assert_eq!(
+            answers(redis.port(), &[&events, allowed]).await,
+            ["+OK", expected],
+            "`{allowed}` is what it is there for"
+        );
+    }
+    for forbidden in [
+        "GET akinai:verdict:abc",
+        "SET akinai:verdict:abc value",
+        "DEL akinai:jwks",
+        "DEL akinai:revoked:0190",
+        "PUBLISH user.logout hana",
+        "SUBSCRIBE other",
+        "EVAL \"return 1\" 1 akinai:verdict:abc",
+        "FLUSHALL",
+    ] {
+        let answer = answers(redis.port(), &[&events, forbidden]).await;
+        assert!(
+            answer[1].starts_with("-NOPERM"),
+            "the subscriber may `{forbidden}`: {answer:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let redis = Redis::start(scratch.path()).await.expect("Redis starts");
-    let user = format!("AUTH user {}", redis.user_password().reveal());
+    let user = login(&redis, "user");
 
     for (allowed, expected) in [
         ("PING", "+PONG"),
@@ -219,7 +264,7 @@ async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let mut redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let port = redis.port();
-    let bff = format!("AUTH bff {}", redis.bff_password().reveal());
+    let bff = login(&redis, "bff");
 
     assert_eq!(
         answers(port, &["PING"]).await,

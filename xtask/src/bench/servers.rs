@@ -69,17 +69,13 @@ impl Servers {
             .env("SPIN_VARIABLE_DB_PORT", self.postgres.port().to_string())
             .env("SPIN_VARIABLE_DB_NAME", DATABASE)
             .env("SPIN_VARIABLE_REDIS_PORT", self.redis.port().to_string())
-            .env(
-                "SPIN_VARIABLE_BFF_REDIS_PASSWORD",
-                self.redis.bff_password().reveal(),
-            )
-            .env(
-                "SPIN_VARIABLE_USER_REDIS_PASSWORD",
-                self.redis.user_password().reveal(),
-            )
             // What is measured is the platform, not its limits.
             .env("SPIN_VARIABLE_RATE_PER_SECOND", "1000000")
             .env("SPIN_VARIABLE_RATE_BURST", "1000000");
+        for (user, password) in self.redis.users() {
+            let name = format!("SPIN_VARIABLE_{}_REDIS_PASSWORD", user.to_uppercase());
+            command.env(name, password.reveal());
+        }
         for (name, key) in &self.keys {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), key.reveal());
         }

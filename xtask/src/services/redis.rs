@@ -12,6 +12,22 @@ use super::{Home, POLL, SECRETS_FILE, START_LIMIT, STOP_LIMIT, create_log, free_
 use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets, write_private};
 
+/// The users that components log in as, and what each of them may do.
+const USERS: [(&str, &str); 3] = [
+    (
+        "bff",
+        "~akinai:* +eval +evalsha +get +set +del +incr +pexpire +pttl +time +zadd +zremrangebyscore",
+    ),
+    (
+        "user",
+        "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish",
+    ),
+    (
+        "events",
+        "~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:copy:user:* &user.logout +subscribe +zrange +del",
+    ),
+];
+
 /// A running server. Dropping it shuts it down.
 #[derive(Debug)]
 pub struct Redis {
@@ -19,8 +35,8 @@ pub struct Redis {
     programs: Programs,
     folder: PathBuf,
     admin_password: Secret,
-    bff_password: Secret,
-    user_password: Secret,
+    /// Of [`USERS`], in their order.
+    passwords: Vec<Secret>,
     port: u16,
     process: Option<Process>,
 }
@@ -35,21 +51,26 @@ impl Redis {
         let home = Home::at(folder)?;
         let programs = programs::redis().await?;
         let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
-        let (admin_password, bff_password) = (secrets.get("redis.admin")?, secrets.get("redis.bff")?);
-        let user_password = secrets.get("redis.user")?;
+        let admin_password = secrets.get("redis.admin")?;
+        let passwords = USERS.map(|(user, _)| secrets.get(&format!("redis.{user}")));
+        let passwords = passwords.into_iter().collect::<Result<_>>()?;
         let folder = home.owned_folder("redis")?;
         let mut redis = Redis {
             home,
             programs,
             folder,
             admin_password,
-            bff_password,
-            user_password,
+            passwords,
             port: 0,
             process: None,
         };
         redis.launch_on_a_free_port().await?;
         Ok(redis)
+    }
+
+    /// The names of [`Redis::users`].
+    pub fn component_users() -> impl Iterator<Item = &'static str> {
+        USERS.iter().map(|(user, _)| *user)
     }
 
     /// The port on 127.0.0.1. It stays the same over [`Redis::stop`] and [`Redis::start_again`].
@@ -66,14 +87,10 @@ impl Redis {
         ))
     }
 
-    /// The password of `bff`, who may do what the bff component needs, and no more.
-    pub fn bff_password(&self) -> &Secret {
-        &self.bff_password
-    }
-
-    /// The password of `user`, who may tell of revocations as the user component does, and no more.
-    pub fn user_password(&self) -> &Secret {
-        &self.user_password
+    /// The users that components log in as, each with its password. One is named like its component, and may do there what
+    /// that needs, and no more.
+    pub fn users(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        Self::component_users().zip(&self.passwords)
     }
 
     /// Shuts the server down; what it held is gone. Harmless when it is down.
@@ -158,16 +175,23 @@ impl Redis {
              maxmemory-policy allkeys-lru\n\
              user default off\n\
              user admin on >{admin} ~* &* +@all\n\
-             user bff on >{bff} resetkeys ~akinai:* resetchannels -@all +@connection -@dangerous \
-             +eval +evalsha +get +set +incr +pexpire +pttl +time\n\
-             user user on >{user} resetkeys ~akinai*:revoked:* resetchannels &user.logout \
-             -@all +@connection -@dangerous +eval +evalsha +set +time +publish\n",
+             {users}",
             port = self.port,
             folder = self.folder.display(),
             admin = self.admin_password.reveal(),
-            bff = self.bff_password.reveal(),
-            user = self.user_password.reveal(),
+            users = self.access_rules(),
         )
+    }
+
+    fn access_rules(&self) -> String {
+        let users = USERS.iter().zip(&self.passwords);
+        let rule = |((user, rules), password): (&(&str, &str), &Secret)| {
+            let password = password.reveal();
+            format!(
+                "user {user} on >{password} resetkeys resetchannels -@all +@connection -@dangerous {rules}\n"
+            )
+        };
+        users.map(rule).collect()
     }
 
     async fn ping(&self) -> Result<()> {

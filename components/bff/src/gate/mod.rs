@@ -172,15 +172,19 @@ impl Gate<'_> {
         let (verdict_key, user, mark) = self.keys_of(Some(claim));
         let rate = self.settings.rate;
         let (per_second, burst) = (rate.per_second.to_string(), rate.burst.to_string());
+        let (verdicts, hash) = match claim.user {
+            Some(user) => (self.key(format_args!("verdicts:{user}")), claim.hash.to_string()),
+            None => (self.key(format_args!("verdicts:none")), String::new()),
+        };
         let arguments = [
             Argument::Text(&per_second),
             Argument::Text(&burst),
             Argument::Bytes(verdict),
             Argument::Number(millis(lifetime)),
+            Argument::Text(&hash),
         ];
-        let answered = self
-            .run(|scripts| &scripts.admit, &[user, verdict_key, mark], &arguments)
-            .await;
+        let keys = [user, verdict_key, mark, verdicts];
+        let answered = self.run(|scripts| &scripts.admit, &keys, &arguments).await;
         self.or_without(answered.and_then(Answer::read))
     }
 

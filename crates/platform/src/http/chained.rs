@@ -19,6 +19,9 @@ use crate::{
 /// How long a called component may take, where nothing else is said.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a call may have taken for another attempt to be made: what failed slowly is no hiccup, and its caller has waited.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// How much longer than a call a probe's lease lasts: its end has to be told, too.
 const TELLING: Duration = Duration::from_secs(2);
 
@@ -177,6 +180,7 @@ impl Transport for Chained {
                 Err(failure) => failure,
             };
             pass.failed().await;
+            let may_repeat = may_repeat && begun.elapsed() < PATIENCE;
             let pause = retry::pause(attempt).filter(|pause| may_repeat && Instant::now() + *pause < until);
             let (error, answer) = match failure {
                 Failure::Refused(response) => (format!("it answered {}", response.status()), Some(response)),
