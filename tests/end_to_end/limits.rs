@@ -54,13 +54,8 @@ impl World {
     }
 
     async fn call(&self, host: usize, path: &str, message: Value, token: Option<&str>) -> Answer {
-        let client = self.hosts[host].client();
-        let mut request = client.post(path, message.to_string());
-        if let Some(token) = token {
-            let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
-            request.headers_mut().insert(header::AUTHORIZATION, value);
-        }
-        client.send(request).await
+        let method = path.trim_start_matches('/');
+        self.hosts[host].client().call_as(token, method, message).await
     }
 
     async fn list(&self, host: usize) -> Answer {

@@ -4,6 +4,8 @@ mod accounts;
 mod catalogue;
 mod clients;
 mod edge;
+mod events;
+mod faults;
 mod garbage;
 mod grants;
 mod identity;

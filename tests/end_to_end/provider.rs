@@ -65,11 +65,7 @@ impl Provider {
 }
 
 async fn call(platform: &Platform, method: &str, token: &str) -> Answer {
-    let client = platform.client();
-    let mut request = client.post(&format!("/{method}"), json!({}).to_string());
-    let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
-    request.headers_mut().insert(header::AUTHORIZATION, value);
-    client.send(request).await
+    platform.client().call_as(Some(token), method, json!({})).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

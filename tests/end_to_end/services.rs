@@ -3,7 +3,7 @@
 //! The manifest is the real one, with routes that lead past the bff. They are there for nobody else.
 
 use harness::{Answer, Issuer, Platform, Setup, now, service_key};
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use identity::caller::{Principal, SignedIn};
 use identity::service::{Call, LIFETIME, Minter, SigningKey};
 use kernel::{Scope, UserCaller};
@@ -49,13 +49,11 @@ impl Inside {
     }
 
     async fn call_with(&self, path: &str, message: &Value, token: Option<&str>) -> Answer {
-        let client = self.platform.client();
-        let mut request = client.post(path, message.to_string());
-        if let Some(token) = token {
-            let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
-            request.headers_mut().insert(header::AUTHORIZATION, value);
-        }
-        client.send(request).await
+        let method = path.trim_start_matches('/');
+        self.platform
+            .client()
+            .call_as(token, method, message.clone())
+            .await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -39,6 +39,20 @@ impl Client {
             .await
     }
 
+    /// The same with a bearer token, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// When the token cannot stand in a header.
+    pub async fn call_as(&self, token: Option<&str>, method: &str, message: Value) -> Answer {
+        let mut request = self.post(&format!("/{method}"), message.to_string());
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        self.send(request).await
+    }
+
     /// Gets a page of plain HTTP.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path, Bytes::new())).await
@@ -47,10 +61,9 @@ impl Client {
     /// A JSON POST, to be changed before it is sent.
     pub fn post(&self, path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
         let mut request = self.request("POST", path, body.into());
-        request.headers_mut().insert(
-            header::CONTENT_TYPE,
-            http::HeaderValue::from_static("application/json"),
-        );
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request
     }
 

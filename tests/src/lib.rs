@@ -6,6 +6,7 @@
 //!
 //! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
 
+mod between;
 mod client;
 mod database;
 mod environment;
@@ -15,6 +16,7 @@ mod log;
 mod platform;
 mod raw;
 
+pub use between::{Between, Fate};
 pub use client::{Answer, Client};
 pub use database::{Database, Product};
 pub use environment::{Environment, environment};

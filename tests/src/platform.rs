@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::chaining::Chaining;
+use host::manifest::Manifest;
 use host::{App, Config, Server};
 use uuid::Uuid;
 use xtask::services::Redis;
@@ -28,6 +29,8 @@ pub struct Setup {
     pub manifest: PathBuf,
     /// The application variables that tests choose, such as where Redis is; they win over those of the database.
     pub variables: BTreeMap<String, String>,
+    /// The variables with the passwords of Redis's users: more than one application has use for.
+    redis_passwords: BTreeMap<String, String>,
     /// The database of the services.
     pub database: Database,
     /// Who stands between the components.
@@ -47,8 +50,6 @@ impl Setup {
         let variables = [
             ("redis_host", redis_host),
             ("redis_port", redis_port.to_string()),
-            ("bff_redis_password", environment.password("redis.bff")),
-            ("user_redis_password", environment.password("redis.user")),
             ("redis_prefix", format!("akinai:{}", Uuid::now_v7().simple())),
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
@@ -62,11 +63,25 @@ impl Setup {
             ("breaker_reset_timeout", "1".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        let passwords = Redis::component_users().map(|user| {
+            let password = environment.password(&format!("redis.{user}"));
+            (format!("{user}_redis_password"), password)
+        });
         Self {
+            redis_passwords: passwords.collect(),
             manifest: Workspace::here().manifest(),
             variables,
             database,
             chaining: None,
+        }
+    }
+
+    /// The same variables for another application, over no database that would go with it.
+    pub fn of(&self, manifest: PathBuf) -> OtherApplication {
+        OtherApplication {
+            manifest,
+            variables: self.variables.clone(),
+            redis_passwords: self.redis_passwords.clone(),
         }
     }
 
@@ -75,9 +90,11 @@ impl Setup {
         self = self
             .variable("redis_host", "127.0.0.1")
             .variable("redis_port", redis.port().to_string());
-        for (user, password) in redis.users() {
-            self = self.variable(&format!("{user}_redis_password"), password.reveal());
-        }
+        let passwords = redis.users().map(|(user, password)| {
+            let name = format!("{user}_redis_password");
+            (name, password.reveal().to_owned())
+        });
+        self.redis_passwords = passwords.collect();
         self
     }
 
@@ -100,19 +117,19 @@ impl Setup {
     /// When the host refuses it; the message is the host's own.
     pub async fn load(&self) -> App {
         log::keep();
-        let mut config = Config::new(&self.manifest);
-        config.variables = self
+        let mut variables: BTreeMap<_, _> = self
             .database
             .variables()
             .map(|(name, value)| (name.to_owned(), value))
             .into();
-        config.variables.extend(self.variables.clone());
-        config.chaining = self.chaining.clone();
-        // Compiled once for all tests of all runs: the cache knows a component by its content.
-        config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
-        App::load(config)
-            .await
-            .unwrap_or_else(|error| panic!("the application must load, but: {error}"))
+        variables.extend(self.variables.clone());
+        load(
+            &self.manifest,
+            variables,
+            &self.redis_passwords,
+            self.chaining.clone(),
+        )
+        .await
     }
 
     /// Starts it on a free port.
@@ -134,6 +151,51 @@ impl Setup {
             database: self.database,
         }
     }
+}
+
+/// An application beside the platform, such as the subscriber to events.
+pub struct OtherApplication {
+    manifest: PathBuf,
+    variables: BTreeMap<String, String>,
+    redis_passwords: BTreeMap<String, String>,
+}
+
+impl OtherApplication {
+    /// Loads it, with those of the platform's variables that it declares.
+    ///
+    /// # Panics
+    ///
+    /// When the host refuses it; the message is the host's own.
+    pub async fn load(self) -> App {
+        log::keep();
+        let declared = Manifest::read(&self.manifest).expect("a manifest").variables;
+        let mut variables = self.variables;
+        variables.retain(|name, _| declared.contains_key(name));
+        load(&self.manifest, variables, &self.redis_passwords, None).await
+    }
+}
+
+async fn load(
+    manifest: &Path,
+    mut variables: BTreeMap<String, String>,
+    redis_passwords: &BTreeMap<String, String>,
+    chaining: Option<Arc<dyn Chaining>>,
+) -> App {
+    let declared = Manifest::read(manifest).map(|manifest| manifest.variables);
+    let declared = declared.unwrap_or_default();
+    for (name, password) in redis_passwords {
+        if declared.contains_key(name) {
+            variables.entry(name.clone()).or_insert_with(|| password.clone());
+        }
+    }
+    let mut config = Config::new(manifest);
+    config.variables = variables;
+    config.chaining = chaining;
+    // Compiled once for all tests of all runs: the cache knows a component by its content.
+    config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
+    App::load(config)
+        .await
+        .unwrap_or_else(|error| panic!("the application must load, but: {error}"))
 }
 
 /// A key of 32 bytes for tests, in base64url: the same for the same name, so that platforms can share one.

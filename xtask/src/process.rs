@@ -125,6 +125,15 @@ impl Process {
         Ok(self.ended)
     }
 
+    /// Sends a signal to the child and what it has started.
+    ///
+    /// # Errors
+    /// There is nobody left.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process_group(self.group, signal)
+            .with_context(|| format!("cannot send a signal to {}", self.name))
+    }
+
     /// Waits until the child ends by itself.
     ///
     /// # Errors

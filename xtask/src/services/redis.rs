@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -102,6 +103,29 @@ impl Redis {
             Some(mut process) => process.stop(STOP_LIMIT).await,
             None => Ok(()),
         }
+    }
+
+    /// Stops the server where it stands: connections stay open, and nothing is answered until [`Redis::thaw`].
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has a frozen server go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        self.process
+            .as_ref()
+            .context("Redis does not run")?
+            .signal(signal)
     }
 
     /// Starts a stopped server, empty, on the port it had. Harmless when it is up.
