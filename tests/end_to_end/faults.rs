@@ -19,6 +19,9 @@ const LIST_USERS: &str = "user.v1.UserService/ListUsers";
 /// How soon all must be well again once nothing is wrong any more.
 const HEALED: Duration = Duration::from_secs(15);
 
+/// After this every instance has noticed that Redis is back: one that met it dead goes without it for two seconds.
+const NOTICED: Duration = Duration::from_secs(3);
+
 /// A platform with somebody between its components, over a Redis of its own.
 struct World {
     platform: Platform,
@@ -487,6 +490,7 @@ async fn without_redis_all_go_on_but_admins() {
     callers.world.redis.freeze().expect("Redis hangs");
     callers.see("Redis hangs", &calls, expected, soon).await;
     callers.world.redis.thaw().expect("Redis goes on");
+    tokio::time::sleep(NOTICED).await;
     callers.are_well("a hanging Redis").await;
 
     let calls = callers.calls().await;
@@ -498,5 +502,6 @@ async fn without_redis_all_go_on_but_admins() {
         .start_again()
         .await
         .expect("Redis starts again");
+    tokio::time::sleep(NOTICED).await;
     callers.are_well("Redis's absence").await;
 }

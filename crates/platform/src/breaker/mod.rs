@@ -24,6 +24,7 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 thread_local! {
     static STATES: RefCell<HashMap<&'static str, State>> = RefCell::default();
     static FAILED: Script = Script::new(&[include_str!("failed.lua")]);
+    static PROBE: Script = Script::new(&[include_str!("probe.lua")]);
 }
 
 /// The breaker of one service.
@@ -90,7 +91,8 @@ impl Breaker {
         };
         if is_probe {
             know(self.service, State::open_for(lease));
-            if self.is_shared && self.lease(lease).await == Ok(false) {
+            // Without Redis the instance decides alone.
+            if self.is_shared && matches!(self.lease(lease).await, Ok(false)) {
                 return Err(Open);
             }
         }
@@ -106,21 +108,18 @@ impl Breaker {
             .unwrap_or_default()
     }
 
-    /// Whether this is the one that may try; an error without Redis, where the instance decides alone.
-    async fn lease(self, lease: Duration) -> Result<bool, ()> {
-        let asked = async {
-            let (redis, [_, probe]) = self.place().await?;
-            let arguments = [
-                Argument::Text(&probe),
-                Argument::Text("1"),
-                Argument::Text("NX"),
-                Argument::Text("PX"),
-                Argument::Number(millis(lease)),
-            ];
-            let answer = redis.execute("SET", &arguments).await?.into_iter().next();
-            Ok::<_, Error>(answer.map(|value| value.text()).transpose()?.flatten().is_some())
-        };
-        asked.await.map_err(drop)
+    /// Whether this is the one that may try. Learns what the breaker is if not.
+    async fn lease(self, lease: Duration) -> Result<bool, Error> {
+        let (redis, keys) = self.place().await?;
+        let keys = keys.each_ref().map(String::as_str);
+        let arguments = [Argument::Number(millis(lease))];
+        let answer = redis.run(&PROBE.with(Clone::clone), &keys, &arguments).await?;
+        let [kept, now, may_try] = <[_; 3]>::try_from(answer).map_err(|_| Error::Unexpected)?;
+        let may_try = may_try.number()? == 1;
+        if !may_try {
+            learn(self.service, &kept.text()?.unwrap_or_default(), now.number()?);
+        }
+        Ok(may_try)
     }
 
     async fn count_failure(self) -> Result<State, Error> {
