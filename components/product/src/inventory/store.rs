@@ -79,7 +79,7 @@ const RESERVE: &str = "with want as ( \
          from want left join locked using (product_id) where coalesce(locked.available, 0) < want.quantity), \
      made as ( \
          insert into reservations (order_id, status, expires_at) \
-         select $1::text::uuid, 'reserved', now() + $4 * interval '1 microsecond' \
+         select $1::text::uuid, 'reserved', now() + $4::bigint * interval '1 microsecond' \
          where not exists (select from short) \
              and not exists (select from reservations where order_id = $1::text::uuid) \
          returning *), \
