@@ -233,6 +233,11 @@ fn shortage(answer: &Answer) -> Vec<(Uuid, i32, i32)> {
 struct Dice(u64);
 
 impl Dice {
+    /// Others for each seed.
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     fn throw(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -660,7 +665,7 @@ async fn sixty_four_buyers_at_once_never_oversell() {
     let buyers = (1..=64).map(|buyer| {
         let (order, ids, sold) = (&world.order, &ids, &sold);
         async move {
-            let mut dice = Dice(buyer * 0x9e37_79b9_7f4a_7c15);
+            let mut dice = Dice::new(buyer);
             // Until it has been refused so often that hardly anything can be left.
             let mut refused = 0;
             while refused < 8 {
@@ -726,10 +731,11 @@ async fn one_order_said_a_hundred_times_at_once_is_one_reservation() {
 async fn of_commit_release_and_expiry_at_once_one_wins_and_all_are_told() {
     let tea = stocked("tea", 1000);
     let world = World::start(std::slice::from_ref(&tea)).await;
+    let items = [(tea.id, 5)];
     let mut seen = BTreeMap::new();
     for _ in 0..40 {
         let order = Uuid::now_v7();
-        world.order.reserve(order, &[(tea.id, 5)]).await.message();
+        world.order.reserve(order, &items).await.message();
         world
             .execute("update product_service.reservations set expires_at = now() where status = 'reserved'")
             .await;
@@ -737,7 +743,7 @@ async fn of_commit_release_and_expiry_at_once_one_wins_and_all_are_told() {
             world.order.about("CommitReservation", order),
             world.order.about("ReleaseReservation", order),
             world.order.inventory("ExpireReservations", json!({ "limit": 5 })),
-            world.order.reserve(order, &[(tea.id, 5)]),
+            world.order.reserve(order, &items),
         );
         expire.message();
         let is = outcome(&world.order.about("GetReservation", order).await);
@@ -763,10 +769,11 @@ async fn of_commit_release_and_expiry_at_once_one_wins_and_all_are_told() {
 async fn a_reservation_and_a_release_at_once_leave_nothing_held() {
     let tea = stocked("tea", 10);
     let world = World::start(std::slice::from_ref(&tea)).await;
+    let items = [(tea.id, 10)];
     for _ in 0..60 {
         let order = Uuid::now_v7();
         let (reserve, release) = tokio::join!(
-            world.order.reserve(order, &[(tea.id, 10)]),
+            world.order.reserve(order, &items),
             world.order.about("ReleaseReservation", order),
         );
         assert_eq!(outcome(&release), "RELEASED", "nothing was committed");
@@ -780,7 +787,7 @@ async fn a_reservation_and_a_release_at_once_leave_nothing_held() {
             (10, 0, 1),
             "whoever came first, nothing is held"
         );
-        let late = world.order.reserve(order, &[(tea.id, 10)]).await;
+        let late = world.order.reserve(order, &items).await;
         assert_eq!(late.failure().code, "failed_precondition", "the door is closed");
     }
 }
@@ -798,12 +805,12 @@ async fn whatever_happens_at_once_the_stock_adds_up() {
     let calls = AtomicUsize::new(0);
     // A few orders at a time, so that calls meet; then others, because an order comes to its end.
     let order_of = |number: usize| {
-        let era = u128::from(began.elapsed().as_millis() as u64 / 250);
-        Uuid::from_u128((era << 64) + number as u128 + 1)
+        let era = began.elapsed().as_secs() * 4 + u64::from(began.elapsed().subsec_millis() / 250);
+        Uuid::from_u64_pair(era, number as u64 + 1)
     };
     let items_of = |order: Uuid| {
-        let seed = order.as_u128();
-        let mut dice = Dice((seed >> 64) as u64 * 0x9e37_79b9 + seed as u64 * 0x2545_f491 + 1);
+        let (era, number) = order.as_u64_pair();
+        let mut dice = Dice::new(era * 1000 + number);
         let first = dice.throw(6);
         let count = 1 + dice.throw(3);
         let item = |step| (ids[(first + step) % 6], 1 + i32::try_from(step).expect("small"));
@@ -812,7 +819,7 @@ async fn whatever_happens_at_once_the_stock_adds_up() {
     let actors = (1..=24).map(|actor| {
         let (world, calls, order_of, items_of) = (&world, &calls, &order_of, &items_of);
         async move {
-            let mut dice = Dice(actor * 0x9e37_79b9_7f4a_7c15);
+            let mut dice = Dice::new(actor);
             while began.elapsed() < TIME {
                 let order = order_of(dice.throw(12));
                 let answer = match dice.throw(12) {
