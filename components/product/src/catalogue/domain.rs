@@ -330,7 +330,7 @@ mod tests {
                 "{text:?} is no picture"
             );
         }
-        let path = |length| format!("/{}", "a".repeat(length - 1));
+        let path = |length: usize| format!("/{}", "a".repeat(length - 1));
         assert!(ImageUrl::parse(&path(500)).is_ok());
         assert!(ImageUrl::parse(&path(501)).is_err());
     }
