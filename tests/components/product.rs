@@ -8,10 +8,27 @@ use wasmtime::Store;
 use wasmtime::component::{Accessor, HasSelf};
 
 use bindings::akinai::commerce::types::{Caller, Error, Money, PageRequest, Scope, UserCaller};
-use bindings::exports::akinai::commerce::products::{self, Guest};
+use bindings::exports::akinai::commerce::inventory::{ReservationItem, ReservationStatus, ReserveError};
+use bindings::exports::akinai::commerce::products::{self, Guest, NewProduct, ProductChange};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "product-service" });
+}
+
+/// Calls a function of an interface in the component's instance.
+macro_rules! call {
+    ($service:ident.$interface:ident().$function:ident($($argument:expr),*)) => {{
+        let interface = $service.component.$interface();
+        $service
+            .store
+            .run_concurrent(async |accessor| interface.$function(accessor, $($argument),*).await)
+            .await
+            .flatten()
+            .expect("the component does not trap")
+    }};
+    ($service:ident.$function:ident($($argument:expr),*)) => {
+        call!($service.akinai_commerce_products().$function($($argument),*))
+    };
 }
 
 /// An instance of the component, over a database with these products.
@@ -19,7 +36,7 @@ struct Service {
     store: Store<State>,
     component: bindings::ProductService,
     // Last: the database goes after the instance that uses it.
-    _setup: Setup,
+    setup: Setup,
 }
 
 impl Service {
@@ -37,7 +54,7 @@ impl Service {
         Self {
             store,
             component,
-            _setup: setup,
+            setup,
         }
     }
 
@@ -279,4 +296,359 @@ async fn without_postgres_it_says_unavailable() {
         matches!(answer, Err(Error::Unavailable)),
         "nobody listens: it must be unavailable, but was {answer:?}"
     );
+}
+
+fn money(amount: &str) -> Money {
+    Money {
+        amount: amount.to_owned(),
+        currency_code: "JPY".to_owned(),
+    }
+}
+
+fn new_product(name: &str) -> NewProduct {
+    NewProduct {
+        name: name.to_owned(),
+        description: "From Uji.".to_owned(),
+        price: money("1980"),
+        image_url: "/tea.jpg".to_owned(),
+        initial_stock: 7,
+    }
+}
+
+fn unchanged() -> ProductChange {
+    ProductChange {
+        name: None,
+        description: None,
+        price: None,
+        image_url: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
+    let mut service = Service::start(&[]).await;
+    let made = call!(service.call_create_product(admin(), new_product(" 煎茶 "))).expect("a new product");
+    assert_eq!(
+        (made.name.as_str(), made.price.amount.as_str()),
+        ("煎茶", "1980.00")
+    );
+    assert_eq!((made.image_url.as_deref(), made.available), (Some("/tea.jpg"), 7));
+    let stock = made.stock.expect("an admin sees the stock");
+    assert_eq!((stock.quantity, stock.reserved, stock.version), (7, 0, 1));
+    let found = service
+        .get(Caller::Anonymous, &made.id)
+        .await
+        .expect("it is there");
+    assert_eq!((&found.name, found.created_at), (&made.name, made.created_at));
+
+    let nothing = call!(service.call_update_product(admin(), made.id.clone(), unchanged()));
+    assert_eq!(fields(nothing.expect_err("a change of nothing")), ["updateMask"]);
+    let same = ProductChange {
+        name: Some("煎茶".to_owned()),
+        image_url: Some("/tea.jpg".to_owned()),
+        price: Some(money("1980.0")),
+        ..unchanged()
+    };
+    let kept = call!(service.call_update_product(admin(), made.id.clone(), same)).expect("the same again");
+    assert_eq!(
+        kept.updated_at, made.updated_at,
+        "what is as it was has not changed"
+    );
+    let cheaper = ProductChange {
+        price: Some(money("9.99")),
+        ..unchanged()
+    };
+    let changed = call!(service.call_update_product(admin(), made.id.clone(), cheaper)).expect("a new price");
+    assert_eq!(changed.price.amount, "9.99");
+    assert_eq!(
+        (&changed.name, &changed.description),
+        (&made.name, &made.description)
+    );
+    assert_eq!(changed.image_url, made.image_url, "what is not named stays");
+    assert!(
+        changed.updated_at > made.updated_at,
+        "the time of the change is kept"
+    );
+    let bare = ProductChange {
+        name: Some("番茶".to_owned()),
+        description: Some(String::new()),
+        image_url: Some(String::new()),
+        ..unchanged()
+    };
+    let bare = call!(service.call_update_product(admin(), made.id.clone(), bare)).expect("a change");
+    assert_eq!((bare.name.as_str(), bare.description.as_str()), ("番茶", ""));
+    assert_eq!((bare.image_url, bare.price.amount.as_str()), (None, "9.99"));
+    assert_eq!(
+        service.list(5, "", "番茶").await.expect("a page").products.len(),
+        1,
+        "the new name is found"
+    );
+    assert!(
+        service
+            .list(5, "", "煎茶")
+            .await
+            .expect("a page")
+            .products
+            .is_empty(),
+        "the old one is not"
+    );
+
+    call!(service.call_delete_product(admin(), made.id.clone())).expect("it is deleted");
+    call!(service.call_delete_product(admin(), made.id.clone())).expect("a repeat answers the same");
+    let gone = call!(service.call_update_product(
+        admin(),
+        made.id.clone(),
+        ProductChange {
+            name: Some("x".to_owned()),
+            ..unchanged()
+        }
+    ));
+    assert!(
+        matches!(gone, Err(Error::NotFound)),
+        "what is deleted cannot be changed: {gone:?}"
+    );
+    let gone = call!(service.call_update_stock(admin(), made.id.clone(), 5, 1));
+    assert!(matches!(gone, Err(Error::NotFound)), "nor counted: {gone:?}");
+    let never = call!(service.call_delete_product(admin(), Uuid::now_v7().to_string()));
+    assert!(
+        matches!(never, Err(Error::NotFound)),
+        "what never was cannot be deleted: {never:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_admins_change_the_catalogue() {
+    let stored = Product::named("tea");
+    let mut service = Service::start(std::slice::from_ref(&stored)).await;
+    let id = stored.id.to_string();
+    for (caller, expected) in [
+        (Caller::Anonymous, "Unauthenticated"),
+        (user(), "PermissionDenied"),
+    ] {
+        let change = ProductChange {
+            name: Some("x".to_owned()),
+            ..unchanged()
+        };
+        let refusals = [
+            call!(service.call_create_product(caller.clone(), new_product("x"))).map(drop),
+            call!(service.call_update_product(caller.clone(), id.clone(), change)).map(drop),
+            call!(service.call_delete_product(caller.clone(), id.clone())),
+            call!(service.call_update_stock(caller.clone(), id.clone(), 9, 1)).map(drop),
+        ];
+        for refusal in refusals {
+            let refusal = refusal.expect_err("only admins may");
+            assert!(
+                format!("{refusal:?}").contains(expected),
+                "must be {expected}: {refusal:?}"
+            );
+        }
+    }
+    let page = service.list(10, "", "").await.expect("a page");
+    assert_eq!(page.products.len(), 1, "nothing was added or deleted");
+    assert_eq!(
+        (page.products[0].name.as_str(), page.products[0].available),
+        ("tea", 5),
+        "nor changed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_is_counted_once_for_each_version() {
+    let stored = Product {
+        quantity: 12,
+        reserved: 5,
+        ..Product::named("matcha")
+    };
+    let mut service = Service::start(std::slice::from_ref(&stored)).await;
+    let id = stored.id.to_string();
+
+    let low = call!(service.call_update_stock(admin(), id.clone(), 4, 1));
+    assert!(
+        matches!(low, Err(Error::FailedPrecondition)),
+        "5 are reserved: {low:?}"
+    );
+    let exact = call!(service.call_update_stock(admin(), id.clone(), 5, 1)).expect("as many as are reserved");
+    let stock = exact.stock.expect("an admin sees the stock");
+    assert_eq!(
+        (stock.quantity, stock.reserved, stock.version, exact.available),
+        (5, 5, 2, 0)
+    );
+    let old = call!(service.call_update_stock(admin(), id.clone(), 9, 1));
+    assert!(
+        matches!(old, Err(Error::Aborted)),
+        "the version is another by now: {old:?}"
+    );
+
+    let answers = service
+        .run(async |accessor, products| {
+            let count = |quantity| products.call_update_stock(accessor, admin(), id.clone(), quantity, 2);
+            join_all((10..26).map(count)).await
+        })
+        .await;
+    let answers: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.expect("the component does not trap"))
+        .collect();
+    let won: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
+    assert_eq!(won.len(), 1, "of sixteen at once on one version, one counts");
+    let aborted = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(Error::Aborted)))
+        .count();
+    assert_eq!(aborted, 15, "and the others are told");
+    let now = service
+        .get(admin(), &stored.id.to_string())
+        .await
+        .expect("the product");
+    assert_eq!(now.available, won[0].available, "what it set is what is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_products_come_in_the_order_asked() {
+    let mut stored: Vec<Product> = (0..3)
+        .map(|number| Product::named(format!("tea {number}")))
+        .collect();
+    stored[1].is_deleted = true;
+    let mut service = Service::start(&stored).await;
+    let ids: Vec<String> = stored.iter().map(|product| product.id.to_string()).collect();
+    let unknown = Uuid::now_v7().to_string();
+    let asked = [&ids[2], &unknown, &ids[0], &ids[1], &ids[2]]
+        .map(Clone::clone)
+        .to_vec();
+
+    let batch = call!(service.call_batch_get_products(Caller::Anonymous, asked)).expect("a batch");
+    let names: Vec<_> = batch
+        .products
+        .iter()
+        .map(|product| product.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["tea 2", "tea 0", "tea 2"],
+        "in the order asked, twice if asked twice"
+    );
+    assert_eq!(
+        batch.missing_ids,
+        [unknown, ids[1].clone()],
+        "the deleted one is missing, too"
+    );
+    let none = call!(service.call_batch_get_products(Caller::Anonymous, vec![])).expect("an empty batch");
+    assert!(none.products.is_empty() && none.missing_ids.is_empty());
+    let hundred = vec![ids[0].clone(); 100];
+    let batch = call!(service.call_batch_get_products(Caller::Anonymous, hundred)).expect("a hundred");
+    assert_eq!(batch.products.len(), 100);
+    for wrong in [vec![ids[0].clone(); 101], vec![ids[0].clone(), "42".to_owned()]] {
+        let refused = call!(service.call_batch_get_products(Caller::Anonymous, wrong));
+        assert_eq!(fields(refused.expect_err("no batch")), ["ids"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_finds_what_is_rare_old_or_common_page_by_page() {
+    let mut service = Service::start(&[]).await;
+    // More than the newest thousand, among which a search looks first.
+    let products = "
+        set search_path = product_service;
+        insert into products (id, name, description, price, currency)
+        select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Tea ' || n,
+               concat_ws(' ', '香り高い煎茶。', case when n <= 30 then 'ZEBRAWOOD 古材' end,
+                         case when n % 700 = 1 then '稀' end, case when n = 2500 then '100%_\\ off' end),
+               1, 'JPY'
+        from generate_series(1, 2500) n;
+        insert into inventory (product_id, quantity) select id, 1 from products";
+    let done = service.setup.database.sql().batch_execute(products).await;
+    done.expect("the products fit the schema");
+
+    let expected: [(&str, Vec<u32>); 13] = [
+        ("zebrawood", (1..=30).rev().collect()),
+        ("Ze", (1..=30).rev().collect()),
+        ("古材", (1..=30).rev().collect()),
+        ("古", (1..=30).rev().collect()),
+        ("稀", vec![2101, 1401, 701, 1]),
+        ("tea 250", vec![2500, 250]),
+        ("高い煎茶", (1..=2500).rev().collect()),
+        ("茶", (1..=2500).rev().collect()),
+        ("100%_\\", vec![2500]),
+        ("_", vec![2500]),
+        // Its pieces are all there, but not together.
+        ("zebrawood 香り", vec![]),
+        ("1 香り", vec![]),
+        ("wooden", vec![]),
+    ];
+    for (query, expected) in expected {
+        for size in [7, 100] {
+            let (mut found, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = service.list(size, &token, query).await.expect("a page");
+                let names = page.products.iter().map(|product| product.name.clone());
+                found.extend(
+                    names.map(|name| name.trim_start_matches("Tea ").parse::<u32>().expect("a number")),
+                );
+                token = page.next_page_token;
+                // A few pages are enough of what is common.
+                if token.is_empty() || found.len() > 300 {
+                    break;
+                }
+            }
+            let expected = if token.is_empty() {
+                &expected[..]
+            } else {
+                &expected[..found.len()]
+            };
+            assert_eq!(found, expected, "what {query:?} finds, {size} at a time");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inventory_can_be_called_in_process() {
+    let tea = Product::named("tea");
+    let mut service = Service::start(std::slice::from_ref(&tea)).await;
+    let (order, minute) = (Uuid::now_v7().to_string(), 60_000_000);
+    let items = |quantity| {
+        vec![ReservationItem {
+            product_id: tea.id.to_string(),
+            quantity,
+        }]
+    };
+    macro_rules! inventory {
+        ($function:ident($($argument:expr),*)) => {
+            call!(service.akinai_commerce_inventory().$function(Caller::Anonymous, $($argument),*))
+        };
+    }
+    match inventory!(call_reserve_stock(order.clone(), items(6), minute)) {
+        Err(ReserveError::Short(short)) => {
+            assert_eq!((short.len(), short[0].requested, short[0].available), (1, 6, 5));
+        }
+        other => panic!("there are only 5, but the answer was {other:?}"),
+    }
+    let wrong = inventory!(call_reserve_stock(order.clone(), items(1), 999_999));
+    match wrong {
+        Err(ReserveError::Other(error)) => assert_eq!(fields(error), ["ttl"]),
+        other => panic!("less than a second is no time, but the answer was {other:?}"),
+    }
+    let held = inventory!(call_reserve_stock(order.clone(), items(3), minute)).expect("there are 5");
+    assert_eq!(
+        (held.status, held.items[0].quantity),
+        (ReservationStatus::Reserved, 3)
+    );
+    assert_eq!(held.expires_at.expect("it expires") - held.created_at, 60_000_000);
+    let found = inventory!(call_get_reservation(order.clone())).expect("it is there");
+    assert_eq!(
+        (found.status, found.expires_at),
+        (ReservationStatus::Reserved, held.expires_at)
+    );
+    let taken = inventory!(call_commit_reservation(order.clone())).expect("it is held");
+    assert_eq!(taken.status, ReservationStatus::Committed);
+    let kept = inventory!(call_release_reservation(order.clone())).expect("an answer");
+    assert_eq!(
+        kept.status,
+        ReservationStatus::Committed,
+        "what was committed stays so"
+    );
+    let back = inventory!(call_restock(order.clone())).expect("it was taken");
+    assert_eq!(back.status, ReservationStatus::Restocked);
+    assert_eq!(inventory!(call_expire_reservations(10)).expect("a count"), 0);
+    let unknown = inventory!(call_restock(Uuid::now_v7().to_string()));
+    assert!(matches!(unknown, Err(Error::NotFound)), "got {unknown:?}");
 }

@@ -364,20 +364,6 @@ async fn nobody_changes_lists_or_revokes_accounts_without_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn methods_without_an_implementation_say_so() {
-    let platform = Platform::start().await;
-    let answer = platform
-        .client()
-        .call("product.v1.ProductService/BatchGetProducts", json!({}))
-        .await;
-    assert_eq!(answer.failure().code, "unimplemented", "it does not exist yet");
-    assert_eq!(
-        answer.status, 501,
-        "the method is known, its implementation is not"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_only_admins_may_do_takes_a_token() {
     let platform = Platform::start().await;
     for method in ["CreateProduct", "UpdateProduct", "DeleteProduct", "UpdateStock"] {

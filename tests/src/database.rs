@@ -111,7 +111,8 @@ impl Database {
                 values ($1, $2, $3, $4::text::decimal, $5, $6, $7, case when $7 then now() end,
                         $8::text::timestamptz, $9::text::timestamptz)
                 returning id)
-            insert into product_service.inventory (product_id, quantity, reserved) select id, $10, $11 from new";
+            insert into product_service.inventory (product_id, quantity, reserved, deleted_at)
+            select id, $10, $11, case when $7 then now() end from new";
 
         let statement = self
             .sql

@@ -53,6 +53,7 @@ impl Setup {
             ("redis_prefix", format!("akinai:{}", Uuid::now_v7().simple())),
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
+            ("order_product_service_key", order_service_key("product")),
             ("bff_seal_key", key("seal")),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),
@@ -212,6 +213,11 @@ fn key(name: &str) -> String {
 /// The key of the bff's calls of a service, with its name, as the variables have it.
 pub fn service_key(callee: &str) -> String {
     format!("1:{}", key(&format!("bff to {callee}")))
+}
+
+/// The key of the order component's calls of a service, with its name, as the variables have it.
+pub fn order_service_key(callee: &str) -> String {
+    format!("order-1:{}", key(&format!("order to {callee}")))
 }
 
 impl Platform {

@@ -139,10 +139,11 @@ impl Database {
 /// A key cannot be saved.
 pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     let mut keys = Variables::new();
-    for callee in ["user", "product"] {
-        let key = secrets.get(&format!("service.bff.{callee}"))?;
-        let named = Secret::new(format!("1:{}", key.reveal()));
-        keys.insert(format!("bff_{callee}_service_key"), named);
+    for (caller, callee) in [("bff", "user"), ("bff", "product"), ("order", "product")] {
+        let key = secrets.get(&format!("service.{caller}.{callee}"))?;
+        // A callee tells its callers' keys apart by their names.
+        let named = Secret::new(format!("{caller}-1:{}", key.reveal()));
+        keys.insert(format!("{caller}_{callee}_service_key"), named);
     }
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
     Ok(keys)

@@ -46,6 +46,7 @@ const RULES: &[(&str, Rule)] = &[
     ("/product.v1.InventoryService/ReleaseReservation",     Service),
     ("/product.v1.InventoryService/GetReservation",         Service),
     ("/product.v1.InventoryService/Restock",                Service),
+    ("/product.v1.InventoryService/ExpireReservations",     Service),
 ];
 
 impl Rule {

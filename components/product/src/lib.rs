@@ -1,30 +1,39 @@
 //! The product service: the catalogue and its stock.
 //!
-//! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
+//! This file is the door: it wires HTTP and the WIT exports to the use cases, and nothing else. Behind it are two topics
+//! with the same rooms each: the catalogue, for people, and the inventory, for the order component.
 
-mod domain;
-mod rpc;
-mod service;
+mod catalogue;
+mod inventory;
 mod store;
 mod wit;
 
 use std::rc::Rc;
 
-use api::product::v1::ProductServiceServer;
+use api::product::v1::{InventoryServiceServer, ProductServiceServer};
+use catalogue::service::Catalogue;
 use connect::{Body, Router};
 use http::{Request, Response};
+use inventory::service::Inventory;
 use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
-use service::{Catalogue, StoreError};
-use store::Postgres;
+use store::StoreError;
 
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
+/// Who may call, with the variable that has the keys of each.
+const CALLERS: ServiceTokens = ServiceTokens::new(
+    "product",
+    &[("bff", "bff_service_keys"), ("order", "order_service_keys")],
+)
+.reserve(&[("product.v1.InventoryService", "order")]);
+
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(ProductServiceServer::new(rpc::Rpc))
-            .intercept(ServiceTokens::new("product", &[("bff", "bff_service_keys")]))
+            .service(ProductServiceServer::new(catalogue::rpc::Rpc))
+            .service(InventoryServiceServer::new(inventory::rpc::Rpc))
+            .intercept(CALLERS)
             .cut_off_after(clock::sleep),
     );
 }
@@ -38,9 +47,17 @@ async fn handle(request: Request<Incoming>) -> Response<Body> {
     }
 }
 
-/// The use cases over the database that `spin.toml` grants.
-async fn catalogue() -> Result<Catalogue<Postgres>, StoreError> {
+/// The use cases of the catalogue over the database that `spin.toml` grants.
+async fn catalogue() -> Result<Catalogue<catalogue::store::Postgres>, StoreError> {
+    Ok(Catalogue::new(catalogue::store::Postgres(database().await?)))
+}
+
+/// The use cases of the inventory over the same database.
+async fn inventory() -> Result<Inventory<inventory::store::Postgres>, StoreError> {
+    Ok(Inventory::new(inventory::store::Postgres(database().await?)))
+}
+
+async fn database() -> Result<Database, StoreError> {
     let database = Database::from_variable(DATABASE).await;
-    let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok(Catalogue::new(Postgres(database)))
+    database.map_err(|error| StoreError::Failed(error.to_string()))
 }

@@ -19,6 +19,7 @@ use crate::{
 pub struct ServiceTokens {
     component: &'static str,
     callers: &'static [(&'static str, &'static str)],
+    reserved: &'static [(&'static str, &'static str)],
 }
 
 thread_local! {
@@ -29,7 +30,25 @@ impl ServiceTokens {
     /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that has its keys:
     /// `NAME:KEY`, more than one separated by spaces while keys are replaced.
     pub const fn new(component: &'static str, callers: &'static [(&'static str, &'static str)]) -> Self {
-        Self { component, callers }
+        Self {
+            component,
+            callers,
+            reserved: &[],
+        }
+    }
+
+    /// Keeps services for one caller each, named as their .proto files name them (`product.v1.InventoryService`): any other
+    /// component is answered `permission_denied` there, its genuine token notwithstanding. Services that are not named are
+    /// for all callers.
+    #[must_use]
+    pub const fn reserve(mut self, services: &'static [(&'static str, &'static str)]) -> Self {
+        self.reserved = services;
+        self
+    }
+
+    fn admits(&self, service: &str, caller: &str) -> bool {
+        let mut owners = self.reserved.iter().filter(|(name, _)| *name == service);
+        owners.all(|(_, owner)| *owner == caller)
     }
 
     async fn verifier(&self) -> Result<Rc<Verifier>, String> {
@@ -52,7 +71,11 @@ impl ServiceTokens {
 }
 
 impl Interceptor for ServiceTokens {
-    async fn before(&self, context: &mut Context, _: &'static MethodDescriptor) -> Result<(), ConnectError> {
+    async fn before(
+        &self,
+        context: &mut Context,
+        method: &'static MethodDescriptor,
+    ) -> Result<(), ConnectError> {
         let verifier = self.verifier().await.map_err(|error| {
             log::error(Names::of(&context.headers), error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
@@ -69,6 +92,15 @@ impl Interceptor for ServiceTokens {
             );
             ConnectError::unauthenticated("the service token is not valid")
         })?;
+        if !self.admits(method.service, call.caller()) {
+            log::error(
+                request_id(context),
+                format_args!("{} is not for the component {}", method.path, call.caller()),
+            );
+            return Err(ConnectError::permission_denied(
+                "this service is for another component",
+            ));
+        }
         context.extensions.insert(Caller::from(call.principal()));
         Ok(())
     }
@@ -79,5 +111,31 @@ fn token(context: &Context) -> Option<&str> {
     match (given.next(), given.next()) {
         (Some(one), None) => one.to_str().ok()?.strip_prefix("Bearer "),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserved_service_is_for_its_caller_alone() {
+        let tokens = ServiceTokens::new("product", &[("bff", "bff_keys"), ("order", "order_keys")])
+            .reserve(&[("v1.Inventory", "order")]);
+        let cases = [
+            ("v1.Products", "bff", true),
+            ("v1.Products", "order", true),
+            ("v1.Inventory", "order", true),
+            ("v1.Inventory", "bff", false),
+            ("v1.Inventory", "", false),
+            ("v1.InventoryService", "bff", true),
+        ];
+        for (service, caller, admitted) in cases {
+            assert_eq!(
+                tokens.admits(service, caller),
+                admitted,
+                "whether {caller:?} may call {service}"
+            );
+        }
     }
 }

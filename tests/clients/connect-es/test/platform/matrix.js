@@ -99,10 +99,12 @@ export function suite(name, the) {
       }
     });
 
-    it("answers methods that do not exist yet with unimplemented", async () => {
-      const error = await failure(products.batchGetProducts({ ids: [catalogue[0].id] }));
+    it("gets several products at once, and names those that are missing", async () => {
+      const missing = randomUUID();
+      const { products: found, missingIds } = await products.batchGetProducts({ ids: [missing, catalogue[0].id] });
 
-      assert.equal(error.code, Code.Unimplemented, `BatchGetProducts must be unimplemented, but: ${error.message}`);
+      assert.deepEqual(found.map(({ id }) => id), [catalogue[0].id], "the one that there is");
+      assert.deepEqual(missingIds, [missing], "the one that there is not");
     });
 
     it("takes metadata and gives it", async () => {
