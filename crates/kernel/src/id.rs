@@ -68,6 +68,11 @@ id! {
     ProductId
 }
 
+id! {
+    /// Identifies an order, and what is held for it in the stock.
+    OrderId
+}
+
 /// `Uuid::parse_str` also takes the braced, URN and undashed forms; one value with several spellings invites
 /// disagreement between caches, logs and clients.
 fn parse_hyphenated(text: &str) -> Result<Uuid, ParseIdError> {

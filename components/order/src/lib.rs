@@ -1,0 +1,4 @@
+//! The order service: carts and orders.
+
+mod domain;
+mod service;
