@@ -69,7 +69,10 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
         }
         let wanted = request.parse().map_err(Error::Invalid)?;
         for _ in 0..ATTEMPTS {
-            let new = self.quote(user, &key, &hash, &wanted).await?;
+            let new = match self.quote(user, &key, &hash, &wanted).await {
+                Ok(new) => new,
+                Err(refusal) => return self.unless_made(user, &key, &hash, refusal).await,
+            };
             match self.store.insert(&new).await? {
                 Inserted::Done => return self.place(&new).await,
                 Inserted::CartChanged => {}
@@ -92,6 +95,21 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
                 "was used for another request: take a new one",
             ))),
             found => Ok(found.map(|(order, _)| order)),
+        }
+    }
+
+    /// A refusal, unless this very request was being served by somebody else: then what it was refused for, an empty cart
+    /// for one, is that order's doing.
+    async fn unless_made(
+        &self,
+        user: UserId,
+        key: &Key,
+        hash: &RequestHash,
+        refusal: Error,
+    ) -> Result<Order, Error> {
+        match self.of_key(user, key, hash).await? {
+            Some(order) => self.resume(order).await,
+            None => Err(refusal),
         }
     }
 
