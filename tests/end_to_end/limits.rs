@@ -35,6 +35,7 @@ impl World {
                 .variable("redis_port", server.port().to_string())
                 .variable("bff_redis_password", server.bff_password().reveal())
                 .variable("user_redis_password", server.user_password().reveal())
+                .variable("order_redis_password", server.order_password().reveal())
                 .variable("redis_prefix", "akinai:limits")
                 .variable("issuer", issuer.url())
                 .variable("issuer_origin", issuer.url());

@@ -223,6 +223,7 @@ async fn redis_may_go_and_come_back() {
         .variable("redis_port", redis.port().to_string())
         .variable("bff_redis_password", redis.bff_password().reveal())
         .variable("user_redis_password", redis.user_password().reveal())
+        .variable("order_redis_password", redis.order_password().reveal())
         .start()
         .await;
 

@@ -44,9 +44,16 @@ impl Setup {
             ("redis_port", redis_port.to_string()),
             ("bff_redis_password", environment.password("redis.bff")),
             ("user_redis_password", environment.password("redis.user")),
+            ("order_redis_password", environment.password("redis.order")),
             ("redis_prefix", format!("akinai:{}", Uuid::now_v7().simple())),
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
+            ("bff_order_service_key", service_key("order")),
+            (
+                "order_product_service_key",
+                format!("1:{}", key("order to product")),
+            ),
+            ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),

@@ -139,20 +139,30 @@ impl Database {
 /// A key cannot be saved.
 pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     let mut keys = Variables::new();
-    for callee in ["user", "product"] {
-        let key = secrets.get(&format!("service.bff.{callee}"))?;
+    for (caller, callee) in [
+        ("bff", "user"),
+        ("bff", "product"),
+        ("bff", "order"),
+        ("order", "product"),
+    ] {
+        let key = secrets.get(&format!("service.{caller}.{callee}"))?;
         let named = Secret::new(format!("1:{}", key.reveal()));
-        keys.insert(format!("bff_{callee}_service_key"), named);
+        keys.insert(format!("{caller}_{callee}_service_key"), named);
     }
+    keys.insert(
+        "order_reconciler_secret".to_owned(),
+        secrets.get("reconciler.order")?,
+    );
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
     Ok(keys)
 }
 
-/// The Redis of the bff and the user service. A private server ends when this is dropped.
+/// The Redis of the bff, the user and the order service. A private server ends when this is dropped.
 #[derive(Debug)]
 pub struct Cache {
     bff: RedisLogin,
     user: RedisLogin,
+    order: RedisLogin,
     _server: Option<Redis>,
 }
 
@@ -163,11 +173,12 @@ impl Cache {
     /// `REDIS_URL` is no `redis://` URL, or as [`Redis::start`].
     pub async fn open(folder: &Path) -> Result<Cache> {
         if let Ok(url) = std::env::var("REDIS_URL") {
-            // One login for both: what each of them may do there is up to whoever runs that server.
+            // One login for all: what each of them may do there is up to whoever runs that server.
             let login = RedisLogin::parse(&url)?;
             return Ok(Cache {
                 bff: login.clone(),
-                user: login,
+                user: login.clone(),
+                order: login,
                 _server: None,
             });
         }
@@ -181,11 +192,12 @@ impl Cache {
         Ok(Cache {
             bff: login("bff", server.bff_password()),
             user: login("user", server.user_password()),
+            order: login("order", server.order_password()),
             _server: Some(server),
         })
     }
 
-    /// The variables that lead the two to it.
+    /// The variables that lead them to it.
     pub fn variables(&self) -> Variables {
         Variables::from([
             ("redis_host".to_owned(), Secret::new(&self.bff.host)),
@@ -194,6 +206,8 @@ impl Cache {
             ("bff_redis_password".to_owned(), self.bff.password.clone()),
             ("user_redis_user".to_owned(), Secret::new(&self.user.user)),
             ("user_redis_password".to_owned(), self.user.password.clone()),
+            ("order_redis_user".to_owned(), Secret::new(&self.order.user)),
+            ("order_redis_password".to_owned(), self.order.password.clone()),
         ])
     }
 }

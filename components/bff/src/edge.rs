@@ -38,6 +38,9 @@ const HASHING: [&str; 2] = [
     "/user.v1.UserService/ChangePassword",
 ];
 
+/// What makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header): for the service to read.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// The interceptor of all public RPCs.
 pub(crate) struct Edge;
 
@@ -274,7 +277,7 @@ impl Call {
         let mut token = HeaderValue::try_from(token).map_err(|error| broken(&self.request_id, error))?;
         token.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
-        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE] {
+        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE, IDEMPOTENCY_KEY] {
             if let Some(value) = context.headers.get(&name) {
                 headers.insert(name, value.clone());
             }

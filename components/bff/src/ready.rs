@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 const MOST_TEXT: usize = 4096;
 
 /// The services behind the bff, by their names in `spin.toml`.
-const SERVICES: [&str; 2] = ["user", "product"];
+const SERVICES: [&str; 3] = ["user", "product", "order"];
 
 /// What is ready and what is not.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use api::{
+    order::v1::{OrderServiceClient, OrderServiceServer},
     product::v1::{ProductServiceClient, ProductServiceServer},
     user::v1::{UserServiceClient, UserServiceServer},
 };
@@ -22,6 +23,7 @@ thread_local! {
         Router::new()
             .service(UserServiceServer::new(UserServiceClient::new(Chained::to("user"))))
             .service(ProductServiceServer::new(ProductServiceClient::new(Chained::to("product"))))
+            .service(OrderServiceServer::new(OrderServiceClient::new(Chained::to("order"))))
             .intercept(Edge)
             .limits(LIMITS)
             .cut_off_after(clock::sleep),

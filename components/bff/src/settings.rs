@@ -15,7 +15,11 @@ use crate::client_address::TrustedProxies;
 pub(crate) const COMPONENT: &str = "bff";
 
 /// The services behind this component, by their names in `spin.toml`, and the variable with the key for each.
-const SERVICES: [(&str, &str); 2] = [("user", "user_service_key"), ("product", "product_service_key")];
+const SERVICES: [(&str, &str); 3] = [
+    ("user", "user_service_key"),
+    ("product", "product_service_key"),
+    ("order", "order_service_key"),
+];
 
 /// How fast somebody may ask.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -43,7 +43,8 @@ thread_local! {
 /// The product component, for one request.
 pub(crate) struct Remote {
     principal: Principal,
-    request_id: RequestId,
+    /// None where the request came without a name of its own.
+    request_id: Option<RequestId>,
     trace: HeaderMap,
     deadline: Option<Instant>,
 }
@@ -58,7 +59,7 @@ impl Remote {
         let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
         Self {
             principal: principal(caller),
-            request_id: request_id.and_then(|id| id.parse().ok()).unwrap_or_else(new_id),
+            request_id: request_id.and_then(|id| id.parse().ok()),
             trace: kept.collect(),
             deadline,
         }
@@ -71,15 +72,20 @@ impl Remote {
 
     async fn options(&self) -> Result<CallOptions, String> {
         let minter = minter().await?;
+        let request_id = match &self.request_id {
+            Some(id) => Ok(id.clone()),
+            None => Uuid::now_v7().to_string().parse::<RequestId>(),
+        };
+        let request_id = request_id.map_err(|error| error.to_string())?;
         let call = Call {
             principal: &self.principal,
-            request_id: &self.request_id,
+            request_id: &request_id,
             client_address: None,
         };
         let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
         let mut token = HeaderValue::try_from(token).map_err(|error| error.to_string())?;
         token.set_sensitive(true);
-        let id = HeaderValue::try_from(self.request_id.as_str()).map_err(|error| error.to_string())?;
+        let id = HeaderValue::try_from(request_id.as_str()).map_err(|error| error.to_string())?;
         let mut headers = self.trace.clone();
         headers.insert(header::AUTHORIZATION, token);
         headers.insert(X_REQUEST_ID, id);
@@ -106,16 +112,6 @@ fn principal(caller: &Caller) -> Principal {
     }
 }
 
-/// A name for a request that came without.
-fn new_id() -> RequestId {
-    loop {
-        // A UUID is a name: once around.
-        if let Ok(id) = Uuid::now_v7().to_string().parse() {
-            return id;
-        }
-    }
-}
-
 async fn minter() -> Result<Rc<Minter>, String> {
     if let Some(known) = MINTER.with_borrow(Clone::clone) {
         return Ok(known);
@@ -135,7 +131,10 @@ impl Catalogue for Remote {
         };
         let client = ProductServiceClient::new(Chained::to("product"));
         let answer = client.batch_get_products(options, request).await;
-        let products = answer.map_err(|error| CatalogueError(said(&error)))?.message.products;
+        let products = answer
+            .map_err(|error| CatalogueError(said(&error)))?
+            .message
+            .products;
         products.into_iter().map(product).collect()
     }
 }
@@ -179,7 +178,10 @@ impl Inventory for Remote {
         let request = CommitReservationRequest {
             order_id: order.to_string(),
         };
-        let answer = client.commit_reservation(options, request).await.map_err(refusal)?;
+        let answer = client
+            .commit_reservation(options, request)
+            .await
+            .map_err(refusal)?;
         match outcome(answer.message.reservation)? {
             Outcome::Committed | Outcome::Restocked => Ok(()),
             Outcome::Released => Err(InventoryError::Closed),
@@ -311,7 +313,10 @@ mod tests {
         for error in open {
             let code = error.code();
             let answer = refusal(error);
-            assert!(matches!(answer, InventoryError::Unknown(_)), "{code:?}: {answer:?}");
+            assert!(
+                matches!(answer, InventoryError::Unknown(_)),
+                "{code:?}: {answer:?}"
+            );
         }
     }
 
@@ -319,7 +324,10 @@ mod tests {
     fn a_reservation_that_does_not_say_where_it_stands_is_no_answer() {
         for reservation in [None, Some(Reservation::default())] {
             let answer = outcome(reservation);
-            assert!(matches!(answer, Err(InventoryError::Unknown(_))), "got {answer:?}");
+            assert!(
+                matches!(answer, Err(InventoryError::Unknown(_))),
+                "got {answer:?}"
+            );
         }
     }
 }

@@ -6,12 +6,7 @@ use std::time::Duration;
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use kernel::Caller;
-use platform::{
-    http::text,
-    log,
-    rpc::X_REQUEST_ID,
-    variables,
-};
+use platform::{http::text, log, rpc::X_REQUEST_ID, variables};
 use sha2::{Digest as _, Sha256};
 
 use crate::{

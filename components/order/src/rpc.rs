@@ -126,7 +126,9 @@ impl OrderService for Rpc {
     ) -> Result<CreateOrderResponse, ConnectError> {
         let expected = request.expected_total.as_ref();
         let items = request.items.iter();
-        let items: Vec<_> = items.map(|item| (item.product_id.as_str(), item.quantity)).collect();
+        let items: Vec<_> = items
+            .map(|item| (item.product_id.as_str(), item.quantity))
+            .collect();
         let order = async {
             let idempotency_key = idempotency_key(context, &request.idempotency_key)?;
             let request = CreateOrder {
@@ -165,8 +167,8 @@ impl OrderService for Rpc {
         request: ListOrdersRequest,
     ) -> Result<ListOrdersResponse, ConnectError> {
         let page = async {
-            let status = status(request.status)
-                .map_err(|error| Error::Invalid(Violations::one("status", error)))?;
+            let status =
+                status(request.status).map_err(|error| Error::Invalid(Violations::one("status", error)))?;
             let request = ListOrders {
                 page_size: request.page_size,
                 page_token: &request.page_token,
@@ -230,7 +232,9 @@ fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, 
         (Some(_), Some(_)) => Err(wrong("must be given once")),
         (Some(header), None) => match header.to_str() {
             Ok(header) if field.is_empty() || field == header => Ok(header),
-            Ok(_) => Err(wrong("must be the same as the header Idempotency-Key, where both are given")),
+            Ok(_) => Err(wrong(
+                "must be the same as the header Idempotency-Key, where both are given",
+            )),
             Err(_) => Err(wrong("must have visible ASCII characters only")),
         },
     }
@@ -247,26 +251,27 @@ fn refuse(request_id: &str, error: Error) -> ConnectError {
         Error::NoProduct => ConnectError::not_found("there is no such product"),
         Error::NotInCart => ConnectError::not_found("the cart does not hold that product; add it instead"),
         Error::CartFull => ConnectError::failed_precondition("a cart holds 100 products at the most"),
-        Error::LineFull => ConnectError::failed_precondition("a cart holds 999 pieces of a product at the most"),
+        Error::LineFull => {
+            ConnectError::failed_precondition("a cart holds 999 pieces of a product at the most")
+        }
         Error::NothingToOrder => ConnectError::failed_precondition("the cart is empty"),
         Error::CartTaken => ConnectError::failed_precondition(
             "the cart is in another order already; wait for that one, or repeat it with its own key",
         ),
         Error::CartChanging => ConnectError::aborted("the cart keeps changing; try again"),
         Error::NoTotal(reason) => ConnectError::failed_precondition(reason.to_string()),
-        Error::TotalChanged { expected, actual } => {
-            ConnectError::failed_precondition("the total is another one than expected").with_detail(
-                &TotalChanged {
-                    expected: Some(money(expected)),
-                    actual: Some(money(actual)),
-                },
-            )
-        }
-        Error::Short(short) => ConnectError::failed_precondition("there is too little in stock").with_detail(
-            &StockShortage {
+        Error::TotalChanged { expected, actual } => ConnectError::failed_precondition(
+            "the total is another one than expected",
+        )
+        .with_detail(&TotalChanged {
+            expected: Some(money(expected)),
+            actual: Some(money(actual)),
+        }),
+        Error::Short(short) => {
+            ConnectError::failed_precondition("there is too little in stock").with_detail(&StockShortage {
                 items: short.into_iter().map(item_short).collect(),
-            },
-        ),
+            })
+        }
         Error::Rejected(reason) => {
             ConnectError::failed_precondition(format!("the order was rejected: {reason}; take a new key"))
         }

@@ -13,8 +13,8 @@ pub(crate) use self::{
     checkout::CreateOrder,
     orders::ListOrders,
     ports::{
-        Added, Backlog, Carts, Catalogue, CatalogueError, Due, Event, Events, Inserted, Inventory, InventoryError,
-        Orders, Outcome, StoreError,
+        Added, Backlog, Carts, Catalogue, CatalogueError, Due, Event, Events, Inserted, Inventory,
+        InventoryError, Orders, Outcome, StoreError,
     },
     reconcile::{Reconciled, Stages},
 };

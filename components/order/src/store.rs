@@ -138,7 +138,12 @@ fn address(row: &mut Row) -> Result<Address, StoreError> {
 fn order_items(row: &mut Row, total: Money) -> Result<Vec<OrderItem>, StoreError> {
     let (products, names, prices) = (row.texts()?, row.texts()?, row.texts()?);
     let (quantities, available) = (row.texts()?, row.texts()?);
-    let columns = products.iter().zip(names).zip(prices).zip(quantities).zip(available);
+    let columns = products
+        .iter()
+        .zip(names)
+        .zip(prices)
+        .zip(quantities)
+        .zip(available);
     columns
         .map(|((((product, name), price), pieces), available)| {
             Ok(OrderItem {

@@ -8,11 +8,7 @@ use futures::{StreamExt as _, stream};
 use kernel::{Caller, OrderId};
 use platform::clock;
 
-use crate::{
-    Shop,
-    domain::Order,
-    service::Error,
-};
+use crate::{Shop, domain::Order, service::Error};
 
 /// How often it looks: a read by primary key each time.
 const EVERY: Duration = Duration::from_millis(500);

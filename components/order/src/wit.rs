@@ -78,11 +78,16 @@ impl Guest for Component {
         Ok(shop.clear_cart(&caller).await?.into())
     }
 
-    async fn create_order(caller: Caller, new_order: orders::NewOrder) -> Result<orders::Order, types::Error> {
+    async fn create_order(
+        caller: Caller,
+        new_order: orders::NewOrder,
+    ) -> Result<orders::Order, types::Error> {
         let (shop, caller) = shop(caller).await?;
         let expected = new_order.expected_total.as_ref();
         let items = new_order.items.iter();
-        let items: Vec<_> = items.map(|item| (item.product_id.as_str(), item.quantity)).collect();
+        let items: Vec<_> = items
+            .map(|item| (item.product_id.as_str(), item.quantity))
+            .collect();
         let request = CreateOrder {
             idempotency_key: &new_order.idempotency_key,
             address: address(&new_order.shipping_address),

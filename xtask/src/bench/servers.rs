@@ -77,6 +77,10 @@ impl Servers {
                 "SPIN_VARIABLE_USER_REDIS_PASSWORD",
                 self.redis.user_password().reveal(),
             )
+            .env(
+                "SPIN_VARIABLE_ORDER_REDIS_PASSWORD",
+                self.redis.order_password().reveal(),
+            )
             // What is measured is the platform, not its limits.
             .env("SPIN_VARIABLE_RATE_PER_SECOND", "1000000")
             .env("SPIN_VARIABLE_RATE_BURST", "1000000");

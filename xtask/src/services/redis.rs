@@ -21,6 +21,7 @@ pub struct Redis {
     admin_password: Secret,
     bff_password: Secret,
     user_password: Secret,
+    order_password: Secret,
     port: u16,
     process: Option<Process>,
 }
@@ -36,7 +37,7 @@ impl Redis {
         let programs = programs::redis().await?;
         let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
         let (admin_password, bff_password) = (secrets.get("redis.admin")?, secrets.get("redis.bff")?);
-        let user_password = secrets.get("redis.user")?;
+        let (user_password, order_password) = (secrets.get("redis.user")?, secrets.get("redis.order")?);
         let folder = home.owned_folder("redis")?;
         let mut redis = Redis {
             home,
@@ -45,6 +46,7 @@ impl Redis {
             admin_password,
             bff_password,
             user_password,
+            order_password,
             port: 0,
             process: None,
         };
@@ -74,6 +76,11 @@ impl Redis {
     /// The password of `user`, who may tell of revocations as the user component does, and no more.
     pub fn user_password(&self) -> &Secret {
         &self.user_password
+    }
+
+    /// The password of `order`, who may tell of changes as the order component does, and no more.
+    pub fn order_password(&self) -> &Secret {
+        &self.order_password
     }
 
     /// Shuts the server down; what it held is gone. Harmless when it is down.
@@ -161,12 +168,15 @@ impl Redis {
              user bff on >{bff} resetkeys ~akinai:* resetchannels -@all +@connection -@dangerous \
              +eval +evalsha +get +set +incr +pexpire +pttl +time\n\
              user user on >{user} resetkeys ~akinai*:revoked:* resetchannels &user.logout \
-             -@all +@connection -@dangerous +eval +evalsha +set +time +publish\n",
+             -@all +@connection -@dangerous +eval +evalsha +set +time +publish\n\
+             user order on >{order} resetkeys ~akinai*:order.events ~akinai*:order.events:version:* resetchannels \
+             -@all +@connection -@dangerous +eval +evalsha +get +set +expire +xadd\n",
             port = self.port,
             folder = self.folder.display(),
             admin = self.admin_password.reveal(),
             bff = self.bff_password.reveal(),
             user = self.user_password.reveal(),
+            order = self.order_password.reveal(),
         )
     }
 

@@ -153,10 +153,7 @@ mod tests {
         let lines = vec![kept(gone, "70", 1), kept(here, "100", 3)];
         let cart = cart(lines, &[sold(here, ("100", "JPY"), 9)]);
         assert_eq!(cart.items[0].notes, [Note::Deleted]);
-        assert_eq!(
-            (cart.items[0].name.as_str(), cart.items[0].available),
-            ("tea", 0)
-        );
+        assert_eq!((cart.items[0].name.as_str(), cart.items[0].available), ("tea", 0));
         assert_eq!(cart.total, Some(Money::parse("300", "JPY").unwrap()));
     }
 

@@ -24,10 +24,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         let products = self.products_of(&before, Some(line.product)).await?;
         let product = products.iter().find(|product| product.id == line.product);
         let product = product.ok_or(Error::NoProduct)?;
-        let added = self
-            .store
-            .add(user, product, line.quantity, key.as_ref())
-            .await?;
+        let added = self.store.add(user, product, line.quantity, key.as_ref()).await?;
         match added {
             Added::Done => {}
             Added::Repeated => self.repeats(user, key.as_ref(), line).await?,

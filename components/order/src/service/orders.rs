@@ -40,10 +40,7 @@ impl<S: Orders, P> Shop<S, P> {
         let page = PageRequest::parse(request.page_size, request.page_token).map_err(Error::Invalid)?;
         // One more than asked for tells whether there is a next page.
         let limit = page.size.get() + 1;
-        let orders = self
-            .store
-            .list(reach, request.status, page.token, limit)
-            .await?;
+        let orders = self.store.list(reach, request.status, page.token, limit).await?;
         Ok(Page::cut(orders, page.size, |order| order.id.uuid()))
     }
 

@@ -96,8 +96,7 @@ const CANCEL: &str = concat!(
     event!()
 );
 
-const RESTOCKED: &str =
-    "update orders set restock_due = false where id = $1::text::uuid and restock_due";
+const RESTOCKED: &str = "update orders set restock_due = false where id = $1::text::uuid and restock_due";
 
 const FIND: &str = concat!(
     "select ",
@@ -140,7 +139,10 @@ const LIST_OWN_BY_STATUS: &str = list!(" and user_id = $3::text::uuid and status
 
 impl Orders for Postgres {
     async fn find_by_key(&self, user: UserId, key: &Key) -> Result<Option<(Order, RequestHash)>, StoreError> {
-        let rows = self.0.read(FIND_BY_KEY, &[text(user), text(key.as_str())]).await?;
+        let rows = self
+            .0
+            .read(FIND_BY_KEY, &[text(user), text(key.as_str())])
+            .await?;
         let found = rows.into_iter().next().map(|mut row| {
             let order = order(&mut row)?;
             Ok((order, RequestHash::kept(row.text()?)))

@@ -1,7 +1,9 @@
 use kernel::{Caller, OrderId, UserId};
 
 use super::{
-    ADDRESS, Stock, TestShop, memory::Told, of_cart, run, shop, somebody,
+    ADDRESS, Stock, TestShop,
+    memory::Told,
+    of_cart, run, shop, somebody,
     stock::Fault::{self, Late, Lost, Twice, Unheard},
 };
 use crate::{
@@ -117,7 +119,10 @@ fn another_s_key_is_another_key() {
     let (shop, _, caller) = begin();
     let (_, another) = somebody();
     fill(&shop, &another, 0, 1);
-    let (a, b) = (buy(&shop, &caller, "k").unwrap(), buy(&shop, &another, "k").unwrap());
+    let (a, b) = (
+        buy(&shop, &caller, "k").unwrap(),
+        buy(&shop, &another, "k").unwrap(),
+    );
     assert_ne!((a.id, a.user), (b.id, b.user));
 }
 
@@ -132,7 +137,11 @@ fn too_little_of_anything_rejects_and_holds_nothing() {
         assert_eq!((short[0].requested, short[0].available), (6, 5));
     }
     assert_eq!(left(&shop), (5, 0));
-    assert_eq!(run(shop.get_cart(&caller)).unwrap().items.len(), 1, "the cart stays");
+    assert_eq!(
+        run(shop.get_cart(&caller)).unwrap().items.len(),
+        1,
+        "the cart stays"
+    );
     let product = shop.product.id(0).to_string();
     run(shop.update_cart_item(&caller, &product, 5)).unwrap();
     assert_eq!(buy(&shop, &caller, "k2").unwrap().status, Status::Confirmed);
@@ -167,7 +176,11 @@ fn a_cart_that_changes_meanwhile_is_read_again() {
         });
     })));
     let order = buy(&shop, &caller, "k").unwrap();
-    assert_eq!(order.items[0].quantity.get(), 3, "the cart as it was when it was bought");
+    assert_eq!(
+        order.items[0].quantity.get(),
+        3,
+        "the cart as it was when it was bought"
+    );
 }
 
 #[test]
@@ -203,12 +216,18 @@ fn what_cannot_be_added_up_cannot_be_ordered() {
     shop.product.put("1", "USD", 9);
     fill(&shop, &caller, 0, 2);
     let large = buy(&shop, &caller, "k");
-    assert!(matches!(large, Err(Error::NoTotal(NoTotal::TooLarge))), "got {large:?}");
+    assert!(
+        matches!(large, Err(Error::NoTotal(NoTotal::TooLarge))),
+        "got {large:?}"
+    );
     fill(&shop, &caller, 1, 1);
     let product = shop.product.id(0).to_string();
     run(shop.update_cart_item(&caller, &product, 1)).unwrap();
     let mixed = buy(&shop, &caller, "k");
-    assert!(matches!(mixed, Err(Error::NoTotal(NoTotal::Currencies))), "got {mixed:?}");
+    assert!(
+        matches!(mixed, Err(Error::NoTotal(NoTotal::Currencies))),
+        "got {mixed:?}"
+    );
     assert_eq!(shop.store.orders.borrow().len(), 0, "nothing was begun");
 }
 
@@ -246,7 +265,10 @@ fn all_that_is_wrong_is_said_at_once() {
     };
     let wrong = CreateOrder {
         idempotency_key: "k",
-        address: crate::domain::AddressInput { country: "Japan", ..ADDRESS },
+        address: crate::domain::AddressInput {
+            country: "Japan",
+            ..ADDRESS
+        },
         items: &[("42", 0)],
         expected_total: Some(("-1", "JPY")),
     };
@@ -323,7 +345,11 @@ fn the_reconciler_finishes_what_nobody_repeats() {
             open => panic!("{trouble:?}: still {open:?}"),
         }
         let again = buy(&shop, &caller, "k");
-        assert_eq!(again.is_ok(), order.status == Status::Confirmed, "{trouble:?}: {again:?}");
+        assert_eq!(
+            again.is_ok(),
+            order.status == Status::Confirmed,
+            "{trouble:?}: {again:?}"
+        );
     }
 }
 
@@ -388,9 +414,8 @@ fn fifty_keys_on_one_cart_are_one_order() {
         let answers = run(futures::future::join_all(all));
         let bought = answers.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!(bought, 1, "seed {seed}");
-        let refused = |answer: &&Result<Order, Error>| {
-            matches!(answer, Err(Error::CartTaken | Error::NothingToOrder))
-        };
+        let refused =
+            |answer: &&Result<Order, Error>| matches!(answer, Err(Error::CartTaken | Error::NothingToOrder));
         assert_eq!(answers.iter().filter(refused).count(), 49, "seed {seed}");
         assert_eq!(left(&shop), (3, 0), "seed {seed}");
     }

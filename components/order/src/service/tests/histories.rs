@@ -89,7 +89,10 @@ fn whatever_happens_it_adds_up() {
     }
     for end in ["confirmed", "cancelled", "rejected"] {
         let count = ends.get(end).copied().unwrap_or_default();
-        assert!(count > 100, "the histories must have seen orders {end}, but saw {ends:?}");
+        assert!(
+            count > 100,
+            "the histories must have seen orders {end}, but saw {ends:?}"
+        );
     }
 }
 
@@ -105,7 +108,11 @@ fn check(shop: &TestShop, seed: u64) {
             Status::Rejected => Some(Outcome::Released),
             Status::Pending => panic!("seed {seed}: an order is still pending"),
         };
-        assert_eq!(outcome, expected, "seed {seed}: the stock of an order {:?}", order.status);
+        assert_eq!(
+            outcome, expected,
+            "seed {seed}: the stock of an order {:?}",
+            order.status
+        );
         assert!(!row.restock_due, "seed {seed}: stock is still due");
         if order.status == Status::Confirmed {
             for item in &order.items {
@@ -122,6 +129,10 @@ fn check(shop: &TestShop, seed: u64) {
     for (product, level) in shop.product.levels.borrow().iter() {
         let sold = sold.get(product).copied().unwrap_or_default();
         assert_eq!(level.reserved, 0, "seed {seed}: nothing is held any more");
-        assert_eq!(level.quantity + sold, level.put_in, "seed {seed}: every piece is accounted for");
+        assert_eq!(
+            level.quantity + sold,
+            level.put_in,
+            "seed {seed}: every piece is accounted for"
+        );
     }
 }

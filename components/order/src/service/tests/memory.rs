@@ -182,12 +182,18 @@ impl Carts for Memory {
 impl Orders for Memory {
     async fn find_by_key(&self, user: UserId, key: &Key) -> Result<Option<(Order, RequestHash)>, StoreError> {
         let orders = self.orders.borrow();
-        let row = orders.iter().find(|row| row.order.user == user && row.key == *key);
+        let row = orders
+            .iter()
+            .find(|row| row.order.user == user && row.key == *key);
         Ok(row.map(|row| (row.order.clone(), row.hash.clone())))
     }
 
     async fn cart_is_taken(&self, user: UserId, version: u64) -> Result<bool, StoreError> {
-        Ok(self.orders.borrow().iter().any(|row| takes_cart(row, user, version)))
+        Ok(self
+            .orders
+            .borrow()
+            .iter()
+            .any(|row| takes_cart(row, user, version)))
     }
 
     async fn insert(&self, new: &NewOrder) -> Result<Inserted, StoreError> {
@@ -250,7 +256,12 @@ impl Orders for Memory {
         self.change(id, Status::Pending, Status::Rejected, |row| {
             row.order.rejection_reason = Some(reason.into());
             for short in short {
-                for item in row.order.items.iter_mut().filter(|item| item.product == short.product) {
+                for item in row
+                    .order
+                    .items
+                    .iter_mut()
+                    .filter(|item| item.product == short.product)
+                {
                     item.available = Some(short.available);
                 }
             }
@@ -299,7 +310,11 @@ impl Orders for Memory {
                 && after.is_none_or(|token| order.id.uuid() < token.key())
         };
         let newest_first = orders.iter().rev().map(|row| &row.order);
-        Ok(newest_first.filter(wanted).take(limit as usize).cloned().collect())
+        Ok(newest_first
+            .filter(wanted)
+            .take(limit as usize)
+            .cloned()
+            .collect())
     }
 }
 
@@ -318,8 +333,13 @@ impl Backlog for Memory {
     async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
         let outbox = self.outbox.borrow();
         let mut seen = BTreeSet::new();
-        let waiting = outbox.iter().filter(|(event, told)| !told && seen.insert(event.order));
-        Ok(waiting.map(|(event, _)| event.clone()).take(limit as usize).collect())
+        let waiting = outbox
+            .iter()
+            .filter(|(event, told)| !told && seen.insert(event.order));
+        Ok(waiting
+            .map(|(event, _)| event.clone())
+            .take(limit as usize)
+            .collect())
     }
 
     async fn relayed(&self, events: &[Event]) -> Result<(), StoreError> {

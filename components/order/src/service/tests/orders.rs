@@ -3,7 +3,9 @@ use std::time::Duration;
 use kernel::{Caller, OrderId};
 
 use super::{
-    Stock, TestShop, admin, memory::Told, of_cart, run, shop, somebody,
+    Stock, TestShop, admin,
+    memory::Told,
+    of_cart, run, shop, somebody,
     stock::Fault::{Late, Lost, Twice, Unheard},
 };
 use crate::{
@@ -51,7 +53,11 @@ fn an_order_is_its_user_s_and_an_admin_s() {
     assert!(matches!(read, Err(Error::NotFound)), "got {read:?}");
     let cancelled = run(shop.cancel_order(&another, &id));
     assert!(matches!(cancelled, Err(Error::NotFound)), "got {cancelled:?}");
-    assert_eq!(shop.store.order(order.id).status, Status::Confirmed, "and nothing changed");
+    assert_eq!(
+        shop.store.order(order.id).status,
+        Status::Confirmed,
+        "and nothing changed"
+    );
     assert_eq!(run(shop.newer_order(&another, order.id, 0)).unwrap(), None);
     let nobody = run(shop.get_order(&Caller::Anonymous, &id));
     assert!(matches!(nobody, Err(Error::Unauthenticated)), "got {nobody:?}");
@@ -63,7 +69,9 @@ fn an_order_is_its_user_s_and_an_admin_s() {
 fn lists_are_of_one_s_own_whatever_the_token() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), somebody());
     let (_, another) = somebody();
-    let mine: Vec<_> = (0..3).map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id).collect();
+    let mine: Vec<_> = (0..3)
+        .map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id)
+        .collect();
     let theirs = buy(&shop, &another, "k", 1).id;
     let (first, token) = list(&shop, &caller, "", None);
     assert_eq!(first, [mine[2], mine[1]], "newest first");
@@ -125,18 +133,29 @@ fn only_what_is_confirmed_can_be_cancelled() {
     assert!(matches!(pending, Err(Error::StillPending)), "got {pending:?}");
     reconcile(&shop, &Told::default());
     let rejected = run(shop.cancel_order(&caller, &id.to_string()));
-    assert!(matches!(rejected, Err(Error::NothingToCancel)), "got {rejected:?}");
+    assert!(
+        matches!(rejected, Err(Error::NothingToCancel)),
+        "got {rejected:?}"
+    );
 }
 
 #[test]
 fn a_change_is_seen_once_by_its_version() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
     let order = buy(&shop, &caller, "k", 2);
-    assert_eq!(run(shop.newer_order(&caller, order.id, order.version)).unwrap(), None);
+    assert_eq!(
+        run(shop.newer_order(&caller, order.id, order.version)).unwrap(),
+        None
+    );
     run(shop.cancel_order(&caller, &order.id.to_string())).unwrap();
-    let newer = run(shop.newer_order(&caller, order.id, order.version)).unwrap().unwrap();
+    let newer = run(shop.newer_order(&caller, order.id, order.version))
+        .unwrap()
+        .unwrap();
     assert_eq!(newer.status, Status::Cancelled);
-    assert_eq!(run(shop.newer_order(&caller, order.id, newer.version)).unwrap(), None);
+    assert_eq!(
+        run(shop.newer_order(&caller, order.id, newer.version)).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -149,7 +168,11 @@ fn events_are_told_in_order_at_least_once() {
     told.unanswered.set(1);
     let first = reconcile(&shop, &told);
     assert_eq!((first.relayed, first.problems.len()), (0, 1), "nobody answered");
-    assert_eq!(reconcile(&shop, &told).relayed, 3, "all that was not answered is told again");
+    assert_eq!(
+        reconcile(&shop, &told).relayed,
+        3,
+        "all that was not answered is told again"
+    );
     let events = told.events.borrow();
     let of_it: Vec<_> = events.iter().filter(|event| event.order == order.id).collect();
     assert_eq!(
@@ -173,7 +196,11 @@ fn a_reconciler_gives_up_on_a_stock_that_does_not_answer() {
     shop.product.will(&[Some(Lost); 3]);
     let calls = shop.product.calls.get();
     let done = reconcile(&shop, &Told::default());
-    assert_eq!(shop.product.calls.get() - calls, 3, "not asked once for each order");
+    assert_eq!(
+        shop.product.calls.get() - calls,
+        3,
+        "not asked once for each order"
+    );
     assert_eq!((done.restocked, done.problems.len()), (0, 3));
     assert_eq!(done.relayed, 10, "what does not need the stock goes on");
     assert_eq!(reconcile(&shop, &Told::default()).restocked, 5);

@@ -299,7 +299,11 @@ async fn once_later() {
 
 impl Catalogue for Stock {
     async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, CatalogueError> {
-        assert!((1..=100).contains(&ids.len()), "the catalogue is asked for {}", ids.len());
+        assert!(
+            (1..=100).contains(&ids.len()),
+            "the catalogue is asked for {}",
+            ids.len()
+        );
         self.wait().await;
         let products = self.products.borrow();
         let wanted = products.iter().filter(|product| ids.contains(&product.id));
