@@ -93,9 +93,9 @@ create unique index orders_one_cart_in_the_making on orders (user_id)
 
 -- Lists walk one user's orders, or everybody's, newest first, with or without a status. Ids are UUIDv7: the order of the
 -- keys is the order of creation, and each list has an index in which every page, the deepest too, begins where it is asked.
-create index orders_of_user on orders (user_id, id desc);
-create index orders_of_user_by_status on orders (user_id, status, id desc);
-create index orders_by_status on orders (status, id desc);
+create index orders_of_user on orders (user_id, id);
+create index orders_of_user_by_status on orders (user_id, status, id);
+create index orders_by_status on orders (status, id);
 
 -- What the reconciler looks for.
 create index orders_pending on orders (claimed_until, created_at) where status = 'pending';

@@ -1,5 +1,8 @@
 //! What is left to do. Whatever is claimed is locked with `skip locked` and marked in the same statement: two who ask at
 //! once get different rows, and one who never comes back keeps nothing for longer than the claim lasts.
+//!
+//! What was locked is looked up as an array, not joined: of a limit that is a parameter the planner expects a tenth of the
+//! table, and would read all of it.
 
 use std::time::Duration;
 
@@ -26,7 +29,7 @@ const CLAIM_PENDING: &str = concat!(
          order by claimed_until, created_at limit $2 for update skip locked), \
      claimed as (update orders o set ",
     claim!(),
-    " from due where o.id = due.id returning o.*) select ",
+    " where o.id = any (array(select id from due)) returning o.*) select ",
     columns!(),
     " from claimed o ",
     items!(),
@@ -39,7 +42,7 @@ const CLAIM_RESTOCKS: &str = concat!(
          order by claimed_until, updated_at limit $1 for update skip locked) \
      update orders o set ",
     claim!(),
-    " from due where o.id = due.id returning o.id"
+    " where o.id = any (array(select id from due)) returning o.id"
 );
 
 // Of each order the earliest event that waits, and so at most one: a later one must not overtake one in another's hand.
@@ -51,13 +54,13 @@ const CLAIM_EVENTS: &str = concat!(
          order by e.created_at limit $1 for update skip locked) \
      update outbox e set ",
     claim!(),
-    " from due where e.id = due.id returning e.id, e.order_id, e.order_version, e.kind, e.payload::text"
+    " where e.id = any (array(select id from due)) returning e.id, e.order_id, e.order_version, e.kind, e.payload::text"
 );
 
 const RELAYED: &str = "with told as ( \
          select id from outbox where id = any ($1::text[]::uuid[]) order by id for update) \
-     update outbox e set relayed_at = now(), updated_at = now() from told \
-     where e.id = told.id and e.relayed_at is null";
+     update outbox e set relayed_at = now(), updated_at = now() \
+     where e.id = any (array(select id from told)) and e.relayed_at is null";
 
 const SWEEP: &str = "with additions as ( \
          delete from cart_additions a using ( \
