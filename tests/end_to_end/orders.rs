@@ -312,10 +312,10 @@ async fn what_the_stock_does_not_answer_for_stays_as_it_is() {
         "{done}"
     );
     assert_eq!(done["problems"], 1, "{done}");
-    let row = inside
-        .platform
-        .database()
-        .sql()
-        .query_one("select status from order_service.orders where id = $1", &[&id]);
-    assert_eq!(row.await.expect("the order").get::<_, String>(0), "pending");
+    let sql = inside.platform.database().sql();
+    let row = sql
+        .query_one("select status from order_service.orders where id = $1", &[&id])
+        .await
+        .expect("the order");
+    assert_eq!(row.get::<_, String>(0), "pending");
 }

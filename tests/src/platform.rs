@@ -49,10 +49,7 @@ impl Setup {
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
             ("bff_order_service_key", service_key("order")),
-            (
-                "order_product_service_key",
-                format!("1:{}", key("order to product")),
-            ),
+            ("order_product_service_key", order_service_key("product")),
             ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
             // Tests ask faster than people do; those of the limits set their own.
@@ -131,6 +128,11 @@ fn key(name: &str) -> String {
 /// The key of the bff's calls of a service, with its name, as the variables have it.
 pub fn service_key(callee: &str) -> String {
     format!("1:{}", key(&format!("bff to {callee}")))
+}
+
+/// The key of the order component's calls of a service, with its name, as the variables have it.
+pub fn order_service_key(callee: &str) -> String {
+    format!("order-1:{}", key(&format!("order to {callee}")))
 }
 
 impl Platform {

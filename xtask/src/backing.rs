@@ -146,7 +146,8 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
         ("order", "product"),
     ] {
         let key = secrets.get(&format!("service.{caller}.{callee}"))?;
-        let named = Secret::new(format!("1:{}", key.reveal()));
+        // A callee tells its callers' keys apart by their names.
+        let named = Secret::new(format!("{caller}-1:{}", key.reveal()));
         keys.insert(format!("{caller}_{callee}_service_key"), named);
     }
     keys.insert(

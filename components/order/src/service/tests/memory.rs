@@ -25,6 +25,9 @@ pub(super) struct Row {
     pub(super) restock_due: bool,
 }
 
+/// What somebody else does.
+type Meanwhile = Box<dyn FnOnce(&Memory)>;
+
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) carts: RefCell<BTreeMap<UserId, CartLines>>,
@@ -34,7 +37,7 @@ pub(super) struct Memory {
     /// How many of the next writes are done without the caller hearing of it.
     pub(super) unheard: Cell<u32>,
     /// Run before the next insert: somebody else is quicker.
-    pub(super) meanwhile: RefCell<Option<Box<dyn FnOnce(&Memory)>>>,
+    pub(super) meanwhile: RefCell<Option<Meanwhile>>,
 }
 
 impl Memory {
