@@ -110,7 +110,7 @@ impl Service {
                 values ($1, $2, $3::text, case when $3::text = 'rejected' then 'too late' end, 3960, 'JPY',
                         '{\"name\": \"山田 花\", \"postalCode\": \"\", \"country\": \"JP\", \"region\": \"\",
                           \"city\": \"京都市\", \"line1\": \"寺町通\", \"line2\": \"\", \"phone\": \"\"}',
-                        'key ' || $1, repeat('0', 64))
+                        'key ' || $1::uuid, repeat('0', 64))
                 returning id)
             insert into order_service.order_items (order_id, position, product_id, name, unit_price, quantity)
             select id, 1, id, '抹茶', 1980, 2 from placed";

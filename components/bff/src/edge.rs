@@ -278,8 +278,8 @@ impl Call {
         token.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
         for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE, IDEMPOTENCY_KEY] {
-            if let Some(value) = context.headers.get(&name) {
-                headers.insert(name, value.clone());
+            for value in context.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
             }
         }
         Ok(headers)
