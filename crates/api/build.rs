@@ -3,6 +3,7 @@
 fn main() -> Result<(), connect_build::Error> {
     connect_build::Config::new("../../proto").compile(&[
         "google/rpc/error_details.proto",
+        "order/v1/order.proto",
         "product/v1/inventory.proto",
         "product/v1/product.proto",
         "user/v1/session.proto",

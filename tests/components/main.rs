@@ -1,5 +1,6 @@
 //! Single services under the host: their real imports, their real grants, and no bff in front.
 
 mod inventory;
+mod order;
 mod product;
 mod user;

@@ -330,18 +330,34 @@ async fn components_see_their_own_variables_only() {
         "database_url",
         "user_db_password",
         "product_db_password",
+        "order_db_password",
         "bff_redis_password",
         "user_redis_password",
+        "order_redis_password",
+        "reconciler_secret",
+        "product_service_key",
         "redis_url",
         "allowed_origins",
         "db_host",
         "bff_seal_key",
         "seal_key",
     ];
-    let cases: [(&str, &[&str]); 3] = [
-        ("bff", &["redis_url", "allowed_origins", "seal_key"]),
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "bff",
+            &["redis_url", "allowed_origins", "seal_key", "product_service_key"],
+        ),
         ("user", &["database_url", "redis_url"]),
         ("product", &["database_url"]),
+        (
+            "order",
+            &[
+                "database_url",
+                "redis_url",
+                "reconciler_secret",
+                "product_service_key",
+            ],
+        ),
     ];
     for (component, own) in cases {
         let probe = Probe::in_place_of(component).await;

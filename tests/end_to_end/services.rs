@@ -17,18 +17,18 @@ const CHECK_SESSION: &str = "/user.v1.SessionService/CheckSession";
 const LIST_PRODUCTS: &str = "/product.v1.ProductService/ListProducts";
 
 /// The real application, with routes past the bff.
-struct Inside {
-    platform: Platform,
-    issuer: Issuer,
+pub(crate) struct Inside {
+    pub(crate) platform: Platform,
+    pub(crate) issuer: Issuer,
     _folder: tempfile::TempDir,
 }
 
 impl Inside {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|setup| setup).await
     }
 
-    async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder for a manifest");
         let issuer = Issuer::start().await;
         let mut setup = Setup::new()
@@ -71,6 +71,7 @@ fn manifest() -> String {
         ("/user.v1.UserService/...", "user"),
         ("/user.v1.SessionService/...", "user"),
         ("/product.v1.ProductService/...", "product"),
+        ("/internal/...", "order"),
     ] {
         let trigger = [("route", route), ("component", component)];
         let trigger = trigger.map(|(name, value)| (name.to_owned(), Toml::from(value)));

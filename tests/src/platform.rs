@@ -53,7 +53,9 @@ impl Setup {
             ("redis_prefix", format!("akinai:{}", Uuid::now_v7().simple())),
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
+            ("bff_order_service_key", service_key("order")),
             ("order_product_service_key", order_service_key("product")),
+            ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),

@@ -139,12 +139,21 @@ impl Database {
 /// A key cannot be saved.
 pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     let mut keys = Variables::new();
-    for (caller, callee) in [("bff", "user"), ("bff", "product"), ("order", "product")] {
+    for (caller, callee) in [
+        ("bff", "user"),
+        ("bff", "product"),
+        ("bff", "order"),
+        ("order", "product"),
+    ] {
         let key = secrets.get(&format!("service.{caller}.{callee}"))?;
         // A callee tells its callers' keys apart by their names.
         let named = Secret::new(format!("{caller}-1:{}", key.reveal()));
         keys.insert(format!("{caller}_{callee}_service_key"), named);
     }
+    keys.insert(
+        "order_reconciler_secret".to_owned(),
+        secrets.get("reconciler.order")?,
+    );
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
     Ok(keys)
 }

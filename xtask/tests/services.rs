@@ -260,6 +260,48 @@ async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn redis_lets_the_order_service_tell_of_changes_and_nothing_else() {
+    let scratch = Scratch::new("test").expect("a temporary folder");
+    let redis = Redis::start(scratch.path()).await.expect("Redis starts");
+    let order = login(&redis, "order");
+
+    for (allowed, expected) in [
+        ("PING", "+PONG"),
+        ("GET akinai:order.events:version:0190", "$-1"),
+        ("SET akinai:order.events:version:0190 2 EX 60", "+OK"),
+        ("XADD akinai:order.events 1-1 id e1", "$3"),
+        ("EXPIRE akinai:order.events 60", ":"),
+        (
+            "EVAL \"return redis.call('EXPIRE', KEYS[1], 60)\" 1 akinai:order.events",
+            ":",
+        ),
+    ] {
+        let answer = answers(redis.port(), &[&order, allowed]).await;
+        assert!(
+            answer[1].starts_with(expected),
+            "`{allowed}` is what it is there for, but: {answer:?}"
+        );
+    }
+    for forbidden in [
+        "DEL akinai:order.events",
+        "XRANGE akinai:order.events - +",
+        "SET akinai:verdict:0190 value",
+        "GET akinai:jwks",
+        "XADD akinai:other 1-1 id e1",
+        "EVAL \"return 1\" 1 akinai:revoked:0190",
+        "PUBLISH user.logout hana",
+        "SCRIPT FLUSH",
+        "FLUSHALL",
+    ] {
+        let answer = answers(redis.port(), &[&order, forbidden]).await;
+        assert!(
+            answer[1].starts_with("-NOPERM"),
+            "the order service may `{forbidden}`: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let mut redis = Redis::start(scratch.path()).await.expect("Redis starts");

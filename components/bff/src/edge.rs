@@ -42,6 +42,9 @@ const HASHING: [&str; 2] = [
     "/user.v1.UserService/ChangePassword",
 ];
 
+/// What makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header): for the service to read.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// The interceptor of all public RPCs.
 pub(crate) struct Edge;
 
@@ -284,9 +287,9 @@ impl Call {
         let mut token = HeaderValue::try_from(token).map_err(|error| broken(self.names(), error))?;
         token.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
-        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE] {
-            if let Some(value) = context.headers.get(&name) {
-                headers.insert(name, value.clone());
+        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE, IDEMPOTENCY_KEY] {
+            for value in context.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
             }
         }
         Ok(headers)

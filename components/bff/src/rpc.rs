@@ -3,13 +3,18 @@
 use std::rc::Rc;
 
 use api::{
+    order::v1::{OrderServiceClient, OrderServiceServer},
     product::v1::{ProductServiceClient, ProductServiceServer},
     user::v1::UserServiceServer,
 };
 use connect::{Limits, Router};
 use platform::clock;
 
-use crate::{edge::Edge, settings::PRODUCT, users::Users};
+use crate::{
+    edge::Edge,
+    settings::{ORDER, PRODUCT},
+    users::Users,
+};
 
 /// The largest message that a stranger may send. The largest that this API has use for, a product with a description of
 /// full length, is a tenth of it.
@@ -22,6 +27,7 @@ thread_local! {
         Router::new()
             .service(UserServiceServer::new(Users::new()))
             .service(ProductServiceServer::new(ProductServiceClient::new(PRODUCT.way())))
+            .service(OrderServiceServer::new(OrderServiceClient::new(ORDER.way())))
             .intercept(Edge)
             .limits(LIMITS)
             .cut_off_after(clock::sleep),

@@ -47,6 +47,16 @@ const RULES: &[(&str, Rule)] = &[
     ("/product.v1.InventoryService/GetReservation",         Service),
     ("/product.v1.InventoryService/Restock",                Service),
     ("/product.v1.InventoryService/ExpireReservations",     Service),
+    ("/order.v1.OrderService/AddToCart",                    User),
+    ("/order.v1.OrderService/UpdateCartItem",               User),
+    ("/order.v1.OrderService/RemoveFromCart",               User),
+    ("/order.v1.OrderService/GetCart",                      User),
+    ("/order.v1.OrderService/ClearCart",                    User),
+    ("/order.v1.OrderService/CreateOrder",                  User),
+    ("/order.v1.OrderService/GetOrder",                     User),
+    ("/order.v1.OrderService/ListOrders",                   User),
+    ("/order.v1.OrderService/CancelOrder",                  User),
+    ("/order.v1.OrderService/WatchOrder",                   User),
 ];
 
 impl Rule {

@@ -38,8 +38,15 @@ pub(crate) const PRODUCT: Service = Service {
     timeout: "product_timeout",
 };
 
+/// The order service.
+pub(crate) const ORDER: Service = Service {
+    name: "order",
+    key: "order_service_key",
+    timeout: "order_timeout",
+};
+
 /// The services behind this component.
-pub(crate) const SERVICES: [Service; 2] = [USER, PRODUCT];
+pub(crate) const SERVICES: [Service; 3] = [USER, PRODUCT, ORDER];
 
 impl Service {
     /// The way to it.

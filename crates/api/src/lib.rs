@@ -17,6 +17,14 @@ pub mod google {
     }
 }
 
+/// Carts and orders.
+pub mod order {
+    /// The package `order.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/order.v1.rs"));
+    }
+}
+
 /// The catalogue and its stock.
 pub mod product {
     /// The package `product.v1`.

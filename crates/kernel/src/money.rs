@@ -19,6 +19,29 @@ pub enum MoneyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Decimal);
 
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// The amount for so many pieces.
+    ///
+    /// # Errors
+    /// [`MoneyError::Amount`] where it is beyond what an amount can be.
+    pub fn times(self, pieces: u32) -> Result<Self, MoneyError> {
+        let product = self.0.checked_mul(pieces.into());
+        product.ok_or(MoneyError::Amount)?.try_into()
+    }
+
+    /// Both together.
+    ///
+    /// # Errors
+    /// [`MoneyError::Amount`] where it is beyond what an amount can be.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        let sum = self.0.checked_add(other.0);
+        sum.ok_or(MoneyError::Amount)?.try_into()
+    }
+}
+
 impl TryFrom<Decimal> for Amount {
     type Error = MoneyError;
 
@@ -119,6 +142,25 @@ mod tests {
         for (text, printed) in cases {
             let amount: Amount = text.parse().unwrap();
             assert_eq!(amount.to_string(), printed, "how {text} prints");
+        }
+    }
+
+    #[test]
+    fn sums_and_products_are_exact_and_stay_within_bounds() {
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        assert_eq!(amount("0.10").times(3), Ok(amount("0.30")));
+        assert_eq!(amount("0.10").plus(amount("0.20")), Ok(amount("0.30")));
+        assert_eq!(amount("99999999.99").times(0), Ok(Amount::ZERO));
+        assert_eq!(
+            amount("99999999.99").plus(Amount::ZERO),
+            Ok(amount("99999999.99"))
+        );
+        for beyond in [
+            amount("99999999.99").plus(amount("0.01")),
+            amount("50000000").times(2),
+            amount("99999999.99").times(u32::MAX),
+        ] {
+            assert_eq!(beyond, Err(MoneyError::Amount), "more than an amount can be");
         }
     }
 

@@ -94,7 +94,7 @@ impl Interceptor for ServiceTokens {
         })?;
         if !self.admits(method.service, call.caller()) {
             log::error(
-                request_id(context),
+                Names::of(&context.headers),
                 format_args!("{} is not for the component {}", method.path, call.caller()),
             );
             return Err(ConnectError::permission_denied(

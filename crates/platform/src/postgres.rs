@@ -35,6 +35,12 @@ pub enum Error {
         /// The constraint's (or unique index's) name in the schema.
         constraint: String,
     },
+    /// A CHECK constraint stands against it.
+    #[error("check constraint {constraint}")]
+    Check {
+        /// The constraint's name in the schema.
+        constraint: String,
+    },
     /// Anything else: a statement that is wrong, a value out of range, a row of another shape than expected.
     #[error("{0}")]
     Failed(String),
@@ -160,6 +166,9 @@ fn from_db_error(error: DbError) -> Error {
         "23505" => Error::Unique {
             constraint: constraint(),
         },
+        "23514" => Error::Check {
+            constraint: constraint(),
+        },
         // A connection exception, insufficient resources, an operator's intervention (a restart, a statement timeout).
         code if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
             Error::Unavailable(format!("{code} {}", error.message))
@@ -256,7 +265,7 @@ mod tests {
         for code in ["08006", "53300", "57014", "57P01"] {
             assert!(matches!(refused(code), Error::Unavailable(_)), "{code} may pass");
         }
-        for code in ["42601", "23514", "22003", "40P01"] {
+        for code in ["42601", "23503", "22003", "40P01"] {
             assert!(
                 matches!(refused(code), Error::Failed(_)),
                 "{code} is a fault of ours"
@@ -264,6 +273,10 @@ mod tests {
         }
         let Error::Unique { constraint } = refused("23505") else {
             panic!("23505 is a unique violation")
+        };
+        assert_eq!(constraint, "users_email_unique");
+        let Error::Check { constraint } = refused("23514") else {
+            panic!("23514 is a check violation")
         };
         assert_eq!(constraint, "users_email_unique");
     }

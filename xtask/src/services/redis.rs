@@ -14,7 +14,7 @@ use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets, write_private};
 
 /// The users that components log in as, and what each of them may do.
-const USERS: [(&str, &str); 3] = [
+const USERS: [(&str, &str); 4] = [
     (
         "bff",
         "~akinai:* +eval +evalsha +get +set +del +incr +pexpire +pttl +time +zadd +zremrangebyscore",
@@ -22,6 +22,10 @@ const USERS: [(&str, &str); 3] = [
     (
         "user",
         "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish",
+    ),
+    (
+        "order",
+        "~akinai*:order.events ~akinai*:order.events:version:* +eval +evalsha +get +set +expire +xadd",
     ),
     (
         "events",

@@ -1,0 +1,214 @@
+//! What a cart and an order are, and the rules that need nobody's help.
+
+mod address;
+mod cart;
+mod order;
+
+use std::{fmt, str::FromStr};
+
+use kernel::{Amount, Caller, Money, ProductId, UserId};
+
+pub(crate) use self::{
+    address::{Address, AddressInput},
+    cart::{Cart, CartItem, CartLine, CartLines, Note},
+    order::{NewOrder, Order, OrderItem, RequestHash, Shortage, Status},
+};
+
+/// The most products that a cart or an order can have: what the catalogue tells about in one call.
+pub(crate) const MOST_LINES: usize = 100;
+
+/// A product as the catalogue has it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Product {
+    pub(crate) id: ProductId,
+    pub(crate) name: String,
+    pub(crate) price: Money,
+    /// How many pieces can be ordered.
+    pub(crate) available: u32,
+}
+
+/// How many pieces: 1 to 999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quantity(u32);
+
+/// A number that is no quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be from 1 to {}", Quantity::MOST)]
+pub(crate) struct QuantityError;
+
+impl Quantity {
+    /// The most pieces of one product in a cart or an order.
+    pub(crate) const MOST: u32 = 999;
+
+    /// The number of pieces.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i32> for Quantity {
+    type Error = QuantityError;
+
+    fn try_from(pieces: i32) -> Result<Self, QuantityError> {
+        let pieces = u32::try_from(pieces).ok();
+        let fits = pieces.filter(|pieces| (1..=Self::MOST).contains(pieces));
+        fits.map(Self).ok_or(QuantityError)
+    }
+}
+
+/// So much of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) product: ProductId,
+    pub(crate) quantity: Quantity,
+}
+
+/// A name that a caller gave to a request, so that a repeat can be told from another: 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(String);
+
+/// A text that is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {} visible ASCII characters, without spaces", Key::MOST)]
+pub(crate) struct KeyError;
+
+impl Key {
+    /// The longest key, in characters.
+    const MOST: usize = 255;
+
+    /// The key as it was given.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let fits = (1..=Self::MOST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(text.into())).ok_or(KeyError)
+    }
+}
+
+/// Why several prices have no sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoTotal {
+    /// There is nothing to add up.
+    Empty,
+    /// They are in more than one currency.
+    Currencies,
+    /// It is beyond 99999999.99.
+    TooLarge,
+}
+
+/// What so many pieces at these prices cost together.
+pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Result<Money, NoTotal> {
+    let mut prices = prices.into_iter().peekable();
+    let currency = prices.peek().ok_or(NoTotal::Empty)?.0.currency;
+    let mut amount = Amount::ZERO;
+    for (price, quantity) in prices {
+        if price.currency != currency {
+            return Err(NoTotal::Currencies);
+        }
+        let line = price.amount.times(quantity.get());
+        amount = line
+            .and_then(|line| amount.plus(line))
+            .map_err(|_| NoTotal::TooLarge)?;
+    }
+    Ok(Money { amount, currency })
+}
+
+/// Whose orders a caller may reach. It goes into the SQL, too: a use case that forgot to ask would find nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The caller's own.
+    Own(UserId),
+    /// Everybody's.
+    All,
+}
+
+impl Reach {
+    /// What this caller reaches; `None` for nobody.
+    pub(crate) fn of(caller: &Caller) -> Option<Self> {
+        match caller {
+            Caller::Anonymous => None,
+            Caller::User(_) if caller.is_admin() => Some(Self::All),
+            Caller::User(user) => Some(Self::Own(user.id)),
+        }
+    }
+}
+
+impl fmt::Display for NoTotal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "there is nothing to order",
+            Self::Currencies => "an order has one currency, and these products have prices in several",
+            Self::TooLarge => "an order costs 99999999.99 at the most",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn price(amount: &str, currency: &str, pieces: i32) -> (Money, Quantity) {
+        (
+            Money::parse(amount, currency).unwrap(),
+            pieces.try_into().unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_quantity_is_1_to_999() {
+        for (pieces, fits) in [
+            (i32::MIN, false),
+            (-1, false),
+            (0, false),
+            (1, true),
+            (999, true),
+            (1000, false),
+            (i32::MAX, false),
+        ] {
+            assert_eq!(Quantity::try_from(pieces).is_ok(), fits, "{pieces} pieces");
+        }
+    }
+
+    #[test]
+    fn a_key_is_1_to_255_visible_characters() {
+        let longest = "k".repeat(255);
+        for text in ["k", "0190163d-8694", "~!\"{}", &longest] {
+            assert_eq!(text.parse::<Key>().unwrap().as_str(), text);
+        }
+        let long = "k".repeat(256);
+        for text in ["", " ", "a b", "a\n", "a\0", "鍵", "\u{7f}", &long] {
+            assert_eq!(text.parse::<Key>(), Err(KeyError), "{text:?} is no key");
+        }
+    }
+
+    #[test]
+    fn totals_are_exact() {
+        let sum = total([price("0.10", "USD", 3), price("19.99", "USD", 999)]);
+        assert_eq!(sum, Ok(Money::parse("19970.31", "USD").unwrap()));
+        assert_eq!(
+            total([price("99999999.99", "JPY", 1)]),
+            Ok(Money::parse("99999999.99", "JPY").unwrap()),
+            "the largest total that the schema holds"
+        );
+    }
+
+    #[test]
+    fn what_has_no_total_says_why() {
+        assert_eq!(total([]), Err(NoTotal::Empty));
+        let two = [price("1", "JPY", 1), price("1", "USD", 1)];
+        assert_eq!(total(two), Err(NoTotal::Currencies));
+        let beyond = [price("99999999.99", "JPY", 1), price("0.01", "JPY", 1)];
+        assert_eq!(total(beyond), Err(NoTotal::TooLarge));
+        assert_eq!(
+            total([price("99999999.99", "JPY", 999)]),
+            Err(NoTotal::TooLarge),
+            "one line alone can be too much"
+        );
+    }
+}

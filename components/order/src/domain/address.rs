@@ -1,0 +1,155 @@
+//! Where an order goes.
+
+use std::fmt;
+
+use kernel::{Violations, clean};
+
+/// A shipping address: every part cleaned and within its length, the required ones there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) name: String,
+    pub(crate) postal_code: String,
+    pub(crate) country: String,
+    pub(crate) region: String,
+    pub(crate) city: String,
+    pub(crate) line1: String,
+    pub(crate) line2: String,
+    pub(crate) phone: String,
+}
+
+/// An address as it was typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AddressInput<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) postal_code: &'a str,
+    pub(crate) country: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) city: &'a str,
+    pub(crate) line1: &'a str,
+    pub(crate) line2: &'a str,
+    pub(crate) phone: &'a str,
+}
+
+impl AddressInput<'_> {
+    /// The address, or everything that is wrong with it.
+    pub(crate) fn parse(&self, violations: &mut Violations) -> Option<Address> {
+        let name = violations.take("shippingAddress.name", required(self.name, 100));
+        let postal_code = violations.take("shippingAddress.postalCode", optional(self.postal_code, 20));
+        let country = violations.take("shippingAddress.country", country(self.country));
+        let region = violations.take("shippingAddress.region", optional(self.region, 100));
+        let city = violations.take("shippingAddress.city", required(self.city, 100));
+        let line1 = violations.take("shippingAddress.line1", required(self.line1, 200));
+        let line2 = violations.take("shippingAddress.line2", optional(self.line2, 200));
+        let phone = violations.take("shippingAddress.phone", optional(self.phone, 30));
+        Some(Address {
+            name: name?,
+            postal_code: postal_code?,
+            country: country?,
+            region: region?,
+            city: city?,
+            line1: line1?,
+            line2: line2?,
+            phone: phone?,
+        })
+    }
+
+    /// Its parts, always in the same order.
+    pub(crate) fn parts(&self) -> [&str; 8] {
+        [
+            self.name,
+            self.postal_code,
+            self.country,
+            self.region,
+            self.city,
+            self.line1,
+            self.line2,
+            self.phone,
+        ]
+    }
+}
+
+fn optional(text: &str, most: usize) -> Result<String, String> {
+    clean(text, most).map_err(|error| error.to_string())
+}
+
+fn required(text: &str, most: usize) -> Result<String, String> {
+    match optional(text, most)? {
+        text if text.is_empty() => Err(format!("must have 1 to {most} characters")),
+        text => Ok(text),
+    }
+}
+
+/// By form, not by list: countries come and go.
+fn country(code: &str) -> Result<String, impl fmt::Display> {
+    let fits = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    fits.then(|| code.to_owned())
+        .ok_or("must be an ISO 3166-1 code of two upper-case letters, such as \"JP\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TYPED: AddressInput<'_> = AddressInput {
+        name: " 山田 花 ",
+        postal_code: "604-8571",
+        country: "JP",
+        region: "京都府",
+        city: "京都市",
+        line1: "寺町通御池上る",
+        line2: "",
+        phone: "",
+    };
+
+    fn wrong(input: AddressInput<'_>) -> Vec<&'static str> {
+        let mut violations = Violations::default();
+        assert_eq!(input.parse(&mut violations), None, "{input:?} is no address");
+        violations.iter().map(|violation| violation.field).collect()
+    }
+
+    #[test]
+    fn an_address_is_kept_as_typed_but_for_the_space_around_it() {
+        let mut violations = Violations::default();
+        let address = TYPED.parse(&mut violations).unwrap();
+        assert_eq!(
+            (address.name.as_str(), address.city.as_str()),
+            ("山田 花", "京都市")
+        );
+        assert_eq!(violations, Violations::default());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_at_once() {
+        let required = [
+            "shippingAddress.name",
+            "shippingAddress.country",
+            "shippingAddress.city",
+            "shippingAddress.line1",
+        ];
+        assert_eq!(wrong(AddressInput::default()), required);
+        let long = "x".repeat(201);
+        let input = AddressInput {
+            name: &long,
+            postal_code: &long,
+            region: &long,
+            city: &long,
+            line1: &long,
+            line2: &long,
+            phone: &long,
+            ..TYPED
+        };
+        assert_eq!(wrong(input).len(), 7, "each part has a length");
+        for code in ["jp", "JPN", "J1", "日", ""] {
+            let input = AddressInput {
+                country: code,
+                ..TYPED
+            };
+            assert_eq!(wrong(input), ["shippingAddress.country"], "{code:?}");
+        }
+        let input = AddressInput {
+            line2: "a\nb",
+            ..TYPED
+        };
+        assert_eq!(wrong(input), ["shippingAddress.line2"]);
+    }
+}

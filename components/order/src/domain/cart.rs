@@ -1,0 +1,171 @@
+//! Carts: what is kept of one, and what it looks like now.
+
+use kernel::{Money, ProductId};
+
+use super::{Line, Product, Quantity, total};
+
+/// The lines of a cart, in the order in which they were added, and which state of it they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CartLines {
+    /// Raised by every change; 0 for a cart that nothing was ever put into.
+    pub(crate) version: u64,
+    pub(crate) lines: Vec<CartLine>,
+}
+
+/// A line as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CartLine {
+    pub(crate) line: Line,
+    /// As when the product was last added.
+    pub(crate) name: String,
+    /// As when the product was last added.
+    pub(crate) unit_price: Money,
+}
+
+/// What is worth knowing about a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The price is another one than when the product was last added.
+    PriceChanged,
+    /// There are some left, but fewer than wanted.
+    InsufficientStock,
+    /// There are none left.
+    OutOfStock,
+    /// It is not for sale any more.
+    Deleted,
+}
+
+/// A line as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CartItem {
+    pub(crate) product: ProductId,
+    pub(crate) name: String,
+    pub(crate) unit_price: Money,
+    pub(crate) quantity: Quantity,
+    pub(crate) available: u32,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A cart as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cart {
+    pub(crate) items: Vec<CartItem>,
+    /// None where the items have no total that could be ordered.
+    pub(crate) total: Option<Money>,
+}
+
+impl Cart {
+    /// These lines with what the catalogue says; a product that is not among `products` is not for sale any more.
+    pub(crate) fn of(lines: CartLines, products: &[Product]) -> Self {
+        let item = |line: CartLine| {
+            let product = products.iter().find(|product| product.id == line.line.product);
+            match product {
+                Some(product) => CartItem::for_sale(&line, product),
+                None => CartItem::gone(line),
+            }
+        };
+        let items: Vec<_> = lines.lines.into_iter().map(item).collect();
+        let for_sale = items.iter().filter(|item| !item.notes.contains(&Note::Deleted));
+        let total = total(for_sale.map(|item| (item.unit_price, item.quantity))).ok();
+        Self { items, total }
+    }
+}
+
+impl CartItem {
+    fn for_sale(kept: &CartLine, product: &Product) -> Self {
+        let quantity = kept.line.quantity;
+        let price = (product.price != kept.unit_price).then_some(Note::PriceChanged);
+        let stock = match product.available {
+            0 => Some(Note::OutOfStock),
+            available if available < quantity.get() => Some(Note::InsufficientStock),
+            _ => None,
+        };
+        Self {
+            product: product.id,
+            name: product.name.clone(),
+            unit_price: product.price,
+            quantity,
+            available: product.available,
+            notes: price.into_iter().chain(stock).collect(),
+        }
+    }
+
+    fn gone(kept: CartLine) -> Self {
+        Self {
+            product: kept.line.product,
+            name: kept.name,
+            unit_price: kept.unit_price,
+            quantity: kept.line.quantity,
+            available: 0,
+            notes: vec![Note::Deleted],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(product: ProductId, price: &str, pieces: i32) -> CartLine {
+        CartLine {
+            line: Line {
+                product,
+                quantity: pieces.try_into().unwrap(),
+            },
+            name: "tea".into(),
+            unit_price: Money::parse(price, "JPY").unwrap(),
+        }
+    }
+
+    fn sold(id: ProductId, price: (&str, &str), available: u32) -> Product {
+        Product {
+            id,
+            name: "tea, renamed".into(),
+            price: Money::parse(price.0, price.1).unwrap(),
+            available,
+        }
+    }
+
+    fn cart(lines: Vec<CartLine>, products: &[Product]) -> Cart {
+        Cart::of(CartLines { version: 1, lines }, products)
+    }
+
+    #[test]
+    fn a_line_says_what_has_changed() {
+        let id = ProductId::generate();
+        let cases = [
+            ("100", 5, vec![]),
+            ("100.00", 3, vec![]),
+            ("101", 5, vec![Note::PriceChanged]),
+            ("100", 2, vec![Note::InsufficientStock]),
+            ("99", 0, vec![Note::PriceChanged, Note::OutOfStock]),
+        ];
+        for (price, available, notes) in cases {
+            let cart = cart(vec![kept(id, "100", 3)], &[sold(id, (price, "JPY"), available)]);
+            assert_eq!(cart.items[0].notes, notes, "{available} left at {price}");
+            assert_eq!(cart.items[0].name, "tea, renamed", "the name is that of now");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_shown_and_costs_nothing() {
+        let (here, gone) = (ProductId::generate(), ProductId::generate());
+        let lines = vec![kept(gone, "70", 1), kept(here, "100", 3)];
+        let cart = cart(lines, &[sold(here, ("100", "JPY"), 9)]);
+        assert_eq!(cart.items[0].notes, [Note::Deleted]);
+        assert_eq!((cart.items[0].name.as_str(), cart.items[0].available), ("tea", 0));
+        assert_eq!(cart.total, Some(Money::parse("300", "JPY").unwrap()));
+    }
+
+    #[test]
+    fn a_cart_that_cannot_be_ordered_has_no_total() {
+        let (a, b) = (ProductId::generate(), ProductId::generate());
+        assert_eq!(cart(vec![], &[]).total, None);
+        assert_eq!(cart(vec![kept(a, "1", 1)], &[]).total, None, "all of it is gone");
+        let products = [sold(a, ("1", "JPY"), 9), sold(b, ("1", "USD"), 9)];
+        assert_eq!(
+            cart(vec![kept(a, "1", 1), kept(b, "1", 1)], &products).total,
+            None
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The door for whoever runs the reconciler: a schedule of the host, or of the cluster. It is no RPC, and the bff has no
+//! route to it; who knocks has to know a secret of its own.
+
+use std::time::Duration;
+
+use connect::Body;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use kernel::Caller;
+use platform::{
+    http::text,
+    log::{self, Names},
+    variables,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    product::Remote,
+    relay::Stream,
+    service::{Reconciled, Stages},
+};
+
+/// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. Answers 200 with a JSON object that counts what was
+/// done, also where some of it failed (`problems`): the next run goes on.
+pub(crate) const PATH: &str = "/internal/reconcile";
+
+/// The variable with the secret.
+const SECRET: &str = "reconciler_secret";
+
+/// The variable with the seconds after which a pending order is nobody's any more.
+const PENDING: &str = "pending_seconds";
+
+/// The shortest secret that counts as one, in bytes.
+const SHORTEST: usize = 32;
+
+/// Runs the reconciler once, for who knows the secret.
+pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Body> {
+    if request.method() != Method::POST {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "POST");
+    }
+    let names = Names::of(request.headers());
+    match knows_the_secret(request.headers()).await {
+        Ok(true) => {}
+        Ok(false) => return text(StatusCode::UNAUTHORIZED, "the reconciler's secret is wanted"),
+        Err(cause) => return broken(names, &cause),
+    }
+    match run(request.headers()).await {
+        Ok(done) => {
+            for problem in &done.problems {
+                log::error(names, problem);
+            }
+            json(&done)
+        }
+        Err(cause) => broken(names, &cause),
+    }
+}
+
+async fn run(headers: &HeaderMap) -> Result<Reconciled, String> {
+    let pending = variables::get(PENDING).await.map_err(|error| error.to_string())?;
+    let pending: u32 = pending
+        .parse()
+        .map_err(|_| format!("variable {PENDING} must be a number of seconds"))?;
+    let product = Remote::for_request(&Caller::Anonymous, headers, None);
+    let shop = crate::shop(product).await.map_err(|error| error.to_string())?;
+    let stages = Stages {
+        pending_for: Duration::from_secs(pending.into()),
+        events: &Stream,
+    };
+    Ok(shop.reconcile(stages).await)
+}
+
+async fn knows_the_secret(headers: &HeaderMap) -> Result<bool, String> {
+    let secret = variables::get(SECRET).await.map_err(|error| error.to_string())?;
+    if secret.len() < SHORTEST {
+        return Err(format!("variable {SECRET} must have {SHORTEST} bytes or more"));
+    }
+    let given = headers.get(header::AUTHORIZATION);
+    let given = given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    Ok(given.is_some_and(|given| is_same(given, secret.as_bytes())))
+}
+
+/// Compares hashes, and all of their bytes whatever the first of them say: the time it takes tells nothing of the secret.
+fn is_same(given: &[u8], secret: &[u8]) -> bool {
+    let (given, secret) = (Sha256::digest(given), Sha256::digest(secret));
+    let differing = given.iter().zip(&secret).fold(0, |bits, (a, b)| bits | (a ^ b));
+    std::hint::black_box(differing) == 0
+}
+
+/// Only numbers: there is nothing in it to escape.
+fn json(done: &Reconciled) -> Response<Body> {
+    let Reconciled {
+        confirmed,
+        closed,
+        expired,
+        restocked,
+        relayed,
+        swept,
+        problems,
+    } = done;
+    let mut response = text(
+        StatusCode::OK,
+        format!(
+            r#"{{"confirmed":{confirmed},"closed":{closed},"expired":{expired},"restocked":{restocked},"relayed":{relayed},"swept":{swept},"problems":{}}}"#,
+            problems.len()
+        ),
+    );
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn broken(names: Names<'_>, cause: &str) -> Response<Body> {
+    log::error(names, cause);
+    text(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "something went wrong; the log says what",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_secret_is_the_secret() {
+        let secret = b"0123456789abcdef0123456789abcdef";
+        assert!(is_same(secret, secret));
+        for other in [&b""[..], b"0", &secret[..31], b"0123456789abcdef0123456789abcdeg"] {
+            assert!(!is_same(other, secret), "{other:?}");
+        }
+    }
+}

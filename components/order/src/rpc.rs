@@ -1,0 +1,322 @@
+//! Connect adapter: message in, domain call, message out.
+
+mod messages;
+
+use api::{
+    order::v1::{
+        AddToCartRequest, AddToCartResponse, CancelOrderRequest, CancelOrderResponse, ClearCartRequest,
+        ClearCartResponse, CreateOrderRequest, CreateOrderResponse, GetCartRequest, GetCartResponse,
+        GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse, Order as OrderMessage,
+        OrderService, RemoveFromCartRequest, RemoveFromCartResponse, TotalChanged, UpdateCartItemRequest,
+        UpdateCartItemResponse, WatchOrderRequest, WatchOrderResponse,
+    },
+    product::v1::StockShortage,
+};
+use connect::{ConnectError, Context, MessageStream};
+use kernel::{Caller, Violations};
+use platform::{
+    log::{self, Names},
+    rpc::{caller, invalid_argument},
+};
+
+use self::messages::{address, item_short, money, status};
+use crate::{
+    Shop,
+    product::Remote,
+    service::{AddToCart, CreateOrder, Error, ListOrders, StoreError},
+    watch::Watch,
+};
+
+/// The header that may carry the idempotency key (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// `order.v1.OrderService`.
+pub(crate) struct Rpc;
+
+/// The use cases for this request, and who makes it.
+async fn shop(context: &Context) -> Result<(Shop, Caller), Error> {
+    let caller = caller(context);
+    let product = Remote::for_request(&caller, &context.headers, context.deadline());
+    Ok((crate::shop(product).await?, caller))
+}
+
+impl OrderService for Rpc {
+    async fn add_to_cart(
+        &self,
+        context: &mut Context,
+        request: AddToCartRequest,
+    ) -> Result<AddToCartResponse, ConnectError> {
+        let request = AddToCart {
+            product: &request.product_id,
+            quantity: request.quantity,
+            request_key: request.request_key.as_deref(),
+        };
+        let cart = async {
+            let (shop, caller) = shop(context).await?;
+            shop.add_to_cart(&caller, request).await
+        };
+        let cart = cart
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(AddToCartResponse {
+            cart: Some(cart.into()),
+        })
+    }
+
+    async fn update_cart_item(
+        &self,
+        context: &mut Context,
+        request: UpdateCartItemRequest,
+    ) -> Result<UpdateCartItemResponse, ConnectError> {
+        let cart = async {
+            let (shop, caller) = shop(context).await?;
+            shop.update_cart_item(&caller, &request.product_id, request.quantity)
+                .await
+        };
+        let cart = cart
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(UpdateCartItemResponse {
+            cart: Some(cart.into()),
+        })
+    }
+
+    async fn remove_from_cart(
+        &self,
+        context: &mut Context,
+        request: RemoveFromCartRequest,
+    ) -> Result<RemoveFromCartResponse, ConnectError> {
+        let cart = async {
+            let (shop, caller) = shop(context).await?;
+            shop.remove_from_cart(&caller, &request.product_id).await
+        };
+        let cart = cart
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(RemoveFromCartResponse {
+            cart: Some(cart.into()),
+        })
+    }
+
+    async fn get_cart(
+        &self,
+        context: &mut Context,
+        _: GetCartRequest,
+    ) -> Result<GetCartResponse, ConnectError> {
+        let cart = async {
+            let (shop, caller) = shop(context).await?;
+            shop.get_cart(&caller).await
+        };
+        let cart = cart
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(GetCartResponse {
+            cart: Some(cart.into()),
+        })
+    }
+
+    async fn clear_cart(
+        &self,
+        context: &mut Context,
+        _: ClearCartRequest,
+    ) -> Result<ClearCartResponse, ConnectError> {
+        let cart = async {
+            let (shop, caller) = shop(context).await?;
+            shop.clear_cart(&caller).await
+        };
+        let cart = cart
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(ClearCartResponse {
+            cart: Some(cart.into()),
+        })
+    }
+
+    async fn create_order(
+        &self,
+        context: &mut Context,
+        request: CreateOrderRequest,
+    ) -> Result<CreateOrderResponse, ConnectError> {
+        let expected = request.expected_total.as_ref();
+        let items = request.items.iter();
+        let items: Vec<_> = items
+            .map(|item| (item.product_id.as_str(), item.quantity))
+            .collect();
+        let order = async {
+            let idempotency_key = idempotency_key(context, &request.idempotency_key)?;
+            let request = CreateOrder {
+                idempotency_key,
+                address: address(request.shipping_address.as_ref()),
+                items: &items,
+                expected_total: expected.map(|total| (total.amount.as_str(), total.currency_code.as_str())),
+            };
+            let (shop, caller) = shop(context).await?;
+            shop.create_order(&caller, request).await
+        };
+        let order = order
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(CreateOrderResponse {
+            order: Some(order.into()),
+        })
+    }
+
+    async fn get_order(
+        &self,
+        context: &mut Context,
+        request: GetOrderRequest,
+    ) -> Result<GetOrderResponse, ConnectError> {
+        let order = async {
+            let (shop, caller) = shop(context).await?;
+            shop.get_order(&caller, &request.id).await
+        };
+        let order = order
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(GetOrderResponse {
+            order: Some(order.into()),
+        })
+    }
+
+    async fn list_orders(
+        &self,
+        context: &mut Context,
+        request: ListOrdersRequest,
+    ) -> Result<ListOrdersResponse, ConnectError> {
+        let page = async {
+            let status =
+                status(request.status).map_err(|error| Error::Invalid(Violations::one("status", error)))?;
+            let request = ListOrders {
+                page_size: request.page_size,
+                page_token: &request.page_token,
+                status,
+            };
+            let (shop, caller) = shop(context).await?;
+            shop.list_orders(&caller, request).await
+        };
+        let page = page
+            .await
+            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        Ok(ListOrdersResponse {
+            orders: page.items.into_iter().map(OrderMessage::from).collect(),
+            next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
+        })
+    }
+
+    async fn cancel_order(
+        &self,
+        context: &mut Context,
+        request: CancelOrderRequest,
+    ) -> Result<CancelOrderResponse, ConnectError> {
+        let cancelled = async {
+            let (shop, caller) = shop(context).await?;
+            shop.cancel_order(&caller, &request.id).await
+        };
+        let cancelled = cancelled.await;
+        let (order, left) = cancelled.map_err(|error| refuse(Names::of(&context.headers), error))?;
+        if let Some(cause) = left {
+            let cause = format_args!("the stock of a cancelled order is left to the reconciler: {cause}");
+            log::error(Names::of(&context.headers), cause);
+        }
+        Ok(CancelOrderResponse {
+            order: Some(order.into()),
+        })
+    }
+
+    async fn watch_order(
+        &self,
+        context: &mut Context,
+        request: WatchOrderRequest,
+    ) -> Result<MessageStream<WatchOrderResponse>, ConnectError> {
+        let begun = async {
+            let (shop, caller) = shop(context).await?;
+            let order = shop.get_order(&caller, &request.id).await?;
+            Ok((shop, caller, order))
+        };
+        let begun = begun.await;
+        let headers = context.headers.clone();
+        let (shop, caller, order) = begun.map_err(|error| refuse(Names::of(&headers), error))?;
+        Ok(Watch::begin(shop, caller, order, move |error| {
+            refuse(Names::of(&headers), error)
+        }))
+    }
+}
+
+/// The key, from the message or the header; from both only if they agree.
+fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, Error> {
+    let wrong = |description: &str| Error::Invalid(Violations::one("idempotencyKey", description));
+    let mut given = context.headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(field),
+        (Some(_), Some(_)) => Err(wrong("must be given once")),
+        (Some(header), None) => match header.to_str() {
+            Ok(header) if field.is_empty() || field == header => Ok(header),
+            Ok(_) => Err(wrong(
+                "must be the same as the header Idempotency-Key, where both are given",
+            )),
+            Err(_) => Err(wrong("must have visible ASCII characters only")),
+        },
+    }
+}
+
+/// The one table from errors to Connect codes. What a caller must not see goes to the log.
+fn refuse(names: Names<'_>, error: Error) -> ConnectError {
+    match error {
+        Error::Invalid(violations) => invalid_argument(&violations),
+        Error::Unauthenticated => {
+            ConnectError::unauthenticated("sign in, and send the access token as a bearer token")
+        }
+        Error::NotFound => ConnectError::not_found("there is no such order"),
+        Error::NoProduct => ConnectError::not_found("there is no such product"),
+        Error::NotInCart => ConnectError::not_found("the cart does not hold that product; add it instead"),
+        Error::CartFull => ConnectError::failed_precondition("a cart holds 100 products at the most"),
+        Error::LineFull => {
+            ConnectError::failed_precondition("a cart holds 999 pieces of a product at the most")
+        }
+        Error::NothingToOrder => ConnectError::failed_precondition("the cart is empty"),
+        Error::CartTaken => ConnectError::failed_precondition(
+            "the cart is in another order already; wait for that one, or repeat it with its own key",
+        ),
+        Error::CartChanging => ConnectError::aborted("the cart keeps changing; try again"),
+        Error::NoTotal(reason) => ConnectError::failed_precondition(reason.to_string()),
+        Error::TotalChanged { expected, actual } => ConnectError::failed_precondition(
+            "the total is another one than expected",
+        )
+        .with_detail(&TotalChanged {
+            expected: Some(money(expected)),
+            actual: Some(money(actual)),
+        }),
+        Error::Short(short) => {
+            ConnectError::failed_precondition("there is too little in stock").with_detail(&StockShortage {
+                items: short.into_iter().map(item_short).collect(),
+            })
+        }
+        Error::Rejected(reason) => {
+            ConnectError::failed_precondition(format!("the order was rejected: {reason}; take a new key"))
+        }
+        Error::StillPending => {
+            ConnectError::failed_precondition("the order is still being placed; try again in a moment")
+        }
+        Error::NothingToCancel => {
+            ConnectError::failed_precondition("the order was rejected: there is nothing to cancel")
+        }
+        Error::Unfinished(_) => {
+            log::error(names, &error);
+            ConnectError::unavailable("the order is not finished; repeat the request with the same key")
+        }
+        Error::Catalogue(_) => {
+            log::error(names, &error);
+            ConnectError::unavailable("the catalogue cannot be read at the moment; try again")
+        }
+        Error::Store(StoreError::Unavailable(_)) => {
+            log::error(names, &error);
+            ConnectError::unavailable(
+                "orders cannot be reached at the moment; try again, with the same key if there is one",
+            )
+        }
+        Error::Store(StoreError::Failed(_)) => {
+            log::error(names, &error);
+            ConnectError::internal("something went wrong; the request id leads to it in the log")
+        }
+    }
+}

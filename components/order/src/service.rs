@@ -1,0 +1,99 @@
+//! The use cases of carts and orders: authorize, validate, decide. A file a topic.
+
+mod cart;
+mod checkout;
+mod orders;
+mod ports;
+mod reconcile;
+
+use kernel::{Caller, Money, ProductId, UserId, Violations};
+
+pub(crate) use self::{
+    cart::AddToCart,
+    checkout::CreateOrder,
+    orders::ListOrders,
+    ports::{
+        Added, Backlog, Carts, Catalogue, CatalogueError, Due, Event, Events, Inserted, Inventory,
+        InventoryError, Orders, Outcome, StoreError,
+    },
+    reconcile::{Reconciled, Stages},
+};
+use crate::domain::{Quantity, Shortage};
+
+/// Why a use case has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{0}")]
+    Invalid(Violations),
+    #[error("nobody is signed in")]
+    Unauthenticated,
+    #[error("no such order")]
+    NotFound,
+    #[error("no such product")]
+    NoProduct,
+    #[error("the cart does not hold that product")]
+    NotInCart,
+    #[error("the cart is full")]
+    CartFull,
+    #[error("the cart holds too many pieces of that product")]
+    LineFull,
+    #[error("the cart is empty, or was bought by another order")]
+    NothingToOrder,
+    #[error("the cart is in another order already")]
+    CartTaken,
+    #[error("the cart keeps changing")]
+    CartChanging,
+    #[error("{0}")]
+    NoTotal(crate::domain::NoTotal),
+    #[error("the total is {} {:?}, not {} {:?}", actual.amount, actual.currency, expected.amount, expected.currency)]
+    TotalChanged { expected: Money, actual: Money },
+    #[error("there is too little in stock")]
+    Short(Vec<Shortage>),
+    #[error("the order was rejected: {0}")]
+    Rejected(String),
+    #[error("the order is still being placed")]
+    StillPending,
+    #[error("the order was rejected, there is nothing to cancel")]
+    NothingToCancel,
+    /// How far an order got is not known; it goes on from there with the next repeat.
+    #[error("the order is not finished: {0}")]
+    Unfinished(String),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Carts and orders over a store, and over what the product service knows.
+pub(crate) struct Shop<S, P> {
+    store: S,
+    product: P,
+}
+
+impl<S, P> Shop<S, P> {
+    pub(crate) fn new(store: S, product: P) -> Self {
+        Self { store, product }
+    }
+}
+
+/// The user who is calling.
+fn user(caller: &Caller) -> Result<UserId, Error> {
+    match caller {
+        Caller::User(user) => Ok(user.id),
+        Caller::Anonymous => Err(Error::Unauthenticated),
+    }
+}
+
+/// Reads a product's id and how many pieces, with the names that they have in every request.
+fn parse_line(
+    product: &str,
+    quantity: i32,
+    violations: &mut Violations,
+) -> (Option<ProductId>, Option<Quantity>) {
+    let product = violations.take("productId", product.parse());
+    let quantity = violations.take("quantity", Quantity::try_from(quantity));
+    (product, quantity)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Carts.
+
+use kernel::{Caller, ProductId, UserId, Violations};
+
+use super::{Added, Carts, Catalogue, Error, Shop, parse_line, user};
+use crate::domain::{Cart, CartLines, Key, Line, Product};
+
+/// An addition, as the caller said it.
+pub(crate) struct AddToCart<'a> {
+    pub(crate) product: &'a str,
+    pub(crate) quantity: i32,
+    pub(crate) request_key: Option<&'a str>,
+}
+
+impl<S: Carts, P: Catalogue> Shop<S, P> {
+    /// Adds to the caller's cart, for users.
+    ///
+    /// The catalogue is asked before anything is changed, for the whole cart: what comes after the change needs no more of
+    /// it, so that a caller does not hear `unavailable` of an addition that was made.
+    pub(crate) async fn add_to_cart(&self, caller: &Caller, request: AddToCart<'_>) -> Result<Cart, Error> {
+        let user = user(caller)?;
+        let (line, key) = request.parse().map_err(Error::Invalid)?;
+        let before = self.store.cart(user).await?;
+        let products = self.products_of(&before, Some(line.product)).await?;
+        let product = products.iter().find(|product| product.id == line.product);
+        let product = product.ok_or(Error::NoProduct)?;
+        let added = self.store.add(user, product, line.quantity, key.as_ref()).await?;
+        match added {
+            Added::Done => {}
+            Added::Repeated => self.repeats(user, key.as_ref(), line).await?,
+            Added::CartFull => return Err(Error::CartFull),
+            Added::LineFull => return Err(Error::LineFull),
+        }
+        self.priced(user, products).await
+    }
+
+    /// Sets the pieces of a product in the caller's cart, for users.
+    pub(crate) async fn update_cart_item(
+        &self,
+        caller: &Caller,
+        product: &str,
+        quantity: i32,
+    ) -> Result<Cart, Error> {
+        let user = user(caller)?;
+        let line = parse_whole_line(product, quantity).map_err(Error::Invalid)?;
+        match self.store.set_quantity(user, line).await? {
+            true => self.priced(user, Vec::new()).await,
+            false => Err(Error::NotInCart),
+        }
+    }
+
+    /// Takes a product out of the caller's cart, for users.
+    pub(crate) async fn remove_from_cart(&self, caller: &Caller, product: &str) -> Result<Cart, Error> {
+        let user = user(caller)?;
+        let product = product
+            .parse()
+            .map_err(|error| Error::Invalid(Violations::one("productId", error)))?;
+        self.store.remove(user, product).await?;
+        self.priced(user, Vec::new()).await
+    }
+
+    /// The caller's cart as it is now, for users.
+    pub(crate) async fn get_cart(&self, caller: &Caller) -> Result<Cart, Error> {
+        self.priced(user(caller)?, Vec::new()).await
+    }
+
+    /// Empties the caller's cart, for users.
+    pub(crate) async fn clear_cart(&self, caller: &Caller) -> Result<Cart, Error> {
+        self.store.clear(user(caller)?).await?;
+        Ok(Cart::of(CartLines::default(), &[]))
+    }
+
+    /// Whether an addition is the one that its key was used for.
+    async fn repeats(&self, user: UserId, key: Option<&Key>, line: Line) -> Result<(), Error> {
+        let before = match key {
+            Some(key) => self.store.addition(user, key).await?,
+            None => None,
+        };
+        match before {
+            Some(before) if before != line => Err(Error::Invalid(Violations::one(
+                "requestKey",
+                "was used for another addition: take a new one",
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The cart, with these products as far as they are those of its lines.
+    async fn priced(&self, user: UserId, mut products: Vec<Product>) -> Result<Cart, Error> {
+        let lines = self.store.cart(user).await?;
+        let known = |line: &ProductId| products.iter().any(|product| product.id == *line);
+        if !ids(&lines).all(|id| known(&id)) {
+            products = self.products_of(&lines, None).await?;
+        }
+        Ok(Cart::of(lines, &products))
+    }
+
+    /// What the catalogue says of a cart's products, and of one more.
+    async fn products_of(&self, cart: &CartLines, more: Option<ProductId>) -> Result<Vec<Product>, Error> {
+        let mut wanted: Vec<_> = ids(cart).collect();
+        // A full cart leaves no room to ask for another product, and none to add it.
+        match more.filter(|id| !wanted.contains(id)) {
+            Some(_) if wanted.len() >= crate::domain::MOST_LINES => return Err(Error::CartFull),
+            more => wanted.extend(more),
+        }
+        match wanted.is_empty() {
+            true => Ok(Vec::new()),
+            false => Ok(self.product.products(&wanted).await?),
+        }
+    }
+}
+
+fn ids(cart: &CartLines) -> impl Iterator<Item = ProductId> {
+    cart.lines.iter().map(|line| line.line.product)
+}
+
+fn parse_whole_line(product: &str, quantity: i32) -> Result<Line, Violations> {
+    let mut violations = Violations::default();
+    let (product, quantity) = parse_line(product, quantity, &mut violations);
+    let line = product.zip(quantity);
+    line.map(|(product, quantity)| Line { product, quantity })
+        .ok_or(violations)
+}
+
+impl AddToCart<'_> {
+    fn parse(&self) -> Result<(Line, Option<Key>), Violations> {
+        let mut violations = Violations::default();
+        let (product, quantity) = parse_line(self.product, self.quantity, &mut violations);
+        let key = violations.take("requestKey", self.request_key.map(str::parse).transpose());
+        match (product, quantity, key) {
+            (Some(product), Some(quantity), Some(key)) => Ok((Line { product, quantity }, key)),
+            _ => Err(violations),
+        }
+    }
+}

@@ -1,0 +1,422 @@
+use kernel::{Caller, OrderId, UserId};
+
+use super::{
+    ADDRESS, Stock, TestShop,
+    memory::Told,
+    of_cart, run, shop, somebody,
+    stock::Fault::{self, Late, Lost, Twice, Unheard},
+};
+use crate::{
+    domain::{NoTotal, Order, Status},
+    service::{AddToCart, CreateOrder, Error, Outcome, Reconciled, Stages},
+};
+
+/// A shop with five pieces at 100 yen, and somebody with two of them in the cart.
+fn begin() -> (TestShop, UserId, Caller) {
+    let (shop, (id, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    fill(&shop, &caller, 0, 2);
+    (shop, id, caller)
+}
+
+fn fill(shop: &TestShop, caller: &Caller, index: usize, quantity: i32) {
+    let product = shop.product.id(index).to_string();
+    let request = AddToCart {
+        product: &product,
+        quantity,
+        request_key: None,
+    };
+    run(shop.add_to_cart(caller, request)).unwrap();
+}
+
+fn buy(shop: &TestShop, caller: &Caller, key: &str) -> Result<Order, Error> {
+    run(shop.create_order(caller, of_cart(key)))
+}
+
+fn reconcile(shop: &TestShop) -> Reconciled {
+    let told = Told::default();
+    let stages = Stages {
+        pending_for: std::time::Duration::ZERO,
+        events: &told,
+    };
+    run(shop.reconcile(stages))
+}
+
+fn only_order(shop: &TestShop) -> OrderId {
+    let orders = shop.store.orders.borrow();
+    assert_eq!(orders.len(), 1, "there is one order");
+    orders[0].order.id
+}
+
+/// The levels that are left: in stock, and held.
+fn left(shop: &TestShop) -> (u32, u32) {
+    let level = shop.product.level(0);
+    (level.quantity, level.reserved)
+}
+
+#[test]
+fn an_order_takes_the_stock_and_the_cart() {
+    let (shop, id, caller) = begin();
+    let order = buy(&shop, &caller, "k").unwrap();
+    assert_eq!((order.status, order.user), (Status::Confirmed, id));
+    assert_eq!(order.total.amount.to_string(), "200.00");
+    assert_eq!(left(&shop), (3, 0));
+    assert_eq!(
+        run(shop.get_cart(&caller)).unwrap().items,
+        [],
+        "what was ordered is out of the cart"
+    );
+}
+
+#[test]
+fn what_came_into_the_cart_meanwhile_stays() {
+    let (shop, _, caller) = begin();
+    shop.product.will(&[None, Some(Lost)]);
+    assert!(buy(&shop, &caller, "k").is_err());
+    fill(&shop, &caller, 0, 1);
+    assert_eq!(buy(&shop, &caller, "k").unwrap().status, Status::Confirmed);
+    let cart = run(shop.get_cart(&caller)).unwrap();
+    assert_eq!(cart.items[0].quantity.get(), 1, "two of three were ordered");
+}
+
+#[test]
+fn a_repeat_answers_with_the_same_order_and_does_nothing() {
+    let (shop, _, caller) = begin();
+    let order = buy(&shop, &caller, "k").unwrap();
+    let calls = shop.product.calls.get();
+    assert_eq!(buy(&shop, &caller, "k").unwrap(), order);
+    assert_eq!(shop.product.calls.get(), calls, "the stock was not asked again");
+    run(shop.cancel_order(&caller, &order.id.to_string())).unwrap();
+    assert_eq!(buy(&shop, &caller, "k").unwrap().status, Status::Cancelled);
+}
+
+#[test]
+fn a_key_is_for_one_request() {
+    let (shop, _, caller) = begin();
+    buy(&shop, &caller, "k").unwrap();
+    let product = shop.product.id(0).to_string();
+    let mut elsewhere = of_cart("k");
+    elsewhere.address.city = "大阪市";
+    let others = [
+        elsewhere,
+        CreateOrder {
+            items: &[(&product, 2)],
+            ..of_cart("k")
+        },
+        CreateOrder {
+            expected_total: Some(("200", "JPY")),
+            ..of_cart("k")
+        },
+    ];
+    for other in others {
+        let answer = run(shop.create_order(&caller, other));
+        assert!(matches!(answer, Err(Error::Invalid(_))), "got {answer:?}");
+    }
+    assert_eq!(left(&shop), (3, 0), "and nothing else was done");
+}
+
+#[test]
+fn another_s_key_is_another_key() {
+    let (shop, _, caller) = begin();
+    let (_, another) = somebody();
+    fill(&shop, &another, 0, 1);
+    let (a, b) = (
+        buy(&shop, &caller, "k").unwrap(),
+        buy(&shop, &another, "k").unwrap(),
+    );
+    assert_ne!((a.id, a.user), (b.id, b.user));
+}
+
+#[test]
+fn too_little_of_anything_rejects_and_holds_nothing() {
+    let (shop, _, caller) = begin();
+    fill(&shop, &caller, 0, 4);
+    for attempt in 1..=2 {
+        let Err(Error::Short(short)) = buy(&shop, &caller, "k") else {
+            panic!("attempt {attempt}: six of five are too many");
+        };
+        assert_eq!((short[0].requested, short[0].available), (6, 5));
+    }
+    assert_eq!(left(&shop), (5, 0));
+    assert_eq!(
+        run(shop.get_cart(&caller)).unwrap().items.len(),
+        1,
+        "the cart stays"
+    );
+    let product = shop.product.id(0).to_string();
+    run(shop.update_cart_item(&caller, &product, 5)).unwrap();
+    assert_eq!(buy(&shop, &caller, "k2").unwrap().status, Status::Confirmed);
+}
+
+#[test]
+fn a_cart_is_bought_once_whatever_the_keys() {
+    let (shop, _, caller) = begin();
+    shop.product.will(&[None, Some(Unheard)]);
+    assert!(matches!(buy(&shop, &caller, "a"), Err(Error::Unfinished(_))));
+    let second = buy(&shop, &caller, "b");
+    assert!(matches!(second, Err(Error::CartTaken)), "got {second:?}");
+    fill(&shop, &caller, 0, 1);
+    let third = buy(&shop, &caller, "c");
+    assert!(
+        matches!(third, Err(Error::CartTaken)),
+        "its lines are still those of the first order, but the answer was {third:?}"
+    );
+    assert_eq!(buy(&shop, &caller, "a").unwrap().status, Status::Confirmed);
+    assert_eq!(buy(&shop, &caller, "d").unwrap().items[0].quantity.get(), 1);
+}
+
+#[test]
+fn a_cart_that_changes_meanwhile_is_read_again() {
+    let (shop, id, caller) = begin();
+    let product = shop.product.id(0);
+    shop.store.meanwhile.replace(Some(Box::new(move |store| {
+        store.cart_change(id, |lines| {
+            for kept in lines.iter_mut().filter(|kept| kept.line.product == product) {
+                kept.line.quantity = 3.try_into().unwrap();
+            }
+        });
+    })));
+    let order = buy(&shop, &caller, "k").unwrap();
+    assert_eq!(
+        order.items[0].quantity.get(),
+        3,
+        "the cart as it was when it was bought"
+    );
+}
+
+#[test]
+fn an_order_that_was_inserted_unheard_is_found_by_its_key() {
+    let (shop, _, caller) = begin();
+    shop.store.unheard.set(1);
+    assert!(matches!(buy(&shop, &caller, "k"), Err(Error::Store(_))));
+    assert_eq!(buy(&shop, &caller, "k").unwrap().id, only_order(&shop));
+    assert_eq!(left(&shop), (3, 0));
+}
+
+#[test]
+fn the_total_is_the_one_that_was_shown_or_there_is_no_order() {
+    let (shop, _, caller) = begin();
+    let expecting = |key, total| CreateOrder {
+        expected_total: Some(total),
+        ..of_cart(key)
+    };
+    for (key, total) in [("a", ("199.99", "JPY")), ("b", ("200", "USD"))] {
+        let other = run(shop.create_order(&caller, expecting(key, total)));
+        let Err(Error::TotalChanged { actual, .. }) = other else {
+            panic!("{total:?} is not the total, but the answer was {other:?}");
+        };
+        assert_eq!(actual.amount.to_string(), "200.00");
+    }
+    let same = run(shop.create_order(&caller, expecting("c", ("200", "JPY"))));
+    assert_eq!(same.unwrap().status, Status::Confirmed);
+}
+
+#[test]
+fn what_cannot_be_added_up_cannot_be_ordered() {
+    let (shop, (_, caller)) = (shop(Stock::of(&[("99999999.99", 9)])), somebody());
+    shop.product.put("1", "USD", 9);
+    fill(&shop, &caller, 0, 2);
+    let large = buy(&shop, &caller, "k");
+    assert!(
+        matches!(large, Err(Error::NoTotal(NoTotal::TooLarge))),
+        "got {large:?}"
+    );
+    fill(&shop, &caller, 1, 1);
+    let product = shop.product.id(0).to_string();
+    run(shop.update_cart_item(&caller, &product, 1)).unwrap();
+    let mixed = buy(&shop, &caller, "k");
+    assert!(
+        matches!(mixed, Err(Error::NoTotal(NoTotal::Currencies))),
+        "got {mixed:?}"
+    );
+    assert_eq!(shop.store.orders.borrow().len(), 0, "nothing was begun");
+}
+
+#[test]
+fn named_items_leave_the_cart_alone() {
+    let (shop, _, caller) = begin();
+    let product = shop.product.id(0).to_string();
+    let request = CreateOrder {
+        items: &[(&product, 3)],
+        ..of_cart("k")
+    };
+    let order = run(shop.create_order(&caller, request)).unwrap();
+    assert_eq!(order.items[0].quantity.get(), 3);
+    assert_eq!(run(shop.get_cart(&caller)).unwrap().items[0].quantity.get(), 2);
+}
+
+#[test]
+fn what_is_gone_or_was_never_there_cannot_be_ordered() {
+    let (shop, _, caller) = begin();
+    shop.product.products.borrow_mut().clear();
+    let Err(Error::Short(short)) = buy(&shop, &caller, "k") else {
+        panic!("a product that is gone is short");
+    };
+    assert_eq!(short[0].available, 0);
+    let empty = buy(&shop, &somebody().1, "k");
+    assert!(matches!(empty, Err(Error::NothingToOrder)), "got {empty:?}");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let (shop, _, caller) = begin();
+    let fields = |request| match run(shop.create_order(&caller, request)) {
+        Err(Error::Invalid(violations)) => violations.iter().map(|v| v.field).collect::<Vec<_>>(),
+        other => panic!("it must be invalid, but was {other:?}"),
+    };
+    let wrong = CreateOrder {
+        idempotency_key: "k",
+        address: crate::domain::AddressInput {
+            country: "Japan",
+            ..ADDRESS
+        },
+        items: &[("42", 0)],
+        expected_total: Some(("-1", "JPY")),
+    };
+    assert_eq!(
+        fields(wrong),
+        [
+            "shippingAddress.country",
+            "items.productId",
+            "items.quantity",
+            "expectedTotal.amount"
+        ]
+    );
+    assert_eq!(fields(of_cart("")), ["idempotencyKey"]);
+    let product = shop.product.id(0).to_string();
+    let twice = CreateOrder {
+        items: &[(&product, 1), (&product, 1)],
+        ..of_cart("k")
+    };
+    assert_eq!(fields(twice), ["items.productId"]);
+    let many = vec![(product.as_str(), 1); 101];
+    let many = CreateOrder {
+        items: &many,
+        ..of_cart("k")
+    };
+    assert_eq!(fields(many), ["items"]);
+    let nobody = run(shop.create_order(&Caller::Anonymous, of_cart("k")));
+    assert!(matches!(nobody, Err(Error::Unauthenticated)), "got {nobody:?}");
+}
+
+/// One call of two goes wrong, in every way; then somebody goes on.
+fn troubles() -> Vec<[Option<Fault>; 2]> {
+    let faults = [Lost, Unheard, Twice, Late].map(Some);
+    let first = faults.map(|fault| [fault, None]);
+    let second = faults.map(|fault| [None, fault]);
+    first.into_iter().chain(second).collect()
+}
+
+#[test]
+fn a_repeat_finishes_what_went_wrong() {
+    for trouble in troubles() {
+        let (shop, _, caller) = begin();
+        shop.product.will(&trouble);
+        let first = buy(&shop, &caller, "k");
+        let known = trouble.iter().flatten().all(|fault| *fault == Twice);
+        assert_eq!(first.is_ok(), known, "{trouble:?}: {first:?}");
+        let order = buy(&shop, &caller, "k").unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        shop.product.arrive();
+        assert_eq!(order.status, Status::Confirmed, "{trouble:?}");
+        assert_eq!(left(&shop), (3, 0), "{trouble:?}: taken once");
+    }
+}
+
+#[test]
+fn the_reconciler_finishes_what_nobody_repeats() {
+    for trouble in troubles() {
+        let (shop, _, caller) = begin();
+        shop.product.will(&trouble);
+        let _ = buy(&shop, &caller, "k");
+        reconcile(&shop);
+        shop.product.arrive();
+        let order = shop.store.order(only_order(&shop));
+        let outcome = shop.product.outcome(order.id);
+        match order.status {
+            Status::Confirmed => assert_eq!(
+                (outcome, left(&shop)),
+                (Some(Outcome::Committed), (3, 0)),
+                "{trouble:?}"
+            ),
+            Status::Rejected => assert_eq!(
+                (outcome, left(&shop)),
+                (Some(Outcome::Released), (5, 0)),
+                "{trouble:?}: what arrives late finds the door closed"
+            ),
+            open => panic!("{trouble:?}: still {open:?}"),
+        }
+        let again = buy(&shop, &caller, "k");
+        assert_eq!(
+            again.is_ok(),
+            order.status == Status::Confirmed,
+            "{trouble:?}: {again:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reservation_that_expired_rejects_the_order() {
+    let (shop, _, caller) = begin();
+    shop.product.will(&[None, Some(Lost)]);
+    assert!(buy(&shop, &caller, "k").is_err());
+    shop.product.expire();
+    let late = buy(&shop, &caller, "k");
+    assert!(matches!(late, Err(Error::Rejected(_))), "got {late:?}");
+    assert_eq!(left(&shop), (5, 0));
+}
+
+#[test]
+fn one_that_was_taken_is_confirmed_although_it_was_to_be_given_up() {
+    let (shop, _, caller) = begin();
+    shop.product.will(&[None, Some(Unheard)]);
+    assert!(buy(&shop, &caller, "k").is_err());
+    let id = only_order(&shop);
+    let order = run(shop.abandon(id)).unwrap().unwrap();
+    assert_eq!(order.status, Status::Confirmed, "Release answered: committed");
+}
+
+#[test]
+fn an_order_is_never_rejected_before_release_has_said_so() {
+    let (shop, _, caller) = begin();
+    fill(&shop, &caller, 0, 9);
+    shop.product.will(&[None, Some(Unheard)]);
+    let unknown = buy(&shop, &caller, "k");
+    assert!(matches!(unknown, Err(Error::Unfinished(_))), "got {unknown:?}");
+    assert_eq!(shop.store.order(only_order(&shop)).status, Status::Pending);
+    assert_eq!(reconcile(&shop).closed, 1);
+    assert_eq!(shop.store.order(only_order(&shop)).status, Status::Rejected);
+}
+
+#[test]
+fn two_hundred_with_one_key_are_one_order() {
+    for seed in 1..20 {
+        let (shop, _, caller) = begin();
+        shop.product.chance.set(seed * 7919);
+        shop.product.will(&vec![None; 1000]);
+        let all = (0..200).map(|_| shop.create_order(&caller, of_cart("k")));
+        let answers = run(futures::future::join_all(all));
+        let first = answers[0].as_ref().unwrap();
+        for answer in &answers {
+            assert_eq!(answer.as_ref().unwrap(), first, "seed {seed}");
+        }
+        assert_eq!(first.id, only_order(&shop));
+        assert_eq!(left(&shop), (3, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn fifty_keys_on_one_cart_are_one_order() {
+    for seed in 1..20 {
+        let (shop, _, caller) = begin();
+        shop.product.chance.set(seed * 104_729);
+        shop.product.will(&vec![None; 1000]);
+        let keys: Vec<_> = (0..50).map(|n| format!("k{n}")).collect();
+        let all = keys.iter().map(|key| shop.create_order(&caller, of_cart(key)));
+        let answers = run(futures::future::join_all(all));
+        let bought = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(bought, 1, "seed {seed}");
+        let refused =
+            |answer: &&Result<Order, Error>| matches!(answer, Err(Error::CartTaken | Error::NothingToOrder));
+        assert_eq!(answers.iter().filter(refused).count(), 49, "seed {seed}");
+        assert_eq!(left(&shop), (3, 0), "seed {seed}");
+    }
+}

@@ -1,0 +1,394 @@
+//! A store in memory: the rules of the schema, and the statements of `store.rs` as plain code.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kernel::{OrderId, PageToken, ProductId, Timestamp, UserId};
+
+use crate::{
+    domain::{
+        CartLine, CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage,
+        Status,
+    },
+    service::{Added, Backlog, Carts, Due, Event, Events, Inserted, Orders, StoreError},
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) order: Order,
+    pub(super) key: Key,
+    hash: RequestHash,
+    pub(super) cart_version: Option<u64>,
+    pub(super) restock_due: bool,
+}
+
+/// What somebody else does.
+type Meanwhile = Box<dyn FnOnce(&Memory)>;
+
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) carts: RefCell<BTreeMap<UserId, CartLines>>,
+    additions: RefCell<BTreeMap<(UserId, String), Line>>,
+    pub(super) orders: RefCell<Vec<Row>>,
+    outbox: RefCell<Vec<(Event, bool)>>,
+    /// How many of the next writes are done without the caller hearing of it.
+    pub(super) unheard: Cell<u32>,
+    /// Run before the next insert: somebody else is quicker.
+    pub(super) meanwhile: RefCell<Option<Meanwhile>>,
+}
+
+impl Memory {
+    pub(super) fn order(&self, id: OrderId) -> Order {
+        self.row(id).order
+    }
+
+    pub(super) fn row(&self, id: OrderId) -> Row {
+        let orders = self.orders.borrow();
+        orders.iter().find(|row| row.order.id == id).unwrap().clone()
+    }
+
+    pub(super) fn cart_change(&self, user: UserId, change: impl FnOnce(&mut Vec<CartLine>)) {
+        let mut carts = self.carts.borrow_mut();
+        let cart = carts.entry(user).or_default();
+        cart.version += 1;
+        change(&mut cart.lines);
+    }
+
+    /// What was done, or no answer.
+    fn heard<T>(&self, answer: T) -> Result<T, StoreError> {
+        match self.unheard.get() {
+            0 => Ok(answer),
+            left => {
+                self.unheard.set(left - 1);
+                Err(StoreError::Unavailable("no answer".into()))
+            }
+        }
+    }
+
+    fn change(&self, id: OrderId, from: Status, to: Status, change: impl FnOnce(&mut Row)) -> Option<Order> {
+        let mut orders = self.orders.borrow_mut();
+        let row = orders.iter_mut().find(|row| row.order.id == id)?;
+        if row.order.status != from {
+            return None;
+        }
+        row.order.status = to;
+        row.order.version += 1;
+        change(row);
+        let event = Event {
+            id: format!("{id}.{}", row.order.version),
+            order: id,
+            version: row.order.version,
+            kind: format!("order.{}", to.name()),
+            payload: "{}".into(),
+        };
+        self.outbox.borrow_mut().push((event, false));
+        Some(row.order.clone())
+    }
+
+    fn reached(&self, reach: Reach, id: OrderId) -> Option<Row> {
+        let orders = self.orders.borrow();
+        let mut reached = orders.iter().filter(|row| within(reach, &row.order));
+        reached.find(|row| row.order.id == id).cloned()
+    }
+}
+
+fn within(reach: Reach, order: &Order) -> bool {
+    match reach {
+        Reach::All => true,
+        Reach::Own(user) => order.user == user,
+    }
+}
+
+impl Carts for Memory {
+    async fn cart(&self, user: UserId) -> Result<CartLines, StoreError> {
+        Ok(self.carts.borrow().get(&user).cloned().unwrap_or_default())
+    }
+
+    async fn add(
+        &self,
+        user: UserId,
+        product: &Product,
+        quantity: Quantity,
+        key: Option<&Key>,
+    ) -> Result<Added, StoreError> {
+        let line = Line {
+            product: product.id,
+            quantity,
+        };
+        let place = key.map(|key| (user, key.as_str().to_owned()));
+        if let Some(place) = &place
+            && self.additions.borrow().contains_key(place)
+        {
+            return Ok(Added::Repeated);
+        }
+        let lines = self.cart(user).await?.lines;
+        let before = lines.iter().find(|kept| kept.line.product == product.id);
+        let pieces = quantity.get() + before.map_or(0, |kept| kept.line.quantity.get());
+        let Ok(quantity) = Quantity::try_from(pieces as i32) else {
+            return Ok(Added::LineFull);
+        };
+        if before.is_none() && lines.len() >= 100 {
+            return Ok(Added::CartFull);
+        }
+        if let Some(place) = place {
+            self.additions.borrow_mut().insert(place, line);
+        }
+        self.cart_change(user, |lines| {
+            let kept = CartLine {
+                line: Line {
+                    product: product.id,
+                    quantity,
+                },
+                name: product.name.clone(),
+                unit_price: product.price,
+            };
+            match lines.iter_mut().find(|line| line.line.product == product.id) {
+                Some(line) => *line = kept,
+                None => lines.push(kept),
+            }
+        });
+        self.heard(Added::Done)
+    }
+
+    async fn addition(&self, user: UserId, key: &Key) -> Result<Option<Line>, StoreError> {
+        let place = (user, key.as_str().to_owned());
+        Ok(self.additions.borrow().get(&place).copied())
+    }
+
+    async fn set_quantity(&self, user: UserId, line: Line) -> Result<bool, StoreError> {
+        let there = self.cart(user).await?.lines;
+        let there = there.iter().any(|kept| kept.line.product == line.product);
+        if there {
+            self.cart_change(user, |lines| {
+                for kept in lines.iter_mut().filter(|kept| kept.line.product == line.product) {
+                    kept.line = line;
+                }
+            });
+        }
+        Ok(there)
+    }
+
+    async fn remove(&self, user: UserId, product: ProductId) -> Result<(), StoreError> {
+        self.cart_change(user, |lines| lines.retain(|kept| kept.line.product != product));
+        Ok(())
+    }
+
+    async fn clear(&self, user: UserId) -> Result<(), StoreError> {
+        self.cart_change(user, Vec::clear);
+        Ok(())
+    }
+}
+
+impl Orders for Memory {
+    async fn find_by_key(&self, user: UserId, key: &Key) -> Result<Option<(Order, RequestHash)>, StoreError> {
+        let orders = self.orders.borrow();
+        let row = orders
+            .iter()
+            .find(|row| row.order.user == user && row.key == *key);
+        Ok(row.map(|row| (row.order.clone(), row.hash.clone())))
+    }
+
+    async fn cart_is_taken(&self, user: UserId, version: u64) -> Result<bool, StoreError> {
+        Ok(self
+            .orders
+            .borrow()
+            .iter()
+            .any(|row| takes_cart(row, user, version)))
+    }
+
+    async fn insert(&self, new: &NewOrder) -> Result<Inserted, StoreError> {
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile(self);
+        }
+        if let Some(version) = new.cart_version {
+            if self.cart(new.user).await?.version != version {
+                return Ok(Inserted::CartChanged);
+            }
+            if self.cart_is_taken(new.user, version).await? {
+                return Ok(Inserted::Taken);
+            }
+        }
+        if self.find_by_key(new.user, &new.key).await?.is_some() {
+            return Ok(Inserted::Taken);
+        }
+        let order = Order {
+            id: new.id,
+            user: new.user,
+            status: Status::Pending,
+            rejection_reason: None,
+            items: new.items.clone(),
+            total: new.total,
+            address: new.address.clone(),
+            version: 1,
+            created_at: Timestamp::from_unix_micros(0),
+            updated_at: Timestamp::from_unix_micros(0),
+        };
+        self.orders.borrow_mut().push(Row {
+            order,
+            key: new.key.clone(),
+            hash: new.hash.clone(),
+            cart_version: new.cart_version,
+            restock_due: false,
+        });
+        self.heard(Inserted::Done)
+    }
+
+    async fn confirm(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        let confirmed = self.change(id, Status::Pending, Status::Confirmed, |_| {});
+        if let Some(order) = confirmed.as_ref().filter(|_| self.row(id).cart_version.is_some()) {
+            self.cart_change(order.user, |lines| {
+                for item in &order.items {
+                    lines.retain_mut(|kept| {
+                        if kept.line.product != item.product {
+                            return true;
+                        }
+                        let left = kept.line.quantity.get().saturating_sub(item.quantity.get());
+                        let left = Quantity::try_from(left as i32);
+                        left.map(|left| kept.line.quantity = left).is_ok()
+                    });
+                }
+            });
+        }
+        self.heard(confirmed)
+    }
+
+    async fn reject(&self, id: OrderId, reason: &str, short: &[Shortage]) -> Result<(), StoreError> {
+        self.change(id, Status::Pending, Status::Rejected, |row| {
+            row.order.rejection_reason = Some(reason.into());
+            for short in short {
+                for item in row
+                    .order
+                    .items
+                    .iter_mut()
+                    .filter(|item| item.product == short.product)
+                {
+                    item.available = Some(short.available);
+                }
+            }
+        });
+        self.heard(())
+    }
+
+    async fn cancel(&self, reach: Reach, id: OrderId) -> Result<(), StoreError> {
+        if self.reached(reach, id).is_some() {
+            self.change(id, Status::Confirmed, Status::Cancelled, |row| {
+                row.restock_due = true
+            });
+        }
+        self.heard(())
+    }
+
+    async fn restocked(&self, id: OrderId) -> Result<(), StoreError> {
+        let mut orders = self.orders.borrow_mut();
+        for row in orders.iter_mut().filter(|row| row.order.id == id) {
+            row.restock_due = false;
+        }
+        self.heard(())
+    }
+
+    async fn find(&self, reach: Reach, id: OrderId) -> Result<Option<(Order, Due)>, StoreError> {
+        let row = self.reached(reach, id);
+        Ok(row.map(|row| (row.order, Due(row.restock_due))))
+    }
+
+    async fn newer(&self, reach: Reach, id: OrderId, than: u64) -> Result<Option<Order>, StoreError> {
+        let row = self.reached(reach, id);
+        Ok(row.map(|row| row.order).filter(|order| order.version > than))
+    }
+
+    async fn list(
+        &self,
+        reach: Reach,
+        status: Option<Status>,
+        after: Option<PageToken>,
+        limit: u32,
+    ) -> Result<Vec<Order>, StoreError> {
+        let orders = self.orders.borrow();
+        let wanted = |order: &&Order| {
+            within(reach, order)
+                && status.is_none_or(|status| order.status == status)
+                && after.is_none_or(|token| order.id.uuid() < token.key())
+        };
+        let newest_first = orders.iter().rev().map(|row| &row.order);
+        Ok(newest_first
+            .filter(wanted)
+            .take(limit as usize)
+            .cloned()
+            .collect())
+    }
+}
+
+impl Backlog for Memory {
+    async fn claim_pending(&self, _: Duration, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let orders = self.list(Reach::All, Some(Status::Pending), None, limit).await?;
+        Ok(orders)
+    }
+
+    async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let orders = self.orders.borrow();
+        let due = orders.iter().filter(|row| row.restock_due);
+        Ok(due.map(|row| row.order.id).take(limit as usize).collect())
+    }
+
+    async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let outbox = self.outbox.borrow();
+        let mut seen = BTreeSet::new();
+        let waiting = outbox
+            .iter()
+            .filter(|(event, told)| !told && seen.insert(event.order));
+        Ok(waiting
+            .map(|(event, _)| event.clone())
+            .take(limit as usize)
+            .collect())
+    }
+
+    async fn relayed(&self, events: &[Event]) -> Result<(), StoreError> {
+        for (event, told) in self.outbox.borrow_mut().iter_mut() {
+            *told |= events.contains(event);
+        }
+        self.heard(())
+    }
+
+    async fn sweep(&self, _: u32) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+fn takes_cart(row: &Row, user: UserId, version: u64) -> bool {
+    let open = match row.order.status {
+        Status::Pending => row.cart_version.is_some(),
+        Status::Rejected => false,
+        Status::Confirmed | Status::Cancelled => row.cart_version == Some(version),
+    };
+    row.order.user == user && open
+}
+
+/// Somebody who is told of changes, and hears only what is newer than what they heard.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) events: RefCell<Vec<Event>>,
+    /// How many of the next tellings are heard without an answer.
+    pub(super) unanswered: Cell<u32>,
+}
+
+impl Events for Told {
+    async fn append(&self, events: &[Event]) -> Result<(), String> {
+        for event in events {
+            let mut heard = self.events.borrow_mut();
+            let is_newer = |known: &Event| known.order != event.order || known.version < event.version;
+            if heard.iter().all(is_newer) {
+                heard.push(event.clone());
+            }
+        }
+        match self.unanswered.get() {
+            0 => Ok(()),
+            left => {
+                self.unanswered.set(left - 1);
+                Err("no answer".into())
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Orders through the bff, and the reconciler's door behind it. What takes stock is tested with the product service.
+
+use std::time::Duration;
+
+use harness::{Answer, Platform, environment};
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::services::Inside;
+
+const RECONCILE: &str = "/internal/reconcile";
+
+/// Adds an order that stands there, made a while ago.
+async fn place(platform: &Platform, user: Uuid, status: &str) -> Uuid {
+    const SQL: &str = "
+        with placed as (
+            insert into order_service.orders
+                (id, user_id, status, rejection_reason, total_amount, currency, shipping_address, idempotency_key,
+                 request_hash, created_at)
+            values ($1, $2, $3::text, case when $3::text = 'rejected' then 'too late' end, 3960, 'JPY',
+                    '{\"name\": \"山田 花\", \"postalCode\": \"\", \"country\": \"JP\", \"region\": \"\",
+                      \"city\": \"京都市\", \"line1\": \"寺町通\", \"line2\": \"\", \"phone\": \"\"}',
+                    'key ' || $1::uuid, repeat('0', 64), now() - interval '1 hour')
+            returning id)
+        insert into order_service.order_items (order_id, position, product_id, name, unit_price, quantity)
+        select id, 1, id, '抹茶', 1980, 2 from placed";
+    let id = Uuid::now_v7();
+    let sql = platform.database().sql();
+    sql.execute(SQL, &[&id, &user, &status])
+        .await
+        .expect("an order fits the schema");
+    id
+}
+
+/// A call of a method of the order service, with this token.
+async fn call(inside: &Inside, method: &str, message: Value, token: &str) -> Answer {
+    let client = inside.platform.client();
+    let path = format!("/order.v1.OrderService/{method}");
+    let mut request = client.post(&path, message.to_string());
+    let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+    request.headers_mut().insert(header::AUTHORIZATION, token);
+    client.send(request).await
+}
+
+/// Every message of a stream of an order's states, and its end.
+async fn watch(inside: &Inside, id: Uuid, token: &str) -> Vec<Value> {
+    let message = json!({ "id": id }).to_string();
+    let mut body = vec![0];
+    body.extend((message.len() as u32).to_be_bytes());
+    body.extend(message.as_bytes());
+    let client = inside.platform.client();
+    let mut request = client.post("/order.v1.OrderService/WatchOrder", body);
+    let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+    request.headers_mut().insert(header::AUTHORIZATION, token);
+    let streaming = HeaderValue::from_static("application/connect+json");
+    request.headers_mut().insert(header::CONTENT_TYPE, streaming);
+    let answer = client.send(request).await;
+    let (mut rest, mut messages) = (&answer.body[..], Vec::new());
+    while let [_, a, b, c, d, after @ ..] = rest {
+        let (one, left) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+        messages.push(serde_json::from_slice(one).expect("each message is JSON"));
+        rest = left;
+    }
+    messages
+}
+
+/// Knocks at the reconciler's door with this secret.
+async fn reconcile(inside: &Inside, secret: Option<&str>) -> Answer {
+    let client = inside.platform.client();
+    let mut request = client.post(RECONCILE, "");
+    if let Some(secret) = secret {
+        let value = HeaderValue::try_from(format!("Bearer {secret}")).expect("a secret");
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+    }
+    client.send(request).await
+}
+
+const SECRET: &str = "the-secret-that-the-reconciler-is-called-with";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_read_listed_and_cancelled_by_their_user_alone() {
+    let inside = Inside::start().await;
+    let (owner, another) = (Uuid::now_v7(), Uuid::now_v7());
+    let id = place(&inside.platform, owner, "confirmed").await;
+    let mine = inside.issuer.token(&owner.to_string());
+    let theirs = inside.issuer.token(&another.to_string());
+
+    for method in ["GetOrder", "CancelOrder", "WatchOrder"] {
+        let failure = match method {
+            "WatchOrder" => watch(&inside, id, &theirs).await[0]["error"]["code"].clone(),
+            _ => {
+                let answer = call(&inside, method, json!({ "id": id }), &theirs).await;
+                json!(answer.failure().code)
+            }
+        };
+        assert_eq!(failure, "not_found", "{method} of another's order");
+    }
+    let listed = call(&inside, "ListOrders", json!({}), &theirs).await.message();
+    assert_eq!(listed, json!({}), "another's list is empty");
+
+    let got = call(&inside, "GetOrder", json!({ "id": id }), &mine)
+        .await
+        .message();
+    assert_eq!(got["order"]["status"], "ORDER_STATUS_CONFIRMED", "got {got}");
+    assert_eq!(
+        got["order"]["totalAmount"],
+        json!({ "amount": "3960.00", "currencyCode": "JPY" })
+    );
+    let listed = call(&inside, "ListOrders", json!({}), &mine).await.message();
+    assert_eq!(listed["orders"][0], got["order"]);
+    let cancelled = call(&inside, "CancelOrder", json!({ "id": id }), &mine).await;
+    assert_eq!(cancelled.message()["order"]["status"], "ORDER_STATUS_CANCELLED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_has_the_state_now_and_each_change_without_redis_too() {
+    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
+    for redis in [None, Some(nobody)] {
+        let inside = Inside::with(|setup| match redis {
+            None => setup,
+            Some(port) => setup.variable("redis_port", port.to_string()),
+        })
+        .await;
+        let owner = Uuid::now_v7();
+        let id = place(&inside.platform, owner, "pending").await;
+        let token = inside.issuer.token(&owner.to_string());
+        let change = async {
+            for status in ["confirmed", "cancelled"] {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                let sql = inside.platform.database().sql();
+                let change =
+                    "update order_service.orders set status = $2, version = version + 1 where id = $1";
+                sql.execute(change, &[&id, &status])
+                    .await
+                    .expect("the status changes");
+            }
+        };
+
+        let (messages, ()) = tokio::join!(watch(&inside, id, &token), change);
+
+        let states: Vec<_> = messages
+            .iter()
+            .filter_map(|message| message["order"]["status"].as_str())
+            .collect();
+        assert_eq!(
+            states,
+            [
+                "ORDER_STATUS_PENDING",
+                "ORDER_STATUS_CONFIRMED",
+                "ORDER_STATUS_CANCELLED"
+            ],
+            "with Redis at {redis:?}: {messages:?}"
+        );
+        assert_eq!(messages.last(), Some(&json!({})), "and it ends well");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idempotency_key_may_come_as_a_header() {
+    let inside = Inside::start().await;
+    let token = inside.issuer.token(&Uuid::now_v7().to_string());
+    let address = json!({ "name": "山田 花", "country": "JP", "city": "京都市", "line1": "寺町通" });
+    let send = async |field: &str, headers: &[&'static str]| {
+        let client = inside.platform.client();
+        let message = json!({ "idempotencyKey": field, "shippingAddress": address });
+        let mut request = client.post("/order.v1.OrderService/CreateOrder", message.to_string());
+        let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+        for key in headers {
+            let key = HeaderValue::from_static(key);
+            request.headers_mut().append("idempotency-key", key);
+        }
+        client.send(request).await.failure().code
+    };
+    // With a key the next thing that is wrong is the cart: there is nothing in it.
+    for (field, headers, code) in [
+        ("", &[][..], "invalid_argument"),
+        ("a", &[], "failed_precondition"),
+        ("", &["a"], "failed_precondition"),
+        ("a", &["a"], "failed_precondition"),
+        ("a", &["b"], "invalid_argument"),
+        ("", &["a", "a"], "invalid_argument"),
+        ("", &["a b"], "invalid_argument"),
+    ] {
+        assert_eq!(send(field, headers).await, code, "{field:?} and {headers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reconciler_opens_to_its_secret_alone() {
+    let inside = Inside::with(|setup| setup.variable("order_reconciler_secret", SECRET)).await;
+    let token = inside.issuer.admin_token(&Uuid::now_v7().to_string());
+    for secret in [
+        None,
+        Some(""),
+        Some("x"),
+        Some(&SECRET[1..]),
+        Some(token.as_str()),
+    ] {
+        assert_eq!(
+            reconcile(&inside, secret).await.status.as_u16(),
+            401,
+            "{secret:?}"
+        );
+    }
+    let client = inside.platform.client();
+    assert_eq!(client.get(RECONCILE).await.status.as_u16(), 405);
+    assert_eq!(reconcile(&inside, Some(SECRET)).await.status.as_u16(), 200);
+
+    let short = Inside::with(|setup| setup.variable("order_reconciler_secret", "")).await;
+    assert_eq!(
+        reconcile(&short, Some("")).await.status.as_u16(),
+        500,
+        "no secret opens nothing"
+    );
+    let outside = Platform::start().await;
+    let answer = outside.client().send(outside.client().post(RECONCILE, "")).await;
+    assert_eq!(
+        answer.status.as_u16(),
+        404,
+        "the bff has no route to it: {}",
+        answer.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reconciler_tells_of_changes_in_order_once() {
+    let prefix = format!("akinai:{}", Uuid::now_v7().simple());
+    let inside = Inside::with(|setup| {
+        setup
+            .variable("order_reconciler_secret", SECRET)
+            .variable("redis_prefix", &prefix)
+    })
+    .await;
+    let id = place(&inside.platform, Uuid::now_v7(), "cancelled").await;
+    let sql = inside.platform.database().sql();
+    const EVENT: &str = "insert into order_service.outbox (order_id, order_version, kind, payload) \
+                         values ($1, $2, $3, '{\"a\": \"茶\"}')";
+    for (version, kind) in [(3_i64, "order.cancelled"), (2, "order.confirmed")] {
+        sql.execute(EVENT, &[&id, &version, &kind])
+            .await
+            .expect("an event");
+    }
+
+    let (first, second) = tokio::join!(reconcile(&inside, Some(SECRET)), reconcile(&inside, Some(SECRET)));
+    let relayed = |answer: &Answer| answer.message()["relayed"].as_u64().expect("a number");
+    assert_eq!(
+        relayed(&first) + relayed(&second),
+        2,
+        "two at once tell of it once"
+    );
+    sql.execute(
+        "update order_service.outbox set relayed_at = null, claimed_until = '-infinity'",
+        &[],
+    )
+    .await
+    .expect("as if the answers had been lost");
+    assert_eq!(
+        relayed(&reconcile(&inside, Some(SECRET)).await),
+        2,
+        "they are told again"
+    );
+
+    let environment = environment();
+    let (host, port) = &environment.redis;
+    let url = format!(
+        "redis://admin:{}@{host}:{port}",
+        environment.password("redis.admin")
+    );
+    let client = redis::Client::open(url).expect("a URL of Redis");
+    let mut redis = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("Redis answers");
+    let key = format!("{prefix}:order.events");
+    let mut entries = redis::cmd("XRANGE");
+    entries.arg(&key).arg("-").arg("+");
+    let entries: Vec<(String, Vec<String>)> = entries.query_async(&mut redis).await.expect("a stream");
+    let kinds: Vec<&str> = entries.iter().map(|(_, fields)| fields[3].as_str()).collect();
+    assert_eq!(kinds, ["order.confirmed", "order.cancelled"], "{entries:?}");
+    assert_eq!(
+        entries[0].1[9], "{\"a\": \"茶\"}",
+        "the payload as it was written"
+    );
+    for key in [key.clone(), format!("{key}:version:{id}")] {
+        let left: i64 = redis::cmd("TTL")
+            .arg(&key)
+            .query_async(&mut redis)
+            .await
+            .expect("a TTL");
+        assert!(left > 0, "{key} must end by itself");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_stock_does_not_answer_for_stays_as_it_is() {
+    let inside = Inside::with(|setup| {
+        setup
+            .variable("order_reconciler_secret", SECRET)
+            // A key that the product component does not know: it refuses, and says nothing of any reservation.
+            .variable("order_product_service_key", format!("1:{}A", "x".repeat(42)))
+    })
+    .await;
+    let id = place(&inside.platform, Uuid::now_v7(), "pending").await;
+
+    let done = reconcile(&inside, Some(SECRET)).await.message();
+
+    assert_eq!(
+        (&done["confirmed"], &done["closed"]),
+        (&json!(0), &json!(0)),
+        "{done}"
+    );
+    assert_eq!(done["problems"], 1, "{done}");
+    let sql = inside.platform.database().sql();
+    let row = sql
+        .query_one("select status from order_service.orders where id = $1", &[&id])
+        .await
+        .expect("the order");
+    assert_eq!(row.get::<_, String>(0), "pending");
+}
