@@ -23,6 +23,7 @@ pub struct Database {
 struct Passwords {
     user: String,
     product: String,
+    issuer: String,
 }
 
 impl Database {
@@ -40,7 +41,7 @@ impl Database {
             format!("create database {name} template {TEMPLATE}"),
             // Who may connect is no part of a template.
             format!("revoke all on database {name} from public"),
-            format!("grant connect on database {name} to user_service, product_service"),
+            format!("grant connect on database {name} to user_service, product_service, issuer_service"),
         ] {
             admin
                 .batch_execute(&statement)
@@ -50,6 +51,7 @@ impl Database {
         let passwords = Passwords {
             user: environment.password("postgres.user_service"),
             product: environment.password("postgres.product_service"),
+            issuer: environment.password("postgres.issuer_service"),
         };
         let sql = connect(server.clone().dbname(&name)).await;
         Self {
@@ -82,6 +84,7 @@ impl Database {
         let passwords = Passwords {
             user: password("postgres.user_service"),
             product: password("postgres.product_service"),
+            issuer: password("postgres.issuer_service"),
         };
         let sql = connect(&server).await;
         Self {
@@ -159,7 +162,7 @@ impl Database {
     }
 
     /// The application variables with which the services find this database.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 6] {
         let host = match self.server.get_hosts() {
             [Host::Tcp(host), ..] => host.clone(),
             hosts => panic!("the test server is reached by TCP, not as {hosts:?}"),
@@ -171,6 +174,7 @@ impl Database {
             ("db_name", self.name.clone()),
             ("user_db_password", self.passwords.user.clone()),
             ("product_db_password", self.passwords.product.clone()),
+            ("issuer_db_password", self.passwords.issuer.clone()),
         ]
     }
 }

@@ -48,6 +48,7 @@ impl Setup {
             ("bff_user_service_key", service_key("user")),
             ("bff_product_service_key", service_key("product")),
             ("bff_seal_key", key("seal")),
+            ("issuer_sealing_key", issuer_sealing_key()),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),
             ("rate_burst", "1000000".to_owned()),
@@ -124,6 +125,11 @@ fn key(name: &str) -> String {
 /// The key of the bff's calls of a service, with its name, as the variables have it.
 pub fn service_key(callee: &str) -> String {
     format!("1:{}", key(&format!("bff to {callee}")))
+}
+
+/// What the issuer's signing keys are sealed with.
+pub fn issuer_sealing_key() -> String {
+    key("signing keys")
 }
 
 impl Platform {

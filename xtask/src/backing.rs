@@ -145,6 +145,7 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
         keys.insert(format!("bff_{callee}_service_key"), named);
     }
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
+    keys.insert("issuer_sealing_key".to_owned(), secrets.get("seal.issuer")?);
     Ok(keys)
 }
 
