@@ -98,6 +98,15 @@ impl SigningKey {
         Ok(Self::new(key))
     }
 
+    /// The private key itself (PKCS#8 in PEM), for whoever has made it to give it to the issuer.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`].
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        let pem = self.key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF);
+        pem.map_err(|_| KeyError::Unusable)
+    }
+
     /// Reads what [`SigningKey::to_der`] wrote: it was checked when it first came.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         RsaPrivateKey::from_pkcs8_der(der).ok().map(Self::new)
@@ -191,7 +200,7 @@ mod tests {
     #[test]
     fn a_key_is_the_same_key_as_pem_and_as_jwk() {
         let key = SigningKey::generate().unwrap();
-        let pem = key.key.to_pkcs8_pem(Default::default()).unwrap();
+        let pem = key.to_pem().unwrap();
         assert_eq!(SigningKey::from_pem(&pem).unwrap().id(), key.id());
         let number = |number: &BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
         let mut jwk = key.public_jwk();

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Refusal, Result, body, challenge, is, login, ok};
+use super::{Refusal, Result, challenge, is, login, object, ok};
 use crate::Issuer;
 use crate::domain::form::{Form, with_query};
 use crate::domain::scopes::are_among;
@@ -24,9 +24,9 @@ pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, rest: &[&
     }
     match rest {
         [] if is(call, &Method::GET) => ok(&show(issuer, &flow, &text).await?),
-        ["accept"] if is(call, &Method::PUT) => accept(issuer, &flow, &hash, body(call)?).await,
+        ["accept"] if is(call, &Method::PUT) => accept(issuer, &flow, &hash, object(call)?).await,
         ["reject"] if is(call, &Method::PUT) => {
-            answered(issuer, &flow, &hash, Answer::Rejected(body(call)?)).await
+            answered(issuer, &flow, &hash, Answer::Rejected(object(call)?)).await
         }
         [] | ["accept" | "reject"] => Err(Refusal::Method),
         _ => Err(Refusal::NotFound),

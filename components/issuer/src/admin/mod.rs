@@ -15,7 +15,7 @@ mod sessions;
 use connect::Body;
 use http::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::Issuer;
 use crate::domain::form::Form;
@@ -128,6 +128,13 @@ fn decoded(segment: &str) -> Result<String> {
 /// The JSON that a request brings.
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T> {
     serde_json::from_slice(&call.body).map_err(|error| Refusal::Invalid(format!("the body: {error}")))
+}
+
+/// The JSON object that a request brings. (serde would read a struct from a list, too.)
+fn object<T: DeserializeOwned>(call: &Call) -> Result<T> {
+    let object: Map<String, Value> = body(call)?;
+    let read = serde_json::from_value(Value::Object(object));
+    read.map_err(|error| Refusal::Invalid(format!("the body: {error}")))
 }
 
 /// The challenge that a request is about, by its own name or, as in older versions, `challenge`.
