@@ -36,7 +36,11 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let world = Self::empty().await;
+        Self::with(|setup| setup).await
+    }
+
+    async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+        let world = Self::empty_with(change).await;
         world.import_key().await;
         for id in ["shop", "other"] {
             let client = json!({
@@ -62,6 +66,10 @@ impl World {
 
     /// Without a key or a client.
     async fn empty() -> Self {
+        Self::empty_with(|setup| setup).await
+    }
+
+    async fn empty_with(change: impl FnOnce(Setup) -> Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder for a manifest");
         let mut setup = Setup::new().await.variable("issuer", ISSUER);
         for page in ["login", "consent", "logout", "error", "signed_out"] {
@@ -70,7 +78,7 @@ impl World {
         setup.manifest = folder.path().join("spin.toml");
         std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
         Self {
-            platform: setup.start().await,
+            platform: change(setup).start().await,
             _folder: folder,
         }
     }
@@ -1293,6 +1301,28 @@ async fn without_a_key_nothing_is_used_up() {
     );
     world.sql("insert into signing_keys select * from kept").await;
     world.granted(&exchange(&code)).await;
+}
+
+/// The user component has no such page in this test, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_nobody_vouches_for_uses_nothing_up() {
+    let world = World::with(|setup| setup.variable("refresh_hook_path", "/nowhere")).await;
+    let tokens = world.tokens("").await;
+    let answer = world.refresh(&tokens["refresh_token"]).await;
+    assert_eq!(
+        (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+        (500, "server_error")
+    );
+    assert!(
+        world.is_active(&tokens["refresh_token"]).await,
+        "it can be tried again"
+    );
+    let dead = json!("dead");
+    assert_eq!(
+        world.refused(&refreshing(&dead)).await,
+        "invalid_grant",
+        "nobody is asked about none"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,8 +52,8 @@ async fn accept(issuer: &Issuer, flow: &Flow, challenge: &Hash, login: LoginAnsw
     // Somebody else than the browser is remembered as: they log in properly, from the beginning.
     if flow.login_skip && flow.subject.as_deref() != Some(&login.subject) {
         let form = Form::parse(&flow.request).map_err(|error| Failure::Broken(error.to_string()))?;
-        let url =
-            with_query(&issuer.settings.at("/oauth2/auth"), []) + "?" + &form.without(&["prompt"]).to_query();
+        let query = form.without(&["prompt"]).to_query();
+        let url = format!("{}?{query}", issuer.settings.at("/oauth2/auth"));
         return ok(&redirect_to(&with_query(&url, [("prompt", "login")])));
     }
     answered(issuer, flow, challenge, Answer::Accepted(login)).await

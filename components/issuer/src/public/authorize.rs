@@ -184,9 +184,10 @@ async fn usable_session(
     };
     let session = issuer.store.session_of_cookie(&cookie).await?;
     Ok(session.filter(|session| {
+        // Below it, not at it: 0 asks for a new login (OpenID Connect Core, section 3.1.2.1).
         let is_recent = request
             .max_age
-            .is_none_or(|max_age| session.age <= i64::try_from(max_age).unwrap_or(i64::MAX));
+            .is_none_or(|max_age| session.age < i64::try_from(max_age).unwrap_or(i64::MAX));
         is_recent && hinted.is_none_or(|hinted| hinted == session.subject)
     }))
 }

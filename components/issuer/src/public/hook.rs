@@ -1,5 +1,7 @@
 //! Whether a user may still refresh: a question for whoever knows users, asked as Hydra asks it (`oauth2.refresh_token_hook`).
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use connect::Transport as _;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -23,32 +25,47 @@ const PATH: &str = "refresh_hook_path";
 /// The variable with what shows that it is us who ask.
 const KEY: &str = "refresh_hook_key";
 
-/// What goes into the new tokens: what consent said, or what the answer says instead.
-pub(crate) async fn session(grant: &Grant) -> Result<Option<Session>, Denied> {
-    let path = settings::get(PATH).await.map_err(Failure::Broken)?;
-    if path.is_empty() {
-        return Ok(None);
-    }
-    let key = settings::get(KEY).await.map_err(Failure::Broken)?;
-    let mut bearer = HeaderValue::try_from(format!("Bearer {key}")).map_err(broken)?;
-    bearer.set_sensitive(true);
-    let request = Request::post(&*path)
-        .header(header::CONTENT_TYPE, "application/json; charset=UTF-8")
-        .header(header::AUTHORIZATION, bearer)
-        .body(Bytes::from(question(grant).to_string()))
-        .map_err(broken)?;
-    let response = Chained::to(ASKED).send(request).await;
-    let response = response.map_err(|error| Failure::Broken(format!("the refresh hook: {error:?}")))?;
-    match response.status() {
-        StatusCode::NO_CONTENT => Ok(None),
-        StatusCode::FORBIDDEN => Err(OAuthError::access_denied("the user may not use this any more").into()),
-        StatusCode::OK => {
-            let body = response.into_body().collect().await.map_err(broken)?.to_bytes();
-            let answer: Value = serde_json::from_slice(&body).map_err(broken)?;
-            let session = answer.get("session").cloned().unwrap_or_default();
-            Ok(Some(serde_json::from_value(session).map_err(broken)?))
+/// Where to ask, and with what key.
+pub(crate) struct Hook {
+    path: Rc<str>,
+    bearer: HeaderValue,
+}
+
+impl Hook {
+    /// None if nobody is to be asked.
+    pub(crate) async fn read() -> Result<Option<Self>, Failure> {
+        let path = settings::get(PATH).await.map_err(Failure::Broken)?;
+        if path.is_empty() {
+            return Ok(None);
         }
-        status => Err(broken(format!("it answered {status}")).into()),
+        let key = settings::get(KEY).await.map_err(Failure::Broken)?;
+        let mut bearer = HeaderValue::try_from(format!("Bearer {key}")).map_err(broken)?;
+        bearer.set_sensitive(true);
+        Ok(Some(Self { path, bearer }))
+    }
+
+    /// What goes into the new tokens instead of what consent said, if the answer says so.
+    pub(crate) async fn session(self, grant: &Grant) -> Result<Option<Session>, Denied> {
+        let request = Request::post(&*self.path)
+            .header(header::CONTENT_TYPE, "application/json; charset=UTF-8")
+            .header(header::AUTHORIZATION, self.bearer)
+            .body(Bytes::from(question(grant).to_string()))
+            .map_err(broken)?;
+        let response = Chained::to(ASKED).send(request).await;
+        let response = response.map_err(|error| Failure::Broken(format!("the refresh hook: {error:?}")))?;
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(None),
+            StatusCode::FORBIDDEN => {
+                Err(OAuthError::access_denied("the user may not use this any more").into())
+            }
+            StatusCode::OK => {
+                let body = response.into_body().collect().await.map_err(broken)?.to_bytes();
+                let answer: Value = serde_json::from_slice(&body).map_err(broken)?;
+                let session = answer.get("session").cloned().unwrap_or_default();
+                Ok(Some(serde_json::from_value(session).map_err(broken)?))
+            }
+            status => Err(broken(format!("it answered {status}")).into()),
+        }
     }
 }
 

@@ -114,13 +114,8 @@ async fn refresh(issuer: &Issuer, client: &Client, form: &Form, signer: &Signer)
         Some(text) => Some(scopes::parse(text).ok_or_else(invalid_scope)?),
         None => None,
     };
-    // Asked before the token is used, so that it can be tried again when nobody answers. One that is none, or is dead, is
-    // nobody's to ask about.
-    let asked = issuer.store.grant_of_refresh_token(&hash, false).await?;
-    let session = match asked.filter(|grant| grant.client_id == client.id) {
-        Some(grant) => hook::session(&grant).await?,
-        None => None,
-    };
+    // Asked before the token is used, so that it can be tried again when nobody answers.
+    let session = hooked(issuer, client, &hash).await?;
     let next = Token::new()?;
     let wanted = narrowed.clone().unwrap_or_default();
     match issuer
@@ -142,6 +137,19 @@ async fn refresh(issuer: &Issuer, client: &Client, form: &Form, signer: &Signer)
             "the refresh token is unknown, expired, revoked, or another client's",
         )
         .into()),
+    }
+}
+
+/// What goes into the tokens instead of what consent said, if somebody is to be asked and wants it so. About a token that is
+/// none, or is dead, nobody is asked.
+async fn hooked(issuer: &Issuer, client: &Client, token: &Hash) -> Result<Option<Session>, Denied> {
+    let Some(hook) = hook::Hook::read().await? else {
+        return Ok(None);
+    };
+    let grant = issuer.store.grant_of_refresh_token(token, false).await?;
+    match grant.filter(|grant| grant.client_id == client.id) {
+        Some(grant) => hook.session(&grant).await,
+        None => Ok(None),
     }
 }
 
