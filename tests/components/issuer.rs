@@ -249,8 +249,9 @@ impl World {
 
     async fn sql(&self, statement: &str) {
         let sql = self.platform.database().sql();
-        let done = sql.batch_execute(&format!("set search_path = issuer_service; {statement}"));
-        done.await.expect("the statement fits the schema");
+        let statement = format!("set search_path = issuer_service; {statement}");
+        let done = sql.batch_execute(&statement).await;
+        done.expect("the statement fits the schema");
     }
 }
 
