@@ -1,6 +1,7 @@
 //! Single services under the host: their real imports, their real grants, and no bff in front.
 
 mod inventory;
+mod issuer;
 mod order;
 mod product;
 mod user;

@@ -24,6 +24,7 @@ struct Passwords {
     user: String,
     product: String,
     order: String,
+    issuer: String,
 }
 
 impl Database {
@@ -41,7 +42,9 @@ impl Database {
             format!("create database {name} template {TEMPLATE}"),
             // Who may connect is no part of a template.
             format!("revoke all on database {name} from public"),
-            format!("grant connect on database {name} to user_service, product_service, order_service"),
+            format!(
+                "grant connect on database {name} to user_service, product_service, order_service, issuer_service"
+            ),
         ] {
             admin
                 .batch_execute(&statement)
@@ -52,6 +55,7 @@ impl Database {
             user: environment.password("postgres.user_service"),
             product: environment.password("postgres.product_service"),
             order: environment.password("postgres.order_service"),
+            issuer: environment.password("postgres.issuer_service"),
         };
         let sql = connect(server.clone().dbname(&name)).await;
         Self {
@@ -85,6 +89,7 @@ impl Database {
             user: password("postgres.user_service"),
             product: password("postgres.product_service"),
             order: password("postgres.order_service"),
+            issuer: password("postgres.issuer_service"),
         };
         let sql = connect(&server).await;
         Self {
@@ -163,7 +168,7 @@ impl Database {
     }
 
     /// The application variables with which the services find this database.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 6] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 7] {
         let host = match self.server.get_hosts() {
             [Host::Tcp(host), ..] => host.clone(),
             hosts => panic!("the test server is reached by TCP, not as {hosts:?}"),
@@ -176,6 +181,7 @@ impl Database {
             ("user_db_password", self.passwords.user.clone()),
             ("product_db_password", self.passwords.product.clone()),
             ("order_db_password", self.passwords.order.clone()),
+            ("issuer_db_password", self.passwords.issuer.clone()),
         ]
     }
 }

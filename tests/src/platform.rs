@@ -57,6 +57,7 @@ impl Setup {
             ("order_product_service_key", order_service_key("product")),
             ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
+            ("issuer_sealing_key", issuer_sealing_key()),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),
             ("rate_burst", "1000000".to_owned()),
@@ -220,6 +221,11 @@ pub fn service_key(callee: &str) -> String {
 /// The key of the order component's calls of a service, with its name, as the variables have it.
 pub fn order_service_key(callee: &str) -> String {
     format!("order-1:{}", key(&format!("order to {callee}")))
+}
+
+/// What the issuer's signing keys are sealed with.
+pub fn issuer_sealing_key() -> String {
+    key("signing keys")
 }
 
 impl Platform {

@@ -155,6 +155,7 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
         secrets.get("reconciler.order")?,
     );
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
+    keys.insert("issuer_sealing_key".to_owned(), secrets.get("seal.issuer")?);
     Ok(keys)
 }
 

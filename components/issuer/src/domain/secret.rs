@@ -1,0 +1,126 @@
+//! Random values that whoever holds them may use: challenges, verifiers, codes, refresh tokens, cookies, client secrets.
+//!
+//! The database has their SHA-256 and nothing else. A slow password hash would add nothing: it is for what people choose,
+//! which can be guessed from its hash by trying. These have 256 random bits (a client's own secret at least 32 characters),
+//! and no number of tries finds one; a fast hash keeps the token endpoint fast, where every client shows its secret at
+//! every call.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// The system has no random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub(crate) struct NoRandomness;
+
+/// A new random value: 256 bits in base64url. Its `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(String);
+
+impl Token {
+    pub(crate) fn new() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// A value that came back, if it has the form of ours.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let decoded = URL_SAFE_NO_PAD
+            .decode(text.as_bytes().get(..43).filter(|_| text.len() == 43)?)
+            .ok()?;
+        (decoded.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// The value itself, for its holder.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn hash(&self) -> Hash {
+        Hash::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// What the database knows a secret by: its SHA-256, as 64 lower-case hexadecimal digits.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hash(String);
+
+impl Hash {
+    /// The hash of what somebody sent, whatever it is.
+    pub(crate) fn of(secret: &str) -> Self {
+        Self(
+            Sha256::digest(secret)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    /// A hash that is stored.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether they are the same, in the same time wherever they differ.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hash(…)")
+    }
+}
+
+/// A new name for something: 128 random bits as hexadecimal digits, not a secret.
+pub(crate) fn new_id() -> Result<String, NoRandomness> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_differ_and_hide() {
+        let (one, other) = (Token::new().unwrap(), Token::new().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(Token::parse(one.reveal()), Some(one.clone()));
+        assert_eq!(format!("{one:?} {:?}", one.hash()), "Token(…) Hash(…)");
+        assert!(one.hash().is(&one.hash()) && !one.hash().is(&other.hash()));
+        assert_ne!(new_id(), new_id());
+    }
+
+    #[test]
+    fn what_has_another_form_is_none_of_ours() {
+        let long = "A".repeat(44);
+        for wrong in [
+            "",
+            "A",
+            &long[..42],
+            &long,
+            "é".repeat(22).as_str(),
+            &" ".repeat(43),
+            &"+".repeat(43),
+        ] {
+            assert_eq!(Token::parse(wrong), None, "{wrong:?}");
+        }
+    }
+}

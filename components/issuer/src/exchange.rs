@@ -1,0 +1,254 @@
+//! HTTP: a request as the handlers see it, and the answers that they give.
+
+use bytes::Bytes;
+use connect::Body;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
+};
+use http_body_util::{BodyExt as _, Limited};
+use platform::{
+    http::Incoming,
+    log::{self, Names},
+};
+use serde_json::{Value, json};
+
+use crate::domain::form::{Form, FormError};
+use crate::domain::request::OAuthError;
+use crate::domain::secret::NoRandomness;
+use crate::store::StoreError;
+
+/// The largest body that is read, in bytes.
+const MOST_BODY: usize = 64 * 1024;
+
+/// A request, read to its end.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// Reads a request; or the answer to one whose body is too large or breaks off.
+    pub(crate) async fn read(request: Request<Incoming>) -> Result<Self, Response<Body>> {
+        let (head, body) = request.into_parts();
+        match Limited::new(body, MOST_BODY).collect().await {
+            Ok(body) => Ok(Self {
+                head,
+                body: body.to_bytes(),
+            }),
+            Err(_) => Err(platform::http::text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large, or broke off",
+            )),
+        }
+    }
+
+    /// The path as it was sent, escapes and all: what routes are matched with, and what nothing may hide in.
+    pub(crate) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    pub(crate) fn query(&self) -> Result<Form, FormError> {
+        Form::parse(self.head.uri.query().unwrap_or_default())
+    }
+
+    /// The parameters of a form in the body (RFC 6749, appendix B).
+    pub(crate) fn form(&self) -> Result<Form, OAuthError> {
+        let kind = self.header(header::CONTENT_TYPE).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(OAuthError::invalid_request(
+                "the body has to be a form: application/x-www-form-urlencoded",
+            ));
+        }
+        let text = std::str::from_utf8(&self.body)
+            .map_err(|_| OAuthError::invalid_request("the body is no UTF-8"))?;
+        Form::parse(text).map_err(|error| OAuthError::invalid_request(error.to_string()))
+    }
+
+    /// A header that is there once and is text.
+    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
+        let mut values = self.head.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    /// A cookie that is there once. One that is there twice is none: a page of another host below the same domain may have
+    /// put the second one there (RFC 6265, section 8.6).
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let values = self.head.headers.get_all(header::COOKIE).iter();
+        let mut values = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(known, _)| *known == name)
+            .map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The bearer token (RFC 6750, section 2.1).
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header(header::AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// For the log.
+    pub(crate) fn names(&self) -> Names<'_> {
+        Names::of(&self.head.headers)
+    }
+}
+
+/// Something failed that is nobody's fault outside. The text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    #[error("{0}")]
+    Broken(String),
+    /// Nothing can be signed until there is a key.
+    #[error("there is no signing key: import one")]
+    NoKey,
+}
+
+impl Failure {
+    /// Writes it to the log, and says what the caller is told: whether it is worth to try again.
+    pub(crate) fn report(&self, call: &Call) -> StatusCode {
+        log::error(call.names(), self);
+        match self {
+            Self::Store(StoreError::Unavailable(_)) | Self::NoKey => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// JSON that nobody may keep.
+pub(crate) fn json_answer(status: StatusCode, value: &Value) -> Response<Body> {
+    let text = value.to_string();
+    let mut response = Response::new(Body::from(Bytes::new()));
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_LENGTH, &text.len().to_string());
+    set(
+        &mut response,
+        header::CONTENT_TYPE,
+        "application/json;charset=UTF-8",
+    );
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    set(&mut response, header::PRAGMA, "no-cache");
+    *response.body_mut() = Body::from(Bytes::from(text));
+    response
+}
+
+/// Nothing but a status.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::new()));
+    *response.status_mut() = status;
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// An error of the token endpoint and its neighbours (RFC 6749, section 5.2).
+pub(crate) fn oauth_error(status: StatusCode, error: &OAuthError) -> Response<Body> {
+    json_answer(
+        status,
+        &json!({ "error": error.name, "error_description": error.description }),
+    )
+}
+
+/// Sends the browser elsewhere with a GET, whatever it came with (RFC 9700, section 4.12), and tells nobody there where it
+/// came from: the address has codes and challenges in it.
+pub(crate) fn redirect(url: &str) -> Response<Body> {
+    let mut response = empty(StatusCode::SEE_OTHER);
+    set(&mut response, header::LOCATION, url);
+    set(&mut response, header::REFERRER_POLICY, "no-referrer");
+    set(&mut response, header::CONTENT_LENGTH, "0");
+    response
+}
+
+/// Sets a header; a value that cannot be one is left out.
+pub(crate) fn set(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Adds a header beside those of the same name.
+pub(crate) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.append(name, value);
+    }
+}
+
+/// What may be asked with other methods only (RFC 9110, section 15.5.6).
+pub(crate) fn method_not_allowed(allowed: &str) -> Response<Body> {
+    let mut response = platform::http::text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allowed}"));
+    set(&mut response, header::ALLOW, allowed);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(headers: &[(&str, &str)]) -> Call {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            let name = HeaderName::try_from(*name).unwrap();
+            append(request.headers_mut(), name, value);
+        }
+        Call {
+            head: request.into_parts().0,
+            body: Bytes::from_static(b"a=1"),
+        }
+    }
+
+    #[test]
+    fn a_cookie_counts_once_only() {
+        let one = call(&[("cookie", "a=1; flow=x; b=2")]);
+        assert_eq!(
+            (one.cookie("flow"), one.cookie("low"), one.cookie("c")),
+            (Some("x"), None, None)
+        );
+        for twice in [
+            &[("cookie", "flow=x; flow=y")][..],
+            &[("cookie", "flow=x"), ("cookie", "flow=x")],
+        ] {
+            assert_eq!(call(twice).cookie("flow"), None, "which one is ours?");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_given_once_by_its_scheme() {
+        assert_eq!(call(&[("authorization", "bearer t")]).bearer(), Some("t"));
+        for wrong in [
+            &[("authorization", "Basic t")][..],
+            &[("authorization", "Bearer")],
+            &[("authorization", "Bearer t"), ("authorization", "Bearer u")],
+        ] {
+            assert_eq!(call(wrong).bearer(), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_says_that_it_is_one() {
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        assert_eq!(
+            call(&[("content-type", form)]).form().unwrap().get("a"),
+            Some("1")
+        );
+        for wrong in [
+            &[][..],
+            &[("content-type", "application/json")],
+            &[("content-type", "text/plain")],
+        ] {
+            assert_eq!(call(wrong).form().unwrap_err().name, "invalid_request");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The issuer: OAuth 2.0 and OpenID Connect, as Ory Hydra v2 speaks them, for machines without Hydra.
+//!
+//! This file is the door. The same program is two components in `spin.toml`: what browsers and clients ask goes to the one with
+//! routes, what other components ask (Hydra's admin API) to the one without; the variable `serves` says which it is.
+
+mod admin;
+mod cookies;
+mod domain;
+mod exchange;
+mod keys;
+mod public;
+mod settings;
+mod store;
+mod tokens;
+mod wire;
+mod wire_client;
+
+use connect::Body;
+use exchange::Call;
+use http::{Request, Response, StatusCode};
+use platform::{http::Incoming, log, postgres::Database, ready};
+use settings::{Serves, Settings};
+use store::Store;
+
+/// The variable with the database's address.
+const DATABASE: &str = "database_url";
+
+platform::http_handler!(handle);
+
+async fn handle(request: Request<Incoming>) -> Response<Body> {
+    if request.uri().path() == "/ready" {
+        return ready::answer(DATABASE).await;
+    }
+    let call = match Call::read(request).await {
+        Ok(call) => call,
+        Err(answer) => return answer,
+    };
+    match issuer().await {
+        Ok((Serves::Public, issuer)) => public::answer(&issuer, &call).await,
+        Ok((Serves::Admin, issuer)) => admin::answer(&issuer, &call).await,
+        Err(cause) => {
+            log::error(call.names(), cause);
+            platform::http::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
+        }
+    }
+}
+
+/// What every handler needs.
+struct Issuer {
+    store: Store,
+    settings: Settings,
+}
+
+async fn issuer() -> Result<(Serves, Issuer), String> {
+    let database = Database::from_variable(DATABASE).await;
+    let issuer = Issuer {
+        store: Store(database.map_err(|error| error.to_string())?),
+        settings: Settings::read().await?,
+    };
+    Ok((Serves::read().await?, issuer))
+}

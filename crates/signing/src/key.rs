@@ -1,0 +1,258 @@
+//! A private key: where it comes from, what it signs, what of it is public.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rsa::{
+    BigUint, RsaPrivateKey,
+    pkcs1::DecodeRsaPrivateKey as _,
+    pkcs1v15,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
+    signature::{RandomizedSigner as _, SignatureEncoding as _},
+    traits::{PrivateKeyParts as _, PublicKeyParts as _},
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::random::System;
+
+/// RFC 7518 (section 3.3) asks for at least 2048 bits; signing takes time with the cube of the size, which is the reason
+/// for the other end.
+const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+/// Why a text is no key to sign with. Never repeats any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Neither PKCS#8 nor PKCS#1 in PEM, or not an RSA key.
+    #[error("it is no RSA private key in PEM")]
+    Pem,
+    /// A member is missing or malformed (RFC 7518, section 6.3.2): `n`, `e`, `d`, `p` and `q` have to be there.
+    #[error("it is no RSA private key as a JWK with n, e, d, p and q")]
+    Jwk,
+    /// `alg` or `use` say that it is for something else.
+    #[error("it is for something else than signing with RS256")]
+    Use,
+    /// Fewer than 2048 bits, or more than 4096.
+    #[error("it has fewer than 2048 or more than 4096 bits")]
+    Size,
+    /// The parts do not belong together.
+    #[error("its parts do not belong together")]
+    Broken,
+    /// Nothing could be signed, or no key be made or encoded.
+    #[error("the key cannot be used")]
+    Unusable,
+}
+
+/// An RSA key that signs with RS256 (RFC 7518, section 3.3). Its `Debug` form shows its id alone.
+pub struct SigningKey {
+    id: String,
+    key: RsaPrivateKey,
+}
+
+impl SigningKey {
+    /// Reads a PEM: PKCS#8 (`PRIVATE KEY`, RFC 5958) or PKCS#1 (`RSA PRIVATE KEY`).
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`], [`Size`](KeyError::Size) or [`Broken`](KeyError::Broken).
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        let pem = pem.trim();
+        let key = RsaPrivateKey::from_pkcs8_pem(pem)
+            .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem).map_err(|_| ()));
+        Self::checked(key.map_err(|()| KeyError::Pem)?)
+    }
+
+    /// Reads a JWK with private members (RFC 7518, section 6.3.2). Its `kid` is not taken over: see [`SigningKey::id`].
+    ///
+    /// # Errors
+    /// Any [`KeyError`] but [`Pem`](KeyError::Pem).
+    pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
+        let says = |member: &str, value: &str| jwk.get(member).is_none_or(|given| given == value);
+        if jwk.get("kty").is_none_or(|kind| kind != "RSA") {
+            return Err(KeyError::Jwk);
+        }
+        if !says("alg", "RS256") || !says("use", "sig") {
+            return Err(KeyError::Use);
+        }
+        let number = |member: &str| {
+            let text = jwk
+                .get(member)
+                .and_then(Value::as_str)
+                .filter(|text| text.len() <= 1024);
+            let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+            bytes
+                .map(|bytes| BigUint::from_bytes_be(&bytes))
+                .ok_or(KeyError::Jwk)
+        };
+        let primes = vec![number("p")?, number("q")?];
+        let key = RsaPrivateKey::from_components(number("n")?, number("e")?, number("d")?, primes);
+        Self::checked(key.map_err(|_| KeyError::Broken)?)
+    }
+
+    /// A new key of 2048 bits. Natively this takes a fraction of a second; inside WebAssembly do not.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`].
+    pub fn generate() -> Result<Self, KeyError> {
+        let key = RsaPrivateKey::new(&mut System, *BITS.start()).map_err(|_| KeyError::Unusable)?;
+        Ok(Self::new(key))
+    }
+
+    /// The private key itself (PKCS#8 in PEM), for whoever has made it to give it to the issuer.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`].
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        let pem = self.key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF);
+        pem.map_err(|_| KeyError::Unusable)
+    }
+
+    /// Reads what [`SigningKey::to_der`] wrote: it was checked when it first came.
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        RsaPrivateKey::from_pkcs8_der(der).ok().map(Self::new)
+    }
+
+    pub(crate) fn to_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let document = self.key.to_pkcs8_der().map_err(|_| KeyError::Unusable)?;
+        Ok(Zeroizing::new(document.as_bytes().to_vec()))
+    }
+
+    fn checked(key: RsaPrivateKey) -> Result<Self, KeyError> {
+        if !BITS.contains(&key.n().bits()) {
+            return Err(KeyError::Size);
+        }
+        let is_whole = key.primes().len() == 2 && key.validate().is_ok();
+        is_whole.then(|| Self::new(key)).ok_or(KeyError::Broken)
+    }
+
+    fn new(key: RsaPrivateKey) -> Self {
+        Self {
+            id: thumbprint(&key),
+            key,
+        }
+    }
+
+    /// What tokens name the key by (`kid`): its thumbprint (RFC 7638), so that one key has one name, and no two keys share
+    /// one, whoever gives it to the issuer.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The public half as a JWK (RFC 7517), for the issuer's key set.
+    pub fn public_jwk(&self) -> Value {
+        let [n, e] = public_numbers(&self.key);
+        json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id, "n": n, "e": e })
+    }
+
+    /// A signed token (RFC 7519; compact form of RFC 7515) with these claims. `kind` is its `typ`.
+    ///
+    /// Signing is blinded: how long it takes says nothing about the key.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`].
+    pub fn sign(&self, kind: &str, claims: &Map<String, Value>) -> Result<String, KeyError> {
+        let header = json!({ "alg": "RS256", "kid": self.id, "typ": kind });
+        let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Unusable)?;
+        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = pkcs1v15::SigningKey::<Sha256>::new(self.key.clone())
+            .try_sign_with_rng(&mut System, token.as_bytes())
+            .map_err(|_| KeyError::Unusable)?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut token);
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.id)
+    }
+}
+
+/// RFC 7638, section 3: SHA-256 over the members that make the key, in alphabetical order and without spaces.
+fn thumbprint(key: &RsaPrivateKey) -> String {
+    let [n, e] = public_numbers(key);
+    let text = format!("{{\"e\":\"{e}\",\"kty\":\"RSA\",\"n\":\"{n}\"}}");
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}
+
+fn public_numbers(key: &RsaPrivateKey) -> [String; 2] {
+    [key.n(), key.e()].map(|number| URL_SAFE_NO_PAD.encode(number.to_bytes_be()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7638, section 3.1.
+    #[test]
+    fn a_key_is_named_by_its_thumbprint() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs\
+                 tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n9\
+                 1CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let text = format!("{{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"{n}\"}}");
+        let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(text));
+        assert_eq!(thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn a_key_is_the_same_key_as_pem_and_as_jwk() {
+        let key = SigningKey::generate().unwrap();
+        let pem = key.to_pem().unwrap();
+        assert_eq!(SigningKey::from_pem(&pem).unwrap().id(), key.id());
+        let number = |number: &BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
+        let mut jwk = key.public_jwk();
+        jwk["d"] = number(key.key.d()).into();
+        jwk["p"] = number(&key.key.primes()[0]).into();
+        jwk["q"] = number(&key.key.primes()[1]).into();
+        jwk["kid"] = "chosen".into();
+        assert_eq!(SigningKey::from_jwk(&jwk).unwrap().id(), key.id());
+
+        let other = SigningKey::generate().unwrap();
+        let changed = |member: &str, value: Value| {
+            let mut jwk = jwk.clone();
+            jwk[member] = value;
+            SigningKey::from_jwk(&jwk).unwrap_err()
+        };
+        assert_eq!(changed("use", json!("enc")), KeyError::Use);
+        assert_eq!(changed("alg", json!("PS256")), KeyError::Use);
+        assert_eq!(changed("kty", json!("EC")), KeyError::Jwk);
+        assert_eq!(changed("d", json!("A".repeat(10_000))), KeyError::Jwk);
+        assert_eq!(changed("d", number(other.key.d()).into()), KeyError::Broken);
+        assert_eq!(changed("p", Value::Null), KeyError::Jwk);
+        let public = SigningKey::from_jwk(&key.public_jwk()).unwrap_err();
+        assert_eq!(public, KeyError::Jwk, "a public key signs nothing");
+    }
+
+    #[test]
+    fn small_keys_and_garbage_are_refused() {
+        let small = RsaPrivateKey::new(&mut System, 1024).unwrap();
+        let pem = small.to_pkcs8_pem(Default::default()).unwrap();
+        assert_eq!(SigningKey::from_pem(&pem).unwrap_err(), KeyError::Size);
+        let rest = &pem[40..];
+        for wrong in [
+            "",
+            "-----BEGIN PRIVATE KEY-----",
+            rest,
+            "\0",
+            &"A".repeat(1 << 20),
+        ] {
+            assert_eq!(
+                SigningKey::from_pem(wrong).unwrap_err(),
+                KeyError::Pem,
+                "{wrong:.30}"
+            );
+        }
+    }
+
+    #[test]
+    fn neither_the_public_half_nor_debug_output_show_the_private_one() {
+        let key = SigningKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), format!("SigningKey({})", key.id()));
+        for member in ["d", "p", "q", "dp", "dq", "qi"] {
+            assert!(key.public_jwk().get(member).is_none(), "{member} is private");
+        }
+    }
+}
