@@ -1,12 +1,14 @@
-//! Ten thousand requests: none is lost, and the memory of the host stays where it is.
+//! Many requests: none is lost, and the memory of the host stays where it is.
 //!
-//! The only test of its process, because it measures the process.
+//! Alone in their process, and one after the other, because they measure the process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
-use harness::{Client, Platform, Product};
+use harness::{Client, Platform, Product, Setup};
+use http::HeaderValue;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 /// How many requests are under way at the same time.
 const CONCURRENCY: usize = 64;
@@ -15,8 +17,83 @@ const CONCURRENCY: usize = 64;
 /// message or instance is, would show; what the allocator keeps for later (some MB) does not.
 const ALLOWANCE: u64 = 64 << 20;
 
+/// Held by the test that measures.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Sign-ups of one address, at once.
+const SIGN_UPS: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_sign_ups_at_once_stall_nobody_and_take_no_memory() {
+    let _alone = ALONE.lock().await;
+    // The limits as they are, for an address that the test's proxy names.
+    let platform = Setup::new()
+        .await
+        .variable("trusted_proxies", "127.0.0.1/32")
+        .variable("password_per_minute", "10")
+        .variable("password_burst", "10")
+        .start()
+        .await;
+    let product = Product::named("tea");
+    platform.database().insert(std::slice::from_ref(&product)).await;
+    let client = platform.client();
+    reads(client, &product, 200).await;
+    let idle = reads(client, &product, 500).await;
+    let before = resident();
+
+    let sign_ups = (0..SIGN_UPS).map(|number| async move {
+        let message = json!({ "email": format!("u{number}@example.com"), "password": "correct horse" });
+        let mut request = client.post("/user.v1.UserService/CreateUser", message.to_string());
+        let address = HeaderValue::from_static("203.0.113.7");
+        request.headers_mut().insert("x-forwarded-for", address);
+        client.send(request).await.status.as_u16()
+    });
+    let (statuses, busy) = futures::join!(futures::future::join_all(sign_ups), reads(client, &product, 500));
+    let count = |status| statuses.iter().filter(|answer| **answer == status).count();
+    let (done, refused) = (count(200), count(429));
+    // Ten at once, and one more each six seconds.
+    assert!(
+        (10..=20).contains(&done) && done + refused + count(503) == SIGN_UPS,
+        "ten may sign up, all others are refused: {done} were done, {refused} refused, {} turned away",
+        count(503)
+    );
+    let after = resident();
+    assert!(
+        after < before + 2 * ALLOWANCE,
+        "a thousand sign-ups must not take memory, but it went from {} to {} MB",
+        before >> 20,
+        after >> 20
+    );
+    let ratio = busy.as_secs_f64() / idle.as_secs_f64();
+    println!(
+        "GetProduct, p99: {idle:?} idle, {busy:?} during {SIGN_UPS} sign-ups ({ratio:.1} times); resident: {} MB before, {} MB after",
+        before >> 20,
+        after >> 20
+    );
+}
+
+/// Reads a product so many times, one after the other; the time that one of a hundred exceeded.
+async fn reads(client: &Client, product: &Product, count: usize) -> Duration {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        let message = json!({ "id": product.id });
+        let answer = client.call("product.v1.ProductService/GetProduct", message).await;
+        assert_eq!(
+            answer.status.as_u16(),
+            200,
+            "GetProduct goes on: {}",
+            answer.text()
+        );
+        times.push(began.elapsed());
+    }
+    times.sort();
+    times[count - 1 - count / 100]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_requests_lose_none_and_leave_memory_as_it_is() {
+    let _alone = ALONE.lock().await;
     let platform = Platform::start().await;
     let products: Vec<Product> = (0..100)
         .map(|number| Product::named(format!("tea {number}")))

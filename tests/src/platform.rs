@@ -63,6 +63,8 @@ impl Setup {
             ("rate_burst", "1000000".to_owned()),
             ("password_per_minute", "1000000".to_owned()),
             ("password_burst", "1000000".to_owned()),
+            ("stream_per_minute", "1000000".to_owned()),
+            ("stream_burst", "1000000".to_owned()),
             // Nor do they wait for a minute.
             ("breaker_reset_timeout", "1".to_owned()),
         ];

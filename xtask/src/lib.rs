@@ -11,6 +11,7 @@ pub mod build;
 pub mod debian;
 pub mod migrate;
 pub mod process;
+pub mod reconcile;
 pub mod secret;
 pub mod services;
 pub mod setup;

@@ -17,7 +17,7 @@ use crate::process::{EndSignal, Process};
 use crate::services::{Home, free_port};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
-use crate::{build, spin};
+use crate::{build, reconcile, spin};
 
 /// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
 /// spends most of it compiling.
@@ -89,6 +89,10 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let mut variables = database.variables()?;
     variables.extend(database.keys()?);
     variables.extend(cache.variables());
+    let reconciler_secret = variables
+        .get("order_reconciler_secret")
+        .cloned()
+        .context("there is no secret for the reconciler")?;
     let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;
     with_variables(&mut events, &variables);
@@ -103,6 +107,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let status = tokio::select! {
         status = platform.wait() => status?,
         never = keep_running(&mut events) => match never? {},
+        never = reconcile::for_ever(listen, &reconciler_secret) => match never {},
     };
     bail!("the platform ended by itself ({status}); what it said is above")
 }

@@ -1,9 +1,14 @@
 //! What happens to every RPC before its method: limits, who is calling, whether they may, and what travels on.
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use api::user::v1::{CheckSessionRequest, SessionServiceClient};
-use connect::{Code, ConnectError, Context, Interceptor, MethodDescriptor, json::TextFields, wkt};
+use connect::{
+    Code, ConnectError, Context, Interceptor, MethodDescriptor, MethodKind, json::TextFields, wkt,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use identity::{
     access::{AccessToken, TokenHash, UnverifiedToken},
@@ -57,7 +62,16 @@ impl Interceptor for Edge {
         let call = Call::new(context, method).await?;
         let token = bearer::token(&context.headers).map(|token| token.map(str::to_owned));
         let has_token = !matches!(token, Ok(None));
-        let principal = call.principal(token, context).await?;
+        let Admitted {
+            principal,
+            token_ends_at,
+        } = call.admitted(token, context).await?;
+        if let Some(ends_at) = token_ends_at
+            && method.kind == MethodKind::ServerStreaming
+        {
+            let left = Duration::from_secs(ends_at.saturating_sub(call.now));
+            context.limit_deadline(Instant::now() + left);
+        }
         let caller = Caller::from(&principal);
         call.rule
             .admits(&caller)
@@ -81,6 +95,22 @@ impl Interceptor for Edge {
     ) -> Result<(), ConnectError> {
         let caller = context.extensions.get::<Caller>();
         Rule::of(method).covers(caller.unwrap_or(&Caller::Anonymous), message)
+    }
+}
+
+/// Who may go on, and until when: a stream must not outlive its token.
+struct Admitted {
+    principal: Principal,
+    /// In seconds since 1970; none without a token.
+    token_ends_at: Option<u64>,
+}
+
+impl From<Verdict> for Admitted {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            principal: verdict.principal,
+            token_ends_at: Some(verdict.token_ends_at),
+        }
     }
 }
 
@@ -131,17 +161,18 @@ impl Call {
     }
 
     /// Who is calling, if they may go on. Who sends no token in form is counted before being refused.
-    async fn principal(
+    async fn admitted(
         &self,
         given: Result<Option<String>, ConnectError>,
         context: &mut Context,
-    ) -> Result<Principal, ConnectError> {
+    ) -> Result<Admitted, ConnectError> {
         let gate = self.gate();
         let token = given.as_ref().ok().and_then(Option::as_deref);
         let claim = token.map(claim);
-        let own = match HASHING.contains(&self.method.path) {
-            true => Own::Password,
-            false => Own::None,
+        let own = match self.method.kind {
+            MethodKind::ServerStreaming => Own::Stream,
+            MethodKind::Unary if HASHING.contains(&self.method.path) => Own::Password,
+            MethodKind::Unary => Own::None,
         };
         let wants_keys = token.is_some() && !signing_keys::are_known(self.now);
         let entered = gate.enter(claim.as_ref(), own, wants_keys).await;
@@ -151,10 +182,13 @@ impl Call {
             None => {}
         }
         let Some((token, claim)) = token.zip(claim) else {
-            return given.map(|_| Principal::Anonymous);
+            return given.map(|_| Admitted {
+                principal: Principal::Anonymous,
+                token_ends_at: None,
+            });
         };
         if let Some(verdict) = self.known(&gate, &claim, entered.as_ref()) {
-            return Ok(verdict.principal);
+            return Ok(verdict.into());
         }
         let genuine = self.verified(&gate, token, entered.as_ref()).await?;
         let asked_at = entered.map_or(0, |answer| answer.now);
@@ -210,7 +244,7 @@ impl Call {
         token: &AccessToken,
         mut asked_at: i64,
         context: &mut Context,
-    ) -> Result<Principal, ConnectError> {
+    ) -> Result<Admitted, ConnectError> {
         for _ in 0..CHECKS {
             let principal = self.checked(token, context).await?;
             let verdict = Verdict::new(principal, asked_at, self.now, token.expires_at());
@@ -222,7 +256,7 @@ impl Call {
             }
             if verdict.holds(self.now, admitted.and_then(|answer| answer.revoked_at)) {
                 verdict::remember(claim.hash, verdict.clone(), self.now);
-                return Ok(verdict.principal);
+                return Ok(verdict.into());
             }
         }
         Err(bearer::refused("the access token was revoked"))

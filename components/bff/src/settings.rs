@@ -79,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) rate: Rate,
     /// For what hashes a password, an address.
     pub(crate) password_rate: Rate,
+    /// For what answers with a stream, a caller.
+    pub(crate) stream_rate: Rate,
     /// For the issuer's discovery document and keys, both together.
     pub(crate) jwks_timeouts: Timeouts,
     minters: HashMap<&'static str, Minter>,
@@ -146,6 +148,10 @@ impl Settings {
             password_rate: Rate {
                 per_second: number::<f64>("password_per_minute").await? / 60.0,
                 burst: number("password_burst").await?,
+            },
+            stream_rate: Rate {
+                per_second: number::<f64>("stream_per_minute").await? / 60.0,
+                burst: number("stream_burst").await?,
             },
             minters,
         })

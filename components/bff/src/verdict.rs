@@ -28,6 +28,8 @@ pub(crate) struct Verdict {
     pub(crate) asked_at: i64,
     /// Until when it is believed, in seconds since 1970.
     pub(crate) expires_at: u64,
+    /// When the token ends, likewise, the skew of clocks included.
+    pub(crate) token_ends_at: u64,
 }
 
 /// A verdict as it is kept.
@@ -35,6 +37,7 @@ pub(crate) struct Verdict {
 struct Kept {
     asked_at: i64,
     expires_at: u64,
+    token_ends_at: u64,
     user: Option<KeptUser>,
 }
 
@@ -49,10 +52,12 @@ struct KeptUser {
 impl Verdict {
     /// A verdict reached at `now`, in seconds since 1970, on a token that ends at `ends_at`.
     pub(crate) fn new(principal: Principal, asked_at: i64, now: u64, ends_at: u64) -> Self {
+        let token_ends_at = ends_at.saturating_add(SKEW);
         Self {
             principal,
             asked_at,
-            expires_at: (now + LIFETIME).min(ends_at.saturating_add(SKEW)),
+            expires_at: (now + LIFETIME).min(token_ends_at),
+            token_ends_at,
         }
     }
 
@@ -80,6 +85,7 @@ impl Verdict {
         let kept = Kept {
             asked_at: self.asked_at,
             expires_at: self.expires_at,
+            token_ends_at: self.token_ends_at,
             user,
         };
         let content = serde_json::to_vec(&kept).unwrap_or_default();
@@ -97,6 +103,7 @@ impl Verdict {
             principal,
             asked_at: kept.asked_at,
             expires_at: kept.expires_at,
+            token_ends_at: kept.token_ends_at,
         })
     }
 }

@@ -466,8 +466,8 @@ mod tests {
             (format!("{component}[component.a.tool.x]\n"), "`tool`", 6),
             ("[application.trigger.http]\nbase = \"/x\"".into(), "`trigger`", 4),
             (
-                "[[trigger.redis]]\nchannel = \"c\"\ncomponent = \"a\"".into(),
-                "`redis`",
+                "[[trigger.mqtt]]\ntopic = \"t\"\ncomponent = \"a\"".into(),
+                "`mqtt`",
                 4,
             ),
             ("[variables]\nv = { defualt = \"\" }".into(), "`defualt`", 5),
@@ -482,6 +482,30 @@ mod tests {
                 "names line {line}: {error}"
             );
             assert!(error.contains("spin up"), "says what to do: {error}");
+        }
+    }
+
+    #[test]
+    fn a_redis_trigger_has_an_address_a_channel_and_a_component() {
+        let component = "[component.a]\nsource = \"a.wasm\"\n[[trigger.redis]]\n";
+        let address = "address = \"redis://{{ host }}:6379\"\n";
+        let manifest = parse(&format!("{component}{address}channel = \"c\"\ncomponent = \"a\""));
+        let manifest = manifest.expect("a Redis trigger");
+        assert!(manifest.subscribes("a") && !manifest.has_trigger("a"));
+        let wrong = [
+            (
+                format!("{component}channel = \"c\"\ncomponent = \"a\""),
+                "address",
+            ),
+            (format!("{component}{address}component = \"a\""), "channel"),
+            (
+                format!("{component}{address}channel = \"c\"\ncomponent = \"gone\""),
+                "gone",
+            ),
+        ];
+        for (text, named) in wrong {
+            let error = parse(&text).expect_err("something is missing");
+            assert!(error.contains(named), "names {named}: {error}");
         }
     }
 

@@ -71,7 +71,10 @@ pub(crate) struct Gate<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
     None,
+    /// Hashes a password: counted by address, whoever the user.
     Password,
+    /// Answers with a stream, which keeps a place among the requests in flight for as long as it lasts.
+    Stream,
 }
 
 /// A token as far as it can be named before it is verified.
@@ -140,7 +143,8 @@ impl Gate<'_> {
             verdict,
             user,
             mark,
-            self.key(format_args!("rate:password:{}", self.address)),
+            self.own_bucket(own, None),
+            self.own_bucket(own, claim.and_then(|claim| claim.user)),
             self.signing_keys(),
         ];
         keys.extend(SERVICES.map(|service| breaker::key(&self.settings.redis_prefix, service.name)));
@@ -269,9 +273,18 @@ impl Gate<'_> {
         (verdict, bucket, mark)
     }
 
+    fn own_bucket(&self, own: Own, user: Option<UserId>) -> String {
+        match (own, user) {
+            (Own::Stream, Some(user)) => self.key(format_args!("rate:stream:user:{user}")),
+            (Own::Stream, None) => self.key(format_args!("rate:stream:address:{}", self.address)),
+            (Own::Password | Own::None, _) => self.key(format_args!("rate:password:{}", self.address)),
+        }
+    }
+
     fn own_rate(&self, own: Own) -> Rate {
         match own {
             Own::Password => self.settings.password_rate,
+            Own::Stream => self.settings.stream_rate,
             Own::None => Rate {
                 per_second: 0.0,
                 burst: 0,
