@@ -9,14 +9,15 @@ mod seed;
 mod servers;
 mod wrk;
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use self::report::{Measured, Report, Round};
 use self::servers::{Server, Servers};
-use self::wrk::{Load, Sample, Wrk};
+use self::wrk::{Load, Sample, Tokens, Wrk};
 use crate::build;
 use crate::process::Scratch;
 use crate::ui::{self, Steps};
@@ -48,6 +49,15 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
+impl Options {
+    /// Tokens that are not sent twice, for as many requests as the platform may answer in the time.
+    fn tokens(&self) -> u32 {
+        const A_SECOND: u64 = 1_200;
+        let seconds = WARM_UP.as_secs() + self.seconds * u64::from(self.rounds);
+        (seconds * A_SECOND).try_into().unwrap_or(u32::MAX)
+    }
+}
+
 /// Measures and prints a table.
 ///
 /// # Errors
@@ -57,7 +67,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let mut steps = Steps::new(5);
     steps.begin("compile the components, the host and the native program");
     build::components(workspace, &["akinai-hello"]).await?;
-    build::native(workspace, &["akinai-native"]).await?;
+    build::native(workspace, &["akinai-native", "akinai-bench-issuer"]).await?;
 
     steps.begin("find the load generator");
     let wrk = Wrk::find(workspace).await?;
@@ -70,7 +80,10 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let servers = Servers::start(workspace, scratch.path()).await?;
 
     steps.begin("start the platform, the native program and the hello component");
-    let platform = servers.platform(workspace).await?;
+    let tokens = scratch.path().join("tokens");
+    let wanted = options.tokens();
+    let issuer = servers.issuer(workspace, &tokens, wanted).await?;
+    let platform = servers.platform(workspace, &issuer).await?;
     let native = servers.native(workspace).await?;
     let hello = servers.hello(workspace).await?;
     answer_alike(&platform, &native).await?;
@@ -101,12 +114,29 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
             load: Load::list_products(scratch.path())?,
         },
         Target {
+            name: "GetUser, seen token",
+            server: &platform,
+            load: Load::get_user(scratch.path(), "seen", seen(&tokens)?)?,
+        },
+        Target {
+            name: "GetUser, fresh tokens",
+            server: &platform,
+            load: Load::get_user(
+                scratch.path(),
+                "fresh",
+                Tokens {
+                    file: tokens,
+                    sent: Some(Cell::new(1)),
+                },
+            )?,
+        },
+        Target {
             name: "hello component",
             server: &hello,
             load: Load::hello(),
         },
     ];
-    let [get, get_native, list, list_native, hello] = measure(&wrk, &targets, &options).await?;
+    let [get, get_native, list, list_native, seen, fresh, hello] = measure(&wrk, &targets, &options).await?;
     steps.finish();
 
     let report = Report {
@@ -115,6 +145,8 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         get_native,
         list,
         list_native,
+        seen,
+        fresh,
         hello,
     };
     println!("\n{report}");
@@ -123,6 +155,14 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// The first of the tokens, to be sent again and again.
+fn seen(tokens: &Path) -> Result<Tokens> {
+    let file = tokens.with_extension("seen");
+    let all = std::fs::read_to_string(tokens).context("the tokens are not there")?;
+    std::fs::write(&file, all.lines().next().unwrap_or_default())?;
+    Ok(Tokens { file, sent: None })
 }
 
 /// What is measured, and with what.
@@ -142,6 +182,7 @@ async fn measure<const N: usize>(
             .run(target.server.address(), &target.load, options.concurrency, time)
             .await?;
         let (lost, total) = (sample.lost, sample.requests);
+        target.load.sent(total + u64::from(options.concurrency));
         ensure!(
             lost == 0,
             "{}: {lost} of {total} requests were not answered as they must be",

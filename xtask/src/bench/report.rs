@@ -90,22 +90,26 @@ pub(super) struct Report {
     pub(super) get_native: Measured,
     pub(super) list: Measured,
     pub(super) list_native: Measured,
+    pub(super) seen: Measured,
+    pub(super) fresh: Measured,
     pub(super) hello: Measured,
 }
 
 impl Report {
-    fn all(&self) -> [&Measured; 5] {
+    fn all(&self) -> [&Measured; 7] {
         [
             &self.get,
             &self.get_native,
             &self.list,
             &self.list_native,
+            &self.seen,
+            &self.fresh,
             &self.hello,
         ]
     }
 
     /// Requests a second of one target as a share of another's.
-    fn ratios(&self) -> [(&'static str, f64); 4] {
+    fn ratios(&self) -> [(&'static str, f64); 6] {
         let ratio = |of: &Measured, to: &Measured| of.per_second() / to.per_second();
         [
             (
@@ -118,6 +122,11 @@ impl Report {
             ),
             ("GetProduct, platform / hello", ratio(&self.get, &self.hello)),
             ("ListProducts, platform / hello", ratio(&self.list, &self.hello)),
+            ("GetUser, seen token / GetProduct", ratio(&self.seen, &self.get)),
+            (
+                "GetUser, fresh tokens / GetProduct",
+                ratio(&self.fresh, &self.get),
+            ),
         ]
     }
 

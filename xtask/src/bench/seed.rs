@@ -8,7 +8,13 @@ pub(super) fn get_product(number: u32) -> String {
     format!(r#"{{"id":"00000000-0000-7000-8000-{number:012x}"}}"#)
 }
 
-/// Puts `count` products on sale, with ids as [`get_product`] counts them.
+/// The user whose account is read.
+pub(super) const USER: &str = "00000000-0000-7000-8000-00000000a001";
+
+/// What a client sends to read it.
+pub(super) const GET_USER: &str = r#"{"id":"00000000-0000-7000-8000-00000000a001"}"#;
+
+/// Puts `count` products on sale, with ids as [`get_product`] counts them, and opens the account.
 pub(super) fn sql(count: u32) -> String {
     format!(
         "set search_path = product_service;
@@ -21,6 +27,8 @@ pub(super) fn sql(count: u32) -> String {
                 timestamptz '2026-01-01 00:00:00+00' + n * interval '1 minute'
          from generate_series(1, {count}) n;
          insert into inventory (product_id, quantity) select id, 100 from products;
-         analyze products, inventory;"
+         analyze products, inventory;
+         insert into user_service.users (id, email, email_key, password_hash, name)
+         values ('{USER}', 'bench@example.com', 'bench@example.com', '$argon2id$nobody', 'Bench');"
     )
 }

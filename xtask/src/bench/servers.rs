@@ -62,13 +62,25 @@ impl Servers {
         })
     }
 
+    /// Who issues the tokens: `count` of them, in `file`.
+    pub(super) async fn issuer(&self, workspace: &Workspace, file: &Path, count: u32) -> Result<Server> {
+        let mut command = Command::new(workspace.native_program("akinai-bench-issuer"));
+        command
+            .args(["--user", seed::USER, "--count", &count.to_string(), "--tokens"])
+            .arg(file);
+        Server::start(command, "/jwks").await
+    }
+
     /// The application of `spin.toml` on our host.
-    pub(super) async fn platform(&self, workspace: &Workspace) -> Result<Server> {
+    pub(super) async fn platform(&self, workspace: &Workspace, issuer: &Server) -> Result<Server> {
+        let issuer = format!("http://{}", issuer.address());
         let mut command = host(workspace, &workspace.manifest());
         command
             .env("SPIN_VARIABLE_DB_PORT", self.postgres.port().to_string())
             .env("SPIN_VARIABLE_DB_NAME", DATABASE)
             .env("SPIN_VARIABLE_REDIS_PORT", self.redis.port().to_string())
+            .env("SPIN_VARIABLE_ISSUER", &issuer)
+            .env("SPIN_VARIABLE_ISSUER_ORIGIN", &issuer)
             // What is measured is the platform, not its limits.
             .env("SPIN_VARIABLE_RATE_PER_SECOND", "1000000")
             .env("SPIN_VARIABLE_RATE_BURST", "1000000");

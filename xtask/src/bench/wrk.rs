@@ -1,5 +1,6 @@
 //! wrk, the load generator: found, run, and read.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,17 @@ pub(super) enum Load {
         path: &'static str,
         /// The file with the messages.
         messages: PathBuf,
+        /// Who calls, where somebody does.
+        tokens: Option<Tokens>,
     },
+}
+
+/// Bearer tokens.
+pub(super) struct Tokens {
+    /// The file, one a line.
+    pub(super) file: PathBuf,
+    /// How many of them were sent before; none where they may be sent again.
+    pub(super) sent: Option<Cell<u64>>,
 }
 
 impl Load {
@@ -64,10 +75,38 @@ impl Load {
         )
     }
 
+    /// Reads a user's own account, with these tokens in turn.
+    pub(super) fn get_user(folder: &Path, name: &str, tokens: Tokens) -> Result<Load> {
+        let load = Load::calls(folder, "/user.v1.UserService/GetUser", name, seed::GET_USER)?;
+        Ok(match load {
+            Load::Calls { path, messages, .. } => Load::Calls {
+                path,
+                messages,
+                tokens: Some(tokens),
+            },
+            Load::Hello => load,
+        })
+    }
+
+    /// Notes what was sent, those included that nobody waited for.
+    pub(super) fn sent(&self, requests: u64) {
+        if let Load::Calls {
+            tokens: Some(Tokens { sent: Some(sent), .. }),
+            ..
+        } = self
+        {
+            sent.set(sent.get() + requests);
+        }
+    }
+
     fn calls(folder: &Path, path: &'static str, name: &str, messages: &str) -> Result<Load> {
         let file = folder.join(format!("{name}.jsonl"));
         std::fs::write(&file, messages).with_context(|| format!("cannot write {}", file.display()))?;
-        Ok(Load::Calls { path, messages: file })
+        Ok(Load::Calls {
+            path,
+            messages: file,
+            tokens: None,
+        })
     }
 }
 
@@ -140,8 +179,17 @@ impl Wrk {
             .arg("--script")
             .arg(&self.script)
             .arg(format!("http://{address}/"));
-        if let Load::Calls { path, messages } = load {
+        if let Load::Calls {
+            path,
+            messages,
+            tokens,
+        } = load
+        {
             command.args(["--", path]).arg(messages);
+            if let Some(Tokens { file, sent }) = tokens {
+                let sent = sent.as_ref().map_or(0, Cell::get);
+                command.arg(file).arg(sent.to_string());
+            }
         }
         let output = File::create(self.output.path())?;
         command.stdout(output.try_clone()?).stderr(output);
