@@ -319,6 +319,7 @@ async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
             "EVAL \"return redis.call('GET', KEYS[1])\" 1 akinai:verdict:none",
             "$-1",
         ),
+        ("DEL akinai:breaker:user akinai:breaker:user:probe", ":0"),
     ] {
         assert_eq!(
             answers(port, &[&bff, allowed]).await,

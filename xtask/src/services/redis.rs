@@ -17,7 +17,8 @@ use crate::secret::{Secret, Secrets, write_private};
 const USERS: [(&str, &str); 4] = [
     (
         "bff",
-        "~akinai:* +eval +evalsha +get +set +del +incr +pexpire +pttl +time +zadd +zremrangebyscore",
+        "~akinai:* +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
+         (~akinai*:breaker:* +del)",
     ),
     (
         "user",

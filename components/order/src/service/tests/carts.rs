@@ -1,3 +1,5 @@
+//! Carts: what is in them, what is said of it, and what two callers at once make of them.
+
 use kernel::Caller;
 
 use super::{Stock, TestShop, run, shop, somebody};

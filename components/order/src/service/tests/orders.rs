@@ -1,3 +1,5 @@
+//! Orders after they were placed: read, listed, cancelled, and told of.
+
 use std::time::Duration;
 
 use kernel::{Caller, OrderId};
