@@ -1,6 +1,6 @@
 //! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
 //!
-//! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`suite`],
+//! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`deploy`], [`suite`],
 //! [`bench`]. Below them: [`services`] starts private
 //! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
 //! it that no child outlives us, [`seed`] has somebody to sign in.
@@ -10,6 +10,7 @@ pub mod backing;
 pub mod bench;
 pub mod build;
 pub mod debian;
+pub mod deploy;
 pub mod http;
 pub mod migrate;
 pub mod origin;

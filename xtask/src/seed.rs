@@ -324,4 +324,20 @@ mod tests {
             "that of `cargo xtask token`"
         );
     }
+
+    /// What goes to Hydra's admin API by hand is what is seeded here.
+    #[test]
+    fn the_clients_for_hydra_are_the_same() {
+        for (id, seeded) in [(SHOP, shop()), (SERVICE, service())] {
+            let file = Workspace::here()
+                .root()
+                .join(format!("deployments/hydra/clients/{id}.json"));
+            let text = std::fs::read_to_string(&file).expect("a client");
+            let client: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(client["client_id"], id);
+            for (field, value) in client.iter().filter(|(field, _)| *field != "client_id") {
+                assert_eq!(&seeded[field], value, "{id}: {field}");
+            }
+        }
+    }
 }

@@ -314,7 +314,7 @@ mod tests {
             verifier: Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             state: Secret::new(""),
         };
-        assert_eq!(pkce.challenge(), "E9Melhoa2OwvFrEMTJguCHaeK1t8URWwcuGJSstw-cM");
+        assert_eq!(pkce.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 
     #[test]
