@@ -262,10 +262,10 @@ fn read_tag(html: &str, start: usize) -> Tag {
 
 /// Name, value, and what follows. `text` begins with a character that is neither white space nor `/` nor `>`.
 fn read_attribute(text: &str) -> (String, String, &str) {
-    let ends_name = |(at, c): (usize, char)| at > 0 && (c.is_whitespace() || matches!(c, '=' | '>' | '/'));
-    let end = text.char_indices().position(ends_name);
-    let end = end
-        .and_then(|nth| text.char_indices().nth(nth))
+    let ends_name = |&(at, c): &(usize, char)| at > 0 && (c.is_whitespace() || matches!(c, '=' | '>' | '/'));
+    let end = text
+        .char_indices()
+        .find(ends_name)
         .map_or(text.len(), |(at, _)| at);
     let name = text[..end].to_ascii_lowercase();
     let after = text[end..].trim_start();

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod form;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -36,8 +37,8 @@ pub struct Options {
     user: String,
 
     /// Its password. The demo accounts need none.
-    #[arg(long, value_name = "PASSWORD")]
-    password: Option<String>,
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    password: Option<Secret>,
 
     /// A scope besides `openid`, such as `admin`; may be given more than once.
     #[arg(long, value_name = "SCOPE")]
@@ -48,6 +49,10 @@ pub struct Options {
     url: Option<Origin>,
 }
 
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
 /// Prints an access token as the last line; what happens on the way goes to standard error.
 ///
 /// # Errors
@@ -55,7 +60,7 @@ pub struct Options {
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
     let known = secrets.find(&seed::account_secret(&options.user));
-    let Some(password) = options.password.map(Secret::new).or(known) else {
+    let Some(password) = options.password.or(known) else {
         bail!(
             "the password of {} is not known here: give it with `--password`.\n\
              Those of {} are kept by `cargo xtask up`, once it has run.",
