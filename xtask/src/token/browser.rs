@@ -72,9 +72,7 @@ impl Browser {
                 self.jar.keep(&url, cookie);
             }
             let next = match (answer.status, answer.header("location")) {
-                (301 | 302 | 303, Some(location)) => {
-                    url.join(location).context("a redirect leads to no URL")?
-                }
+                (301..=303, Some(location)) => url.join(location).context("a redirect leads to no URL")?,
                 (307 | 308, _) => bail!("{} repeats a form elsewhere, which is not followed", url.path()),
                 _ => return Ok(Arrival::Page(url, answer)),
             };
