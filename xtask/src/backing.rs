@@ -10,6 +10,7 @@ use sqlx::{Connection as _, Executor as _};
 
 use crate::migrate::{self, ServiceSchema};
 use crate::secret::{Secret, Secrets};
+use crate::seed::{self, SignIn};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
 use crate::workspace::Workspace;
 
@@ -93,6 +94,23 @@ impl Database {
         }
         connection.close().await?;
         Ok(())
+    }
+
+    /// Adds what nobody could sign in without: see [`seed::seed`].
+    ///
+    /// # Errors
+    /// As [`seed::seed`].
+    pub async fn seed_sign_in(&mut self, workspace: &Workspace) -> Result<SignIn> {
+        let mut connection = self.connect().await?;
+        let make = |wanted: &_| seed::program(workspace, wanted);
+        let sign_in = seed::seed(&mut connection, &mut self.secrets, make).await?;
+        connection.close().await?;
+        Ok(sign_in)
+    }
+
+    /// Where the passwords are kept.
+    pub fn secrets_file(&self) -> &Path {
+        self.secrets.file()
     }
 
     /// The variables with the keys that components have in common: what they call each other with, and what the bff seals

@@ -53,12 +53,18 @@ pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<()> 
 /// # Errors
 /// The code does not compile: cargo has said why.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
+    programs(workspace, &[&["akinai-host"], extra].concat()).await
+}
+
+/// Compiles native programs.
+///
+/// # Errors
+/// The code does not compile: cargo has said why.
+pub async fn programs(workspace: &Workspace, names: &[&str]) -> Result<()> {
     let mut cargo = process::cargo();
     // `--workspace`, not `-p`: with the features that the tests build it with, or wasmtime would be compiled twice.
-    cargo
-        .args(["build", "--workspace", "--bin", "akinai-host"])
-        .current_dir(workspace.root());
-    for program in extra {
+    cargo.args(["build", "--workspace"]).current_dir(workspace.root());
+    for program in names {
         cargo.args(["--bin", program]);
     }
     run(&mut cargo)

@@ -1,22 +1,28 @@
 //! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
 //!
-//! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`suite`], [`bench`]. Below them: [`services`] starts private
+//! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`deploy`], [`suite`],
+//! [`bench`]. Below them: [`services`] starts private
 //! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
-//! it that no child outlives us.
+//! it that no child outlives us, [`seed`] has somebody to sign in.
 
 pub mod admin;
 pub mod backing;
 pub mod bench;
 pub mod build;
 pub mod debian;
+pub mod deploy;
+pub mod http;
 pub mod migrate;
+pub mod origin;
 pub mod process;
 pub mod reconcile;
 pub mod secret;
+pub mod seed;
 pub mod services;
 pub mod setup;
 pub mod spin;
 pub mod suite;
+pub mod token;
 pub mod ui;
 pub mod up;
 pub mod workspace;

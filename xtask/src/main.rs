@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{admin, bench, build, suite, up};
+use xtask::{admin, bench, build, deploy, suite, token, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -40,6 +40,10 @@ enum Command {
     ///
     /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
     Up(up::Options),
+    /// Signs somebody in at a running `up`, as a browser would, and prints an access token as its last line.
+    Token(token::Options),
+    /// Writes the secret files of deployments/compose.yaml.
+    Secrets,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
     /// Measures the platform, beside a component that does nothing and the same two hops written natively.
@@ -86,6 +90,8 @@ async fn run(command: Command) -> Result<()> {
         Command::Migrate => migrate(&workspace).await,
         Command::Admin { email } => make_admin(&workspace, &email).await,
         Command::Up(options) => up::run(&workspace, options).await,
+        Command::Token(options) => token::run(&workspace, options).await,
+        Command::Secrets => deploy::write(&workspace),
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Bench(options) => bench::run(&workspace, options).await,
     }

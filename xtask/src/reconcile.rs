@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use anyhow::{Result, ensure};
 
+use crate::http::{self, Request};
 use crate::secret::Secret;
 use crate::ui;
 
@@ -22,8 +21,7 @@ pub async fn for_ever(listen: SocketAddr, secret: &Secret) -> Infallible {
     let mut is_well = true;
     loop {
         tokio::time::sleep(EVERY).await;
-        let ran = tokio::time::timeout(LIMIT, run(listen, secret)).await;
-        let ran = ran.map_err(anyhow::Error::from).flatten();
+        let ran = run(listen, secret).await;
         if let (Err(error), true) = (&ran, is_well) {
             ui::detail(format_args!(
                 "the reconciler did not run: {error:#}; trying again every {} s",
@@ -35,16 +33,13 @@ pub async fn for_ever(listen: SocketAddr, secret: &Secret) -> Infallible {
 }
 
 async fn run(listen: SocketAddr, secret: &Secret) -> Result<()> {
-    let mut stream = TcpStream::connect(listen).await?;
-    let request = format!(
-        "POST /internal/reconcile HTTP/1.0\r\nhost: {listen}\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\
-         connection: close\r\n\r\n",
-        secret.reveal()
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await?;
-    let status = response.split_whitespace().nth(1).context("no HTTP response")?;
-    ensure!(status == "200", "it answered {status}");
+    let request = Request {
+        method: "POST",
+        url: format!("http://{listen}/internal/reconcile").parse()?,
+        headers: vec![("authorization", format!("Bearer {}", secret.reveal()))],
+        body: String::new(),
+    };
+    let answer = http::send(&request, LIMIT).await?;
+    ensure!(answer.status == 200, "it answered {}", answer.status);
     Ok(())
 }

@@ -94,6 +94,11 @@ impl Secrets {
         Ok(secret)
     }
 
+    /// The password called `name`, if there is one.
+    pub fn find(&self, name: &str) -> Option<Secret> {
+        self.known.get(name).cloned()
+    }
+
     /// Where the passwords are kept.
     pub fn file(&self) -> &Path {
         &self.file

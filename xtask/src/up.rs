@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::backing::{Cache, Database, Variables};
+use crate::http::{self, Request};
+use crate::origin::Origin;
 use crate::process::{EndSignal, Process};
 use crate::services::{Home, free_port};
 use crate::ui::{self, Steps};
@@ -33,6 +33,10 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
+    /// The URL that browsers reach it by, where that is another than it listens at: its name, or that of a proxy before it.
+    #[arg(long, value_name = "URL")]
+    url: Option<Origin>,
+
     /// Run on an installed Spin (4.1 or newer) instead of the host in this repository.
     #[arg(long)]
     spin: bool,
@@ -48,20 +52,22 @@ pub struct Options {
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let listen = free_address(options.listen)?;
+    let origin = options.url.unwrap_or_else(|| Origin::of(listen));
     let spin = if options.spin { Some(spin::find()?) } else { None };
     let _lock = lock(workspace)?;
 
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
     steps.begin("compile the components");
     build::components(workspace, &[]).await?;
     let (mut command, mut events) = match spin {
         Some(spin) => {
             steps.begin(format_args!("no host to compile, this is {spin}"));
+            build::programs(workspace, &["akinai-seed"]).await?;
             (spin.up(workspace, listen), spin.up_events(workspace))
         }
         None => {
             steps.begin("compile the host");
-            build::native(workspace, &[]).await?;
+            build::native(workspace, &["akinai-seed"]).await?;
             let mut platform = host(workspace, &workspace.manifest());
             platform.args(["--listen", &listen.to_string()]);
             (platform, host(workspace, &workspace.events_manifest()))
@@ -85,6 +91,9 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     database.migrate().await?;
     database.seed().await?;
 
+    steps.begin("have somebody to sign in: the issuer's signing key, clients, demo accounts");
+    let sign_in = database.seed_sign_in(workspace).await?;
+
     steps.begin("start the platform");
     let mut variables = database.variables()?;
     variables.extend(database.keys()?);
@@ -93,16 +102,16 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         .get("order_reconciler_secret")
         .cloned()
         .context("there is no secret for the reconciler")?;
+    variables.extend(origin.variables());
     let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;
+    origin.leave(workspace)?;
     with_variables(&mut events, &variables);
     steps.finish();
 
-    println!(
-        "\nReady after {}: http://{listen}\n",
-        ui::seconds(began.elapsed())
-    );
-    println!("    {}\n", example(listen));
+    println!("\nReady after {}: {origin}\n", ui::seconds(began.elapsed()));
+    println!("    {}\n", example(&origin));
+    println!("{}\n", sign_in.describe(database.secrets_file()));
     println!("Ctrl-C ends it.");
     let status = tokio::select! {
         status = platform.wait() => status?,
@@ -126,8 +135,8 @@ async fn keep_running(command: &mut Command) -> Result<Infallible> {
 }
 
 /// A request that can be pasted into a terminal.
-fn example(listen: SocketAddr) -> String {
-    let url = format!("http://{listen}/product.v1.ProductService/ListProducts");
+fn example(origin: &Origin) -> String {
+    let url = format!("{origin}/product.v1.ProductService/ListProducts");
     format!("curl -s {url} -H 'content-type: application/json' -d '{{}}'")
 }
 
@@ -201,14 +210,14 @@ fn lock(workspace: &Workspace) -> Result<File> {
 async fn wait_until_ready(platform: &mut Process, listen: SocketAddr) -> Result<()> {
     const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
     const BETWEEN_REPORTS: Duration = Duration::from_secs(5);
+    let question = Request::get(Origin::of(listen).at("/ready")?);
     let began = Instant::now();
     let mut reported = began;
     loop {
-        let answer = match tokio::time::timeout(ANSWER_LIMIT, ask_ready(listen)).await {
-            Ok(Ok(answer)) if answer.status == 200 => return Ok(()),
-            Ok(Ok(answer)) => answer.body,
-            Ok(Err(_)) => "it does not listen yet: it compiles the components".to_owned(),
-            Err(_) => "it does not answer".to_owned(),
+        let answer = match http::send(&question, ANSWER_LIMIT).await {
+            Ok(answer) if answer.status == 200 => return Ok(()),
+            Ok(answer) => answer.body.trim().to_owned(),
+            Err(_) => "it does not answer yet: it compiles the components".to_owned(),
         };
         if let Some(status) = platform.try_wait()? {
             bail!("the platform ended while starting ({status}); what it said is above");
@@ -230,51 +239,9 @@ async fn wait_until_ready(platform: &mut Process, listen: SocketAddr) -> Result<
     }
 }
 
-/// An HTTP response, as far as we need it.
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
-    body: String,
-}
-
-/// `GET /ready`. An HTTP client would be the largest dependency of this crate, for this one request.
-async fn ask_ready(listen: SocketAddr) -> Result<Answer> {
-    let mut stream = TcpStream::connect(listen).await?;
-    let request = format!("GET /ready HTTP/1.0\r\nhost: {listen}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut response = Vec::new();
-    stream.read_to_end(&mut response).await?;
-    parse_answer(&String::from_utf8_lossy(&response)).context("no HTTP response")
-}
-
-fn parse_answer(response: &str) -> Option<Answer> {
-    let (head, body) = response.split_once("\r\n\r\n")?;
-    let status = head.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Answer {
-        status,
-        body: body.trim().to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_has_a_status_and_a_body() {
-        let response =
-            "HTTP/1.0 503 Service Unavailable\r\ncontent-type: text/plain\r\n\r\nNot ready: postgres\n";
-        let expected = Answer {
-            status: 503,
-            body: "Not ready: postgres".to_owned(),
-        };
-        assert_eq!(parse_answer(response), Some(expected));
-        assert_eq!(
-            parse_answer("HTTP/1.0 200 OK\r\n"),
-            None,
-            "half a response was taken for a whole one"
-        );
-    }
 
     #[test]
     fn a_port_in_use_is_an_error_that_says_what_to_do() {

@@ -99,6 +99,22 @@ impl Redis {
         Self::component_users().zip(&self.passwords)
     }
 
+    /// An ACL file for a server elsewhere: `admin`, and the users that components log in as, with the passwords that they have here.
+    ///
+    /// # Errors
+    /// A new password cannot be saved.
+    pub fn acl(secrets: &mut Secrets) -> Result<Secret> {
+        let admin = secrets.get("redis.admin")?;
+        let mut lines = format!(
+            "user default off\nuser admin on >{} ~* &* +@all\n",
+            admin.reveal()
+        );
+        for (user, rules) in USERS {
+            lines += &access_rule(user, rules, &secrets.get(&format!("redis.{user}"))?);
+        }
+        Ok(Secret::new(lines))
+    }
+
     /// Shuts the server down; what it held is gone. Harmless when it is down.
     ///
     /// # Errors
@@ -214,13 +230,9 @@ impl Redis {
 
     fn access_rules(&self) -> String {
         let users = USERS.iter().zip(&self.passwords);
-        let rule = |((user, rules), password): (&(&str, &str), &Secret)| {
-            let password = password.reveal();
-            format!(
-                "user {user} on >{password} resetkeys resetchannels -@all +@connection -@dangerous {rules}\n"
-            )
-        };
-        users.map(rule).collect()
+        users
+            .map(|((user, rules), password)| access_rule(user, rules, password))
+            .collect()
     }
 
     async fn ping(&self) -> Result<()> {
@@ -234,4 +246,9 @@ impl Redis {
         }
         Ok(())
     }
+}
+
+fn access_rule(user: &str, rules: &str, password: &Secret) -> String {
+    let password = password.reveal();
+    format!("user {user} on >{password} resetkeys resetchannels -@all +@connection -@dangerous {rules}\n")
 }

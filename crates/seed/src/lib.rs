@@ -1,0 +1,246 @@
+//! What `cargo xtask up` puts into a database before anybody can sign in: the issuer's first signing key, and accounts.
+//!
+//! It is made here, natively and apart from `xtask`: inside WebAssembly it takes seconds to find the primes of a key, and what
+//! makes a key and hashes a password would be the larger part of what `xtask` is compiled from, before anything else is. No
+//! I/O and no SQL: `xtask` says what the database has, and stores what it lacks.
+
+use argon2::{
+    Argon2,
+    password_hash::{
+        Error as HashError, PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use signing::{KeyError, SealError, SealingKey, SigningKey};
+use uuid::Uuid;
+
+/// Bytes of salt (RFC 9106, section 3.1).
+const SALT_BYTES: usize = 16;
+
+/// What the database has, and what goes with it.
+#[derive(Deserialize)]
+pub struct Wanted {
+    /// What signing keys are sealed with: the variable `issuer_sealing_key`.
+    pub sealing_key: String,
+    /// The key that signs, if there is one.
+    pub signing_key: Option<SealedKey>,
+    /// The accounts, in an order that the answer keeps.
+    pub accounts: Vec<Account>,
+}
+
+/// A signing key as the database has it.
+#[derive(Deserialize)]
+pub struct SealedKey {
+    /// Its `kid`.
+    pub id: String,
+    /// What [`SealingKey::seal`] made of it.
+    pub sealed_key: String,
+}
+
+/// Somebody who is to be able to sign in.
+#[derive(Deserialize)]
+pub struct Account {
+    /// The password that we know.
+    pub password: String,
+    /// What the database has of the account's own, if there is such an account.
+    pub password_hash: Option<String>,
+}
+
+/// What is to be stored, if anything.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    /// The key that signs.
+    pub signing_key: Found<NewKey>,
+    /// For each account that was asked for.
+    pub accounts: Vec<Found<NewAccount>>,
+}
+
+/// What became of something that is to be there.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found<T> {
+    /// It was missing, and this is it.
+    New(T),
+    /// It is there, and our secret fits.
+    Ours,
+    /// It is there, and our secret does not fit.
+    Foreign,
+}
+
+/// A row of `issuer_service.signing_keys`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NewKey {
+    /// Its `kid`.
+    pub id: String,
+    /// Sealed with the sealing key.
+    pub sealed_key: String,
+    /// What the issuer's key set shows.
+    pub public_jwk: Value,
+}
+
+/// What a row of `user_service.users` takes that no SQL can make.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NewAccount {
+    /// A UUID of version 7, as the user service's own.
+    pub id: String,
+    /// A PHC string of Argon2id, as the user service's own.
+    pub password_hash: String,
+}
+
+/// Why nothing was made. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The sealing key is none.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// No key could be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No password could be hashed.
+    #[error("passwords cannot be hashed: {0}")]
+    Hash(HashError),
+}
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        Self::Hash(error)
+    }
+}
+
+/// Makes what is missing, and says of the rest whether our secrets fit. A new key of 2048 bits takes up to a second or two,
+/// each account some tens of milliseconds.
+///
+/// # Errors
+/// Any [`Error`].
+pub fn make(wanted: &Wanted) -> Result<Made, Error> {
+    let sealing_key = SealingKey::parse(&wanted.sealing_key)?;
+    let signing_key = match &wanted.signing_key {
+        Some(key) => fits(sealing_key.open(&key.id, &key.sealed_key).is_ok()),
+        None => Found::New(new_key(&sealing_key)?),
+    };
+    let accounts = wanted.accounts.iter().map(account).collect::<Result<_, _>>()?;
+    Ok(Made {
+        signing_key,
+        accounts,
+    })
+}
+
+fn fits<T>(it_does: bool) -> Found<T> {
+    if it_does { Found::Ours } else { Found::Foreign }
+}
+
+fn new_key(sealing_key: &SealingKey) -> Result<NewKey, Error> {
+    let key = SigningKey::generate()?;
+    Ok(NewKey {
+        id: key.id().to_owned(),
+        sealed_key: sealing_key.seal(&key)?,
+        public_jwk: key.public_jwk(),
+    })
+}
+
+fn account(account: &Account) -> Result<Found<NewAccount>, Error> {
+    match &account.password_hash {
+        Some(hash) => Ok(fits(verifies(&account.password, hash))),
+        None => Ok(Found::New(NewAccount {
+            id: Uuid::now_v7().to_string(),
+            password_hash: hash(&account.password)?,
+        })),
+    }
+}
+
+/// With the parameters that the user service hashes with, so that a seeded account is like any other.
+fn hash(password: &str) -> Result<String, HashError> {
+    let mut salt = [0; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|_| HashError::Crypto)?;
+    let salt = SaltString::encode_b64(&salt)?;
+    Ok(Argon2::default()
+        .hash_password(password.as_bytes(), &salt)?
+        .to_string())
+}
+
+/// What is no hash is nobody's password.
+fn verifies(password: &str, hash: &str) -> bool {
+    let hash = PasswordHash::new(hash);
+    hash.is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn wanted(
+        sealing_key: char,
+        signing_key: Option<SealedKey>,
+        accounts: &[(&str, Option<&str>)],
+    ) -> Wanted {
+        let account = |(password, hash): &(&str, Option<&str>)| Account {
+            password: (*password).to_owned(),
+            password_hash: hash.map(str::to_owned),
+        };
+        Wanted {
+            sealing_key: sealing_key.to_string().repeat(48),
+            signing_key,
+            accounts: accounts.iter().map(account).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_made_and_then_fits() {
+        let made = make(&wanted('A', None, &[("correct horse", None)])).unwrap();
+        let (Found::New(key), [Found::New(account)]) = (&made.signing_key, &made.accounts[..]) else {
+            panic!("something was not made: {made:?}");
+        };
+        assert_eq!(Uuid::parse_str(&account.id).unwrap().get_version_num(), 7);
+        assert!(
+            account
+                .password_hash
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+        assert_eq!(key.public_jwk["kid"], key.id.as_str());
+        assert!(key.public_jwk.get("d").is_none(), "the private half is shown");
+
+        let kept = || {
+            Some(SealedKey {
+                id: key.id.clone(),
+                sealed_key: key.sealed_key.clone(),
+            })
+        };
+        let hash = Some(account.password_hash.as_str());
+        let accounts = [("correct horse", hash), ("another", hash)];
+        let again = make(&wanted('A', kept(), &accounts)).unwrap();
+        assert_eq!(again.signing_key, Found::Ours, "its sealing key opens it");
+        assert_eq!(again.accounts, [Found::Ours, Found::Foreign]);
+        let elsewhere = make(&wanted('B', kept(), &[])).unwrap();
+        assert_eq!(
+            elsewhere.signing_key,
+            Found::Foreign,
+            "another sealing key opened it"
+        );
+    }
+
+    #[test]
+    fn what_is_no_hash_is_not_ours() {
+        let key = Some(SealedKey {
+            id: String::new(),
+            sealed_key: String::new(),
+        });
+        let accounts = [("hunter2", Some("hunter2")), ("", Some("$argon2id$"))];
+        let made = make(&wanted('A', key, &accounts)).unwrap();
+        assert_eq!(made.accounts, [Found::Foreign, Found::Foreign]);
+        assert_eq!(made.signing_key, Found::Foreign);
+    }
+
+    #[test]
+    fn what_is_no_sealing_key_is_an_error_that_does_not_quote_it() {
+        let mut short = wanted('A', None, &[]);
+        short.sealing_key = "hunter2".into();
+        let error = make(&short).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}

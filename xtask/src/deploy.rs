@@ -1,0 +1,213 @@
+//! `cargo xtask secrets`: the files that `deployments/compose.yaml` takes its secrets from, and the variables that go with them.
+//!
+//! They are made from the same secrets as `migrate` uses, so that what the servers ask for and what the components say agree.
+
+use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::backing::{self, Variables};
+use crate::migrate::service_schemas;
+use crate::origin::Origin;
+use crate::secret::{Secret, Secrets};
+use crate::seed;
+use crate::services::{Home, Redis, SECRETS_FILE};
+use crate::workspace::Workspace;
+
+/// Where Hydra, in its container, reaches the platform, on the machine that the containers run on.
+const PLATFORM: &str = "http://host.docker.internal:3000";
+
+/// Where Hydra asks whether a user may still refresh: below `/internal/`, which no ingress lets in.
+const REFRESH_HOOK: &str = "/internal/refresh";
+
+/// Writes the files, new secrets where there are none yet, into `deployments/secrets/`.
+///
+/// # Errors
+/// They cannot be written.
+pub fn write(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.root().join("deployments/secrets");
+    let mut secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
+    let failed = || format!("cannot write to {}", folder.display());
+    std::fs::create_dir_all(&folder).with_context(failed)?;
+    // Nobody else of this machine enters the folder; the files themselves are mounted into containers, whose users have other
+    // numbers than we have.
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).with_context(failed)?;
+    for (name, text) in files(workspace, &mut secrets)? {
+        let path = folder.join(name);
+        std::fs::write(&path, text.reveal()).with_context(failed)?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).with_context(failed)?;
+    }
+    println!(
+        "Written: {}. What to do with it: deployments/README.md",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// The files, by name.
+///
+/// # Errors
+/// A new secret cannot be saved.
+pub fn files(workspace: &Workspace, secrets: &mut Secrets) -> Result<Vec<(&'static str, Secret)>> {
+    let environment = environment(&variables(workspace, secrets)?);
+    Ok(vec![
+        ("postgres_password", secrets.get("compose.postgres")?),
+        ("hydra_db_password", secrets.get("compose.hydra_db")?),
+        ("redis_admin_password", secrets.get("redis.admin")?),
+        ("users.acl", Redis::acl(secrets)?),
+        ("hydra.yml", hydra(secrets)?),
+        ("platform.env", environment),
+    ])
+}
+
+/// What Hydra must keep to itself. JSON is YAML, too.
+fn hydra(secrets: &mut Secrets) -> Result<Secret> {
+    let password = secrets.get("compose.hydra_db")?;
+    let bearer = format!("Bearer {}", secrets.get("hook.refresh")?.reveal());
+    let dsn = format!(
+        "postgres://hydra:{}@postgres:5432/hydra?sslmode=disable&max_conns=20",
+        password.reveal()
+    );
+    let settings = json!({
+        "dsn": dsn,
+        "secrets": {
+            "system": [secrets.get("compose.hydra_system")?.reveal()],
+            "cookie": [secrets.get("compose.hydra_cookie")?.reveal()],
+        },
+        "oauth2": {
+            "refresh_token_hook": {
+                "url": format!("{PLATFORM}{REFRESH_HOOK}"),
+                "auth": {
+                    "type": "api_key",
+                    "config": { "in": "header", "name": "Authorization", "value": bearer },
+                },
+            },
+        },
+    });
+    Ok(Secret::new(format!("{settings:#}\n")))
+}
+
+/// The application's variables, for Hydra as the issuer.
+fn variables(workspace: &Workspace, secrets: &mut Secrets) -> Result<Variables> {
+    let mut variables = backing::keys(secrets)?;
+    for schema in service_schemas(&workspace.migrations())? {
+        variables.insert(
+            format!("{}_db_password", schema.service),
+            schema.password(secrets)?,
+        );
+    }
+    for user in Redis::component_users() {
+        variables.insert(format!("{user}_redis_user"), Secret::new(user));
+        variables.insert(
+            format!("{user}_redis_password"),
+            secrets.get(&format!("redis.{user}"))?,
+        );
+    }
+    let hydra: Origin = "http://localhost:4444".parse()?;
+    let plain = [
+        ("db_host", "127.0.0.1".to_owned()),
+        ("db_port", "5432".to_owned()),
+        ("db_name", "akinai".to_owned()),
+        ("redis_host", "127.0.0.1".to_owned()),
+        ("redis_port", "6379".to_owned()),
+        ("issuer", hydra.to_string()),
+        ("issuer_origin", hydra.to_string()),
+        ("audience", seed::AUDIENCE.to_owned()),
+        ("allowed_origins", seed::ORIGINS.join(",")),
+    ];
+    variables.extend(plain.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    variables.insert("refresh_hook_key".to_owned(), secrets.get("hook.refresh")?);
+    Ok(variables)
+}
+
+/// For a shell to read (`. FILE`). No value has a quote in it.
+fn environment(variables: &Variables) -> Secret {
+    let mut text = String::new();
+    for (name, value) in variables {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "SPIN_VARIABLE_{}='{}'", name.to_uppercase(), value.reveal());
+    }
+    Secret::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> Vec<(&'static str, Secret)> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut secrets =
+            Secrets::open(&folder.path().join("secrets.json")).expect("an absent file is an empty one");
+        files(&Workspace::here(), &mut secrets).expect("made")
+    }
+
+    fn file<'a>(files: &'a [(&str, Secret)], name: &str) -> &'a str {
+        let file = files.iter().find(|(known, _)| *known == name);
+        file.expect("one of the files").1.reveal()
+    }
+
+    #[test]
+    fn every_variable_without_a_default_gets_a_value() {
+        let files = made();
+        let environment = file(&files, "platform.env");
+        let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
+        let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
+        for manifest in [Workspace::here().manifest(), Workspace::here().events_manifest()] {
+            let text = std::fs::read_to_string(manifest).expect("a manifest");
+            let required: Vec<&str> = text
+                .lines()
+                .filter(|line| line.contains("required = true"))
+                .filter_map(|line| line.split(" =").next())
+                .collect();
+            assert!(
+                !required.is_empty(),
+                "no variable is required: is the manifest written otherwise now?"
+            );
+            for name in required {
+                let line = format!("SPIN_VARIABLE_{}='", name.to_uppercase());
+                assert!(environment.contains(&line), "{name} has no value in platform.env");
+                let entry = format!("{{ name: {name}, valueFrom: ");
+                let is_known = cluster.contains(&entry) || name == "events_redis_password";
+                assert!(is_known, "{name} has no entry in deployments/kubernetes/app.yaml");
+            }
+        }
+    }
+
+    #[test]
+    fn both_sides_have_the_same_passwords() {
+        let files = made();
+        let value = |name: &str| {
+            let line = file(&files, "platform.env")
+                .lines()
+                .find(|line| line.starts_with(name));
+            let value = line.and_then(|line| line.split('\'').nth(1));
+            value.expect(name).to_owned()
+        };
+        let acl = file(&files, "users.acl");
+        assert!(
+            acl.contains(&format!(
+                "user bff on >{} ",
+                value("SPIN_VARIABLE_BFF_REDIS_PASSWORD")
+            )),
+            "the bff's password"
+        );
+        assert!(
+            acl.starts_with("user default off\n"),
+            "somebody may come in without a password"
+        );
+        let hydra: serde_json::Value = serde_json::from_str(file(&files, "hydra.yml")).expect("JSON");
+        let key = value("SPIN_VARIABLE_REFRESH_HOOK_KEY");
+        assert_eq!(
+            hydra["oauth2"]["refresh_token_hook"]["auth"]["config"]["value"],
+            format!("Bearer {key}")
+        );
+        let password = file(&files, "hydra_db_password");
+        assert!(
+            hydra["dsn"].as_str().is_some_and(|dsn| dsn.contains(password)),
+            "Hydra's own password"
+        );
+    }
+}

@@ -1,0 +1,344 @@
+//! `cargo xtask token`: signs somebody in as a browser would, and prints an access token.
+//!
+//! It goes the whole way: the authorization endpoint with PKCE, the pages for login and consent with their cookies and hidden
+//! fields, the token endpoint. There is no shortcut in the platform that it could take.
+
+pub mod browser;
+pub mod form;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use self::browser::{Arrival, Browser};
+use crate::http::{self, Answer, Request};
+use crate::origin::Origin;
+use crate::secret::{Secret, Secrets};
+use crate::seed::{self, SHOP};
+use crate::services::{Home, SECRETS_FILE};
+use crate::workspace::Workspace;
+
+/// How long one answer may take that is no page.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// How many pages are answered before we give up: login, consent, and some that we do not know.
+const MOST_PAGES: usize = 6;
+
+/// The options of `cargo xtask token`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The account's e-mail address.
+    #[arg(long, value_name = "EMAIL")]
+    user: String,
+
+    /// Its password. The demo accounts need none.
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    password: Option<Secret>,
+
+    /// A scope besides `openid`, such as `admin`; may be given more than once.
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
+
+    /// Who issues tokens, where it is not the last `cargo xtask up` of this checkout.
+    #[arg(long, value_name = "URL")]
+    url: Option<Origin>,
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// Prints an access token as the last line; what happens on the way goes to standard error.
+///
+/// # Errors
+/// Nobody answers; the account, its password or a scope is not accepted; or the pages are not what we understand.
+pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
+    let secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
+    let known = secrets.find(&seed::account_secret(&options.user));
+    let Some(password) = options.password.or(known) else {
+        bail!(
+            "the password of {} is not known here: give it with `--password`.\n\
+             Those of {} are kept by `cargo xtask up`, once it has run.",
+            options.user,
+            seed::emails()
+        );
+    };
+    let issuer = match options.url {
+        Some(url) => url,
+        None => Origin::of_last_up(workspace)?,
+    };
+    let wish = Wish {
+        issuer,
+        email: options.user,
+        password,
+        scopes: scopes(&options.scope),
+    };
+    let token = obtain(&wish).await?;
+    println!("{}", token.reveal());
+    Ok(())
+}
+
+/// `openid`, and what is asked for besides, each once; one argument may name several.
+fn scopes(asked: &[String]) -> Vec<String> {
+    let mut scopes = vec!["openid".to_owned()];
+    for scope in asked.iter().flat_map(|scopes| scopes.split_whitespace()) {
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    scopes
+}
+
+/// Whose token is wanted, and for what.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Whom to ask.
+    pub issuer: Origin,
+    /// The account's e-mail address.
+    pub email: String,
+    /// Its password.
+    pub password: Secret,
+    /// What the token is to be good for.
+    pub scopes: Vec<String>,
+}
+
+/// Signs in and returns the access token.
+///
+/// # Errors
+/// As [`run`].
+pub async fn obtain(wish: &Wish) -> Result<Secret> {
+    let provider = Provider::discover(&wish.issuer).await?;
+    let pkce = Pkce::new()?;
+    eprintln!("signing in at {} as {} …", wish.issuer, wish.email);
+    let back = sign_in(wish, provider.request(wish, &pkce)?).await?;
+    let code = code(&back, &pkce.state)?;
+    let tokens = provider.exchange(&code, &pkce).await?;
+    let granted = tokens["scope"]
+        .as_str()
+        .map(|scopes| scopes.split(' ').collect::<Vec<_>>());
+    if let Some(granted) = granted
+        && let Some(missing) = wish
+            .scopes
+            .iter()
+            .find(|scope| !granted.contains(&scope.as_str()))
+    {
+        bail!("{}", not_granted(missing, &wish.email));
+    }
+    let token = tokens["access_token"].as_str();
+    token
+        .map(Secret::new)
+        .context("the issuer has answered without an access token")
+}
+
+fn not_granted(scope: &str, email: &str) -> String {
+    match scope {
+        "admin" => format!(
+            "the scope `admin` was not granted: {email} is no admin.\n\
+             `cargo xtask admin {email}` makes them one."
+        ),
+        _ => format!("the scope `{scope}` was not granted to {email}"),
+    }
+}
+
+/// The address that the answer goes to. Nobody listens there: the way ends before it.
+const CALLBACK: &str = "http://127.0.0.1:3000/callback";
+
+/// What ties request, answer and exchange together (RFC 7636; RFC 6749, section 10.12).
+struct Pkce {
+    verifier: Secret,
+    state: Secret,
+}
+
+impl Pkce {
+    fn new() -> Result<Pkce> {
+        Ok(Pkce {
+            // 48 digits: RFC 7636 (section 4.1) asks for 43.
+            verifier: Secret::random()?,
+            state: Secret::random()?,
+        })
+    }
+
+    fn challenge(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.verifier.reveal()))
+    }
+}
+
+/// What the issuer says of itself (OpenID Connect Discovery).
+struct Provider {
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+}
+
+impl Provider {
+    async fn discover(issuer: &Origin) -> Result<Provider> {
+        let url = issuer.at("/.well-known/openid-configuration")?;
+        let answer = http::send(&Request::get(url), LIMIT).await.with_context(|| {
+            format!("nobody issues tokens at {issuer}: start `cargo xtask up`, or say where with `--url`")
+        })?;
+        let document: Value = match answer.status {
+            200 => serde_json::from_str(&answer.body).unwrap_or_default(),
+            status => bail!("{issuer} does not issue tokens: it answers {status} to the question what it is"),
+        };
+        let endpoint = |name: &str| {
+            let url = document[name].as_str().and_then(|url| Url::parse(url).ok());
+            url.with_context(|| format!("{issuer} names no {name}"))
+        };
+        Ok(Provider {
+            authorization_endpoint: endpoint("authorization_endpoint")?,
+            token_endpoint: endpoint("token_endpoint")?,
+        })
+    }
+
+    fn request(&self, wish: &Wish, pkce: &Pkce) -> Result<Url> {
+        let mut url = self.authorization_endpoint.clone();
+        url.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", SHOP),
+            ("redirect_uri", CALLBACK),
+            ("scope", &wish.scopes.join(" ")),
+            ("audience", seed::AUDIENCE),
+            ("state", pkce.state.reveal()),
+            ("nonce", Secret::random()?.reveal()),
+            ("code_challenge", &pkce.challenge()),
+            ("code_challenge_method", "S256"),
+        ]);
+        Ok(url)
+    }
+
+    async fn exchange(&self, code: &str, pkce: &Pkce) -> Result<Value> {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", SHOP),
+            ("redirect_uri", CALLBACK),
+            ("code", code),
+            ("code_verifier", pkce.verifier.reveal()),
+        ];
+        let answer = http::send(&Request::form(self.token_endpoint.clone(), fields), LIMIT).await?;
+        let tokens: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        match answer.status {
+            200 => Ok(tokens),
+            status => bail!("the token endpoint has refused ({status}): {}", refusal(&tokens)),
+        }
+    }
+}
+
+/// RFC 6749, section 5.2.
+fn refusal(body: &Value) -> String {
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    format!("{} {}", text("error"), text("error_description"))
+        .trim()
+        .to_owned()
+}
+
+/// From the authorization endpoint over all pages back to the client's address.
+async fn sign_in(wish: &Wish, request: Url) -> Result<Url> {
+    let mut browser = Browser::default();
+    let mut arrival = browser.open(request, CALLBACK).await?;
+    let mut has_tried_password = false;
+    for _ in 0..MOST_PAGES {
+        let (url, page) = match arrival {
+            Arrival::Back(url) => return Ok(url),
+            Arrival::Page(url, page) => (url, page),
+        };
+        let forms = form::forms(&page.body);
+        let login = forms.iter().find(|form| form.is_login());
+        arrival = match (login, forms.iter().find(|form| form.is_question())) {
+            (Some(_), _) if has_tried_password => bail!("{}", not_signed_in(wish, &page)),
+            (Some(login), _) => {
+                has_tried_password = true;
+                eprintln!("  {}: e-mail address and password", url.path());
+                let fields = login.signed_in(&wish.email, wish.password.reveal());
+                browser.submit(&url, login, &fields, CALLBACK).await?
+            }
+            (None, Some(question)) => {
+                eprintln!("  {}: yes, to {}", url.path(), wish.scopes.join(", "));
+                browser
+                    .submit(&url, question, &question.granted(&wish.scopes), CALLBACK)
+                    .await?
+            }
+            (None, None) => bail!("{}", no_way_on(&url, &page)),
+        };
+    }
+    bail!("there is page after page, and none leads back to the client")
+}
+
+fn not_signed_in(wish: &Wish, page: &Answer) -> String {
+    let said = form::message(&page.body).unwrap_or_else(|| "the login page has come back".to_owned());
+    format!("{} cannot sign in with this password: {said}", wish.email)
+}
+
+fn no_way_on(url: &Url, page: &Answer) -> String {
+    let said = form::message(&page.body).unwrap_or_else(|| page.body.trim().chars().take(300).collect());
+    format!(
+        "{} has answered {}, and nothing that can be filled in: {said}",
+        url.path(),
+        page.status
+    )
+}
+
+/// The code in the address that the issuer sends the browser back to (RFC 6749, section 4.1.2).
+fn code(back: &Url, state: &Secret) -> Result<String> {
+    let parameter = |name: &str| {
+        let found = back.query_pairs().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.into_owned())
+    };
+    if parameter("state").as_deref() != Some(state.reveal()) {
+        bail!("the answer belongs to another request: its `state` is not ours");
+    }
+    if let Some(error) = parameter("error") {
+        let description = parameter("error_description").unwrap_or_default();
+        let hint = match error.as_str() {
+            "invalid_scope" => format!("\nThe scopes of the client `{SHOP}`: {}", seed::SCOPES),
+            _ => String::new(),
+        };
+        bail!("the issuer has refused: {error} {description}{hint}");
+    }
+    parameter("code").context("the issuer has answered without a code")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_asked_for_once() {
+        let asked = ["admin", "openid", "offline_access admin"].map(str::to_owned);
+        assert_eq!(scopes(&asked), ["openid", "admin", "offline_access"]);
+        assert_eq!(scopes(&[]), ["openid"]);
+    }
+
+    /// RFC 7636, appendix B.
+    #[test]
+    fn the_challenge_is_the_verifiers_hash() {
+        let pkce = Pkce {
+            verifier: Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            state: Secret::new(""),
+        };
+        assert_eq!(pkce.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn an_answer_counts_with_our_state_alone() {
+        let url = |query: &str| Url::parse(&format!("{CALLBACK}?{query}")).expect("a URL");
+        let state = Secret::new("s");
+        assert_eq!(code(&url("code=a%2Bb&state=s"), &state).expect("a code"), "a+b");
+        for (query, said) in [
+            ("code=a&state=t", "another request"),
+            ("code=a", "another request"),
+            ("state=s", "without a code"),
+            (
+                "state=s&error=invalid_scope&error_description=no+such",
+                "no such\nThe scopes of the client `shop`",
+            ),
+            ("state=s&error=access_denied&code=a", "access_denied"),
+        ] {
+            let error = code(&url(query), &state).expect_err(query).to_string();
+            assert!(error.contains(said), "{query}: {error}");
+        }
+    }
+}
