@@ -2,53 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Database, Platform, Product, Setup};
+use harness::{Answer, OwnPostgres, Platform, Product, Setup};
 use serde_json::{Value, json};
-use xtask::migrate;
 use xtask::process::Scratch;
-use xtask::secret::Secrets;
-use xtask::services::{Durability, Postgres, Redis, SECRETS_FILE, free_port};
-use xtask::workspace::Workspace;
+use xtask::services::{Redis, free_port};
 
 /// How soon an RPC must say that it cannot be served.
 const SOON: Duration = Duration::from_secs(5);
 
 /// How soon it must be served again once it can be.
 const HEALED: Duration = Duration::from_secs(10);
-
-/// A Postgres server of the test's own, migrated, that it may stop.
-struct OwnPostgres {
-    server: Postgres,
-    secrets: Secrets,
-    // Last: the server's files go after the server.
-    _folder: Scratch,
-}
-
-impl OwnPostgres {
-    async fn start() -> Self {
-        let folder = Scratch::new("outage").expect("a folder for a server");
-        let server = Postgres::start(folder.path(), Durability::Disposable)
-            .await
-            .expect("a server of our own");
-        let mut secrets = Secrets::open(&folder.path().join(SECRETS_FILE)).expect("its secrets");
-        let schemas = migrate::service_schemas(&Workspace::here().migrations()).expect("the migrations");
-        migrate::create_database(&server.admin_url(), "akinai")
-            .await
-            .expect("a database");
-        migrate::migrate(&server.admin_url_of("akinai"), &schemas, &mut secrets)
-            .await
-            .expect("migrated");
-        Self {
-            server,
-            secrets,
-            _folder: folder,
-        }
-    }
-
-    async fn database(&mut self) -> Database {
-        Database::existing(self.server.admin_url_of("akinai").reveal(), &mut self.secrets).await
-    }
-}
 
 fn calls(product: &Product) -> [(&'static str, Value); 3] {
     [

@@ -1,7 +1,9 @@
-//! Somebody between the components: calls get lost, hang, or are only counted.
+//! Somebody between the components: calls get lost, hang, or are only counted; are held at a gate; or meet with mischief.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
@@ -92,5 +94,203 @@ impl Chaining for Between {
 
     fn after(&self, _: &ChainedCall) -> BoxFuture<'static, Verdict> {
         future::ready(Verdict::Pass).boxed()
+    }
+}
+
+/// A place on the way of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The method that is called, such as `ReserveStock`.
+    pub method: &'static str,
+    /// On the way there, or back.
+    pub moment: Moment,
+}
+
+/// Which part of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Its callee has not seen it.
+    Before,
+    /// Its callee has answered, and its caller has not heard of it.
+    After,
+}
+
+impl Point {
+    /// Before a method is called.
+    pub const fn before(method: &'static str) -> Self {
+        let moment = Moment::Before;
+        Self { method, moment }
+    }
+
+    /// After it has answered.
+    pub const fn after(method: &'static str) -> Self {
+        let moment = Moment::After;
+        Self { method, moment }
+    }
+
+    /// Whether this call, on its way there or back, is at this point.
+    pub fn is_at(&self, call: &ChainedCall, moment: Moment) -> bool {
+        self.moment == moment && call.path.rsplit('/').next() == Some(self.method)
+    }
+}
+
+/// Holds the calls that come to some points until it opens. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<watch::Sender<Held>>);
+
+#[derive(Clone, Debug, Default)]
+struct Held {
+    /// Where it is closed; nowhere if it is open.
+    at: Vec<Point>,
+    waiting: usize,
+}
+
+impl Gate {
+    /// An open gate.
+    pub fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Held::default())))
+    }
+
+    /// Holds what comes to these points from now on.
+    pub fn close(&self, at: &[Point]) {
+        let at = at.to_vec();
+        self.0.send_replace(Held { at, waiting: 0 });
+    }
+
+    /// Waits until so many calls are held.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come.
+    pub async fn holds(&self, calls: usize) {
+        let mut held = self.0.subscribe();
+        let come = held.wait_for(|held| held.waiting >= calls);
+        let come = tokio::time::timeout(Duration::from_secs(20), come).await;
+        assert!(
+            come.is_ok(),
+            "{calls} calls must come to the gate, but it holds {:?}",
+            *self.0.borrow()
+        );
+    }
+
+    /// Lets everything pass, what was held first of all.
+    pub fn open(&self) {
+        self.0.send_replace(Held::default());
+    }
+
+    fn pass(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Verdict> {
+        if !self.0.borrow().at.iter().any(|point| point.is_at(call, moment)) {
+            return future::ready(Verdict::Pass).boxed();
+        }
+        let mut held = self.0.subscribe();
+        self.0.send_modify(|held| held.waiting += 1);
+        async move {
+            // Whoever opens it is gone with the test.
+            let _ = held.wait_for(|held| held.at.is_empty()).await;
+            Verdict::Pass
+        }
+        .boxed()
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Chaining for Gate {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+        self.pass(call, Moment::Before)
+    }
+
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+        self.pass(call, Moment::After)
+    }
+}
+
+/// Calls of the order and product components get lost, on the way there or back, come twice, or late, or too late: by
+/// chance. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Mischief(Arc<Mischievous>);
+
+#[derive(Debug)]
+struct Mischievous {
+    dice: Mutex<Dice>,
+    is_over: AtomicBool,
+    lateness: Duration,
+}
+
+impl Mischief {
+    /// Mischief by the numbers that follow from `seed`; an answer that is too late comes after `lateness`.
+    pub fn new(seed: u64, lateness: Duration) -> Self {
+        Self(Arc::new(Mischievous {
+            dice: Mutex::new(Dice::new(seed)),
+            is_over: AtomicBool::new(false),
+            lateness,
+        }))
+    }
+
+    /// From now on all calls get through.
+    pub fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn throw(&self, call: &ChainedCall) -> Option<(u64, Duration)> {
+        let is_met = ["order", "product"].contains(&call.callee.as_str()) && call.path != "/ready";
+        if !is_met || self.0.is_over.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut dice = self.0.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((dice.throw(100), Duration::from_millis(dice.throw(300))))
+    }
+}
+
+async fn later(pause: Duration) -> Verdict {
+    tokio::time::sleep(pause).await;
+    Verdict::Pass
+}
+
+impl Chaining for Mischief {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+        match self.throw(call) {
+            Some((0..5, _)) => future::ready(Verdict::Lose).boxed(),
+            Some((5..13, _)) => future::ready(Verdict::Repeat).boxed(),
+            Some((13..25, pause)) => later(pause).boxed(),
+            Some(_) | None => future::ready(Verdict::Pass).boxed(),
+        }
+    }
+
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+        match self.throw(call) {
+            Some((0..6, _)) => future::ready(Verdict::Lose).boxed(),
+            Some((6..18, pause)) => later(pause).boxed(),
+            Some((18..20, _)) => later(self.0.lateness).boxed(),
+            Some(_) | None => future::ready(Verdict::Pass).boxed(),
+        }
+    }
+}
+
+/// Numbers that look random, the same for the same seed: splitmix64.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// The numbers that follow from a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    pub fn throw(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    /// One of these.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.throw(from.len() as u64) as usize]
     }
 }

@@ -45,12 +45,21 @@ impl Client {
     ///
     /// When the token cannot stand in a header.
     pub async fn call_as(&self, token: Option<&str>, method: &str, message: Value) -> Answer {
+        self.send(self.as_caller(token, method, message)).await
+    }
+
+    /// That call, to be changed before it is sent.
+    ///
+    /// # Panics
+    ///
+    /// When the token cannot stand in a header.
+    pub fn as_caller(&self, token: Option<&str>, method: &str, message: Value) -> Request<Bytes> {
         let mut request = self.post(&format!("/{method}"), message.to_string());
         if let Some(token) = token {
             let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
-        self.send(request).await
+        request
     }
 
     /// Gets a page of plain HTTP.
@@ -88,29 +97,31 @@ impl Client {
     /// When there is no complete answer: the platform must give one to everything.
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
         let what = format!("{} {}", request.method(), request.uri());
+        match self.try_send(request).await {
+            Ok(answer) => answer,
+            Err(cause) => panic!("{what} must be answered, but {cause}"),
+        }
+    }
+
+    /// The same with a platform that may be killed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// There is no complete answer.
+    pub async fn try_send(&self, request: Request<Bytes>) -> Result<Answer, String> {
+        let failed = |error: &dyn std::fmt::Debug| format!("the connection failed: {error:?}");
         let exchange = async {
-            let response = self
-                .http
-                .request(request.map(Full::new))
-                .await
-                .map_err(|error| format!("{error:?}"))?;
-            let (head, body) = response.into_parts();
-            let body = body
-                .collect()
-                .await
-                .map_err(|error| format!("{error:?}"))?
-                .to_bytes();
-            Ok::<_, String>(Answer {
+            let response = self.http.request(request.map(Full::new)).await;
+            let (head, body) = response.map_err(|error| failed(&error))?.into_parts();
+            let body = body.collect().await.map_err(|error| failed(&error))?;
+            Ok(Answer {
                 status: head.status,
                 headers: head.headers,
-                body,
+                body: body.to_bytes(),
             })
         };
-        match tokio::time::timeout(PATIENCE, exchange).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => panic!("{what} must be answered, but the connection failed: {error}"),
-            Err(_) => panic!("{what} must be answered, but nothing came in {PATIENCE:?}"),
-        }
+        let answered = tokio::time::timeout(PATIENCE, exchange).await;
+        answered.unwrap_or_else(|_| Err(format!("nothing came in {PATIENCE:?}")))
     }
 }
 

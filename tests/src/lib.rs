@@ -13,15 +13,17 @@ mod environment;
 mod failure;
 mod issuer;
 mod log;
+mod own;
 mod platform;
 mod raw;
 
-pub use between::{Between, Fate};
+pub use between::{Between, Dice, Fate, Gate, Mischief, Moment, Point};
 pub use client::{Answer, Client};
 pub use database::{Database, Product};
 pub use environment::{Environment, environment};
 pub use failure::{Failure, Violation};
 pub use issuer::{Issuer, now};
 pub use log::logged;
+pub use own::OwnPostgres;
 pub use platform::{Platform, Setup, issuer_sealing_key, order_service_key, service_key};
 pub use raw::{RawAnswer, raw, raw_cut_off};

@@ -122,20 +122,20 @@ impl Setup {
     ///
     /// When the host refuses it; the message is the host's own.
     pub async fn load(&self) -> App {
-        log::keep();
+        load(self.config()).await
+    }
+
+    /// What the host is told, for a host in a process of its own.
+    pub fn config(&self) -> Config {
         let mut variables: BTreeMap<_, _> = self
             .database
             .variables()
             .map(|(name, value)| (name.to_owned(), value))
             .into();
         variables.extend(self.variables.clone());
-        load(
-            &self.manifest,
-            variables,
-            &self.redis_passwords,
-            self.chaining.clone(),
-        )
-        .await
+        let mut config = config(&self.manifest, variables, &self.redis_passwords);
+        config.chaining = self.chaining.clone();
+        config
     }
 
     /// Starts it on a free port.
@@ -173,20 +173,18 @@ impl OtherApplication {
     ///
     /// When the host refuses it; the message is the host's own.
     pub async fn load(self) -> App {
-        log::keep();
         let declared = Manifest::read(&self.manifest).expect("a manifest").variables;
         let mut variables = self.variables;
         variables.retain(|name, _| declared.contains_key(name));
-        load(&self.manifest, variables, &self.redis_passwords, None).await
+        load(config(&self.manifest, variables, &self.redis_passwords)).await
     }
 }
 
-async fn load(
+fn config(
     manifest: &Path,
     mut variables: BTreeMap<String, String>,
     redis_passwords: &BTreeMap<String, String>,
-    chaining: Option<Arc<dyn Chaining>>,
-) -> App {
+) -> Config {
     let declared = Manifest::read(manifest).map(|manifest| manifest.variables);
     let declared = declared.unwrap_or_default();
     for (name, password) in redis_passwords {
@@ -196,9 +194,13 @@ async fn load(
     }
     let mut config = Config::new(manifest);
     config.variables = variables;
-    config.chaining = chaining;
     // Compiled once for all tests of all runs: the cache knows a component by its content.
     config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
+    config
+}
+
+async fn load(config: Config) -> App {
+    log::keep();
     App::load(config)
         .await
         .unwrap_or_else(|error| panic!("the application must load, but: {error}"))

@@ -1,0 +1,123 @@
+//! Whoever is not its user meets no order and no cart: by id, by key, by page token, by any method.
+
+use std::collections::BTreeSet;
+
+use harness::Client;
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use xtask::workspace::Workspace;
+
+use crate::shop::{Said, Shop, User, address, order, order_of_cart};
+
+/// Everything that there is of a user in the order service.
+async fn belongings(shop: &Shop, user: &User) -> String {
+    const SQL: &str = "select
+             (select json_agg(c) from order_service.carts c where user_id = $1)::text
+             || (select json_agg(l order by product_id) from order_service.cart_items l where user_id = $1)::text
+             || (select json_agg(o order by id) from order_service.orders o where user_id = $1)::text";
+    let row = shop.platform.database().sql().query_one(SQL, &[&user.id]).await;
+    row.expect("a cart and orders").get(0)
+}
+
+/// The code of the error that a stream ends with, if it does.
+async fn watch(client: &Client, token: Option<&str>, order: Uuid) -> String {
+    let message = json!({ "id": order }).to_string();
+    let mut body = vec![0];
+    body.extend((message.len() as u32).to_be_bytes());
+    body.extend(message.as_bytes());
+    let mut request = client.as_caller(token, "order.v1.OrderService/WatchOrder", json!({}));
+    *request.body_mut() = body.into();
+    let streaming = HeaderValue::from_static("application/connect+json");
+    request.headers_mut().insert(header::CONTENT_TYPE, streaming);
+    let answer = client.send(request).await;
+    let end: Value = serde_json::from_slice(answer.body.get(5..).unwrap_or_default()).expect("one message");
+    end["error"]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+fn methods() -> BTreeSet<String> {
+    let file = Workspace::here().root().join("proto/order/v1/order.proto");
+    let text = std::fs::read_to_string(file).expect("the contract");
+    let name = |line: &str| Some(line.trim().strip_prefix("rpc ")?.split('(').next()?.to_owned());
+    text.lines().filter_map(name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_s_orders_and_cart_are_out_of_reach_for_every_method() {
+    let shop = Shop::start().await;
+    let (tea, cup) = (shop.product("抹茶", 99).await, shop.product("茶碗", 99).await);
+    let (owner, thief, counter) = (shop.user(), shop.user(), shop.counter());
+    let mut placed = Uuid::nil();
+    for key in ["first", "second", "third"] {
+        let said = counter.insist(&owner, "CreateOrder", &order(key, tea, 1)).await;
+        placed = said.order().expect("an order");
+    }
+    let line = json!({ "productId": cup, "quantity": 2, "requestKey": "added" });
+    counter.call(&owner, "AddToCart", line.clone()).await;
+    let Said::Done(page) = counter.call(&owner, "ListOrders", json!({ "pageSize": 2 })).await else {
+        panic!("the owner's list")
+    };
+    let token = page["nextPageToken"].clone();
+    let before = belongings(&shop, &owner).await;
+
+    let not_found = || Said::Refused("not_found".into());
+    let nothing = || Said::Refused("failed_precondition".into());
+    let empty = || Said::Done(json!({ "cart": {} }));
+    // What the thief asks for, and is told.
+    let tries = [
+        ("GetOrder", json!({ "id": placed }), not_found()),
+        ("CancelOrder", json!({ "id": placed }), not_found()),
+        ("ListOrders", json!({}), Said::Done(json!({}))),
+        ("ListOrders", json!({ "pageToken": token }), Said::Done(json!({}))),
+        (
+            "ListOrders",
+            json!({ "status": "ORDER_STATUS_CONFIRMED" }),
+            Said::Done(json!({})),
+        ),
+        ("GetCart", json!({}), empty()),
+        (
+            "UpdateCartItem",
+            json!({ "productId": cup, "quantity": 9 }),
+            not_found(),
+        ),
+        ("RemoveFromCart", json!({ "productId": cup }), empty()),
+        ("ClearCart", json!({}), empty()),
+        // The owner's cart, and the owner's key for another request: neither is looked at.
+        ("CreateOrder", order_of_cart("first"), nothing()),
+    ];
+    let mut tried: BTreeSet<String> = ["WatchOrder", "AddToCart"].map(str::to_owned).into();
+    for (method, message, expected) in tries {
+        let said = counter.call(&thief, method, message.clone()).await;
+        assert_eq!(said, expected, "{method} {message}");
+        let anonymous = counter
+            .0
+            .call(&format!("order.v1.OrderService/{method}"), message)
+            .await;
+        assert_eq!(anonymous.failure().code, "unauthenticated", "{method} of nobody");
+        tried.insert(method.to_owned());
+    }
+    assert_eq!(watch(&counter.0, Some(&thief.token), placed).await, "not_found");
+    assert_eq!(watch(&counter.0, None, placed).await, "unauthenticated");
+    // The owner's key counts for the owner alone: this is the thief's own line, and the thief's own order.
+    let Said::Done(added) = counter.call(&thief, "AddToCart", line.clone()).await else {
+        panic!("one may add to one's own cart")
+    };
+    assert_eq!(added["cart"]["items"][0]["quantity"], 2, "{added}");
+    let nobody = counter.0.call("order.v1.OrderService/AddToCart", line).await;
+    assert_eq!(nobody.failure().code, "unauthenticated");
+    let own = counter.call(&thief, "CreateOrder", order("third", tea, 1)).await;
+    assert!(own.order().is_some_and(|own| own != placed), "got {own:?}");
+    assert_eq!(tried, methods(), "every method of the contract is tried");
+    // Whose order it is cannot be said in the request.
+    let mut forged = order("forged", tea, 1);
+    forged["userId"] = json!(owner.id);
+    forged["shippingAddress"] = address();
+    counter.call(&thief, "CreateOrder", forged).await;
+
+    assert_eq!(
+        belongings(&shop, &owner).await,
+        before,
+        "and nothing of the owner's has changed"
+    );
+    shop.settle().await;
+}

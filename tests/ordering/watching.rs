@@ -1,0 +1,131 @@
+//! Following orders: many do, nobody else waits for it, and what another host does is seen.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
+use harness::{Client, Setup};
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use xtask::services::free_port;
+
+use crate::shop::{Counter, Said, Shop, User, order};
+
+/// How soon whoever follows an order must see what became of it.
+const SOON: Duration = Duration::from_secs(5);
+
+/// How many orders there are to follow.
+const ORDERS: usize = 20;
+
+/// Follows an order to its end; every message, and when the last one came.
+async fn watch(client: &Client, user: &User, order: Uuid) -> (Vec<Value>, Instant) {
+    let message = json!({ "id": order }).to_string();
+    let mut body = vec![0];
+    body.extend((message.len() as u32).to_be_bytes());
+    body.extend(message.as_bytes());
+    let mut request = client.as_caller(Some(&user.token), "order.v1.OrderService/WatchOrder", json!({}));
+    *request.body_mut() = body.into();
+    let streaming = HeaderValue::from_static("application/connect+json");
+    request.headers_mut().insert(header::CONTENT_TYPE, streaming);
+    let answer = client.send(request).await;
+    let ended = Instant::now();
+    let (mut rest, mut messages) = (&answer.body[..], Vec::new());
+    while let [_, a, b, c, d, after @ ..] = rest {
+        let (one, left) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+        messages.push(serde_json::from_slice(one).expect("each message is JSON"));
+        rest = left;
+    }
+    (messages, ended)
+}
+
+/// The time that the slowest hundredth of GetOrder takes at least. All of them must be answered.
+async fn slowest(counter: &Counter, orders: &[(User, Uuid)]) -> Duration {
+    let calls = (0..600).map(|number| async move {
+        let (user, order) = &orders[number % orders.len()];
+        let began = Instant::now();
+        let said = counter.call(user, "GetOrder", json!({ "id": order })).await;
+        assert_eq!(
+            said.order(),
+            Some(*order),
+            "GetOrder {number} must be answered: {said:?}"
+        );
+        began.elapsed()
+    });
+    let mut times: Vec<_> = stream::iter(calls).buffer_unordered(8).collect().await;
+    times.sort_unstable();
+    times[times.len() * 99 / 100]
+}
+
+/// Streams on one host, the change on another.
+async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
+    let shop = Shop::with(&change).await;
+    let product = shop.product("抹茶", 999).await;
+    let counter = shop.counter();
+    let mut orders = Vec::new();
+    for _ in 0..ORDERS {
+        let user = shop.user();
+        let said = counter
+            .insist(&user, "CreateOrder", &order("k", product, 1))
+            .await;
+        orders.push((user, said.order().expect("an order")));
+    }
+    let other = change(shop.another().await).start().await;
+    slowest(&counter, &orders).await;
+    let alone = slowest(&counter, &orders).await;
+
+    let watching = (0..watchers).map(|number| {
+        let (user, order) = orders[number % orders.len()].clone();
+        let client = shop.platform.client().clone();
+        tokio::spawn(async move { watch(&client, &user, order).await })
+    });
+    let watching: Vec<_> = watching.collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let watched = slowest(&counter, &orders).await;
+    println!(
+        "p99 of GetOrder: {alone:?} alone, {watched:?} with {watchers} streams open: {:.2} times",
+        watched.as_secs_f64() / alone.as_secs_f64()
+    );
+
+    let there = Counter(other.client().clone());
+    let cancelled = orders.iter().map(|(user, order)| {
+        let there = &there;
+        async move { there.call(user, "CancelOrder", json!({ "id": order })).await }
+    });
+    for said in join_all(cancelled).await {
+        assert!(
+            matches!(said, Said::Done(_)),
+            "it is cancelled on another host: {said:?}"
+        );
+    }
+    let changed = Instant::now();
+    for watching in watching {
+        let (messages, ended) = watching.await.expect("a stream ends well");
+        let states: Vec<_> = messages
+            .iter()
+            .filter_map(|message| message["order"]["status"].as_str())
+            .collect();
+        assert_eq!(
+            states,
+            ["ORDER_STATUS_CONFIRMED", "ORDER_STATUS_CANCELLED"],
+            "a stream has each state: {messages:?}"
+        );
+        assert_eq!(messages.last(), Some(&json!({})), "and ends well");
+        let late = ended.saturating_duration_since(changed);
+        assert!(
+            late < SOON,
+            "what another host did must be seen within {SOON:?}, but took {late:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_who_follow_orders_are_in_nobody_s_way() {
+    follow(200, |setup| setup).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_followed_without_redis_too() {
+    let nobody = free_port().expect("a port that nobody listens on").to_string();
+    follow(20, |setup| setup.variable("redis_port", nobody.clone())).await;
+}

@@ -1,0 +1,54 @@
+//! A Postgres server of a test's own.
+
+use xtask::migrate;
+use xtask::process::Scratch;
+use xtask::secret::Secrets;
+use xtask::services::{Durability, Postgres, SECRETS_FILE};
+use xtask::workspace::Workspace;
+
+use crate::Database;
+
+/// A Postgres server of the test's own, migrated, that it may stop.
+pub struct OwnPostgres {
+    /// The server.
+    pub server: Postgres,
+    secrets: Secrets,
+    // Last: the server's files go after the server.
+    _folder: Scratch,
+}
+
+impl OwnPostgres {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Postgres.
+    pub async fn start() -> Self {
+        let folder = Scratch::new("outage").expect("a folder for a server");
+        let server = Postgres::start(folder.path(), Durability::Disposable)
+            .await
+            .expect("a server of our own");
+        let mut secrets = Secrets::open(&folder.path().join(SECRETS_FILE)).expect("its secrets");
+        let schemas = migrate::service_schemas(&Workspace::here().migrations()).expect("the migrations");
+        migrate::create_database(&server.admin_url(), "akinai")
+            .await
+            .expect("a database");
+        migrate::migrate(&server.admin_url_of("akinai"), &schemas, &mut secrets)
+            .await
+            .expect("migrated");
+        Self {
+            server,
+            secrets,
+            _folder: folder,
+        }
+    }
+
+    /// Its database, with a new connection.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub async fn database(&mut self) -> Database {
+        Database::existing(self.server.admin_url_of("akinai").reveal(), &mut self.secrets).await
+    }
+}
