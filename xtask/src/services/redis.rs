@@ -21,7 +21,8 @@ const USERS: [(&str, &str); 4] = [
     ),
     (
         "user",
-        "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish",
+        "~akinai*:revoked:* ~akinai*:attempts:* &user.logout \
+         +eval +evalsha +set +time +publish +incr +expire +ttl +del",
     ),
     (
         "order",
