@@ -71,7 +71,9 @@ impl World {
 
     async fn empty_with(change: impl FnOnce(Setup) -> Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder for a manifest");
-        let mut setup = Setup::new().await.variable("issuer", ISSUER);
+        // The users of these tests have no accounts: nobody would vouch for them.
+        let setup = Setup::new().await.variable("refresh_hook_path", "");
+        let mut setup = setup.variable("issuer", ISSUER);
         for page in ["login", "consent", "logout", "error", "signed_out"] {
             setup = setup.variable(&format!("{page}_url"), format!("http://pages.test/{page}"));
         }

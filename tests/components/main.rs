@@ -3,5 +3,6 @@
 mod inventory;
 mod issuer;
 mod order;
+mod pages;
 mod product;
 mod user;

@@ -93,7 +93,7 @@ impl Host {
     }
 
     /// Waits until it has killed itself.
-    async fn is_dead(mut self) {
+    async fn died(mut self) {
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
         let ended = ended.expect("the host comes to the point and dies there");
         let ended = ended.expect("a process ends");
@@ -264,7 +264,7 @@ async fn kill_at(shop: &Shop, point: Point, errands: &[Errand]) {
             "a host that is killed at {point:?} answers nothing"
         );
     }
-    host.is_dead().await;
+    host.died().await;
 }
 
 /// Where the host dies, at what, and how the order ends: repeated by its user, and left to the reconciler.
@@ -395,7 +395,7 @@ async fn a_reconciler_killed_at_any_step_leaves_what_the_next_can_finish() {
         let port = free_port().expect("a port");
         let host = Host::start(shop.another().await, port, Some((killed_at, 1))).await;
         assert_eq!(host.counter.reconcile().await, None, "it dies at {killed_at:?}");
-        host.is_dead().await;
+        host.died().await;
         left.push((errand, killed_at, end));
     }
     tokio::time::sleep(CLAIMED).await;

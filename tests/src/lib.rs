@@ -25,5 +25,5 @@ pub use failure::{Failure, Violation};
 pub use issuer::{Issuer, now};
 pub use log::logged;
 pub use own::OwnPostgres;
-pub use platform::{Platform, Setup, issuer_sealing_key, order_service_key, service_key};
+pub use platform::{Platform, Setup, issuer_sealing_key, order_service_key, refresh_hook_key, service_key};
 pub use raw::{RawAnswer, raw, raw_cut_off};

@@ -58,6 +58,8 @@ impl Setup {
             ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
             ("issuer_sealing_key", issuer_sealing_key()),
+            ("user_page_key", key("pages")),
+            ("refresh_hook_key", refresh_hook_key()),
             // Tests ask faster than people do; those of the limits set their own.
             ("rate_per_second", "1000000".to_owned()),
             ("rate_burst", "1000000".to_owned()),
@@ -230,6 +232,11 @@ pub fn order_service_key(callee: &str) -> String {
 /// What the issuer's signing keys are sealed with.
 pub fn issuer_sealing_key() -> String {
     key("signing keys")
+}
+
+/// What the issuer shows when it asks whether tokens may be refreshed.
+pub fn refresh_hook_key() -> String {
+    key("refresh hook")
 }
 
 impl Platform {

@@ -174,6 +174,8 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     );
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
     keys.insert("issuer_sealing_key".to_owned(), secrets.get("seal.issuer")?);
+    keys.insert("user_page_key".to_owned(), secrets.get("pages.user")?);
+    keys.insert("refresh_hook_key".to_owned(), secrets.get("hook.refresh")?);
     Ok(keys)
 }
 

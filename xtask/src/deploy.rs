@@ -20,8 +20,11 @@ use crate::workspace::Workspace;
 /// Where Hydra, in its container, reaches the platform, on the machine that the containers run on.
 const PLATFORM: &str = "http://host.docker.internal:3000";
 
-/// Where Hydra asks whether a user may still refresh: below `/internal/`, which no ingress lets in.
-const REFRESH_HOOK: &str = "/internal/refresh";
+/// Where Hydra asks whether a user may still refresh: with a key of its own, and no ingress lets it in.
+const REFRESH_HOOK: &str = "/oauth2/hooks/refresh";
+
+/// Where the platform reaches Hydra's admin API: an address of the containers' own network (deployments/README.md).
+const HYDRA_ADMIN: &str = "http://172.30.45.2:4445";
 
 /// Writes the files, new secrets where there are none yet, into `deployments/secrets/`.
 ///
@@ -115,11 +118,11 @@ fn variables(workspace: &Workspace, secrets: &mut Secrets) -> Result<Variables> 
         ("redis_port", "6379".to_owned()),
         ("issuer", hydra.to_string()),
         ("issuer_origin", hydra.to_string()),
+        ("hydra_admin_url", HYDRA_ADMIN.to_owned()),
         ("audience", seed::AUDIENCE.to_owned()),
         ("allowed_origins", seed::ORIGINS.join(",")),
     ];
     variables.extend(plain.map(|(name, value)| (name.to_owned(), Secret::new(value))));
-    variables.insert("refresh_hook_key".to_owned(), secrets.get("hook.refresh")?);
     Ok(variables)
 }
 

@@ -15,6 +15,17 @@ pub(crate) struct User {
     pub(crate) updated_at: Timestamp,
 }
 
+impl User {
+    /// Whether the user has the role that the scope `admin` is for.
+    pub(crate) fn is_admin(&self) -> bool {
+        is_admin(&self.roles)
+    }
+}
+
+fn is_admin(roles: &[String]) -> bool {
+    roles.iter().any(|role| role == ADMIN)
+}
+
 /// What a new account is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct NewUser {
@@ -162,6 +173,22 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// What a password is measured against when somebody signs in, and the epoch that goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) user: UserId,
+    pub(crate) password_hash: PasswordHash,
+    pub(crate) epoch: i64,
+}
+
+/// A login: whose, in which session of the issuer's, and in which epoch of the account. It ends with any of the three.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+    pub(crate) epoch: i64,
+}
+
 /// What a person wants to be called: up to 100 characters, possibly none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);
@@ -282,10 +309,10 @@ impl Verdict {
         let valid = standing.is_none_or(|standing| {
             !standing.is_deleted && !standing.session_ended && standing.covers(claims.issued)
         });
-        let is_admin = |standing: &Standing| standing.roles.iter().any(|role| role == ADMIN);
+        let is_admin = standing.is_some_and(|standing| is_admin(&standing.roles));
         Self {
             valid,
-            admin: valid && claims.admin && standing.is_some_and(is_admin),
+            admin: valid && claims.admin && is_admin,
         }
     }
 }

@@ -1,9 +1,13 @@
-//! The user service: accounts.
+//! The user service: accounts, and the pages on which people sign in to them.
 //!
 //! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
 
+mod attempts;
 mod domain;
+mod hydra;
+mod pages;
 mod password;
+mod refresh_hook;
 mod revocations;
 mod rpc;
 mod service;
@@ -42,13 +46,19 @@ platform::http_handler!(handle);
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
         "/ready" => ready::answer(DATABASE).await,
+        refresh_hook::PATH => refresh_hook::answer(request).await,
+        path if path.starts_with("/oauth2/") => pages::answer(request).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,
     }
 }
 
 /// The use cases over the database and the Redis that `spin.toml` grants.
 async fn accounts() -> Result<Accounts, StoreError> {
+    Ok(Accounts::new(store().await?, Argon2id, Marks))
+}
+
+async fn store() -> Result<Postgres, StoreError> {
     let database = Database::from_variable(DATABASE).await;
     let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok(Accounts::new(Postgres(database), Argon2id, Marks))
+    Ok(Postgres(database))
 }

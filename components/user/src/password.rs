@@ -13,6 +13,10 @@ use crate::{
 /// Bytes of salt, from the host's random source (RFC 9106, section 3.1 recommends 16).
 const SALT_BYTES: usize = 16;
 
+/// A hash of the parameters below that is nobody's: its bytes are random, and what they would be the hash of is not known.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$cji2enT2ICtNVcVgna/x7g$S73QmNYhZdluejSB+zyCIiOEnBz0jsLANJL1rjAWl3g";
+
 /// Argon2id with parameters that a stranger's sign-up may cost and a thief's guess should.
 pub(crate) struct Argon2id;
 
@@ -23,6 +27,10 @@ impl PasswordHasher for Argon2id {
 
     fn verify(&self, guess: &Guess, hash: &PasswordHash) -> Result<bool, String> {
         verify(guess, hash).map_err(|error| error.to_string())
+    }
+
+    fn verify_nobodys(&self, guess: &Guess) -> Result<(), String> {
+        self.verify(guess, &PasswordHash(NOBODYS.into())).map(drop)
     }
 }
 
@@ -64,6 +72,17 @@ mod tests {
             "the password itself is accepted"
         );
         assert!(!accepts("correct horse batterY"), "any other is refused");
+    }
+
+    #[test]
+    fn nobodys_hash_costs_what_a_new_one_does() {
+        let made = hash(&"correct horse".parse().unwrap()).unwrap();
+        let parameters = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+        assert_eq!(parameters(NOBODYS), parameters(&made.0));
+        assert_eq!(NOBODYS.len(), made.0.len(), "the salt and the hash are as long");
+        let guess = "correct horse".parse().unwrap();
+        assert_eq!(verify(&guess, &PasswordHash(NOBODYS.into())), Ok(false));
+        assert_eq!(Argon2id.verify_nobodys(&guess), Ok(()));
     }
 
     #[test]

@@ -1,16 +1,24 @@
-//! Telling the edge, by way of Redis, that tokens were revoked.
+//! Telling others that tokens were revoked: the edge, by way of Redis, and the issuer, where sessions end with them.
 
-use std::{rc::Rc, time::SystemTime};
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use connect::wkt;
+use futures::future::join;
 use kernel::UserId;
 use platform::{
+    clock::within,
     log::{self, Names},
     redis::{Argument, Redis, Script},
     variables,
 };
 
-use crate::service::Revocations;
+use crate::{
+    hydra::Hydra,
+    service::{Revocations, Sessions},
+};
 
 /// The variable with the address of Redis.
 const REDIS: &str = "redis_url";
@@ -33,18 +41,44 @@ thread_local! {
     static SCRIPT: Rc<Script> = Rc::new(Script::new(&[MARK]));
 }
 
-/// Marks and messages in the Redis that `spin.toml` grants.
+/// How long the issuer may take to end sessions. It is there as a rule; and where it is not, the sessions that it goes on
+/// remembering let nobody in (`login_sessions`).
+const ISSUER_LIMIT: Duration = Duration::from_secs(1);
+
+/// Marks and messages in the Redis that `spin.toml` grants, and the sessions of the issuer.
 pub(crate) struct Marks;
 
 impl Revocations for Marks {
-    async fn revoked(&self, user: UserId) {
-        if let Err(cause) = tell(user).await {
-            log::error(
-                Names::NONE,
-                format_args!("the edge was not told of a revocation: {cause}"),
-            );
+    async fn revoked(&self, user: UserId, sessions: Sessions<'_>) {
+        let (edge, issuer) = join(tell(user), end_sessions(user, sessions)).await;
+        for (whom, told) in [("the edge", edge), ("the issuer", issuer)] {
+            if let Err(cause) = told {
+                log::error(
+                    Names::NONE,
+                    format_args!("{whom} was not told of a revocation: {cause}"),
+                );
+            }
         }
     }
+}
+
+async fn end_sessions(user: UserId, sessions: Sessions<'_>) -> Result<(), String> {
+    let ended = async {
+        let hydra = Hydra::from_variable().await?;
+        match sessions {
+            Sessions::Stay => Ok(()),
+            Sessions::One(session) => hydra.end_session(session).await,
+            Sessions::All => {
+                let user = user.to_string();
+                let (logins, consents) = join(hydra.end_logins(&user), hydra.end_consents(&user)).await;
+                logins.and(consents)
+            }
+        }
+    };
+    let ended = within(ISSUER_LIMIT, ended).await;
+    ended
+        .map_err(|elapsed| elapsed.to_string())?
+        .map_err(|error| error.to_string())
 }
 
 async fn tell(user: UserId) -> Result<(), String> {

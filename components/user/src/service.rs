@@ -3,7 +3,8 @@
 use kernel::{Caller, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations};
 
 use crate::domain::{
-    Change, Claims, Guess, Issued, NewUser, Password, PasswordHash, Reach, Roles, Standing, User, Verdict,
+    Change, Claims, Credentials, Email, Guess, Issued, Login, NewUser, Password, PasswordHash, Reach, Roles,
+    Standing, User, Verdict,
 };
 
 /// Where accounts are kept. Each function is one statement; those that answer `bool` say whether there was such a living
@@ -45,6 +46,18 @@ pub(crate) trait Store {
     /// Gives an account these roles and no others.
     async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError>;
 
+    /// What is kept of the password of the living account with this e-mail address.
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError>;
+
+    /// Remembers a login, unless its session has been ended or its epoch is over: then it answers `false`.
+    async fn start_session(&self, login: &Login) -> Result<bool, StoreError>;
+
+    /// The login that was made in a session, if nothing has ended it since.
+    async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError>;
+
+    /// Whose login it is, if nothing has ended it since.
+    async fn whose(&self, login: &Login) -> Result<Option<User>, StoreError>;
+
     /// Where an account and one session of it stand; a deleted account stands somewhere, too.
     async fn standing(&self, id: UserId, session: Option<&SessionId>)
     -> Result<Option<Standing>, StoreError>;
@@ -58,13 +71,27 @@ pub(crate) trait PasswordHasher {
 
     /// Whether the hash is this password's.
     fn verify(&self, guess: &Guess, hash: &PasswordHash) -> Result<bool, String>;
+
+    /// Takes as long as [`PasswordHasher::verify`], for a password of nobody's.
+    fn verify_nobodys(&self, guess: &Guess) -> Result<(), String>;
 }
 
 /// Who is told that tokens of a user were revoked, so that nobody goes on with what they know of them. Safety does not
 /// depend on it: what is known of a token is forgotten within a minute anyway.
 pub(crate) trait Revocations {
     /// Tells it, as well as can be done: what fails is logged, and the revocation stands.
-    async fn revoked(&self, user: UserId);
+    async fn revoked(&self, user: UserId, sessions: Sessions<'_>);
+}
+
+/// Which of a user's sessions at the issuer end with a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sessions<'a> {
+    /// None: they go on, or the issuer ends them by itself.
+    Stay,
+    /// This one.
+    One(&'a SessionId),
+    /// All, and what was granted in them.
+    All,
 }
 
 /// Why the store has no answer. The texts are for the log, never for a caller.
@@ -191,7 +218,7 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
     pub(crate) async fn delete_user(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let (reach, id) = owner_or_admin(caller, id)?;
         found(self.store.delete(reach, id).await?)?;
-        self.revocations.revoked(id).await;
+        self.revocations.revoked(id, Sessions::All).await;
         Ok(())
     }
 
@@ -217,7 +244,7 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         if !self.store.replace_password(user.id, old, new).await? {
             return Err(Error::WrongPassword);
         }
-        self.revocations.revoked(user.id).await;
+        self.revocations.revoked(user.id, Sessions::All).await;
         Ok(())
     }
 
@@ -229,13 +256,19 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         let Caller::User(user) = caller else {
             return Err(Error::Unauthenticated);
         };
-        let done = match (everywhere, &user.session) {
-            (true, _) => self.store.raise_epoch(Reach::Own(user.id), user.id).await?,
-            (false, Some(session)) => self.store.end_session(user.id, session).await?,
+        let (done, sessions) = match (everywhere, &user.session) {
+            (true, _) => (
+                self.store.raise_epoch(Reach::Own(user.id), user.id).await?,
+                Sessions::All,
+            ),
+            (false, Some(session)) => (
+                self.store.end_session(user.id, session).await?,
+                Sessions::One(session),
+            ),
             (false, None) => return Err(Error::NoSession),
         };
         found(done)?;
-        self.revocations.revoked(user.id).await;
+        self.revocations.revoked(user.id, sessions).await;
         Ok(())
     }
 
@@ -258,7 +291,7 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         let reach = admin(caller)?;
         let id = parse_id("id", id).map_err(Error::Invalid)?;
         found(self.store.raise_epoch(reach, id).await?)?;
-        self.revocations.revoked(id).await;
+        self.revocations.revoked(id, Sessions::All).await;
         Ok(())
     }
 
@@ -273,7 +306,7 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         };
         let user = self.store.set_roles(reach, id, &roles).await?;
         let user = user.ok_or(Error::NotFound)?;
-        self.revocations.revoked(id).await;
+        self.revocations.revoked(id, Sessions::Stay).await;
         Ok(user)
     }
 
@@ -287,6 +320,52 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         let claims = request.parse().map_err(Error::Invalid)?;
         let standing = self.store.standing(claims.user, claims.session.as_ref()).await?;
         Ok(Verdict::on(&claims, standing.as_ref()))
+    }
+
+    /// Whose e-mail address and password these are, if anybody's; and in which epoch of theirs.
+    ///
+    /// One hash is verified whoever is meant: how long it takes tells nobody whether there is such an account.
+    pub(crate) async fn authenticate(
+        &self,
+        email: &Email,
+        guess: &Guess,
+    ) -> Result<Option<(UserId, i64)>, Error> {
+        let Some(credentials) = self.store.credentials(email).await? else {
+            self.hasher.verify_nobodys(guess).map_err(Error::Hash)?;
+            return Ok(None);
+        };
+        let is_right = self.hasher.verify(guess, &credentials.password_hash);
+        let is_right = is_right.map_err(Error::Hash)?;
+        Ok(is_right.then_some((credentials.user, credentials.epoch)))
+    }
+
+    /// Begins a session at a login by password. `false` if the session, or the epoch that the password was right in, has
+    /// ended: whoever it is has to sign in to a new one.
+    pub(crate) async fn start_session(&self, login: &Login) -> Result<bool, Error> {
+        Ok(self.store.start_session(login).await?)
+    }
+
+    /// The login by which the issuer remembers a browser, if it still holds.
+    pub(crate) async fn resume_session(
+        &self,
+        id: UserId,
+        session: &SessionId,
+    ) -> Result<Option<Login>, Error> {
+        Ok(self.store.resume_session(id, session).await?)
+    }
+
+    /// Whose login it is, if it still holds.
+    pub(crate) async fn whose(&self, login: &Login) -> Result<Option<User>, Error> {
+        Ok(self.store.whose(login).await?)
+    }
+
+    /// Ends a session that the issuer is ending, too, at the user's wish.
+    pub(crate) async fn end_session(&self, id: UserId, session: &SessionId) -> Result<(), Error> {
+        // The session of a user who is deleted has ended with them.
+        if self.store.end_session(id, session).await? {
+            self.revocations.revoked(id, Sessions::Stay).await;
+        }
+        Ok(())
     }
 
     /// The password is hashed only when all else is right: it is the costliest thing that a stranger can ask for.

@@ -4,7 +4,8 @@ use kernel::{PageToken, SessionId, Timestamp, UserId};
 use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
-    domain::{Change, Email, Name, NewUser, PasswordHash, Reach, Roles, Standing, User},
+    attempts::{Account, Count, Counter},
+    domain::{Change, Credentials, Email, Login, Name, NewUser, PasswordHash, Reach, Roles, Standing, User},
     service::{Store, StoreError, TakenError},
 };
 
@@ -102,10 +103,85 @@ const RAISE_EPOCH: &str = concat!(
     " returning id"
 );
 
-const END_SESSION: &str = "with owner as (select id from users where id = $1::text::uuid and not is_deleted), \
+/// How long rows about sessions are kept: a day longer than an issuer lets one be remembered or refreshed.
+macro_rules! session_lifetime {
+    () => {
+        "interval '31 days'"
+    };
+}
+
+/// The login $1, $2, $3 (user, session, epoch), if nothing has ended it.
+macro_rules! holds {
+    () => {
+        "users.id = $1::text::uuid and not users.is_deleted and users.epoch = $3 \
+         and not exists ( \
+             select from ended_sessions where user_id = users.id and ended_sessions.session_id = $2)"
+    };
+}
+
+// A few old rows go with each new one: more go than come, and no statement is ever long. Rows that another one is removing
+// are left to it.
+const END_SESSION: &str = concat!(
+    "with owner as (select id from users where id = $1::text::uuid and not is_deleted), \
+     old as ( \
+         select user_id, session_id from ended_sessions \
+         where ended_at < now() - ",
+    session_lifetime!(),
+    " and (user_id, session_id) <> ($1::text::uuid, $2) \
+         order by ended_at limit 10 for update skip locked), \
+     pruned as ( \
+         delete from ended_sessions using old \
+         where ended_sessions.user_id = old.user_id and ended_sessions.session_id = old.session_id), \
      ended as ( \
          insert into ended_sessions (user_id, session_id) select id, $2 from owner on conflict do nothing) \
-     select id from owner";
+     select id from owner"
+);
+
+const CREDENTIALS: &str =
+    "select id, password_hash, epoch from users where email_key = $1 and not is_deleted";
+
+const START_SESSION: &str = concat!(
+    "with owner as (select id from users where ",
+    holds!(),
+    "), \
+     old as ( \
+         select user_id, session_id from login_sessions \
+         where started_at < now() - ",
+    session_lifetime!(),
+    " and (user_id, session_id) <> ($1::text::uuid, $2) \
+         order by started_at limit 10 for update skip locked), \
+     pruned as ( \
+         delete from login_sessions using old \
+         where login_sessions.user_id = old.user_id and login_sessions.session_id = old.session_id), \
+     started as ( \
+         insert into login_sessions (user_id, session_id, epoch) select id, $2, $3 from owner \
+         on conflict (user_id, session_id) do update set epoch = excluded.epoch, started_at = now()) \
+     select id from owner"
+);
+
+const RESUME_SESSION: &str = "select users.epoch from users \
+     join login_sessions on login_sessions.user_id = users.id and login_sessions.session_id = $2 \
+                         and login_sessions.epoch = users.epoch \
+     where users.id = $1::text::uuid and not users.is_deleted \
+       and not exists ( \
+           select from ended_sessions where user_id = users.id and ended_sessions.session_id = $2)";
+
+const WHOSE: &str = concat!("select ", columns!(), " from users where ", holds!());
+
+// The clock of the row's lock, not of the statement's beginning: of many at once, each sees the count of those before it.
+const COUNT_ATTEMPT: &str = "with old as ( \
+         select account from login_attempts where ends_at < now() and account <> $1 \
+         order by ends_at limit 10 for update skip locked), \
+     pruned as (delete from login_attempts using old where login_attempts.account = old.account) \
+     insert into login_attempts as known (account, attempts, ends_at) \
+     values ($1, 1, clock_timestamp() + make_interval(secs => $2::bigint)) \
+     on conflict (account) do update set \
+         attempts = case when known.ends_at <= clock_timestamp() then 1 \
+                    else least(known.attempts, 1000000) + 1 end, \
+         ends_at = case when known.ends_at <= clock_timestamp() then excluded.ends_at else known.ends_at end \
+     returning attempts::bigint, ceil(extract(epoch from ends_at - clock_timestamp()))::bigint";
+
+const FORGET_ATTEMPTS: &str = "delete from login_attempts where account = $1";
 
 const SET_ROLES: &str = concat!(
     "update users set roles = $4, updated_at = case when roles = $4 then updated_at else now() end \
@@ -231,6 +307,34 @@ impl Store for Postgres {
         rows.into_iter().next().map(read).transpose()
     }
 
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        let rows = self.0.read(CREDENTIALS, &[Parameter::Str(email.key())]).await?;
+        rows.into_iter().next().map(read_credentials).transpose()
+    }
+
+    async fn start_session(&self, login: &Login) -> Result<bool, StoreError> {
+        Ok(!self.0.write(START_SESSION, &named(login)).await?.is_empty())
+    }
+
+    async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError> {
+        let parameters = [
+            Parameter::Str(id.to_string()),
+            Parameter::Str(session.to_string()),
+        ];
+        let rows = self.0.read(RESUME_SESSION, &parameters).await?;
+        let epoch = rows.into_iter().next().map(|mut row| row.bigint()).transpose()?;
+        Ok(epoch.map(|epoch| Login {
+            user: id,
+            session: session.clone(),
+            epoch,
+        }))
+    }
+
+    async fn whose(&self, login: &Login) -> Result<Option<User>, StoreError> {
+        let rows = self.0.read(WHOSE, &named(login)).await?;
+        rows.into_iter().next().map(read).transpose()
+    }
+
     async fn standing(
         &self,
         id: UserId,
@@ -243,6 +347,34 @@ impl Store for Postgres {
         let rows = self.0.read(STANDING, &parameters).await?;
         rows.into_iter().next().map(read_standing).transpose()
     }
+}
+
+impl Counter for Postgres {
+    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
+        let parameters = [Parameter::Str(account.to_string()), Parameter::Int64(seconds)];
+        let rows = self.0.write(COUNT_ATTEMPT, &parameters).await;
+        let mut row = only(rows.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        let mut number = || row.bigint().map_err(|error| error.to_string());
+        Ok(Count {
+            attempts: number()?,
+            seconds_left: number()?,
+        })
+    }
+
+    async fn forget(&self, account: &Account) -> Result<(), String> {
+        let parameters = [Parameter::Str(account.to_string())];
+        let forgotten = self.0.write(FORGET_ATTEMPTS, &parameters).await;
+        forgotten.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// The parameters of `holds!`.
+fn named(login: &Login) -> [Parameter; 3] {
+    [
+        Parameter::Str(login.user.to_string()),
+        Parameter::Str(login.session.to_string()),
+        Parameter::Int64(login.epoch),
+    ]
 }
 
 /// The parameters of `within_reach!`.
@@ -281,6 +413,14 @@ fn read(mut row: Row) -> Result<User, StoreError> {
         roles: row.texts()?,
         created_at: Timestamp::from_unix_micros(row.bigint()?),
         updated_at: Timestamp::from_unix_micros(row.bigint()?),
+    })
+}
+
+fn read_credentials(mut row: Row) -> Result<Credentials, StoreError> {
+    Ok(Credentials {
+        user: parsed(row.text()?.parse())?,
+        password_hash: PasswordHash(row.text()?),
+        epoch: row.bigint()?,
     })
 }
 

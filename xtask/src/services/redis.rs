@@ -22,7 +22,8 @@ const USERS: [(&str, &str); 4] = [
     ),
     (
         "user",
-        "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish",
+        "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish \
+         (~akinai*:attempts:* +eval +evalsha +incr +expire +ttl +del)",
     ),
     (
         "order",

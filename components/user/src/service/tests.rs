@@ -12,6 +12,13 @@ struct Account {
     epoch: i64,
     is_deleted: bool,
     ended: Vec<SessionId>,
+    begun: Vec<Login>,
+}
+
+impl Account {
+    fn holds(&self, login: &Login) -> bool {
+        self.epoch == login.epoch && !self.ended.contains(&login.session)
+    }
 }
 
 /// A store in memory, for the rules above alone. The real one is tested against Postgres.
@@ -66,6 +73,7 @@ impl Store for &Memory {
             epoch: 0,
             is_deleted: false,
             ended: vec![],
+            begun: vec![],
         });
         Ok(user)
     }
@@ -149,6 +157,45 @@ impl Store for &Memory {
         }))
     }
 
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        let accounts = self.accounts.borrow();
+        let mut living = accounts.iter().filter(|account| !account.is_deleted);
+        let account = living.find(|account| account.user.email.key() == email.key());
+        Ok(account.map(|account| Credentials {
+            user: account.user.id,
+            password_hash: account.hash.clone(),
+            epoch: account.epoch,
+        }))
+    }
+
+    async fn start_session(&self, login: &Login) -> Result<bool, StoreError> {
+        let started = self.with(Reach::All, login.user, |account| {
+            let holds = account.holds(login);
+            if holds {
+                account.begun.push(login.clone());
+            }
+            holds
+        });
+        Ok(started.unwrap_or(false))
+    }
+
+    async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError> {
+        let resumed = self.with(Reach::All, id, |account| {
+            let mut begun = account.begun.iter();
+            begun
+                .find(|login| login.session == *session && account.holds(login))
+                .cloned()
+        });
+        Ok(resumed.flatten())
+    }
+
+    async fn whose(&self, login: &Login) -> Result<Option<User>, StoreError> {
+        let found = self.with(Reach::All, login.user, |account| {
+            account.holds(login).then(|| account.user.clone())
+        });
+        Ok(found.flatten())
+    }
+
     async fn standing(
         &self,
         id: UserId,
@@ -180,15 +227,28 @@ impl PasswordHasher for &Counter {
         self.0.set(self.0.get() + 1);
         Ok(guess.as_bytes() == hash.0.as_bytes())
     }
+
+    fn verify_nobodys(&self, _: &Guess) -> Result<(), String> {
+        self.0.set(self.0.get() + 1);
+        Ok(())
+    }
 }
 
-/// Remembers whose revocations were told.
+/// Remembers whose revocations were told, and which sessions ended with them.
 #[derive(Default)]
-struct Recorder(RefCell<Vec<UserId>>);
+struct Recorder {
+    users: RefCell<Vec<UserId>>,
+    sessions: RefCell<Vec<String>>,
+}
 
 impl Revocations for &Recorder {
-    async fn revoked(&self, user: UserId) {
-        self.0.borrow_mut().push(user);
+    async fn revoked(&self, user: UserId, sessions: Sessions<'_>) {
+        self.users.borrow_mut().push(user);
+        self.sessions.borrow_mut().push(match sessions {
+            Sessions::Stay => "none".into(),
+            Sessions::One(session) => session.to_string(),
+            Sessions::All => "all".into(),
+        });
     }
 }
 
@@ -213,7 +273,7 @@ impl World {
 
     /// Whose revocations were told since this was last asked.
     fn told(&self) -> Vec<UserId> {
-        self.recorder.0.take()
+        self.recorder.users.take()
     }
 
     /// How many hashes were made or verified since this was last asked.
@@ -564,6 +624,10 @@ fn a_password_that_changes_meanwhile_is_not_replaced() {
             self.0.accounts.borrow_mut()[0].hash = PasswordHash("the first change".into());
             Ok(true)
         }
+
+        fn verify_nobodys(&self, _: &Guess) -> Result<(), String> {
+            Ok(())
+        }
     }
 
     let world = World::default();
@@ -746,4 +810,106 @@ fn a_token_is_checked_only_if_it_says_what_matters() {
             "{user_id}, {epoch:?}, {session_id:?}, {issued_at:?}"
         );
     }
+}
+
+fn login(user: UserId, session: &str, epoch: i64) -> Login {
+    Login {
+        user,
+        session: session.parse().unwrap(),
+        epoch,
+    }
+}
+
+#[test]
+fn one_hash_is_verified_whoever_signs_in() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let deleted = world.open("deleted@example.com");
+    let gone = run(world.accounts().delete_user(&user(deleted), &deleted.to_string()));
+    assert_eq!(word(gone), "done");
+    world.hashes();
+    let cases = [
+        ("mina@example.com", "correct horse", Some((mina, 0))),
+        ("MINA@example.com", "correct horse", Some((mina, 0))),
+        ("mina@example.com", "Correct horse", None),
+        ("nobody@example.com", "correct horse", None),
+        ("deleted@example.com", "correct horse", None),
+    ];
+    for (email, password, expected) in cases {
+        let (email, guess) = (email.parse().unwrap(), password.parse().unwrap());
+        let known = run(world.accounts().authenticate(&email, &guess)).unwrap();
+        assert_eq!(known, expected, "{email:?}");
+        assert_eq!(world.hashes(), 1, "{email:?} costs what any other does");
+    }
+}
+
+#[test]
+fn a_login_holds_until_anything_ends_it() {
+    let ends: [(&str, fn(&World, UserId)); 4] = [
+        ("signing out", |world, mina| {
+            let caller = signed_in(mina, &[], Some("s"));
+            run(world.accounts().sign_out(&caller, false)).unwrap();
+        }),
+        ("signing out everywhere", |world, mina| {
+            run(world.accounts().sign_out(&user(mina), true)).unwrap();
+        }),
+        ("the issuer's logout page", |world, mina| {
+            let session = "s".parse().unwrap();
+            run(world.accounts().end_session(mina, &session)).unwrap();
+        }),
+        ("deleting the account", |world, mina| {
+            run(world.accounts().delete_user(&user(mina), &mina.to_string())).unwrap();
+        }),
+    ];
+    for (what, end) in ends {
+        let world = World::default();
+        let mina = world.open("mina@example.com");
+        let made = login(mina, "s", 0);
+        let accounts = world.accounts();
+        assert_eq!(
+            run(accounts.resume_session(mina, &made.session)).unwrap(),
+            None,
+            "not begun"
+        );
+        assert!(run(accounts.start_session(&made)).unwrap());
+        let resumed = run(accounts.resume_session(mina, &made.session)).unwrap();
+        assert_eq!(resumed.as_ref(), Some(&made), "it goes on");
+        assert_eq!(run(accounts.whose(&made)).unwrap().unwrap().id, mina);
+
+        end(&world, mina);
+        assert_eq!(
+            run(accounts.resume_session(mina, &made.session)).unwrap(),
+            None,
+            "{what}"
+        );
+        assert_eq!(run(accounts.whose(&made)).unwrap(), None, "{what}");
+        assert!(
+            !run(accounts.start_session(&made)).unwrap(),
+            "{what}: it does not begin again"
+        );
+        assert_eq!(world.told(), [mina], "{what} is told to others");
+    }
+}
+
+#[test]
+fn the_issuer_hears_which_sessions_end() {
+    let world = World::default();
+    let mina = world.open("mina@example.com");
+    let accounts = world.accounts();
+    run(accounts.sign_out(&signed_in(mina, &[], Some("s")), false)).unwrap();
+    run(accounts.set_roles(&an_admin(), &mina.to_string(), &[])).unwrap();
+    run(accounts.end_session(mina, &"t".parse().unwrap())).unwrap();
+    run(accounts.sign_out(&user(mina), true)).unwrap();
+    run(accounts.revoke_user(&an_admin(), &mina.to_string())).unwrap();
+    run(accounts.change_password(
+        &user(mina),
+        ChangePassword {
+            current: "correct horse",
+            new: "another horse",
+        },
+    ))
+    .unwrap();
+    run(accounts.delete_user(&user(mina), &mina.to_string())).unwrap();
+    let told = world.recorder.sessions.take();
+    assert_eq!(told, ["s", "none", "none", "all", "all", "all", "all"]);
 }

@@ -60,7 +60,12 @@ async fn begin(request: Request<Bytes>, connect: Option<Duration>) -> Result<Res
     send(request, connect).await.map_err(Error::new)
 }
 
-async fn exchange(
+/// Sends a request and reads its response, of at most `most` bytes. The caller sets the time limit for all of it; `connect`
+/// is as for [`get`].
+///
+/// # Errors
+/// There is no answer, or a larger one.
+pub async fn exchange(
     request: Request<Bytes>,
     connect: Option<Duration>,
     most: usize,

@@ -1,0 +1,252 @@
+//! How often somebody may try to sign in to an account: counted in Redis and, while that is away, in Postgres.
+//!
+//! An attempt is counted before its password is looked at, so that many at once are no more than one after the other; a right
+//! password takes all of it back. Accounts are named by a keyed hash of the e-mail address that was typed, whether or not it is
+//! anybody's: what is counted tells nobody who has an account.
+
+use std::{fmt, rc::Rc, time::Duration};
+
+use platform::{
+    log::{self, Names},
+    redis::{Argument, Error as RedisError, Redis, Script},
+    variables,
+};
+
+use crate::{domain::Email, pages::keys::PageKey};
+
+/// The attempts that an account has in each [`WINDOW`].
+const MOST: i64 = 5;
+
+/// How long an attempt counts: until this long after the first one.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// What the key is used for here.
+const PURPOSE: &str = "attempts";
+
+/// Counts, and has the count end by itself. One script, so that no count can be left without an end.
+const COUNT: &str = "local attempts = redis.call('INCR', KEYS[1]) \
+     if attempts == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end \
+     return { attempts, redis.call('TTL', KEYS[1]) }";
+
+const FORGET: &str = "return { redis.call('DEL', KEYS[1]) }";
+
+thread_local! {
+    static SCRIPTS: Rc<[Script; 2]> = Rc::new([Script::new(&[COUNT]), Script::new(&[FORGET])]);
+}
+
+/// An account that somebody tries to sign in to, by the keyed hash of its e-mail address: 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Account(String);
+
+impl Account {
+    /// The one with this e-mail address, however it is spelled.
+    pub(crate) fn of(email: &Email, key: &PageKey) -> Self {
+        let mac = key.mac(PURPOSE, &[email.key().as_bytes()]);
+        Self(mac.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How often it was tried, this time included, and for how many seconds that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) attempts: i64,
+    pub(crate) seconds_left: i64,
+}
+
+/// Where attempts are counted. The texts of its errors are for the log.
+pub(crate) trait Counter {
+    /// Counts one more. The first one begins a time of so many seconds, after which it is forgotten.
+    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String>;
+
+    /// Forgets what was counted.
+    async fn forget(&self, account: &Account) -> Result<(), String>;
+}
+
+/// There were too many attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    /// How long to wait, in seconds: at least one.
+    pub(crate) seconds: u64,
+}
+
+/// Attempts, counted in the first place, or in the second while that fails.
+pub(crate) struct Attempts<F, S> {
+    first: F,
+    second: S,
+}
+
+impl<F: Counter, S: Counter> Attempts<F, S> {
+    pub(crate) fn new(first: F, second: S) -> Self {
+        Self { first, second }
+    }
+
+    /// Counts an attempt, and says whether it may be made. Who cannot be counted may not: the error is for the log.
+    pub(crate) async fn begin(&self, account: &Account) -> Result<Result<(), TooMany>, String> {
+        let seconds = WINDOW.as_secs() as i64;
+        let counted = match self.first.count(account, seconds).await {
+            Ok(count) => count,
+            Err(_) => self.second.count(account, seconds).await?,
+        };
+        Ok(match counted.attempts {
+            ..=MOST => Ok(()),
+            _ => Err(TooMany {
+                seconds: counted.seconds_left.clamp(1, seconds).unsigned_abs(),
+            }),
+        })
+    }
+
+    /// Takes back what was counted: the password was right.
+    pub(crate) async fn succeeded(&self, account: &Account) {
+        let (first, second) = (
+            self.first.forget(account).await,
+            self.second.forget(account).await,
+        );
+        if let (Err(first), Err(second)) = (first, second) {
+            log::error(
+                Names::NONE,
+                format_args!("attempts are not forgotten: {first}; {second}"),
+            );
+        }
+    }
+}
+
+/// Counts in the Redis that `spin.toml` grants.
+pub(crate) struct Cache;
+
+impl Counter for Cache {
+    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
+        let [script, _] = &*SCRIPTS.with(Rc::clone);
+        let answer = run(script, account, &[Argument::Number(seconds)]).await?;
+        let mut numbers = answer.into_iter().map(|value| value.number());
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(attempts)), Some(Ok(seconds_left))) => Ok(Count {
+                attempts,
+                seconds_left,
+            }),
+            _ => Err(RedisError::Unexpected.to_string()),
+        }
+    }
+
+    async fn forget(&self, account: &Account) -> Result<(), String> {
+        let [_, script] = &*SCRIPTS.with(Rc::clone);
+        run(script, account, &[]).await.map(drop)
+    }
+}
+
+async fn run(
+    script: &Script,
+    account: &Account,
+    arguments: &[Argument<'_>],
+) -> Result<Vec<platform::redis::Value>, String> {
+    let prefix = variables::get("redis_prefix")
+        .await
+        .map_err(|error| error.to_string())?;
+    let redis = Redis::from_variable("redis_url").await;
+    let redis = redis.map_err(|error| error.to_string())?;
+    let answer = redis.run(script, &[&place(&prefix, account)], arguments).await;
+    answer.map_err(|error| error.to_string())
+}
+
+fn place(prefix: &str, account: &Account) -> String {
+    format!("{prefix}:attempts:{account}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::{Cell, RefCell},
+        collections::HashMap,
+    };
+
+    use futures::executor::block_on;
+
+    use super::*;
+
+    /// Counts in memory, or fails.
+    #[derive(Default)]
+    struct Memory {
+        counts: RefCell<HashMap<String, i64>>,
+        is_away: Cell<bool>,
+    }
+
+    impl Counter for &Memory {
+        async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
+            if self.is_away.get() {
+                return Err("away".into());
+            }
+            let mut counts = self.counts.borrow_mut();
+            let attempts = counts.entry(account.to_string()).or_default();
+            *attempts += 1;
+            Ok(Count {
+                attempts: *attempts,
+                seconds_left: seconds,
+            })
+        }
+
+        async fn forget(&self, account: &Account) -> Result<(), String> {
+            if self.is_away.get() {
+                return Err("away".into());
+            }
+            self.counts.borrow_mut().remove(&account.to_string());
+            Ok(())
+        }
+    }
+
+    fn account(email: &str) -> Account {
+        let key = PageKey::parse(&"A".repeat(43)).unwrap();
+        Account::of(&email.parse().unwrap(), &key)
+    }
+
+    fn passed(attempts: &Attempts<&Memory, &Memory>, email: &str) -> bool {
+        block_on(attempts.begin(&account(email))).unwrap().is_ok()
+    }
+
+    #[test]
+    fn five_attempts_pass_and_a_right_password_forgets_them() {
+        let (first, second) = (Memory::default(), Memory::default());
+        let attempts = Attempts::new(&first, &second);
+        let tries: Vec<_> = (0..7).map(|_| passed(&attempts, "mina@example.com")).collect();
+        assert_eq!(tries, [true, true, true, true, true, false, false]);
+        let refused = block_on(attempts.begin(&account("MINA@example.com")));
+        assert_eq!(
+            refused,
+            Ok(Err(TooMany { seconds: 900 })),
+            "however the address is spelled"
+        );
+        assert!(
+            passed(&attempts, "hana@example.com"),
+            "another account is another"
+        );
+        block_on(attempts.succeeded(&account("mina@example.com")));
+        assert!(passed(&attempts, "mina@example.com"), "all is forgotten");
+    }
+
+    #[test]
+    fn without_the_first_place_the_second_counts() {
+        let (first, second) = (Memory::default(), Memory::default());
+        let attempts = Attempts::new(&first, &second);
+        first.is_away.set(true);
+        let tries: Vec<_> = (0..6).map(|_| passed(&attempts, "mina@example.com")).collect();
+        assert_eq!(tries, [true, true, true, true, true, false]);
+        second.is_away.set(true);
+        let failed = block_on(attempts.begin(&account("mina@example.com")));
+        assert!(failed.is_err(), "who cannot be counted does not pass");
+    }
+
+    #[test]
+    fn an_account_is_named_by_a_keyed_hash() {
+        let (mina, hana) = (account("mina@example.com"), account("hana@example.com"));
+        assert_ne!(mina, hana);
+        assert_eq!(mina.to_string().len(), 64);
+        let other = PageKey::parse(&"B".repeat(43)).unwrap();
+        let elsewhere = Account::of(&"mina@example.com".parse().unwrap(), &other);
+        assert_ne!(mina, elsewhere, "who has another key makes other names");
+        assert!(place("akinai", &mina).starts_with("akinai:attempts:"));
+    }
+}

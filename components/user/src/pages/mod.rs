@@ -1,0 +1,356 @@
+//! The pages that a person sees on the way into an application and out of it: Hydra's login and consent provider
+//! (<https://www.ory.sh/docs/oauth2-oidc/custom-login-consent/flow>). Ory Hydra sends browsers here, or the issuer of this
+//! repository (docs/ISSUER.md), and each page has the admin API say where they go next.
+//!
+//! No page has a script, and none is kept. What a page needs to know comes with its challenge; nothing is remembered here
+//! between two of them.
+
+mod consent;
+mod csrf;
+mod error;
+mod form;
+mod html;
+pub(crate) mod keys;
+mod layout;
+mod login;
+mod logout;
+mod policy;
+mod register;
+mod settings;
+mod texts;
+
+use bytes::Bytes;
+use connect::Body;
+pub(crate) use consent::{ADMIN, session};
+use csrf::Nonce;
+use form::Form;
+use http::{Method, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use keys::PageKey;
+use layout::{ACTION, NO, Page, redirect};
+use platform::{
+    http::{Incoming, text},
+    log::{self, Names},
+};
+use policy::{Destinations, protect, set};
+use settings::Settings;
+use texts::{Language, Texts};
+
+use crate::{
+    hydra::{self, Challenge, Hydra, Kind},
+    service::{self, StoreError},
+};
+
+const LOGIN: &str = "/oauth2/login";
+const REGISTER: &str = "/oauth2/register";
+const CONSENT: &str = "/oauth2/consent";
+const LOGOUT: &str = "/oauth2/logout";
+const ERROR: &str = "/oauth2/error";
+const STYLE: &str = "/oauth2/assets/style.css";
+
+/// What [`STYLE`] is.
+const CSS: &str = include_str!("style.css");
+
+/// The largest form that is read, in bytes. A challenge of Hydra's has a few thousand.
+const MOST_BODY: usize = 64 * 1024;
+
+/// How long a browser is remembered, or what was granted, in seconds: 30 days.
+const REMEMBER_FOR: u32 = 30 * 24 * 3600;
+
+/// Why there is no page, or not the one that was asked for.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("no challenge")]
+    NoChallenge,
+    #[error("the form was not sent by our page")]
+    Forged,
+    #[error(transparent)]
+    Hydra(#[from] hydra::Error),
+    #[error(transparent)]
+    Accounts(#[from] service::Error),
+    /// Not for now. The text is for the log.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of ours. The text is for the log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Accounts(error.into())
+    }
+}
+
+type Outcome = Result<Response<Body>, Trouble>;
+
+/// A request of a browser's, and what is needed to answer it.
+struct Visit {
+    head: Parts,
+    query: Form,
+    form: Form,
+    language: Language,
+    nonce: Nonce,
+    key: PageKey,
+    settings: Settings,
+    hydra: Hydra,
+}
+
+/// Answers what begins with `/oauth2/`.
+pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let has_form = match head.uri.path() {
+        LOGIN | REGISTER | CONSENT | LOGOUT => true,
+        ERROR | STYLE => false,
+        _ => return plain(StatusCode::NOT_FOUND, "there is nothing here"),
+    };
+    match (&head.method, has_form) {
+        (&Method::GET, _) | (&Method::POST, true) => {}
+        (_, true) => return not_allowed("GET, POST"),
+        (_, false) => return not_allowed("GET"),
+    }
+    if head.uri.path() == STYLE {
+        return style();
+    }
+    let body = match head.method {
+        Method::POST if !is_form(&head) => {
+            let cause = "the body has to be a form: application/x-www-form-urlencoded";
+            return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, cause);
+        }
+        Method::POST => match Limited::new(body, MOST_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => {
+                return plain(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the form is too large, or broke off",
+                );
+            }
+        },
+        _ => Bytes::new(),
+    };
+    match Visit::new(head, &body).await {
+        Ok(visit) => visit.answer().await,
+        Err((head, cause)) => {
+            log::error(Names::of(&head.headers), cause);
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "the pages are not set up")
+        }
+    }
+}
+
+fn is_form(head: &Parts) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+impl Visit {
+    async fn new(head: Parts, body: &[u8]) -> Result<Self, (Parts, String)> {
+        let made = async {
+            let settings = Settings::read().await?;
+            let nonce = cookie(&head, csrf::name(settings.is_secure)).and_then(Nonce::parse);
+            Ok((
+                PageKey::from_variable().await?,
+                Hydra::from_variable().await.map_err(|error| error.to_string())?,
+                nonce.or_else(Nonce::new).ok_or("there are no random numbers")?,
+                settings,
+            ))
+        };
+        let (key, hydra, nonce, settings) = match made.await {
+            Ok(made) => made,
+            Err(cause) => return Err((head, cause)),
+        };
+        let languages = head.headers.get(header::ACCEPT_LANGUAGE);
+        let languages = languages.and_then(|value| value.to_str().ok());
+        Ok(Self {
+            query: Form::parse(head.uri.query().unwrap_or_default().as_bytes()),
+            form: Form::parse(body),
+            language: Language::of(languages.unwrap_or_default()),
+            nonce,
+            key,
+            settings,
+            hydra,
+            head,
+        })
+    }
+
+    async fn answer(self) -> Response<Body> {
+        let is_sent = self.head.method == Method::POST;
+        let outcome = match (self.head.uri.path(), is_sent) {
+            (LOGIN, false) => login::open(&self).await,
+            (LOGIN, true) => login::send(&self).await,
+            (REGISTER, false) => register::open(&self).await,
+            (REGISTER, true) => register::send(&self).await,
+            (CONSENT, false) => consent::open(&self).await,
+            (CONSENT, true) => consent::send(&self).await,
+            (LOGOUT, false) => logout::open(&self).await,
+            (LOGOUT, true) => logout::send(&self).await,
+            _ => Ok(error::open(&self)),
+        };
+        outcome.unwrap_or_else(|trouble| self.explain(&trouble))
+    }
+
+    fn texts(&self) -> &'static Texts {
+        self.language.texts()
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names::of(&self.head.headers)
+    }
+
+    /// The challenge in the page's address.
+    fn challenge(&self, kind: Kind) -> Result<Challenge, Trouble> {
+        Challenge::parse(kind, self.query.one(kind.parameter())).ok_or(Trouble::NoChallenge)
+    }
+
+    /// The challenge in the form, if the form is that of the page at `path` and was made for this browser.
+    fn sent_challenge(&self, kind: Kind, path: &'static str) -> Result<Challenge, Trouble> {
+        let challenge =
+            Challenge::parse(kind, self.form.one(kind.parameter())).ok_or(Trouble::NoChallenge)?;
+        let field = self.form.one(csrf::FIELD);
+        let is_ours = self.nonce.vouches_for(field, &self.key, path, &challenge);
+        is_ours.then_some(challenge).ok_or(Trouble::Forged)
+    }
+
+    /// Whether the button that says no was pressed.
+    fn says_no(&self) -> bool {
+        self.form.has(ACTION, NO)
+    }
+
+    /// Where forms may lead: to the issuer and, over it, to one of these addresses.
+    fn destinations<'a>(&'a self, addresses: &'a [String]) -> Destinations {
+        let issuer = [&*self.settings.issuer];
+        Destinations::of(issuer.into_iter().chain(addresses.iter().map(String::as_str)))
+    }
+
+    /// The same after signing out, which may also lead to the issuer's own last page.
+    fn logout_destinations<'a>(&'a self, addresses: &'a [String]) -> Destinations {
+        let own = [&*self.settings.issuer, &*self.settings.signed_out_url];
+        Destinations::of(own.into_iter().chain(addresses.iter().map(String::as_str)))
+    }
+
+    /// What a person is told when there is no page; what they cannot help goes to the log.
+    fn explain(&self, trouble: &Trouble) -> Response<Body> {
+        use hydra::Error as Admin;
+        let texts = self.texts();
+        let (status, title, why) = match trouble {
+            Trouble::Hydra(Admin::Gone(Some(url))) => return redirect(url),
+            Trouble::Hydra(Admin::Gone(None)) => (StatusCode::GONE, texts.done_before, texts.start_again),
+            Trouble::Hydra(Admin::Unknown) => (StatusCode::NOT_FOUND, texts.expired, texts.expired_why),
+            Trouble::NoChallenge => (StatusCode::BAD_REQUEST, texts.expired, texts.expired_why),
+            Trouble::Forged => (StatusCode::FORBIDDEN, texts.forged, texts.forged_why),
+            Trouble::Unavailable(_)
+            | Trouble::Hydra(Admin::Unavailable(_))
+            | Trouble::Accounts(service::Error::Store(StoreError::Unavailable(_))) => {
+                log::error(self.names(), trouble);
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    texts.unavailable,
+                    texts.unavailable_why,
+                )
+            }
+            Trouble::Failed(_) | Trouble::Hydra(_) | Trouble::Accounts(_) => {
+                log::error(self.names(), trouble);
+                (StatusCode::INTERNAL_SERVER_ERROR, texts.failed, texts.start_again)
+            }
+        };
+        self.notice(status, title, &[why, texts.start_again])
+    }
+
+    /// A page with nothing to do on it.
+    fn notice(&self, status: StatusCode, title: &str, lines: &[&str]) -> Response<Body> {
+        let page = Page {
+            status,
+            title,
+            is_wrong: false,
+            destinations: Destinations::default(),
+        };
+        page.show(self, |html| {
+            for (index, line) in lines.iter().enumerate() {
+                // A line that was said is not said again.
+                if !lines[..index].contains(line) {
+                    html.line("p", &[], line);
+                }
+            }
+        })
+    }
+}
+
+/// A cookie that is there once. One that is there twice is none: a page of another host below the same domain may have put
+/// the second one there (RFC 6265, section 8.6).
+fn cookie<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    let headers = head.headers.get_all(header::COOKIE).iter();
+    let mut values = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(known, _)| *known == name)
+        .map(|(_, value)| value);
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = text(status, body);
+    protect(&mut response, &Destinations::default());
+    response
+}
+
+fn not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "there is another method");
+    set(&mut response, header::ALLOW, methods);
+    response
+}
+
+fn style() -> Response<Body> {
+    let mut response = plain(StatusCode::OK, CSS);
+    set(&mut response, header::CONTENT_TYPE, "text/css; charset=utf-8");
+    set(&mut response, header::CACHE_CONTROL, "public, max-age=3600");
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&'static str, &'static str)]) -> Parts {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            let value = http::HeaderValue::from_static(value);
+            request.headers_mut().append(*name, value);
+        }
+        request.into_parts().0
+    }
+
+    #[test]
+    fn a_cookie_counts_once_only() {
+        let one = head(&[("cookie", "a=1; page=x; b=2")]);
+        assert_eq!((cookie(&one, "page"), cookie(&one, "age")), (Some("x"), None));
+        for twice in [
+            &[("cookie", "page=x; page=y")][..],
+            &[("cookie", "page=x"), ("cookie", "page=x")],
+        ] {
+            assert_eq!(cookie(&head(twice), "page"), None, "which one is ours?");
+        }
+    }
+
+    #[test]
+    fn a_form_says_that_it_is_one() {
+        let form = "Application/X-WWW-Form-Urlencoded; charset=utf-8";
+        assert!(is_form(&head(&[("content-type", form)])));
+        for wrong in [
+            &[][..],
+            &[("content-type", "text/plain")],
+            &[("content-type", "application/json")],
+        ] {
+            assert!(!is_form(&head(wrong)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_stylesheet_loads_nothing() {
+        assert!(
+            !CSS.contains("url(") && !CSS.contains("@import"),
+            "the policy would not let it"
+        );
+    }
+}
