@@ -16,3 +16,4 @@ mod outages;
 mod protocols;
 mod provider;
 mod services;
+mod sign_in;

@@ -1,0 +1,470 @@
+//! The whole way in and out, as an application and a browser go it: our issuer, the pages of the user component, and the edge.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use harness::{Answer, Client, Setup, issuer_sealing_key};
+use host::{App, Server};
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use signing::{SealingKey, SigningKey};
+use xtask::services::free_port;
+
+const CALLBACK: &str = "https://shop.example/cb";
+const VERIFIER: &str = "a-verifier-of-which-nobody-knows-before-it-comes";
+const EMAIL: &str = "mina@example.com";
+const PASSWORD: &str = "correct horse";
+
+/// A platform that issues its own tokens.
+struct World {
+    url: String,
+    client: Client,
+    _server: Server,
+    _app: App,
+    setup: Setup,
+}
+
+impl World {
+    async fn start() -> Self {
+        let port = free_port().expect("a free port");
+        let url = format!("http://127.0.0.1:{port}");
+        let mut setup = Setup::new()
+            .await
+            .variable("issuer", url.as_str())
+            .variable("issuer_origin", url.as_str())
+            .variable("signed_out_url", format!("{url}/health"));
+        for page in ["login", "consent", "logout", "error"] {
+            setup = setup.variable(&format!("{page}_url"), format!("{url}/oauth2/{page}"));
+        }
+        seed(&setup).await;
+        let app = setup.load().await;
+        let server = app.serve(SocketAddr::from(([127, 0, 0, 1], port))).await;
+        Self {
+            client: Client::new(url.as_str()),
+            url,
+            _server: server.expect("the port is free"),
+            _app: app,
+            setup,
+        }
+    }
+
+    async fn token(&self, form: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("client_id", "shop")];
+        all.extend(form);
+        let request = self.client.request("POST", "/oauth2/token", encoded(&all).into());
+        self.client.send(as_form(request)).await
+    }
+
+    /// The tokens for a code.
+    async fn exchange(&self, code: &str) -> Value {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        parsed(&self.token(&form).await)
+    }
+
+    async fn refresh(&self, tokens: &Value) -> Answer {
+        let token = tokens["refresh_token"].as_str().expect("a refresh token");
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+            .await
+    }
+
+    /// Who the edge takes a token's bearer for: the answer to their own account.
+    async fn own(&self, tokens: &Value) -> Answer {
+        let claims = claims(&tokens["access_token"]);
+        self.call(tokens, "GetUser", json!({ "id": claims["sub"] })).await
+    }
+
+    async fn call(&self, tokens: &Value, method: &str, message: Value) -> Answer {
+        let token = tokens["access_token"].as_str().expect("an access token");
+        let method = format!("user.v1.UserService/{method}");
+        self.client.call_as(Some(token), &method, message).await
+    }
+
+    async fn sql(&self, statement: &str) {
+        let done = self.setup.database.sql().batch_execute(statement).await;
+        done.expect("the statement fits the schema");
+    }
+}
+
+/// A signing key and a public client, as whoever sets the platform up adds them.
+async fn seed(setup: &Setup) {
+    let key = SigningKey::generate().expect("a key");
+    let sealed = SealingKey::parse(&issuer_sealing_key())
+        .and_then(|sealing| sealing.seal(&key))
+        .expect("the key can be sealed");
+    let client = json!({
+        "client_name": "A shop", "redirect_uris": [CALLBACK],
+        "post_logout_redirect_uris": ["https://shop.example/bye"],
+        "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+        "scope": "openid offline_access admin", "audience": ["akinai"], "token_endpoint_auth_method": "none",
+    });
+    let sql = setup.database.sql();
+    let statement =
+        "insert into issuer_service.signing_keys (id, sealed_key, public_jwk) values ($1, $2, $3)";
+    let key_id = key.id().to_owned();
+    let added = sql
+        .execute(statement, &[&key_id, &sealed, &key.public_jwk()])
+        .await;
+    added.expect("a key is added");
+    let statement = "insert into issuer_service.clients (id, metadata) values ('shop', $1)";
+    sql.execute(statement, &[&client])
+        .await
+        .expect("a client is added");
+}
+
+fn encoded(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+fn as_form(mut request: http::Request<Bytes>) -> http::Request<Bytes> {
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(header::CONTENT_TYPE, kind);
+    request
+}
+
+fn parsed(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+/// What a JWT says, unverified.
+fn claims(token: &Value) -> Value {
+    let payload = token
+        .as_str()
+        .and_then(|token| token.split('.').nth(1))
+        .expect("a JWT");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON")
+}
+
+/// The parameters of a URL, by name.
+fn parameters(url: &str) -> BTreeMap<String, String> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+/// Where a browser ends up.
+enum Place {
+    /// On a page of ours: its path and its text.
+    Page(String, String),
+    /// At an application.
+    Outside(String),
+}
+
+impl Place {
+    fn page(self, path: &str) -> String {
+        match self {
+            Self::Page(actual, text) => {
+                assert_eq!(actual, path, "{text}");
+                text
+            }
+            Self::Outside(url) => panic!("{path} was expected, not {url}"),
+        }
+    }
+
+    fn outside(self) -> BTreeMap<String, String> {
+        match self {
+            Self::Outside(url) => {
+                assert!(url.starts_with(CALLBACK), "{url}");
+                parameters(&url)
+            }
+            Self::Page(path, text) => panic!("the application was expected, not {path}: {text}"),
+        }
+    }
+}
+
+/// A browser: it has cookies, follows redirects, and sends the forms that it is shown.
+#[derive(Default)]
+struct Browser(BTreeMap<String, String>);
+
+impl Browser {
+    /// The application's link, for these scopes.
+    async fn begin(&mut self, world: &World, scope: &str, more: &str) -> Place {
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
+        let link = encoded(&[
+            ("client_id", "shop"),
+            ("response_type", "code"),
+            ("redirect_uri", CALLBACK),
+            ("scope", scope),
+            ("audience", "akinai"),
+            ("state", "the state"),
+            ("nonce", "the nonce"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        self.open(world, &format!("/oauth2/auth?{link}{more}")).await
+    }
+
+    async fn open(&mut self, world: &World, path: &str) -> Place {
+        let request = world.client.request("GET", path, Bytes::new());
+        self.follow(world, path.to_owned(), request).await
+    }
+
+    /// Sends the form of a page with these fields, and the hidden ones that it came with.
+    async fn send(&mut self, world: &World, page: &str, fields: &[(&str, &str)]) -> Place {
+        let path = between(page, "action=\"", "\"").expect("a form").to_owned();
+        let hidden: Vec<_> = page
+            .split("<input type=\"hidden\" ")
+            .skip(1)
+            .filter_map(|rest| Some((between(rest, "name=\"", "\"")?, between(rest, "value=\"", "\"")?)))
+            .collect();
+        let body = encoded(&[hidden.as_slice(), fields].concat());
+        let request = as_form(world.client.request("POST", &path, body.into()));
+        self.follow(world, path, request).await
+    }
+
+    async fn follow(&mut self, world: &World, mut path: String, mut request: http::Request<Bytes>) -> Place {
+        for _ in 0..10 {
+            let cookies = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+            let cookies = cookies.collect::<Vec<_>>().join("; ");
+            let cookies = HeaderValue::try_from(cookies).expect("cookies");
+            request.headers_mut().insert(header::COOKIE, cookies);
+            let answer = world.client.send(request).await;
+            for cookie in answer.headers.get_all(header::SET_COOKIE) {
+                let cookie = cookie.to_str().expect("a cookie");
+                let pair = cookie.split(';').next().and_then(|pair| pair.split_once('='));
+                let (name, value) = pair.expect("a pair");
+                match value {
+                    "" => drop(self.0.remove(name)),
+                    value => drop(self.0.insert(name.to_owned(), value.to_owned())),
+                }
+            }
+            let Some(location) = answer.header("location") else {
+                let path = path.split('?').next().unwrap_or_default().to_owned();
+                return Place::Page(path, answer.text());
+            };
+            assert_eq!(answer.status, 303, "{path}");
+            let Some(next) = location.strip_prefix(world.url.as_str()) else {
+                return Place::Outside(location.to_owned());
+            };
+            path = next.to_owned();
+            request = world.client.request("GET", &path, Bytes::new());
+        }
+        panic!("it must lead somewhere in the end, not round and round: {path}");
+    }
+
+    /// Signs in and grants everything that is ticked or named here; what the application gets.
+    async fn sign_in(
+        &mut self,
+        world: &World,
+        scope: &str,
+        grant: &[(&str, &str)],
+    ) -> BTreeMap<String, String> {
+        let page = self.begin(world, scope, "").await.page("/oauth2/login");
+        let fields = [("email", EMAIL), ("password", PASSWORD), ("remember", "yes")];
+        let page = self.send(world, &page, &fields).await.page("/oauth2/consent");
+        self.send(world, &page, grant).await.outside()
+    }
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    text.split_once(begin)?.1.split_once(end).map(|(found, _)| found)
+}
+
+const ALL: [(&str, &str); 3] = [
+    ("scope", "openid"),
+    ("scope", "offline_access"),
+    ("audience", "akinai"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_up_signs_in_and_signs_out() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let scope = "openid offline_access";
+
+    // Signing up, over the link on the login page.
+    let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
+    let link = between(&page, "<a href=\"", "\"").expect("a link").to_owned();
+    let page = browser.open(&world, &link).await.page("/oauth2/register");
+    let fields = [("name", "Mina"), ("email", EMAIL), ("password", PASSWORD)];
+    let page = browser.send(&world, &page, &fields).await.page("/oauth2/consent");
+    assert!(page.contains(EMAIL) && page.contains("A shop"), "{page}");
+    let back = browser.send(&world, &page, &ALL).await.outside();
+    assert_eq!(
+        (back["state"].as_str(), back["iss"].as_str()),
+        ("the state", world.url.as_str())
+    );
+    let tokens = world.exchange(&back["code"]).await;
+    assert_eq!(world.own(&tokens).await.message()["user"]["email"], EMAIL);
+    let id = claims(&tokens["id_token"]);
+    assert_eq!((&id["name"], &id["email"]), (&json!("Mina"), &json!(EMAIL)));
+    assert_eq!((&id["amr"], &id["nonce"]), (&json!(["pwd"]), &json!("the nonce")));
+    let access = claims(&tokens["access_token"]);
+    assert_eq!(
+        (&access["ext"]["epoch"], &access["ext"]["sid"]),
+        (&json!(0), &id["sid"])
+    );
+
+    // Signing in, in another browser that is to be remembered, and refreshing.
+    let mut other = Browser::default();
+    let page = other.begin(&world, scope, "").await.page("/oauth2/login");
+    let wrong = [("email", EMAIL), ("password", "wrong horse")];
+    let page = other.send(&world, &page, &wrong).await.page("/oauth2/login");
+    assert!(page.contains("role=\"alert\""), "{page}");
+    let fields = [("email", EMAIL), ("password", PASSWORD), ("remember", "yes")];
+    let page = other.send(&world, &page, &fields).await.page("/oauth2/consent");
+    let grant = [ALL.as_slice(), &[("remember", "yes")]].concat();
+    let back = other.send(&world, &page, &grant).await.outside();
+    let others = world.exchange(&back["code"]).await;
+    let others = parsed(&world.refresh(&others).await);
+    assert_eq!(world.own(&others).await.status, 200, "refreshed");
+    let back = other.begin(&world, scope, "").await.outside();
+    let again = world.exchange(&back["code"]).await;
+    assert_eq!(
+        world.own(&again).await.status,
+        200,
+        "nobody was asked: both are remembered"
+    );
+
+    // Signing out of that one alone, by the RPC.
+    world.call(&again, "SignOut", json!({})).await.message();
+    assert_eq!(world.own(&again).await.status, 401, "the old token is refused");
+    assert_eq!(
+        world.own(&others).await.status,
+        401,
+        "and that of the same session"
+    );
+    let refused = world.refresh(&others).await;
+    assert!(
+        refused.status.is_client_error(),
+        "nor is it refreshed: {}",
+        refused.text()
+    );
+    other.begin(&world, scope, "").await.page("/oauth2/login");
+    assert_eq!(
+        world.own(&tokens).await.status,
+        200,
+        "the other device is not signed out"
+    );
+
+    // Everywhere.
+    world
+        .call(&tokens, "SignOut", json!({ "everywhere": true }))
+        .await
+        .message();
+    assert_eq!(world.own(&tokens).await.status, 401);
+    assert!(world.refresh(&tokens).await.status.is_client_error());
+    let denied = Browser::default()
+        .begin(&world, scope, "&prompt=none")
+        .await
+        .outside();
+    assert_eq!(denied["error"], "login_required");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_out_on_the_issuer_s_page() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
+    world
+        .client
+        .call("user.v1.UserService/CreateUser", wanted)
+        .await
+        .message();
+    let back = browser.sign_in(&world, "openid offline_access", &ALL).await;
+    let tokens = world.exchange(&back["code"]).await;
+    let hint = tokens["id_token"].as_str().expect("an ID token").to_owned();
+    let link = encoded(&[
+        ("id_token_hint", &hint),
+        ("post_logout_redirect_uri", "https://shop.example/bye"),
+        ("state", "bye"),
+    ]);
+    let link = format!("/oauth2/sessions/logout?{link}");
+
+    let page = browser.open(&world, &link).await.page("/oauth2/logout");
+    let page = browser
+        .send(&world, &page, &[("action", "no")])
+        .await
+        .page("/oauth2/logout");
+    assert!(page.contains("still signed in"), "{page}");
+    assert_eq!(world.own(&tokens).await.status, 200, "nothing has ended");
+
+    let page = browser.open(&world, &link).await.page("/oauth2/logout");
+    match browser.send(&world, &page, &[]).await {
+        Place::Outside(url) => assert_eq!(url, "https://shop.example/bye?state=bye"),
+        Place::Page(path, text) => panic!("the application was expected, not {path}: {text}"),
+    }
+    assert_eq!(world.own(&tokens).await.status, 401, "the old token is refused");
+    assert!(world.refresh(&tokens).await.status.is_client_error());
+    browser.begin(&world, "openid", "").await.page("/oauth2/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_admins_grant_the_scope_admin() {
+    let world = World::start().await;
+    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
+    world
+        .client
+        .call("user.v1.UserService/CreateUser", wanted)
+        .await
+        .message();
+    let grant = [ALL.as_slice(), &[("scope", "admin")]].concat();
+    let scope = "openid offline_access admin";
+
+    let back = Browser::default().sign_in(&world, scope, &grant).await;
+    let tokens = world.exchange(&back["code"]).await;
+    assert_eq!(
+        claims(&tokens["access_token"])["scp"],
+        json!(["openid", "offline_access"])
+    );
+    assert_eq!(world.call(&tokens, "ListUsers", json!({})).await.status, 403);
+
+    world.sql("update user_service.users set roles = '{admin}'").await;
+    let back = Browser::default().sign_in(&world, scope, &grant).await;
+    let tokens = world.exchange(&back["code"]).await;
+    assert_eq!(world.call(&tokens, "ListUsers", json!({})).await.status, 200);
+    let tokens = parsed(&world.refresh(&tokens).await);
+    world.sql("update user_service.users set roles = '{}'").await;
+    let refused = world.refresh(&tokens).await;
+    assert_eq!(refused.status, 403, "an admin no longer: {}", refused.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_refuses_comes_back_without_a_code() {
+    let world = World::start().await;
+    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
+    world
+        .client
+        .call("user.v1.UserService/CreateUser", wanted)
+        .await
+        .message();
+    let mut browser = Browser::default();
+    let no = [("action", "no")];
+    let page = browser.begin(&world, "openid", "").await.page("/oauth2/login");
+    let back = browser.send(&world, &page, &no).await.outside();
+    assert_eq!(
+        (back["error"].as_str(), back["state"].as_str()),
+        ("access_denied", "the state")
+    );
+    let back = browser.sign_in(&world, "openid", &no).await;
+    assert_eq!(
+        (back["error"].as_str(), back.get("code")),
+        ("access_denied", None)
+    );
+    // Where somebody was not signed in by this browser, its way ends here.
+    let page = browser
+        .begin(&world, "openid", "&prompt=login")
+        .await
+        .page("/oauth2/login");
+    let fields = [("email", EMAIL), ("password", PASSWORD)];
+    let mut thief = Browser::default();
+    thief.0.extend(
+        browser
+            .0
+            .iter()
+            .filter(|(name, _)| name.contains("page"))
+            .map(|(n, v)| (n.clone(), v.clone())),
+    );
+    let text = thief.send(&world, &page, &fields).await.page("/oauth2/error");
+    assert!(text.contains("request_forbidden"), "{text}");
+}
