@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn account(email: &str) -> Account {
-        let key = PageKey::parse(&"A".repeat(43)).unwrap();
+        let key = PageKey::parse(&"A".repeat(44)).unwrap();
         Account::of(&email.parse().unwrap(), &key)
     }
 
@@ -244,7 +244,7 @@ mod tests {
         let (mina, hana) = (account("mina@example.com"), account("hana@example.com"));
         assert_ne!(mina, hana);
         assert_eq!(mina.to_string().len(), 64);
-        let other = PageKey::parse(&"B".repeat(43)).unwrap();
+        let other = PageKey::parse(&"B".repeat(44)).unwrap();
         let elsewhere = Account::of(&"mina@example.com".parse().unwrap(), &other);
         assert_ne!(mina, elsewhere, "who has another key makes other names");
         assert!(place("akinai", &mina).starts_with("akinai:attempts:"));
