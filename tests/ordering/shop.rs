@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness::{Answer, Client, Database, Issuer, Platform, Product, Setup, environment};
+use harness::{Answer, Client, Database, Issuer, Platform, Product, Setup, environment, logged};
 use http::{HeaderValue, Request, header};
 use serde_json::{Value, json};
 use toml::{Table, Value as Toml};
@@ -52,15 +52,8 @@ impl Said {
             200 => Self::Done(answer.message()),
             // Of the bff, or of a host that has too much to do already.
             502..=504 => Self::Open,
-            _ => {
-                let code = answer.failure().code;
-                assert!(
-                    !["internal", "unknown"].contains(&code.as_str()),
-                    "nothing may be our own fault: {}",
-                    answer.text()
-                );
-                Self::Refused(code)
-            }
+            500 => panic!("nothing may be our own fault: {}\n{}", answer.text(), faults()),
+            _ => Self::Refused(answer.failure().code),
         }
     }
 
@@ -69,6 +62,16 @@ impl Said {
         let Self::Done(message) = self else { return None };
         message["order"]["id"].as_str()?.parse().ok()
     }
+}
+
+/// What this process has logged of components that broke.
+fn faults() -> String {
+    let log = logged();
+    let faults: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("request failed"))
+        .collect();
+    faults.join("\n")
 }
 
 /// The platform as somebody sees it: at an address, whoever answers there.
