@@ -6,6 +6,7 @@ use bytes::Bytes;
 use harness::{Answer, Client, Database, Issuer, Platform, Product, Setup, environment, logged};
 use http::{HeaderValue, Request, header};
 use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use toml::{Table, Value as Toml};
 use uuid::Uuid;
 use xtask::process::Scratch;
@@ -25,6 +26,32 @@ pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
     _folder: Scratch,
+    _room: Room,
+}
+
+/// Tests that ask more of the machine than others leave have it to themselves: what comes too late for a time limit would
+/// else be another test's doing.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// A place on the machine.
+#[derive(Debug)]
+enum Room {
+    /// Beside others.
+    Shared { _with: RwLockReadGuard<'static, ()> },
+    /// All of it.
+    Whole { _machine: RwLockWriteGuard<'static, ()> },
+}
+
+impl Room {
+    async fn shared() -> Self {
+        let _with = MACHINE.read().await;
+        Self::Shared { _with }
+    }
+
+    async fn whole() -> Self {
+        let _machine = MACHINE.write().await;
+        Self::Whole { _machine }
+    }
 }
 
 /// Somebody who is signed in.
@@ -125,10 +152,19 @@ impl Shop {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        Self::over(Database::create().await, change).await
+        Self::open(Room::shared().await, Database::create().await, change).await
+    }
+
+    /// With the whole machine to itself.
+    pub(crate) async fn alone(change: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::open(Room::whole().await, Database::create().await, change).await
     }
 
     pub(crate) async fn over(database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::open(Room::shared().await, database, change).await
+    }
+
+    async fn open(room: Room, database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
         invariants::count_what_is_put_in(database.sql()).await;
         let folder = Scratch::new("shop").expect("a folder for a manifest");
         let issuer = Issuer::start().await;
@@ -137,6 +173,7 @@ impl Shop {
             platform: change(setup).start().await,
             issuer,
             _folder: folder,
+            _room: room,
         }
     }
 
