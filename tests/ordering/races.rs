@@ -10,7 +10,7 @@ use crate::shop::{Said, Shop, order, order_of_cart};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_fifty_pieces_go_to_fifty_of_five_hundred_buyers() {
-    let shop = Shop::start().await;
+    let shop = Shop::alone(|setup| setup).await;
     let product = shop.product("抹茶", 50).await;
     let counter = shop.counter();
     let buyers = (0..500).map(|_| {
@@ -44,7 +44,7 @@ async fn the_last_fifty_pieces_go_to_fifty_of_five_hundred_buyers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_requests_with_one_key_are_one_order() {
-    let shop = Shop::start().await;
+    let shop = Shop::alone(|setup| setup).await;
     let product = shop.product("抹茶", 999).await;
     let (user, counter) = (shop.user(), shop.counter());
     let message = order("one", product, 2);

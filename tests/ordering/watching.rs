@@ -59,7 +59,7 @@ async fn slowest(counter: &Counter, orders: &[(User, Uuid)]) -> Duration {
 
 /// Streams on one host, the change on another.
 async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
-    let shop = Shop::with(&change).await;
+    let shop = Shop::alone(&change).await;
     let product = shop.product("抹茶", 999).await;
     let counter = shop.counter();
     let mut orders = Vec::new();
