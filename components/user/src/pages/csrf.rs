@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_field_is_for_one_browser_one_page_and_one_challenge() {
-        let key = PageKey::parse(&"A".repeat(43)).unwrap();
+        let key = PageKey::parse(&"A".repeat(44)).unwrap();
         let (mine, others) = (Nonce::new().unwrap(), Nonce::new().unwrap());
         let field = mine.field(&key, "login", &challenge("c"));
         assert!(mine.vouches_for(&field, &key, "login", &challenge("c")));
@@ -95,7 +95,7 @@ mod tests {
             !mine.vouches_for(&field, &key, "login", &challenge("d")),
             "another challenge"
         );
-        let other_key = PageKey::parse(&"B".repeat(43)).unwrap();
+        let other_key = PageKey::parse(&"B".repeat(44)).unwrap();
         assert!(
             !mine.vouches_for(&field, &other_key, "login", &challenge("c")),
             "another key"

@@ -10,9 +10,12 @@ use super::texts::{Texts, fill};
 /// The longest part of what the issuer says that goes into the log, in characters.
 const MOST: usize = 200;
 
+/// What an error means, in a language.
+type Meaning = fn(&Texts) -> &'static str;
+
 /// Errors that issuers name, and what they mean to whoever sees them (RFC 6749, section 4.1.2.1; OpenID Connect Core, section
 /// 3.1.2.6; Hydra's own).
-const KNOWN: [(&str, fn(&Texts) -> &'static str); 18] = [
+const KNOWN: [(&str, Meaning); 18] = [
     ("access_denied", |texts| texts.error_denied),
     ("request_denied", |texts| texts.error_denied),
     ("invalid_client", |texts| texts.error_client),

@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(PageKey::parse(wrong).err(), Some(KeyError), "{wrong:?}");
         }
         assert_eq!(
-            format!("{:?}", PageKey::parse(&"A".repeat(43)).unwrap()),
+            format!("{:?}", PageKey::parse(&"A".repeat(44)).unwrap()),
             "PageKey(…)"
         );
     }

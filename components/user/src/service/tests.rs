@@ -845,7 +845,8 @@ fn one_hash_is_verified_whoever_signs_in() {
 
 #[test]
 fn a_login_holds_until_anything_ends_it() {
-    let ends: [(&str, fn(&World, UserId)); 4] = [
+    type End = fn(&World, UserId);
+    let ends: [(&str, End); 4] = [
         ("signing out", |world, mina| {
             let caller = signed_in(mina, &[], Some("s"));
             run(world.accounts().sign_out(&caller, false)).unwrap();
