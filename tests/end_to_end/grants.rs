@@ -341,13 +341,18 @@ async fn components_see_their_own_variables_only() {
         "db_host",
         "bff_seal_key",
         "seal_key",
+        "page_key",
+        "refresh_hook_key",
     ];
     let cases: [(&str, &[&str]); 4] = [
         (
             "bff",
             &["redis_url", "allowed_origins", "seal_key", "product_service_key"],
         ),
-        ("user", &["database_url", "redis_url"]),
+        (
+            "user",
+            &["database_url", "redis_url", "page_key", "refresh_hook_key"],
+        ),
         ("product", &["database_url"]),
         (
             "order",

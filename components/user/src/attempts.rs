@@ -91,7 +91,13 @@ impl<F: Counter, S: Counter> Attempts<F, S> {
         let seconds = WINDOW.as_secs() as i64;
         let counted = match self.first.count(account, seconds).await {
             Ok(count) => count,
-            Err(_) => self.second.count(account, seconds).await?,
+            Err(cause) => {
+                log::error(
+                    Names::NONE,
+                    format_args!("attempts are counted in the second place: {cause}"),
+                );
+                self.second.count(account, seconds).await?
+            }
         };
         Ok(match counted.attempts {
             ..=MOST => Ok(()),
