@@ -578,7 +578,8 @@ async fn a_postgres_killed_in_the_middle_of_a_statement_loses_nothing() {
     let mut postgres = OwnPostgres::start().await;
     let gate = Gate::new();
     let chaining = Arc::new(gate.clone());
-    let shop = Shop::over(postgres.database().await, |setup| setup.chaining(chaining)).await;
+    // Both statements have to wait for the lock before the first of them is given up.
+    let shop = Shop::alone_over(postgres.database().await, |setup| setup.chaining(chaining)).await;
     let products = Products::of(&shop).await;
     // Where the calls are held before the table is locked, and the table that the next statement writes to.
     for (held_at, table, ends) in [

@@ -160,8 +160,9 @@ impl Shop {
         Self::open(Room::whole().await, Database::create().await, change).await
     }
 
-    pub(crate) async fn over(database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
-        Self::open(Room::shared().await, database, change).await
+    /// With the whole machine to itself, over this database.
+    pub(crate) async fn alone_over(database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::open(Room::whole().await, database, change).await
     }
 
     async fn open(room: Room, database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
