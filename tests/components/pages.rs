@@ -630,18 +630,35 @@ async fn five_attempts_are_all_that_pass_without_redis() {
     let sql = world.platform.database().sql();
     let row = sql
         .query_one(
-            "select count(*), min(account) from user_service.login_attempts",
+            "select count(*), min(bucket) from user_service.login_attempts",
             &[],
         )
         .await;
     let row = row.expect("a count");
-    assert_eq!(row.get::<_, i64>(0), 2);
+    assert_eq!(row.get::<_, i64>(0), 3, "two accounts, and the address");
     assert!(!row.get::<_, String>(1).contains('@'), "no address is kept");
     world
         .sql("update login_attempts set ends_at = now() - interval '1 second'")
         .await;
     let answer = Browser::default().sign_in(&world, EMAIL, PASSWORD).await;
     leads_to(&answer, "the time is up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_attempts_are_all_that_an_address_has() {
+    let world = World::start().await;
+    world.open().await;
+    world.login("c");
+    let mut browser = Browser::default();
+    for attempt in 0..60 {
+        let email = format!("u{attempt}@example.com");
+        let answer = browser.sign_in(&world, &email, "wrong horse").await;
+        assert_eq!(answer.status, 422, "attempt {attempt}: {}", answer.text());
+    }
+    let answer = browser.sign_in(&world, EMAIL, PASSWORD).await;
+    assert_eq!(answer.status, 429, "the right password is not looked at, either");
+    assert!(answer.header("retry-after").is_some(), "it says for how long");
+    assert!(world.stub.told().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use identity::{
 };
 use kernel::{Caller, Scope};
 use platform::{
+    client_address::ClientAddress,
     clock,
     log::{self, Names},
     redis::Redis,
@@ -24,7 +25,6 @@ use platform::{
 
 use crate::{
     bearer,
-    client_address::ClientAddress,
     gate::{Answer, Claim, Gate, Outcome, Own, Quota},
     request_id::X_REQUEST_ID,
     rules::Rule,

@@ -3,7 +3,6 @@
 //! This file is the door: it wires paths to their answers, and nothing else.
 
 mod bearer;
-mod client_address;
 mod cors;
 mod edge;
 mod gate;

@@ -9,7 +9,7 @@ use identity::{
 };
 use platform::{breaker::Breaker, http::Chained, variables};
 
-use crate::client_address::TrustedProxies;
+use platform::client_address::TrustedProxies;
 
 /// This component's name in `spin.toml`: what its service tokens name as their issuer.
 pub(crate) const COMPONENT: &str = "bff";

@@ -1,4 +1,5 @@
-//! How often somebody may try to sign in to an account: counted in Redis and, while that is away, in Postgres.
+//! How often somebody may try to sign in to an account, and how often an address may have a password hashed: counted in Redis
+//! and, while that is away, in Postgres.
 //!
 //! An attempt is counted before its password is looked at, so that many at once are no more than one after the other; a right
 //! password takes all of it back. Accounts are named by a keyed hash of the e-mail address that was typed, whether or not it is
@@ -7,6 +8,7 @@
 use std::{fmt, rc::Rc, time::Duration};
 
 use platform::{
+    client_address::ClientAddress,
     log::{self, Names},
     redis::{Argument, Error as RedisError, Redis, Script},
     variables,
@@ -15,13 +17,14 @@ use platform::{
 use crate::{domain::Email, pages::keys::PageKey};
 
 /// The attempts that an account has in each [`WINDOW`].
-const MOST: i64 = 5;
+const OF_ACCOUNT: i64 = 5;
+
+/// How often an address may have a password hashed in each [`WINDOW`], whosever it is: it is the costliest thing that a
+/// stranger can ask for. Many people may be behind one address.
+const OF_ADDRESS: i64 = 60;
 
 /// How long an attempt counts: until this long after the first one.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-
-/// What the key is used for here.
-const PURPOSE: &str = "attempts";
 
 /// Counts, and has the count end by itself. One script, so that no count can be left without an end.
 const COUNT: &str = "local attempts = redis.call('INCR', KEYS[1]) \
@@ -34,21 +37,35 @@ thread_local! {
     static SCRIPTS: Rc<[Script; 2]> = Rc::new([Script::new(&[COUNT]), Script::new(&[FORGET])]);
 }
 
-/// An account that somebody tries to sign in to, by the keyed hash of its e-mail address: 64 hexadecimal digits.
+/// What attempts are counted for, by a keyed hash of it: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Account(String);
+pub(crate) struct Bucket {
+    name: String,
+    /// The attempts that it holds.
+    most: i64,
+}
 
-impl Account {
-    /// The one with this e-mail address, however it is spelled.
-    pub(crate) fn of(email: &Email, key: &PageKey) -> Self {
-        let mac = key.mac(PURPOSE, &[email.key().as_bytes()]);
-        Self(mac.iter().map(|byte| format!("{byte:02x}")).collect())
+impl Bucket {
+    /// The account with this e-mail address, however it is spelled.
+    pub(crate) fn of_account(email: &Email, key: &PageKey) -> Self {
+        Self::new(key.mac("attempts", &[email.key().as_bytes()]), OF_ACCOUNT)
+    }
+
+    /// An address, whosever the accounts are that are tried from it.
+    pub(crate) fn of_address(address: ClientAddress, key: &PageKey) -> Self {
+        let mac = key.mac("attempts of an address", &[address.to_string().as_bytes()]);
+        Self::new(mac, OF_ADDRESS)
+    }
+
+    fn new(mac: [u8; 32], most: i64) -> Self {
+        let name = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { name, most }
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -62,10 +79,10 @@ pub(crate) struct Count {
 /// Where attempts are counted. The texts of its errors are for the log.
 pub(crate) trait Counter {
     /// Counts one more. The first one begins a time of so many seconds, after which it is forgotten.
-    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String>;
+    async fn count(&self, bucket: &Bucket, seconds: i64) -> Result<Count, String>;
 
     /// Forgets what was counted.
-    async fn forget(&self, account: &Account) -> Result<(), String>;
+    async fn forget(&self, bucket: &Bucket) -> Result<(), String>;
 }
 
 /// There were too many attempts.
@@ -87,32 +104,29 @@ impl<F: Counter, S: Counter> Attempts<F, S> {
     }
 
     /// Counts an attempt, and says whether it may be made. Who cannot be counted may not: the error is for the log.
-    pub(crate) async fn begin(&self, account: &Account) -> Result<Result<(), TooMany>, String> {
+    pub(crate) async fn begin(&self, bucket: &Bucket) -> Result<Result<(), TooMany>, String> {
         let seconds = WINDOW.as_secs() as i64;
-        let counted = match self.first.count(account, seconds).await {
+        let counted = match self.first.count(bucket, seconds).await {
             Ok(count) => count,
             Err(cause) => {
                 log::error(
                     Names::NONE,
                     format_args!("attempts are counted in the second place: {cause}"),
                 );
-                self.second.count(account, seconds).await?
+                self.second.count(bucket, seconds).await?
             }
         };
-        Ok(match counted.attempts {
-            ..=MOST => Ok(()),
-            _ => Err(TooMany {
-                seconds: counted.seconds_left.clamp(1, seconds).unsigned_abs(),
-            }),
-        })
+        if counted.attempts <= bucket.most {
+            return Ok(Ok(()));
+        }
+        Ok(Err(TooMany {
+            seconds: counted.seconds_left.clamp(1, seconds).unsigned_abs(),
+        }))
     }
 
     /// Takes back what was counted: the password was right.
-    pub(crate) async fn succeeded(&self, account: &Account) {
-        let (first, second) = (
-            self.first.forget(account).await,
-            self.second.forget(account).await,
-        );
+    pub(crate) async fn succeeded(&self, bucket: &Bucket) {
+        let (first, second) = (self.first.forget(bucket).await, self.second.forget(bucket).await);
         if let (Err(first), Err(second)) = (first, second) {
             log::error(
                 Names::NONE,
@@ -126,9 +140,9 @@ impl<F: Counter, S: Counter> Attempts<F, S> {
 pub(crate) struct Cache;
 
 impl Counter for Cache {
-    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
+    async fn count(&self, bucket: &Bucket, seconds: i64) -> Result<Count, String> {
         let [script, _] = &*SCRIPTS.with(Rc::clone);
-        let answer = run(script, account, &[Argument::Number(seconds)]).await?;
+        let answer = run(script, bucket, &[Argument::Number(seconds)]).await?;
         let mut numbers = answer.into_iter().map(|value| value.number());
         match (numbers.next(), numbers.next()) {
             (Some(Ok(attempts)), Some(Ok(seconds_left))) => Ok(Count {
@@ -139,15 +153,15 @@ impl Counter for Cache {
         }
     }
 
-    async fn forget(&self, account: &Account) -> Result<(), String> {
+    async fn forget(&self, bucket: &Bucket) -> Result<(), String> {
         let [_, script] = &*SCRIPTS.with(Rc::clone);
-        run(script, account, &[]).await.map(drop)
+        run(script, bucket, &[]).await.map(drop)
     }
 }
 
 async fn run(
     script: &Script,
-    account: &Account,
+    bucket: &Bucket,
     arguments: &[Argument<'_>],
 ) -> Result<Vec<platform::redis::Value>, String> {
     let prefix = variables::get("redis_prefix")
@@ -155,12 +169,12 @@ async fn run(
         .map_err(|error| error.to_string())?;
     let redis = Redis::from_variable("redis_url").await;
     let redis = redis.map_err(|error| error.to_string())?;
-    let answer = redis.run(script, &[&place(&prefix, account)], arguments).await;
+    let answer = redis.run(script, &[&place(&prefix, bucket)], arguments).await;
     answer.map_err(|error| error.to_string())
 }
 
-fn place(prefix: &str, account: &Account) -> String {
-    format!("{prefix}:attempts:{account}")
+fn place(prefix: &str, bucket: &Bucket) -> String {
+    format!("{prefix}:attempts:{bucket}")
 }
 
 #[cfg(test)]
@@ -182,12 +196,12 @@ mod tests {
     }
 
     impl Counter for &Memory {
-        async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
+        async fn count(&self, bucket: &Bucket, seconds: i64) -> Result<Count, String> {
             if self.is_away.get() {
                 return Err("away".into());
             }
             let mut counts = self.counts.borrow_mut();
-            let attempts = counts.entry(account.to_string()).or_default();
+            let attempts = counts.entry(bucket.to_string()).or_default();
             *attempts += 1;
             Ok(Count {
                 attempts: *attempts,
@@ -195,18 +209,18 @@ mod tests {
             })
         }
 
-        async fn forget(&self, account: &Account) -> Result<(), String> {
+        async fn forget(&self, bucket: &Bucket) -> Result<(), String> {
             if self.is_away.get() {
                 return Err("away".into());
             }
-            self.counts.borrow_mut().remove(&account.to_string());
+            self.counts.borrow_mut().remove(&bucket.to_string());
             Ok(())
         }
     }
 
-    fn account(email: &str) -> Account {
+    fn account(email: &str) -> Bucket {
         let key = PageKey::parse(&"A".repeat(44)).unwrap();
-        Account::of(&email.parse().unwrap(), &key)
+        Bucket::of_account(&email.parse().unwrap(), &key)
     }
 
     fn passed(attempts: &Attempts<&Memory, &Memory>, email: &str) -> bool {
@@ -251,7 +265,7 @@ mod tests {
         assert_ne!(mina, hana);
         assert_eq!(mina.to_string().len(), 64);
         let other = PageKey::parse(&"B".repeat(44)).unwrap();
-        let elsewhere = Account::of(&"mina@example.com".parse().unwrap(), &other);
+        let elsewhere = Bucket::of_account(&"mina@example.com".parse().unwrap(), &other);
         assert_ne!(mina, elsewhere, "who has another key makes other names");
         assert!(place("akinai", &mina).starts_with("akinai:attempts:"));
     }

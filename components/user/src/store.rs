@@ -4,7 +4,7 @@ use kernel::{PageToken, SessionId, Timestamp, UserId};
 use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
-    attempts::{Account, Count, Counter},
+    attempts::{Bucket, Count, Counter},
     domain::{Change, Credentials, Email, Login, Name, NewUser, PasswordHash, Reach, Roles, Standing, User},
     service::{Store, StoreError, TakenError},
 };
@@ -170,18 +170,18 @@ const WHOSE: &str = concat!("select ", columns!(), " from users where ", holds!(
 
 // The clock of the row's lock, not of the statement's beginning: of many at once, each sees the count of those before it.
 const COUNT_ATTEMPT: &str = "with old as ( \
-         select account from login_attempts where ends_at < now() and account <> $1 \
+         select bucket from login_attempts where ends_at < now() and bucket <> $1 \
          order by ends_at limit 10 for update skip locked), \
-     pruned as (delete from login_attempts using old where login_attempts.account = old.account) \
-     insert into login_attempts as known (account, attempts, ends_at) \
+     pruned as (delete from login_attempts using old where login_attempts.bucket = old.bucket) \
+     insert into login_attempts as known (bucket, attempts, ends_at) \
      values ($1, 1, clock_timestamp() + make_interval(secs => $2::bigint)) \
-     on conflict (account) do update set \
+     on conflict (bucket) do update set \
          attempts = case when known.ends_at <= clock_timestamp() then 1 \
                     else least(known.attempts, 1000000) + 1 end, \
          ends_at = case when known.ends_at <= clock_timestamp() then excluded.ends_at else known.ends_at end \
      returning attempts::bigint, ceil(extract(epoch from ends_at - clock_timestamp()))::bigint";
 
-const FORGET_ATTEMPTS: &str = "delete from login_attempts where account = $1";
+const FORGET_ATTEMPTS: &str = "delete from login_attempts where bucket = $1";
 
 const SET_ROLES: &str = concat!(
     "update users set roles = $4, updated_at = case when roles = $4 then updated_at else now() end \
@@ -350,8 +350,8 @@ impl Store for Postgres {
 }
 
 impl Counter for Postgres {
-    async fn count(&self, account: &Account, seconds: i64) -> Result<Count, String> {
-        let parameters = [Parameter::Str(account.to_string()), Parameter::Int64(seconds)];
+    async fn count(&self, bucket: &Bucket, seconds: i64) -> Result<Count, String> {
+        let parameters = [Parameter::Str(bucket.to_string()), Parameter::Int64(seconds)];
         let rows = self.0.write(COUNT_ATTEMPT, &parameters).await;
         let mut row = only(rows.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
         let mut number = || row.bigint().map_err(|error| error.to_string());
@@ -361,8 +361,8 @@ impl Counter for Postgres {
         })
     }
 
-    async fn forget(&self, account: &Account) -> Result<(), String> {
-        let parameters = [Parameter::Str(account.to_string())];
+    async fn forget(&self, bucket: &Bucket) -> Result<(), String> {
+        let parameters = [Parameter::Str(bucket.to_string())];
         let forgotten = self.0.write(FORGET_ATTEMPTS, &parameters).await;
         forgotten.map(drop).map_err(|error| error.to_string())
     }

@@ -13,14 +13,12 @@ use identity::access::TokenHash;
 use kernel::UserId;
 use platform::{
     breaker,
+    client_address::ClientAddress,
     log::{self, Names},
     redis::{Argument, Error, Redis, Script, Value},
 };
 
-use crate::{
-    client_address::ClientAddress,
-    settings::{Rate, SERVICES, Settings},
-};
+use crate::settings::{Rate, SERVICES, Settings};
 
 /// Failed attempts to sign a request, within [`FAILURE_WINDOW`], that close an address for tokens not seen before.
 const FAILURES: i64 = 10;

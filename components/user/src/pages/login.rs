@@ -7,7 +7,7 @@ use kernel::{SessionId, UserId};
 use super::layout::{Field, Kind as FieldKind, Page, Wrong, buttons, choice, form, problem, redirect};
 use super::texts::fill;
 use super::{LOGIN, Outcome, REGISTER, REMEMBER_FOR, Trouble, Visit};
-use crate::attempts::{Account, Attempts, Cache, TooMany};
+use crate::attempts::{Attempts, Bucket, Cache, TooMany};
 use crate::domain::{Email, Guess, Login};
 use crate::hydra::{AcceptLogin, Challenge, Kind, LoginContext, LoginRequest, Reject};
 
@@ -78,7 +78,8 @@ async fn authenticate(visit: &Visit) -> Result<Result<(UserId, i64), Mistake>, T
     let Ok(guess) = visit.form.one("password").parse::<Guess>() else {
         return Ok(Err(Mistake::Password));
     };
-    let account = Account::of(&email, &visit.key);
+    visit.count_hash().await?;
+    let account = Bucket::of_account(&email, &visit.key);
     let attempts = Attempts::new(Cache, crate::store().await?);
     let begun = attempts.begin(&account).await.map_err(Trouble::Unavailable)?;
     if let Err(too_many) = begun {

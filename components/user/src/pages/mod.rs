@@ -29,6 +29,7 @@ use http_body_util::{BodyExt as _, Limited};
 use keys::PageKey;
 use layout::{ACTION, NO, Page, redirect};
 use platform::{
+    client_address::ClientAddress,
     http::{Incoming, text},
     log::{self, Names},
 };
@@ -37,6 +38,7 @@ use settings::Settings;
 use texts::{Language, Texts};
 
 use crate::{
+    attempts::{Attempts, Bucket, Cache, TooMany},
     hydra::{self, Challenge, Hydra, Kind},
     service::{self, StoreError},
 };
@@ -68,6 +70,8 @@ enum Trouble {
     Hydra(#[from] hydra::Error),
     #[error(transparent)]
     Accounts(#[from] service::Error),
+    #[error("too many attempts from the address")]
+    TooMany(TooMany),
     /// Not for now. The text is for the log.
     #[error("{0}")]
     Unavailable(String),
@@ -229,6 +233,14 @@ impl Visit {
         Destinations::of(own.into_iter().chain(addresses.iter().map(String::as_str)))
     }
 
+    /// Counts that a password is going to be hashed for whoever is at this address.
+    async fn count_hash(&self) -> Result<(), Trouble> {
+        let address = ClientAddress::of(&self.head.headers, &self.settings.trusted_proxies);
+        let attempts = Attempts::new(Cache, crate::store().await?);
+        let begun = attempts.begin(&Bucket::of_address(address, &self.key)).await;
+        begun.map_err(Trouble::Unavailable)?.map_err(Trouble::TooMany)
+    }
+
     /// What a person is told when there is no page; what they cannot help goes to the log.
     fn explain(&self, trouble: &Trouble) -> Response<Body> {
         use hydra::Error as Admin;
@@ -239,6 +251,17 @@ impl Visit {
             Trouble::Hydra(Admin::Unknown) => (StatusCode::NOT_FOUND, texts.expired, texts.expired_why),
             Trouble::NoChallenge => (StatusCode::BAD_REQUEST, texts.expired, texts.expired_why),
             Trouble::Forged => (StatusCode::FORBIDDEN, texts.forged, texts.forged_why),
+            Trouble::TooMany(TooMany { seconds }) => {
+                let mut response = self.notice(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    texts.unavailable,
+                    &[texts.too_many_from_here],
+                );
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, (*seconds).into());
+                return response;
+            }
             Trouble::Unavailable(_)
             | Trouble::Hydra(Admin::Unavailable(_))
             | Trouble::Accounts(service::Error::Store(StoreError::Unavailable(_))) => {

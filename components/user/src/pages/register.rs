@@ -55,6 +55,7 @@ pub(super) async fn send(visit: &Visit) -> Outcome {
         password: visit.form.one("password"),
         name: visit.form.one("name"),
     };
+    visit.count_hash().await?;
     let accounts = crate::accounts().await?;
     match accounts.create_user(&Caller::Anonymous, wanted).await {
         // An account begins in epoch 0.

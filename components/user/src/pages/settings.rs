@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use platform::variables;
+use platform::{client_address::TrustedProxies, variables};
 
 /// Where things are, for browsers.
 pub(crate) struct Settings {
@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) signed_out_url: Rc<str>,
     /// Whether browsers reach the pages by TLS, so that their cookie must not travel without.
     pub(crate) is_secure: bool,
+    /// Whose `X-Forwarded-For` counts.
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 impl Settings {
@@ -21,6 +23,7 @@ impl Settings {
         Ok(Self {
             issuer: get("issuer").await?,
             signed_out_url: get("signed_out_url").await?,
+            trusted_proxies: TrustedProxies::parse(&get("trusted_proxies").await?)?,
             is_secure: login_url.starts_with("https://"),
         })
     }

@@ -149,6 +149,9 @@ texts! {
     forged_why:
         "Nothing was done. Cookies have to be allowed for this site.",
         "何も行われていません。このサイトの Cookie を許可してください。";
+    too_many_from_here:
+        "Too many people have tried to sign in from your network. Please try again in a few minutes.",
+        "ご利用のネットワークからのサインインの試行が多すぎます。数分後にもう一度お試しください。";
     unavailable: "Not available at the moment", "現在ご利用いただけません";
     unavailable_why: "Please try again in a minute.", "しばらくしてからもう一度お試しください。";
     error_denied: "The request was refused.", "リクエストは拒否されました。";

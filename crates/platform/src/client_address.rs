@@ -11,11 +11,11 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who is counted together: an IPv4 address, or the /64 that an IPv6 address is in, which is what one customer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ClientAddress(IpAddr);
+pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
     /// The address that a request comes from. Without one that can be read, all such requests are counted together.
-    pub(crate) fn of(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
+    pub fn of(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
         let peer = last(headers, &SPIN_CLIENT_ADDR).and_then(parse);
         Self::counted(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
             behind(peer, headers, trusted)
@@ -23,7 +23,7 @@ impl ClientAddress {
     }
 
     /// The address, or the first of its /64.
-    pub(crate) fn ip(self) -> IpAddr {
+    pub fn ip(self) -> IpAddr {
         self.0
     }
 
@@ -72,7 +72,7 @@ fn parse(text: &str) -> Option<IpAddr> {
 /// The proxies whose `X-Forwarded-For` counts: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
 /// addresses, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TrustedProxies(Vec<Network>);
+pub struct TrustedProxies(Vec<Network>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
@@ -82,7 +82,7 @@ struct Network {
 
 impl TrustedProxies {
     /// Reads the variable; what is no network is an error that quotes it.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(Network::parse).collect::<Result<_, _>>().map(Self)
     }
