@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt as _};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -108,9 +109,9 @@ impl Client {
     /// # Errors
     ///
     /// There is no complete answer.
-    pub async fn try_send(&self, request: Request<Bytes>) -> Result<Answer, String> {
+    pub fn try_send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Answer, String>> {
         let failed = |error: &dyn std::fmt::Debug| format!("the connection failed: {error:?}");
-        let exchange = async {
+        let exchange = async move {
             let response = self.http.request(request.map(Full::new)).await;
             let (head, body) = response.map_err(|error| failed(&error))?.into_parts();
             let body = body.collect().await.map_err(|error| failed(&error))?;
@@ -120,8 +121,10 @@ impl Client {
                 body: body.to_bytes(),
             })
         };
-        let answered = tokio::time::timeout(PATIENCE, exchange).await;
-        answered.unwrap_or_else(|_| Err(format!("nothing came in {PATIENCE:?}")))
+        let answered = tokio::time::timeout(PATIENCE, exchange);
+        answered
+            .map(|answered| answered.unwrap_or_else(|_| Err(format!("nothing came in {PATIENCE:?}"))))
+            .boxed()
     }
 }
 

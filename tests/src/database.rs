@@ -1,5 +1,6 @@
 //! Postgres databases: one a test, made from the migrated template, gone with the test.
 
+use futures::future::{BoxFuture, FutureExt as _};
 use serde_json::{Value, json};
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
@@ -33,7 +34,8 @@ impl Database {
     /// # Panics
     ///
     /// When the server does not answer or has no template.
-    pub async fn create() -> Self {
+    pub fn create() -> BoxFuture<'static, Self> {
+        async move {
         let environment = environment();
         let server = environment.postgres.clone();
         let name = format!("t_{}", Uuid::now_v7().simple());
@@ -65,6 +67,8 @@ impl Database {
             sql,
             owned: true,
         }
+        }
+        .boxed()
     }
 
     /// A migrated database on a server of the test's own. It lives as long as the server.

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::future::{BoxFuture, FutureExt as _};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
@@ -40,20 +41,23 @@ impl Issuer {
     /// # Panics
     ///
     /// When there is no free port.
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State {
-            keys: Mutex::new(vec![new_key()]),
-            is_away: AtomicBool::new(false),
-            fetches: AtomicUsize::new(0),
-        });
-        let serving = tokio::spawn(serve(listener, address, Arc::clone(&state)));
-        Self {
-            address,
-            state,
-            serving,
+    pub fn start() -> BoxFuture<'static, Self> {
+        async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("an address");
+            let state = Arc::new(State {
+                keys: Mutex::new(vec![new_key()]),
+                is_away: AtomicBool::new(false),
+                fetches: AtomicUsize::new(0),
+            });
+            let serving = tokio::spawn(serve(listener, address, Arc::clone(&state)));
+            Self {
+                address,
+                state,
+                serving,
+            }
         }
+        .boxed()
     }
 
     /// What it calls itself: `iss`, and where it is.

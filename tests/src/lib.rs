@@ -4,6 +4,8 @@
 //! Postgres database of its own and the Redis that `cargo xtask test` has started. Tests run in parallel and share
 //! nothing but those two servers.
 //!
+//! What is slow to compile is awaited in boxes here, so that it is compiled once, and not again in each test binary.
+//!
 //! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
 
 mod between;

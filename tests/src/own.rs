@@ -1,5 +1,6 @@
 //! A Postgres server of a test's own.
 
+use futures::future::{LocalBoxFuture, FutureExt as _};
 use xtask::migrate;
 use xtask::process::Scratch;
 use xtask::secret::Secrets;
@@ -23,24 +24,27 @@ impl OwnPostgres {
     /// # Panics
     ///
     /// When there is no Postgres.
-    pub async fn start() -> Self {
-        let folder = Scratch::new("outage").expect("a folder for a server");
-        let server = Postgres::start(folder.path(), Durability::Disposable)
-            .await
-            .expect("a server of our own");
-        let mut secrets = Secrets::open(&folder.path().join(SECRETS_FILE)).expect("its secrets");
-        let schemas = migrate::service_schemas(&Workspace::here().migrations()).expect("the migrations");
-        migrate::create_database(&server.admin_url(), "akinai")
-            .await
-            .expect("a database");
-        migrate::migrate(&server.admin_url_of("akinai"), &schemas, &mut secrets)
-            .await
-            .expect("migrated");
-        Self {
-            server,
-            secrets,
-            _folder: folder,
+    pub fn start() -> LocalBoxFuture<'static, Self> {
+        async move {
+            let folder = Scratch::new("outage").expect("a folder for a server");
+            let server = Postgres::start(folder.path(), Durability::Disposable)
+                .await
+                .expect("a server of our own");
+            let mut secrets = Secrets::open(&folder.path().join(SECRETS_FILE)).expect("its secrets");
+            let schemas = migrate::service_schemas(&Workspace::here().migrations()).expect("the migrations");
+            migrate::create_database(&server.admin_url(), "akinai")
+                .await
+                .expect("a database");
+            migrate::migrate(&server.admin_url_of("akinai"), &schemas, &mut secrets)
+                .await
+                .expect("migrated");
+            Self {
+                server,
+                secrets,
+                _folder: folder,
+            }
         }
+        .boxed_local()
     }
 
     /// Its database, with a new connection.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use host::chaining::Chaining;
 use host::manifest::Manifest;
 use host::{App, Config, Server};
@@ -145,19 +146,22 @@ impl Setup {
     /// # Panics
     ///
     /// When the host refuses the application.
-    pub async fn start(self) -> Platform {
-        let app = self.load().await;
-        let server = app
-            .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .expect("a free port to listen on");
-        let client = Client::new(format!("http://{}", server.local_addr()));
-        Platform {
-            server,
-            app,
-            client,
-            database: self.database,
+    pub fn start(self) -> BoxFuture<'static, Platform> {
+        async move {
+            let app = self.load().await;
+            let server = app
+                .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
+                .await
+                .expect("a free port to listen on");
+            let client = Client::new(format!("http://{}", server.local_addr()));
+            Platform {
+                server,
+                app,
+                client,
+                database: self.database,
+            }
         }
+        .boxed()
     }
 }
 

@@ -1,4 +1,7 @@
 //! An application, as those who embed the host see it: load it, serve it, or take a single component out of it.
+//!
+//! The futures are boxed: one that is not is compiled in the crate that awaits it, and so the host, wasmtime's generic half
+//! with it, would be compiled again for each program and each test that embeds it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -139,20 +143,23 @@ impl App {
     ///
     /// # Errors
     /// [`LoadError`] says what keeps the application from running.
-    pub async fn load(config: Config) -> Result<Self, LoadError> {
-        let loading = tokio::task::spawn_blocking(move || load::load(&config));
-        match loading.await {
-            Ok(loaded) => loaded.map(Self),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    pub fn load(config: Config) -> BoxFuture<'static, Result<Self, LoadError>> {
+        async move {
+            let loading = tokio::task::spawn_blocking(move || load::load(&config));
+            match loading.await {
+                Ok(loaded) => loaded.map(Self),
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
         }
+        .boxed()
     }
 
     /// Serves the public routes on `address`; port 0 takes a free one, which [`Server::local_addr`] tells.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn serve(&self, address: SocketAddr) -> std::io::Result<Server> {
-        server::serve(self.0.clone(), address).await
+    pub fn serve(&self, address: SocketAddr) -> BoxFuture<'_, std::io::Result<Server>> {
+        server::serve(self.0.clone(), address).boxed()
     }
 
     /// Whether it answers HTTP at all. An application may have Redis triggers alone.
@@ -172,10 +179,16 @@ impl App {
     ///
     /// # Errors
     /// When there is no such component, no room for another instance, or the component fails to start.
-    pub async fn instantiate(&self, component: &str) -> wasmtime::Result<(Store<State>, Instance)> {
-        let Some(hosted) = self.0.component(component) else {
-            wasmtime::bail!("the manifest has no [component.{component}]");
-        };
-        hosted.blueprint.instantiate().await
+    pub fn instantiate<'a>(
+        &'a self,
+        component: &'a str,
+    ) -> BoxFuture<'a, wasmtime::Result<(Store<State>, Instance)>> {
+        async move {
+            let Some(hosted) = self.0.component(component) else {
+                wasmtime::bail!("the manifest has no [component.{component}]");
+            };
+            hosted.blueprint.instantiate().await
+        }
+        .boxed()
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -37,12 +38,15 @@ impl Server {
     }
 
     /// Stops accepting at once, lets what is in flight finish for at most `grace`, then drops the rest.
-    pub async fn shutdown(mut self, grace: Duration) {
-        if let Some(stop) = self.stop.take() {
-            // The server's task ends only by this, or with its runtime; then there is nothing left to stop.
-            _ = stop.send(grace);
+    pub fn shutdown(mut self, grace: Duration) -> BoxFuture<'static, ()> {
+        async move {
+            if let Some(stop) = self.stop.take() {
+                // The server's task ends only by this, or with its runtime; then there is nothing left to stop.
+                _ = stop.send(grace);
+            }
+            _ = (&mut self.running).await;
         }
-        _ = (&mut self.running).await;
+        .boxed()
     }
 }
 
