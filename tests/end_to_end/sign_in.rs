@@ -20,8 +20,8 @@ const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse";
 
 /// A platform that issues its own tokens.
-struct World {
-    url: String,
+pub(crate) struct World {
+    pub(crate) url: String,
     client: Client,
     _server: Server,
     _app: App,
@@ -29,7 +29,7 @@ struct World {
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
         let mut setup = Setup::new()
@@ -88,7 +88,7 @@ impl World {
         self.client.call_as(Some(token), &method, message).await
     }
 
-    async fn sql(&self, statement: &str) {
+    pub(crate) async fn sql(&self, statement: &str) {
         let done = self.setup.database.sql().batch_execute(statement).await;
         done.expect("the statement fits the schema");
     }

@@ -7,5 +7,4 @@ mod invariants;
 mod kills;
 mod races;
 mod shop;
-mod story;
 mod watching;

@@ -1,6 +1,6 @@
 //! A Postgres server of a test's own.
 
-use futures::future::{LocalBoxFuture, FutureExt as _};
+use futures::future::{FutureExt as _, LocalBoxFuture};
 use xtask::migrate;
 use xtask::process::Scratch;
 use xtask::secret::Secrets;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use kernel::SessionId;
 use platform::{clock::within, http::exchange, variables};
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 /// The variable with the address of the admin API, without a path.
@@ -54,27 +54,15 @@ impl Url {
     }
 }
 
-/// Go's JSON spells an empty list or object as `null` at times.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// `oAuth2Client`: the application that wants something.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Client {
-    #[serde(deserialize_with = "or_default")]
     pub(crate) client_id: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) client_name: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) redirect_uris: Vec<String>,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) post_logout_redirect_uris: Vec<String>,
     /// An admin has decided that this application's users are not asked.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) skip_consent: bool,
 }
 
@@ -93,7 +81,6 @@ impl Client {
 #[serde(default)]
 pub(crate) struct OidcContext {
     /// Who the application thinks will sign in.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) login_hint: String,
 }
 
@@ -102,19 +89,13 @@ pub(crate) struct OidcContext {
 #[serde(default)]
 pub(crate) struct LoginRequest {
     /// The browser is remembered as the subject.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) skip: bool,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) subject: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) client: Client,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) oidc_context: OidcContext,
     /// The authorization request that began this.
-    #[serde(deserialize_with = "or_default")]
     request_url: String,
     /// The `sid` of what comes of it.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) session_id: String,
 }
 
@@ -130,20 +111,13 @@ impl LoginRequest {
 #[serde(default)]
 pub(crate) struct ConsentRequest {
     /// All that is requested was granted before.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) skip: bool,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) subject: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) client: Client,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) requested_scope: Vec<String>,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) requested_access_token_audience: Vec<String>,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) login_session_id: String,
     /// What the login page left for this one.
-    #[serde(deserialize_with = "or_default")]
     pub(crate) context: LoginContext,
 }
 
@@ -151,11 +125,8 @@ pub(crate) struct ConsentRequest {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LogoutRequest {
-    #[serde(deserialize_with = "or_default")]
     pub(crate) subject: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) sid: String,
-    #[serde(deserialize_with = "or_default")]
     pub(crate) client: Client,
 }
 
@@ -417,7 +388,17 @@ fn body(value: &impl Serialize) -> Result<Bytes, Error> {
 fn parsed<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
     let wrong = |_| Error::Failed("an answer of another form than expected".into());
     let members: Map<String, Value> = serde_json::from_slice(answer).map_err(wrong)?;
-    serde_json::from_value(Value::Object(members)).map_err(wrong)
+    serde_json::from_value(without_nulls(members).into()).map_err(wrong)
+}
+
+/// Go's JSON spells an empty list or object as `null` at times: to us that is one that is not there.
+fn without_nulls(members: Map<String, Value>) -> Map<String, Value> {
+    let members = members.into_iter().filter(|(_, value)| !value.is_null());
+    let inner = |(name, value)| match value {
+        Value::Object(members) => (name, without_nulls(members).into()),
+        other => (name, other),
+    };
+    members.map(inner).collect()
 }
 
 fn redirect_to(answer: &[u8]) -> Result<Url, Error> {

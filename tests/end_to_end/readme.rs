@@ -1,0 +1,159 @@
+//! The README's first order: its own lines, typed into a shell, with the curl of this machine.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tokio::process::Command;
+use xtask::workspace::Workspace;
+
+use crate::clients::must;
+use crate::sign_in::World;
+
+/// Where the README says that `up` listens.
+const UP: &str = "http://127.0.0.1:3000";
+
+/// What the README types where a product's id belongs.
+const PRODUCT: &str = r#""ID""#;
+
+/// The command that signs somebody in. Whoever has no `up` of this checkout has to say where.
+const TOKEN: &str = "cargo xtask token";
+
+/// The part of the README that tells the story: the indented blocks below this heading.
+const STORY: &str = "## Talk to it";
+
+/// What a reader types: each block of indented lines.
+fn commands() -> Vec<String> {
+    let readme = std::fs::read_to_string(Workspace::here().root().join("README.md")).expect("the README");
+    let (_, story) = readme.split_once(STORY).expect("the README has its story");
+    let (story, _) = story.split_once("\n## ").expect("another part follows");
+    let indented = |block: &&str| block.starts_with("    ");
+    story
+        .split("\n\n")
+        .map(|block| block.trim_start_matches('\n'))
+        .filter(indented)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A reader at a shell.
+struct Reader {
+    world: World,
+    product: Option<String>,
+    token: String,
+}
+
+impl Reader {
+    async fn sit_down() -> Self {
+        let world = World::start().await;
+        // As `up` does: a catalogue, and the redirect URI that `cargo xtask token` has for the application.
+        let catalogue = Workspace::here().root().join("xtask/seed/catalogue.sql");
+        let catalogue = std::fs::read_to_string(catalogue).expect("the demo catalogue");
+        world
+            .sql(&format!("set search_path = product_service; {catalogue}"))
+            .await;
+        world
+            .sql(
+                r#"update issuer_service.clients
+                   set metadata = metadata || '{"redirect_uris": ["http://127.0.0.1:3000/callback"]}' where id = 'shop'"#,
+            )
+            .await;
+        Self {
+            world,
+            product: None,
+            token: String::new(),
+        }
+    }
+
+    /// Types a command, with what was found out before in its places; what it prints.
+    async fn types(&self, command: &str) -> String {
+        let token = format!("{} token --url {}", xtask().display(), self.world.url);
+        let mut command = command.replace(UP, &self.world.url).replace(TOKEN, &token);
+        if let Some(product) = &self.product {
+            command = command.replace(PRODUCT, &format!(r#""{product}""#));
+        }
+        // Only what the command itself prints: a variable that it sets is shown at its end.
+        let script = format!("set -euo pipefail\n{command}\nprintf '%s' \"${{NEW_TOKEN:-}}\"");
+        let script = script.replace("TOKEN=$(", "NEW_TOKEN=$(");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]).env("TOKEN", &self.token);
+        String::from_utf8(must(&mut bash).await.stdout).expect("text")
+    }
+
+    /// Types it and reads the JSON that comes.
+    async fn asks(&self, command: &str) -> Value {
+        let answer = self.types(command).await;
+        serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{command}\nanswered {answer}"))
+    }
+
+    async fn follows(&mut self, command: &str) -> &'static str {
+        let has = |part: &str| command.contains(part);
+        if has(TOKEN) {
+            self.token = self.types(command).await;
+            return "signs in";
+        }
+        if has("/ready") {
+            self.types(command).await;
+            return "looks whether it is well";
+        }
+        let answer = self.asks(command).await;
+        let at = |place: &str| answer.pointer(place).cloned().unwrap_or_default();
+        match () {
+            () if has("ListProducts") => {
+                let products = at("/products");
+                let found = products.as_array().into_iter().flatten().find(|product| {
+                    let available = product["available"].as_i64().unwrap_or_default();
+                    available >= 2 && product["price"]["currencyCode"] == "JPY"
+                });
+                let id = found.and_then(|product| product["id"].as_str());
+                self.product = id.map(str::to_owned).or(self.product.take());
+                "looks around"
+            }
+            () if has("GetProduct") => {
+                assert_eq!(at("/product/id").as_str(), self.product.as_deref(), "{answer}");
+                "looks at a product"
+            }
+            () if has("CreateUser") => {
+                assert_eq!(at("/user/email"), "mina@example.com", "{answer}");
+                "signs up"
+            }
+            () if has("AddToCart") => {
+                assert_eq!(at("/cart/items/0/quantity"), 2, "{answer}");
+                "fills the cart"
+            }
+            () if has("CreateOrder") => {
+                assert_eq!(at("/order/status"), "ORDER_STATUS_CONFIRMED", "{answer}");
+                assert_eq!(self.asks(command).await, answer, "a repeat is no second order");
+                "orders"
+            }
+            () => panic!("nobody checks what this command of the README does: {command}"),
+        }
+    }
+}
+
+/// The program behind `cargo xtask`, which runs this test.
+fn xtask() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/xtask"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_leads_from_signing_up_to_a_confirmed_order() {
+    let mut reader = Reader::sit_down().await;
+    let mut story = Vec::new();
+    for command in commands() {
+        story.push(reader.follows(&command).await);
+    }
+    assert_eq!(
+        story,
+        [
+            "looks around",
+            "looks around",
+            "looks at a product",
+            "signs up",
+            "signs in",
+            "fills the cart",
+            "orders",
+            "looks whether it is well",
+        ],
+        "the README's story"
+    );
+}
