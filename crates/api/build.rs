@@ -6,6 +6,7 @@ fn main() -> Result<(), connect_build::Error> {
         "order/v1/order.proto",
         "product/v1/inventory.proto",
         "product/v1/product.proto",
+        "user/v1/event.proto",
         "user/v1/session.proto",
         "user/v1/user.proto",
     ])

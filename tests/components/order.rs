@@ -198,6 +198,31 @@ async fn an_order_is_what_is_in_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_closed_cart_is_as_good_as_none() {
+    let mut service = Service::start().await;
+    let (gone, product) = (Uuid::now_v7(), Uuid::now_v7());
+    service.put(gone, product, 2).await;
+    // Its line is still there: whoever closed it was cut off before it was emptied.
+    let sql = service.setup.database.sql();
+    sql.batch_execute("update order_service.carts set product_ids = '{}', deleted_at = now()")
+        .await
+        .expect("the cart is closed");
+    let held = sql
+        .batch_execute("update order_service.carts set product_ids = array[user_id]")
+        .await;
+    assert!(held.is_err(), "and the schema lets it hold nothing");
+
+    let cart = service.cart(user(gone)).await.expect("an empty cart");
+    assert!(cart.items.is_empty(), "{cart:?}");
+    let bought = service.create(user(gone), new_order(Vec::new())).await;
+    assert!(
+        matches!(bought, Err(Error::FailedPrecondition)),
+        "there is nothing to order, but: {bought:?}"
+    );
+    assert_eq!(service.count("orders").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_s_order_does_not_exist() {
     let mut service = Service::start().await;
     let (owner, another) = (Uuid::now_v7(), Uuid::now_v7());

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use wasmtime::Store;
 
 use bindings::akinai::commerce::types::{Caller, Error, PageRequest, Scope, UserCaller};
-use bindings::exports::akinai::commerce::users::{NewUser, Token, User, UserChange, UserPage};
+use bindings::exports::akinai::commerce::users::{
+    NewUser, Token, User, UserChange, UserEvent, UserEventKind, UserPage,
+};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "user-service" });
@@ -121,6 +123,15 @@ impl Service {
         let id = id.to_owned();
         let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
         call!(self.call_set_roles(caller, id, roles))
+    }
+
+    async fn events(&mut self, limit: i32) -> Result<Vec<UserEvent>, Error> {
+        call!(self.call_list_user_events(Caller::Anonymous, limit))
+    }
+
+    async fn acknowledge(&mut self, ids: &[&str]) -> Result<(), Error> {
+        let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        call!(self.call_acknowledge_user_events(Caller::Anonymous, ids))
     }
 
     /// Whether a token holds, and whether it is an admin's.
@@ -355,6 +366,67 @@ async fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
     }
     let other = service.open("hana@example.com").await;
     assert_ne!(other.id, hana.id, "the address must open another account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_is_told_until_it_is_acknowledged() {
+    let mut service = Service::start().await;
+    let mut users = Vec::new();
+    for name in ["hana", "mina", "kei"] {
+        users.push(service.open(&format!("{name}@example.com")).await.id);
+    }
+    let own = caller(&users[0], &[]);
+    service.delete(own, &users[0]).await.expect("the owner may");
+    service.delete(admin(), &users[1]).await.expect("an admin may");
+    for (by, id) in [(admin(), &users[1]), (caller(&users[0], &[]), &users[2])] {
+        let refused = service.delete(by, id).await;
+        assert!(refused.is_err(), "gone already, or another's: {refused:?}");
+    }
+
+    let told = service.events(10).await.expect("a list");
+    let who: Vec<&str> = told.iter().map(|event| event.user_id.as_str()).collect();
+    assert_eq!(who, users[..2], "who was deleted, in that order, once");
+    assert!(
+        told.iter().all(|event| event.kind == UserEventKind::Deleted),
+        "{told:?}"
+    );
+    assert_eq!(
+        service.events(1).await.expect("a list")[0].id,
+        told[0].id,
+        "the oldest first, and again"
+    );
+    let nobody_s = Uuid::now_v7().to_string();
+    for attempt in ["once", "again"] {
+        let done = service.acknowledge(&[&told[0].id, &nobody_s]).await;
+        assert!(done.is_ok(), "{attempt}: {done:?}");
+        let left = service.events(10).await.expect("a list");
+        let left: Vec<&str> = left.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(left, [told[1].id.as_str()], "{attempt}: what is left");
+    }
+    let many = vec![nobody_s.as_str(); 1001];
+    for wrong in [&[][..], &["42"], &many[..]] {
+        assert_eq!(word(service.acknowledge(wrong).await), "invalid: ids");
+    }
+    for limit in [0, -1, 1001] {
+        assert_eq!(word(service.events(limit).await), "invalid: limit", "{limit}");
+    }
+
+    let sql = service.setup.database.sql();
+    sql.batch_execute(
+        "update user_service.outbox set acknowledged_at = now() - interval '8 days' where acknowledged_at is not null",
+    )
+    .await
+    .expect("a week goes by");
+    service.acknowledge(&[&told[1].id]).await.expect("acknowledged");
+    let sql = service.setup.database.sql();
+    let left = sql
+        .query_one("select array_agg(id)::text from user_service.outbox", &[])
+        .await;
+    assert_eq!(
+        left.expect("rows").get::<_, String>(0),
+        format!("{{{}}}", told[1].id),
+        "what was acknowledged a week ago is gone, and the news is not"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -705,4 +777,6 @@ async fn of_sixteen_deletions_at_once_one_is_done() {
         (1, 15),
         "one must delete it, the others find it gone"
     );
+    let told = service.events(10).await.expect("a list");
+    assert_eq!(told.len(), 1, "and it is told of once: {told:?}");
 }

@@ -159,6 +159,8 @@ async fn services_cannot_be_called_from_outside() {
         "/product.v1.InventoryService/ReserveStock",
         "/product.v1.InventoryService/Restock",
         "/user.v1.SessionService/CheckSession",
+        "/user.v1.UserEventService/ListUserEvents",
+        "/user.v1.UserEventService/AcknowledgeUserEvents",
     ] {
         let answer = platform.client().send(platform.client().post(path, "{}")).await;
         assert_eq!(

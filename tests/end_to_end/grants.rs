@@ -301,6 +301,26 @@ async fn the_product_component_cannot_reach_any_http_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_order_component_reaches_the_two_components_that_it_calls() {
+    let probe = Probe::in_place_of("order").await;
+    for (component, path, granted) in [
+        ("product", "ready", true),
+        ("user", "ready", true),
+        ("bff", "health", false),
+        ("issuer", "ready", false),
+        ("issuer-admin", "ready", false),
+    ] {
+        let url = format!("http://{component}.spin.internal/{path}");
+        let answer = probe.ask("/http", json!({ "url": url })).await;
+        assert_eq!(
+            answer["error"] == Value::Null,
+            granted,
+            "order and {url}: {answer}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_product_component_cannot_reach_another_postgres() {
     let probe = Probe::in_place_of("product").await;
     let decoy = Decoy::start().await;
@@ -336,6 +356,8 @@ async fn components_see_their_own_variables_only() {
         "order_redis_password",
         "reconciler_secret",
         "product_service_key",
+        "user_service_key",
+        "order_service_keys",
         "redis_url",
         "allowed_origins",
         "db_host",
@@ -347,13 +369,25 @@ async fn components_see_their_own_variables_only() {
     let cases: [(&str, &[&str]); 4] = [
         (
             "bff",
-            &["redis_url", "allowed_origins", "seal_key", "product_service_key"],
+            &[
+                "redis_url",
+                "allowed_origins",
+                "seal_key",
+                "product_service_key",
+                "user_service_key",
+            ],
         ),
         (
             "user",
-            &["database_url", "redis_url", "page_key", "refresh_hook_key"],
+            &[
+                "database_url",
+                "redis_url",
+                "page_key",
+                "refresh_hook_key",
+                "order_service_keys",
+            ],
         ),
-        ("product", &["database_url"]),
+        ("product", &["database_url", "order_service_keys"]),
         (
             "order",
             &[
@@ -361,6 +395,7 @@ async fn components_see_their_own_variables_only() {
                 "redis_url",
                 "reconciler_secret",
                 "product_service_key",
+                "user_service_key",
             ],
         ),
     ];

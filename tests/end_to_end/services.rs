@@ -2,7 +2,7 @@
 //!
 //! The manifest is the real one, with routes that lead past the bff. They are there for nobody else.
 
-use harness::{Answer, Issuer, Platform, Setup, now, service_key};
+use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;
 use identity::caller::{Principal, SignedIn};
 use identity::service::{Call, LIFETIME, Minter, SigningKey};
@@ -70,6 +70,7 @@ fn manifest() -> String {
     for (route, component) in [
         ("/user.v1.UserService/...", "user"),
         ("/user.v1.SessionService/...", "user"),
+        ("/user.v1.UserEventService/...", "user"),
         ("/product.v1.ProductService/...", "product"),
         ("/internal/...", "order"),
     ] {
@@ -171,6 +172,50 @@ async fn a_service_takes_nothing_else() {
     for (what, token) in wrong {
         for path in [LIST_USERS, CHECK_SESSION] {
             let answer = inside.call(path, token.as_deref()).await;
+            assert_eq!(answer.failure().code, "unauthenticated", "{what} at {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_hears_of_deleted_users_and_can_do_nothing_else_to_them() {
+    let inside = Inside::start().await;
+    // The worst that order could say: that it asks for an admin.
+    let of = |caller: &str, key: &str| mint(&minter(caller, "user", key), &admin(), now());
+    let order = of("order", &order_service_key("user"));
+    let bff = of("bff", &service_key("user"));
+    let (list, acknowledge) = (
+        "/user.v1.UserEventService/ListUserEvents",
+        "/user.v1.UserEventService/AcknowledgeUserEvents",
+    );
+    let id = Uuid::now_v7().to_string();
+    for (path, message, theirs) in [
+        (list, json!({ "limit": 1 }), &order),
+        (acknowledge, json!({ "ids": [id] }), &order),
+        (LIST_USERS, json!({}), &bff),
+        (CHECK_SESSION, json!({ "userId": id, "epoch": "0" }), &bff),
+    ] {
+        for (caller, token) in [("order", &order), ("bff", &bff)] {
+            let answer = inside.call_with(path, &message, Some(token)).await;
+            match token == theirs {
+                true => assert_eq!(
+                    answer.status.as_u16(),
+                    200,
+                    "{caller} at {path}: {}",
+                    answer.text()
+                ),
+                false => assert_eq!(answer.failure().code, "permission_denied", "{caller} at {path}"),
+            }
+        }
+    }
+    let (user, product) = (order_service_key("user"), order_service_key("product"));
+    for (what, token) in [
+        ("order's key for product", of("order", &product)),
+        ("the bff in order's name", of("order", &service_key("user"))),
+        ("order in the bff's name", of("bff", &user)),
+    ] {
+        for path in [list, acknowledge, LIST_USERS] {
+            let answer = inside.call(path, Some(&token)).await;
             assert_eq!(answer.failure().code, "unauthenticated", "{what} at {path}");
         }
     }

@@ -2,6 +2,7 @@
 //! and no stock is lost.
 
 mod bola;
+mod deletions;
 mod histories;
 mod invariants;
 mod kills;

@@ -56,6 +56,7 @@ impl Setup {
             ("bff_product_service_key", service_key("product")),
             ("bff_order_service_key", service_key("order")),
             ("order_product_service_key", order_service_key("product")),
+            ("order_user_service_key", order_service_key("user")),
             ("order_reconciler_secret", key("reconciler")),
             ("bff_seal_key", key("seal")),
             ("issuer_sealing_key", issuer_sealing_key()),

@@ -162,6 +162,7 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
         ("bff", "product"),
         ("bff", "order"),
         ("order", "product"),
+        ("order", "user"),
     ] {
         let key = secrets.get(&format!("service.{caller}.{callee}"))?;
         // A callee tells its callers' keys apart by their names.

@@ -35,7 +35,7 @@ thread_local! {
 }
 
 /// The router of this instance. A client is a service, so each call goes straight on to the component that knows.
-/// `InventoryService` and `SessionService` are not among them: they are for services alone.
+/// `InventoryService`, `SessionService` and `UserEventService` are not among them: they are for services alone.
 pub(crate) fn router() -> Rc<Router> {
     ROUTER.with(Rc::clone)
 }

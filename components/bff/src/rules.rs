@@ -34,6 +34,8 @@ const RULES: &[(&str, Rule)] = &[
     ("/user.v1.UserService/RevokeUser",                     Admin),
     ("/user.v1.UserService/SetRoles",                       Admin),
     ("/user.v1.SessionService/CheckSession",                Service),
+    ("/user.v1.UserEventService/ListUserEvents",            Service),
+    ("/user.v1.UserEventService/AcknowledgeUserEvents",     Service),
     ("/product.v1.ProductService/GetProduct",               Anyone),
     ("/product.v1.ProductService/ListProducts",             Anyone),
     ("/product.v1.ProductService/BatchGetProducts",         Anyone),

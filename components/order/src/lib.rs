@@ -2,6 +2,7 @@
 //!
 //! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
 
+mod calls;
 mod domain;
 mod product;
 mod reconciler;
@@ -9,6 +10,7 @@ mod relay;
 mod rpc;
 mod service;
 mod store;
+mod user;
 mod watch;
 mod wit;
 

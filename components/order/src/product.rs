@@ -1,10 +1,6 @@
-//! The product component as this one sees it: the catalogue and the stock, each call with a service token of its own.
+//! The product component as this one sees it: the catalogue and the stock.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use api::product::v1::{
     BatchGetProductsRequest, CommitReservationRequest, ExpireReservationsRequest, GetReservationRequest,
@@ -12,59 +8,34 @@ use api::product::v1::{
     Reservation, ReservationItem, ReservationStatus, ReserveStockRequest, RestockRequest, StockShortage,
 };
 use connect::{CallOptions, Code, ConnectError, wkt};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use identity::{
-    RequestId,
-    caller::{Principal, SignedIn},
-    service::{Call, Minter, SigningKey},
-};
+use http::HeaderMap;
 use kernel::{Caller, Money, OrderId, ProductId};
-use platform::{clock, http::Chained, rpc::X_REQUEST_ID, variables};
-use uuid::Uuid;
+use platform::http::Chained;
 
 use crate::{
+    calls::{Callee, Origin},
     domain::{Line, Product, Shortage},
     service::{Catalogue, CatalogueError, Inventory, InventoryError, Outcome},
 };
 
-/// The variable with the key for calls of the product component.
-const KEY: &str = "product_service_key";
+/// The product component.
+const CALLEE: Callee = Callee {
+    name: "product",
+    key: "product_service_key",
+};
 
 /// The way there. A call has 5 s at most: an order makes three of them, and its caller waits for all.
-const PRODUCT: Chained = Chained::to("product")
+const PRODUCT: Chained = Chained::to(CALLEE.name)
     .timeout("product_timeout")
     .at_most(Duration::from_secs(5));
 
-/// What travels on as it came, so that a request can be followed.
-const TRACE: [&str; 2] = ["traceparent", "tracestate"];
-
-thread_local! {
-    static MINTER: RefCell<Option<Rc<Minter>>> = const { RefCell::new(None) };
-}
-
 /// The product component, for one request.
-pub(crate) struct Remote {
-    principal: Principal,
-    /// None where the request came without a name of its own.
-    request_id: Option<RequestId>,
-    trace: HeaderMap,
-    deadline: Option<Instant>,
-}
+pub(crate) struct Remote(Origin);
 
 impl Remote {
     /// For a request with these headers, on behalf of its caller and within its time.
     pub(crate) fn for_request(caller: &Caller, headers: &HeaderMap, deadline: Option<Instant>) -> Self {
-        let kept = TRACE.iter().filter_map(|name| {
-            let value = headers.get(*name)?.clone();
-            Some((HeaderName::from_static(name), value))
-        });
-        let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
-        Self {
-            principal: principal(caller),
-            request_id: request_id.and_then(|id| id.parse().ok()),
-            trace: kept.collect(),
-            deadline,
-        }
+        Self(Origin::new(caller, headers, deadline))
     }
 
     /// For a caller in this process.
@@ -72,61 +43,15 @@ impl Remote {
         Self::for_request(caller, &HeaderMap::new(), None)
     }
 
-    async fn options(&self) -> Result<CallOptions, String> {
-        let minter = minter().await?;
-        let request_id = match &self.request_id {
-            Some(id) => Ok(id.clone()),
-            None => Uuid::now_v7().to_string().parse::<RequestId>(),
-        };
-        let request_id = request_id.map_err(|error| error.to_string())?;
-        let call = Call {
-            principal: &self.principal,
-            request_id: &request_id,
-            client_address: None,
-        };
-        let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
-        let mut token = HeaderValue::try_from(token).map_err(|error| error.to_string())?;
-        token.set_sensitive(true);
-        let id = HeaderValue::try_from(request_id.as_str()).map_err(|error| error.to_string())?;
-        let mut headers = self.trace.clone();
-        headers.insert(header::AUTHORIZATION, token);
-        headers.insert(X_REQUEST_ID, id);
-        Ok(CallOptions {
-            headers,
-            deadline: self.deadline,
-        })
-    }
-
     async fn stock(&self) -> Result<(InventoryServiceClient<Chained>, CallOptions), InventoryError> {
-        let options = self.options().await.map_err(InventoryError::Unknown)?;
+        let options = self.0.options(CALLEE).await.map_err(InventoryError::Unknown)?;
         Ok((InventoryServiceClient::new(PRODUCT), options))
     }
 }
 
-fn principal(caller: &Caller) -> Principal {
-    match caller {
-        Caller::Anonymous => Principal::Anonymous,
-        Caller::User(user) => Principal::User(SignedIn {
-            user: user.clone(),
-            epoch: None,
-        }),
-    }
-}
-
-async fn minter() -> Result<Rc<Minter>, String> {
-    if let Some(known) = MINTER.with_borrow(Clone::clone) {
-        return Ok(known);
-    }
-    let key = variables::get(KEY).await.map_err(|error| error.to_string())?;
-    let key = SigningKey::parse(&key).map_err(|error| format!("variable {KEY}: {error}"))?;
-    let minter = Rc::new(Minter::new("order", "product", key));
-    MINTER.set(Some(Rc::clone(&minter)));
-    Ok(minter)
-}
-
 impl Catalogue for Remote {
     async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, CatalogueError> {
-        let options = self.options().await.map_err(CatalogueError)?;
+        let options = self.0.options(CALLEE).await.map_err(CatalogueError)?;
         let request = BatchGetProductsRequest {
             ids: ids.iter().map(ToString::to_string).collect(),
         };

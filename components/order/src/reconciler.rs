@@ -17,6 +17,7 @@ use crate::{
     product::Remote,
     relay::Stream,
     service::{Reconciled, Stages},
+    user,
 };
 
 /// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. Answers 200 with a JSON object that counts what was
@@ -64,6 +65,7 @@ async fn run(headers: &HeaderMap) -> Result<Reconciled, String> {
     let stages = Stages {
         pending_for: Duration::from_secs(pending.into()),
         events: &Stream,
+        users: &user::Remote::for_request(headers),
     };
     Ok(shop.reconcile(stages).await)
 }
@@ -93,13 +95,14 @@ fn json(done: &Reconciled) -> Response<Body> {
         expired,
         restocked,
         relayed,
+        carts,
         swept,
         problems,
     } = done;
     let mut response = text(
         StatusCode::OK,
         format!(
-            r#"{{"confirmed":{confirmed},"closed":{closed},"expired":{expired},"restocked":{restocked},"relayed":{relayed},"swept":{swept},"problems":{}}}"#,
+            r#"{{"confirmed":{confirmed},"closed":{closed},"expired":{expired},"restocked":{restocked},"relayed":{relayed},"carts":{carts},"swept":{swept},"problems":{}}}"#,
             problems.len()
         ),
     );

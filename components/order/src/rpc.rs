@@ -273,6 +273,8 @@ fn refuse(names: Names<'_>, error: Error) -> ConnectError {
         Error::LineFull => {
             ConnectError::failed_precondition("a cart holds 999 pieces of a product at the most")
         }
+        // What everything else says of such a token, a minute later.
+        Error::CartClosed => ConnectError::unauthenticated("this account was deleted"),
         Error::NothingToOrder => ConnectError::failed_precondition("the cart is empty"),
         Error::CartTaken => ConnectError::failed_precondition(
             "the cart is in another order already; wait for that one, or repeat it with its own key",

@@ -13,8 +13,8 @@ pub(crate) use self::{
     checkout::CreateOrder,
     orders::ListOrders,
     ports::{
-        Added, Backlog, Carts, Catalogue, CatalogueError, Due, Event, Events, Inserted, Inventory,
-        InventoryError, Orders, Outcome, StoreError,
+        Added, Backlog, Carts, Catalogue, CatalogueError, Deletion, Due, Event, Events, Inserted, Inventory,
+        InventoryError, Orders, Outcome, StoreError, Users,
     },
     reconcile::{Reconciled, Stages},
 };
@@ -37,6 +37,8 @@ pub(crate) enum Error {
     CartFull,
     #[error("the cart holds too many pieces of that product")]
     LineFull,
+    #[error("the cart is closed: its user is deleted")]
+    CartClosed,
     #[error("the cart is empty, or was bought by another order")]
     NothingToOrder,
     #[error("the cart is in another order already")]

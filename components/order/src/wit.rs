@@ -248,7 +248,7 @@ impl From<Error> for types::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid(violations) => invalid_argument(&violations),
-            Error::Unauthenticated => Self::Unauthenticated,
+            Error::Unauthenticated | Error::CartClosed => Self::Unauthenticated,
             Error::NotFound | Error::NoProduct | Error::NotInCart => Self::NotFound,
             Error::CartFull
             | Error::LineFull

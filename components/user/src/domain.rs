@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use kernel::{Caller, SessionId, TextError, Timestamp, UserId, clean};
+use kernel::{Caller, EventId, SessionId, TextError, Timestamp, UserId, clean};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -345,6 +345,92 @@ impl Reach {
     }
 }
 
+/// Something that happened to an account and that another service has to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) id: EventId,
+    pub(crate) kind: EventKind,
+    pub(crate) user: UserId,
+    pub(crate) occurred_at: Timestamp,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    /// The account was deleted, for good.
+    Deleted,
+}
+
+impl EventKind {
+    /// As it is stored: such as `user.deleted`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Deleted => "user.deleted",
+        }
+    }
+
+    /// The kind that is stored so.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Deleted].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// How many events are listed or acknowledged in one go at the most.
+const MOST_EVENTS: usize = 1000;
+
+/// A number of events that nobody gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be from 1 to {MOST_EVENTS}")]
+pub(crate) struct EventLimitError;
+
+/// How many events to list: 1 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventLimit(usize);
+
+impl EventLimit {
+    pub(crate) fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl TryFrom<i32> for EventLimit {
+    type Error = EventLimitError;
+
+    fn try_from(limit: i32) -> Result<Self, EventLimitError> {
+        let limit = usize::try_from(limit).map_err(|_| EventLimitError)?;
+        let fits = (1..=MOST_EVENTS).contains(&limit);
+        fits.then_some(Self(limit)).ok_or(EventLimitError)
+    }
+}
+
+/// Texts that do not name events. Counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EventIdsError {
+    #[error("must be 1 to {MOST_EVENTS}")]
+    Count,
+    #[error("must name events by their UUIDs, and number {0} does not")]
+    Id(usize),
+}
+
+/// Which events are meant: 1 to 1000.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EventIds(Vec<EventId>);
+
+impl EventIds {
+    pub(crate) fn parse(ids: &[String]) -> Result<Self, EventIdsError> {
+        if !(1..=MOST_EVENTS).contains(&ids.len()) {
+            return Err(EventIdsError::Count);
+        }
+        let numbered = ids.iter().enumerate();
+        let parsed = numbered.map(|(index, id)| id.parse().map_err(|_| EventIdsError::Id(index + 1)));
+        parsed.collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = EventId> {
+        self.0.iter().copied()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -555,5 +641,35 @@ mod tests {
             !printed.contains("horse") && !printed.contains("argon2id"),
             "{printed}"
         );
+    }
+
+    #[test]
+    fn a_kind_of_event_is_stored_by_its_name() {
+        assert_eq!(EventKind::named("user.deleted"), Some(EventKind::Deleted));
+        for other in ["", "deleted", "user.deleted ", "USER.DELETED"] {
+            assert_eq!(EventKind::named(other), None, "{other:?} is no kind");
+        }
+    }
+
+    #[test]
+    fn events_are_asked_for_a_thousand_at_a_time() {
+        for (limit, fits) in [
+            (1, true),
+            (1000, true),
+            (0, false),
+            (-1, false),
+            (1001, false),
+            (i32::MIN, false),
+        ] {
+            assert_eq!(EventLimit::try_from(limit).is_ok(), fits, "a limit of {limit}");
+        }
+        let ids =
+            |count: usize| -> Vec<String> { (0..count).map(|_| EventId::generate().to_string()).collect() };
+        for (count, fits) in [(1, true), (1000, true), (0, false), (1001, false)] {
+            assert_eq!(EventIds::parse(&ids(count)).is_ok(), fits, "{count} ids");
+        }
+        let mut wrong = ids(3);
+        wrong[1] = "x".into();
+        assert_eq!(EventIds::parse(&wrong), Err(EventIdsError::Id(2)));
     }
 }

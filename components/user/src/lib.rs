@@ -16,7 +16,7 @@ mod wit;
 
 use std::rc::Rc;
 
-use api::user::v1::{SessionServiceServer, UserServiceServer};
+use api::user::v1::{SessionServiceServer, UserEventServiceServer, UserServiceServer};
 use connect::{Body, Router};
 use http::{Request, Response};
 use password::Argon2id;
@@ -28,6 +28,18 @@ use store::Postgres;
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
+/// Who may call, with the variable that has the keys of each. To each its own: order hears of deleted users, and that is all
+/// that its tokens open.
+const CALLERS: ServiceTokens = ServiceTokens::new(
+    "user",
+    &[("bff", "bff_service_keys"), ("order", "order_service_keys")],
+)
+.reserve(&[
+    ("user.v1.UserService", "bff"),
+    ("user.v1.SessionService", "bff"),
+    ("user.v1.UserEventService", "order"),
+]);
+
 /// The use cases as this component runs them.
 type Accounts = service::Accounts<Postgres, Argon2id, Marks>;
 
@@ -36,7 +48,8 @@ thread_local! {
         Router::new()
             .service(UserServiceServer::new(rpc::Rpc))
             .service(SessionServiceServer::new(rpc::Rpc))
-            .intercept(ServiceTokens::new("user", &[("bff", "bff_service_keys")]))
+            .service(UserEventServiceServer::new(rpc::Rpc))
+            .intercept(CALLERS)
             .cut_off_after(clock::sleep),
     );
 }

@@ -1,22 +1,24 @@
 //! Connect adapter: message in, domain call, message out.
 
 use api::user::v1::{
-    ChangePasswordRequest, ChangePasswordResponse, CheckSessionRequest, CheckSessionResponse,
-    CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
-    GetUserResponse, ListUsersRequest, ListUsersResponse, RevokeUserRequest, RevokeUserResponse,
+    AcknowledgeUserEventsRequest, AcknowledgeUserEventsResponse, ChangePasswordRequest,
+    ChangePasswordResponse, CheckSessionRequest, CheckSessionResponse, CreateUserRequest, CreateUserResponse,
+    DeleteUserRequest, DeleteUserResponse, GetUserRequest, GetUserResponse, ListUserEventsRequest,
+    ListUserEventsResponse, ListUsersRequest, ListUsersResponse, RevokeUserRequest, RevokeUserResponse,
     SessionService, SetRolesRequest, SetRolesResponse, SignOutRequest, SignOutResponse, UpdateUserRequest,
-    UpdateUserResponse, User as UserMessage, UserService,
+    UpdateUserResponse, User as UserMessage, UserEvent as EventMessage, UserEventKind, UserEventService,
+    UserService,
 };
 use connect::{ConnectError, Context};
 use platform::log::Names;
 use platform::rpc::{caller, instant, invalid_argument, timestamp};
 
 use crate::{
-    domain::User,
+    domain::{Event, EventKind, User},
     service::{ChangePassword, CheckSession, CreateUser, Error, StoreError, UpdateUser},
 };
 
-/// `user.v1.UserService` and `user.v1.SessionService`.
+/// `user.v1.UserService`, `user.v1.SessionService` and `user.v1.UserEventService`.
 pub(crate) struct Rpc;
 
 impl UserService for Rpc {
@@ -214,6 +216,40 @@ impl SessionService for Rpc {
     }
 }
 
+impl UserEventService for Rpc {
+    async fn list_user_events(
+        &self,
+        context: &mut Context,
+        request: ListUserEventsRequest,
+    ) -> Result<ListUserEventsResponse, ConnectError> {
+        let events = async {
+            crate::accounts()
+                .await?
+                .list_user_events(&caller(context), request.limit)
+                .await
+        };
+        let events = events.await.map_err(|error| refuse(context, error))?;
+        Ok(ListUserEventsResponse {
+            events: events.into_iter().map(EventMessage::from).collect(),
+        })
+    }
+
+    async fn acknowledge_user_events(
+        &self,
+        context: &mut Context,
+        request: AcknowledgeUserEventsRequest,
+    ) -> Result<AcknowledgeUserEventsResponse, ConnectError> {
+        let acknowledged = async {
+            crate::accounts()
+                .await?
+                .acknowledge_user_events(&caller(context), &request.ids)
+                .await
+        };
+        acknowledged.await.map_err(|error| refuse(context, error))?;
+        Ok(AcknowledgeUserEventsResponse {})
+    }
+}
+
 /// The one table from errors to Connect codes. What a caller must not see goes to the log.
 fn refuse(context: &Context, error: Error) -> ConnectError {
     match error {
@@ -237,6 +273,20 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
         Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
             platform::log::error(Names::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
+        }
+    }
+}
+
+impl From<Event> for EventMessage {
+    fn from(event: Event) -> Self {
+        let kind = match event.kind {
+            EventKind::Deleted => UserEventKind::Deleted,
+        };
+        Self {
+            id: event.id.to_string(),
+            kind: kind.into(),
+            user_id: event.user.to_string(),
+            occurred_at: Some(timestamp(event.occurred_at)),
         }
     }
 }

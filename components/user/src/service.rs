@@ -3,8 +3,8 @@
 use kernel::{Caller, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations};
 
 use crate::domain::{
-    Change, Claims, Credentials, Email, Guess, Issued, Login, NewUser, Password, PasswordHash, Reach, Roles,
-    Standing, User, Verdict,
+    Change, Claims, Credentials, Email, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
+    PasswordHash, Reach, Roles, Standing, User, Verdict,
 };
 
 /// Where accounts are kept. Each function is one statement; those that answer `bool` say whether there was such a living
@@ -23,7 +23,7 @@ pub(crate) trait Store {
     /// Changes an account; one that is as wanted already is left alone.
     async fn update(&self, reach: Reach, id: UserId, change: Change) -> Result<Option<User>, TakenError>;
 
-    /// Deletes an account, and with it all its tokens.
+    /// Deletes an account, and with it all its tokens, and leaves an event.
     async fn delete(&self, reach: Reach, id: UserId) -> Result<bool, StoreError>;
 
     /// What is kept of the password of a living account.
@@ -61,6 +61,12 @@ pub(crate) trait Store {
     /// Where an account and one session of it stand; a deleted account stands somewhere, too.
     async fn standing(&self, id: UserId, session: Option<&SessionId>)
     -> Result<Option<Standing>, StoreError>;
+
+    /// Events that were not acknowledged, oldest first.
+    async fn events(&self, limit: EventLimit) -> Result<Vec<Event>, StoreError>;
+
+    /// Notes that these events were acknowledged, as far as there are such events.
+    async fn acknowledge(&self, ids: &EventIds) -> Result<(), StoreError>;
 }
 
 /// What turns a password into what is kept of it. Both functions are costly on purpose, and the texts of their errors are
@@ -214,7 +220,8 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         self.store.update(reach, id, change).await?.ok_or(Error::NotFound)
     }
 
-    /// Deletes an account, for its owner and for admins. Its tokens end with it, and its e-mail address is free again.
+    /// Deletes an account, for its owner and for admins. Its tokens end with it, its e-mail address is free again, and whoever
+    /// keeps something of its user hears of it.
     pub(crate) async fn delete_user(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let (reach, id) = owner_or_admin(caller, id)?;
         found(self.store.delete(reach, id).await?)?;
@@ -320,6 +327,20 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         let claims = request.parse().map_err(Error::Invalid)?;
         let standing = self.store.standing(claims.user, claims.session.as_ref()).await?;
         Ok(Verdict::on(&claims, standing.as_ref()))
+    }
+
+    /// What happened to accounts and was not acknowledged yet, for the order component, which asks on nobody's behalf. That it
+    /// asks and nobody else is seen to at the door.
+    pub(crate) async fn list_user_events(&self, _: &Caller, limit: i32) -> Result<Vec<Event>, Error> {
+        let limit = limit.try_into();
+        let limit: EventLimit = limit.map_err(|error| Error::Invalid(Violations::one("limit", error)))?;
+        Ok(self.store.events(limit).await?)
+    }
+
+    /// Takes note of what need not be told again, from the order component.
+    pub(crate) async fn acknowledge_user_events(&self, _: &Caller, ids: &[String]) -> Result<(), Error> {
+        let ids = EventIds::parse(ids).map_err(|error| Error::Invalid(Violations::one("ids", error)))?;
+        Ok(self.store.acknowledge(&ids).await?)
     }
 
     /// Whose e-mail address and password these are, if anybody's; and in which epoch of theirs.

@@ -5,7 +5,10 @@ use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
     attempts::{Bucket, Count, Counter},
-    domain::{Change, Credentials, Email, Login, Name, NewUser, PasswordHash, Reach, Roles, Standing, User},
+    domain::{
+        Change, Credentials, Email, Event, EventIds, EventKind, EventLimit, Login, Name, NewUser,
+        PasswordHash, Reach, Roles, Standing, User,
+    },
     service::{Store, StoreError, TakenError},
 };
 
@@ -80,11 +83,14 @@ const UPDATE: &str = concat!(
 );
 
 const DELETE: &str = concat!(
-    "update users set is_deleted = true, deleted_at = now(), updated_at = now(), ",
+    "with deleted as ( \
+         update users set is_deleted = true, deleted_at = now(), updated_at = now(), ",
     raise_epoch!(),
     " where id = $3::text::uuid and ",
     within_reach!(),
-    " returning id"
+    " returning id), \
+     told as (insert into outbox (user_id, kind) select id, 'user.deleted' from deleted) \
+     select id from deleted"
 );
 
 const PASSWORD_HASH: &str = "select password_hash from users where id = $1::text::uuid and not is_deleted";
@@ -196,6 +202,20 @@ const SET_ROLES: &str = concat!(
 const STANDING: &str = "select is_deleted, epoch, (extract(epoch from epoch_changed_at) * 1000000)::bigint, roles, \
          exists (select from ended_sessions where user_id = users.id and session_id = $2) \
      from users where id = $1::text::uuid";
+
+const EVENTS: &str = "select id, kind, user_id, (extract(epoch from created_at) * 1000000)::bigint from outbox \
+     where acknowledged_at is null order by created_at, id limit $1";
+
+// What was acknowledged a week ago goes with what is acknowledged now, and faster than it can come.
+const ACKNOWLEDGE: &str = "with known as ( \
+         select id from outbox where id = any ($1::text[]::uuid[]) and acknowledged_at is null \
+         order by id for update), \
+     old as ( \
+         select id from outbox where acknowledged_at < now() - interval '7 days' \
+         order by acknowledged_at limit 2000 for update skip locked), \
+     pruned as (delete from outbox using old where outbox.id = old.id) \
+     update outbox set acknowledged_at = now(), updated_at = now() \
+     where id = any (array(select id from known)) and acknowledged_at is null";
 
 /// The unique index on the e-mail addresses of the living.
 const EMAIL_UNIQUE: &str = "users_email_unique";
@@ -347,6 +367,19 @@ impl Store for Postgres {
         let rows = self.0.read(STANDING, &parameters).await?;
         rows.into_iter().next().map(read_standing).transpose()
     }
+
+    async fn events(&self, limit: EventLimit) -> Result<Vec<Event>, StoreError> {
+        // At most 1000.
+        let limit = Parameter::Int64(limit.get() as i64);
+        let rows = self.0.read(EVENTS, &[limit]).await?;
+        rows.into_iter().map(read_event).collect()
+    }
+
+    async fn acknowledge(&self, ids: &EventIds) -> Result<(), StoreError> {
+        let ids = ids.iter().map(|id| Some(id.to_string())).collect();
+        self.0.write(ACKNOWLEDGE, &[Parameter::ArrayStr(ids)]).await?;
+        Ok(())
+    }
 }
 
 impl Counter for Postgres {
@@ -434,9 +467,20 @@ fn read_standing(mut row: Row) -> Result<Standing, StoreError> {
     })
 }
 
+fn read_event(mut row: Row) -> Result<Event, StoreError> {
+    let id = parsed(row.text()?.parse())?;
+    let kind = EventKind::named(&row.text()?);
+    Ok(Event {
+        id,
+        kind: kind.ok_or_else(|| StoreError::Failed("a stored event has no known kind".into()))?,
+        user: parsed(row.text()?.parse())?,
+        occurred_at: Timestamp::from_unix_micros(row.bigint()?),
+    })
+}
+
 /// A row that breaks the rules of the domain, which nothing but a person at a database's prompt can have written.
 fn parsed<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, StoreError> {
-    value.map_err(|error| StoreError::Failed(format!("a stored account: a value {error}")))
+    value.map_err(|error| StoreError::Failed(format!("a stored value {error}")))
 }
 
 fn taken_or_failed(error: DatabaseError) -> TakenError {

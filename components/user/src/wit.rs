@@ -8,7 +8,7 @@ use platform::wit::{
 };
 
 use crate::{
-    domain::User,
+    domain::{Event, EventKind, User},
     service::{ChangePassword, CheckSession, CreateUser, Error, StoreError, UpdateUser},
 };
 
@@ -122,10 +122,34 @@ impl Guest for Component {
             admin: verdict.admin,
         })
     }
+
+    async fn list_user_events(caller: Caller, limit: i32) -> Result<Vec<users::UserEvent>, types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        let events = accounts().await?.list_user_events(&caller, limit).await?;
+        Ok(events.into_iter().map(users::UserEvent::from).collect())
+    }
+
+    async fn acknowledge_user_events(caller: Caller, ids: Vec<String>) -> Result<(), types::Error> {
+        let caller = parse_caller(caller).map_err(Error::Invalid)?;
+        Ok(accounts().await?.acknowledge_user_events(&caller, &ids).await?)
+    }
 }
 
 async fn accounts() -> Result<crate::Accounts, Error> {
     Ok(crate::accounts().await?)
+}
+
+impl From<Event> for users::UserEvent {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id.to_string(),
+            kind: match event.kind {
+                EventKind::Deleted => users::UserEventKind::Deleted,
+            },
+            user_id: event.user.to_string(),
+            occurred_at: event.occurred_at.unix_micros(),
+        }
+    }
 }
 
 impl From<User> for users::User {

@@ -73,6 +73,11 @@ id! {
     OrderId
 }
 
+id! {
+    /// Identifies something that one service tells others of.
+    EventId
+}
+
 /// `Uuid::parse_str` also takes the braced, URN and undashed forms; one value with several spellings invites
 /// disagreement between caches, logs and clients.
 fn parse_hyphenated(text: &str) -> Result<Uuid, ParseIdError> {

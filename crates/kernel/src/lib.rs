@@ -14,7 +14,7 @@ mod time;
 mod violation;
 
 pub use caller::{Caller, Scope, UserCaller};
-pub use id::{OrderId, ParseIdError, ProductId, UserId};
+pub use id::{EventId, OrderId, ParseIdError, ProductId, UserId};
 pub use money::{Amount, Currency, Money, MoneyError};
 pub use page::{
     DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest, PageSize, PageSizeError, PageToken, PageTokenError,

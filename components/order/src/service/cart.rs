@@ -30,6 +30,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
             Added::Repeated => self.repeats(user, key.as_ref(), line).await?,
             Added::CartFull => return Err(Error::CartFull),
             Added::LineFull => return Err(Error::LineFull),
+            Added::Closed => return Err(Error::CartClosed),
         }
         self.priced(user, products).await
     }

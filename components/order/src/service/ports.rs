@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::{OrderId, PageToken, ProductId, UserId};
+use kernel::{EventId, OrderId, PageToken, ProductId, UserId};
 
 use crate::domain::{
     CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage, Status,
@@ -30,6 +30,8 @@ pub(crate) enum Added {
     CartFull,
     /// The line has as many pieces as it can have; nothing was done.
     LineFull,
+    /// The cart is closed, because its user is deleted; nothing was done.
+    Closed,
 }
 
 /// Where carts are kept. Each function is one statement.
@@ -57,6 +59,14 @@ pub(crate) trait Carts {
 
     /// Takes all lines out.
     async fn clear(&self, user: UserId) -> Result<(), StoreError>;
+
+    /// Closes the carts of users who are deleted, also of those who have none: what is closed looks empty, and nothing can be
+    /// added to it. Says how many were not closed before.
+    async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError>;
+
+    /// Removes what is left in those of the carts that are closed. All that there is goes if this begins after they were
+    /// closed.
+    async fn empty_closed_carts(&self, users: &[UserId]) -> Result<(), StoreError>;
 }
 
 /// What became of a new order.
@@ -153,6 +163,23 @@ pub(crate) trait Events {
     /// Tells of these, in this order; those that are not newer than what was told of their order are left out. The error is
     /// for the log, and whether they were told is open then.
     async fn append(&self, events: &[Event]) -> Result<(), String>;
+}
+
+/// The news that a user was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deletion {
+    /// By which it is acknowledged.
+    pub(crate) event: EventId,
+    pub(crate) user: UserId,
+}
+
+/// Who knows which users were deleted. Both can be repeated, and the errors are for the log.
+pub(crate) trait Users {
+    /// Deletions that were not acknowledged, oldest first and at most so many.
+    async fn deletions(&self, limit: u32) -> Result<Vec<Deletion>, String>;
+
+    /// Says that these need not be told again: everything that follows from them is done.
+    async fn acknowledge(&self, deletions: &[Deletion]) -> Result<(), String>;
 }
 
 /// The catalogue does not answer. The text is for the log.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Backlog, Error, Events, Inventory, Orders, Outcome, Shop};
+use super::{Backlog, Carts, Error, Events, Inventory, Orders, Outcome, Shop, Users};
 use crate::domain::{Order, Status};
 
 /// Orders taken in hand at a time.
@@ -19,6 +19,9 @@ const EXPIRED: u32 = 100;
 
 /// Events taken in hand at a time.
 const EVENTS: u32 = 100;
+
+/// Deleted users that are asked for at a time.
+const DELETIONS: u32 = 100;
 
 /// Rows of each kind that a run removes.
 const SWEPT: u32 = 1000;
@@ -39,6 +42,8 @@ pub(crate) struct Reconciled {
     pub(crate) restocked: u64,
     /// Events told.
     pub(crate) relayed: u64,
+    /// Carts closed, because their users are deleted.
+    pub(crate) carts: u64,
     /// Rows removed.
     pub(crate) swept: u64,
     /// What went wrong, for the log; it is left to the next run.
@@ -46,16 +51,19 @@ pub(crate) struct Reconciled {
 }
 
 /// What a run works with, besides the shop's own.
-pub(crate) struct Stages<'a, E> {
+pub(crate) struct Stages<'a, E, U> {
     /// Pending orders younger than this are left to those who are placing them.
     pub(crate) pending_for: Duration,
     /// Who is told of changes.
     pub(crate) events: &'a E,
+    /// Who knows which users were deleted.
+    pub(crate) users: &'a U,
 }
 
-impl<S: Orders + Backlog, P: Inventory> Shop<S, P> {
-    /// Finishes pending orders, gives back what was held for too long, returns stock that is due, tells of changes, and removes what is of no use any more.
-    pub(crate) async fn reconcile<E: Events>(&self, stages: Stages<'_, E>) -> Reconciled {
+impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
+    /// Finishes pending orders, gives back what was held for too long, returns stock that is due, tells of changes, closes the
+    /// carts of deleted users, and removes what is of no use any more.
+    pub(crate) async fn reconcile<E: Events, U: Users>(&self, stages: Stages<'_, E, U>) -> Reconciled {
         let mut done = Reconciled::default();
         let ended = [
             self.finish_pending(stages.pending_for, &mut done).await,
@@ -63,6 +71,7 @@ impl<S: Orders + Backlog, P: Inventory> Shop<S, P> {
             self.expire(&mut done).await,
             self.return_stock(&mut done).await,
             self.relay(stages.events, &mut done).await,
+            self.close_carts(stages.users, &mut done).await,
             self.sweep(&mut done).await,
         ];
         let problems = ended.into_iter().filter_map(Result::err);
@@ -152,6 +161,35 @@ impl<S: Orders + Backlog, P: Inventory> Shop<S, P> {
             }
             self.store.relayed(&batch).await?;
             done.relayed += batch.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Until there is no more news. A cart is closed by one statement and emptied by another that begins after it: what was
+    /// added before it was closed is seen by the second, and later nothing can be added. So it does not matter for how long
+    /// a token of that user is still believed elsewhere, and only then the news is acknowledged. Whoever is cut off before
+    /// does all of it again. Orders are kept.
+    async fn close_carts<U: Users>(&self, users: &U, done: &mut Reconciled) -> Result<(), Error> {
+        for _ in 0..BATCHES {
+            let deletions = match users.deletions(DELETIONS).await {
+                Ok(deletions) => deletions,
+                Err(cause) => {
+                    done.problems
+                        .push(format!("deleted users were not heard of: {cause}"));
+                    break;
+                }
+            };
+            if deletions.is_empty() {
+                break;
+            }
+            let gone: Vec<_> = deletions.iter().map(|deletion| deletion.user).collect();
+            done.carts += self.store.close_carts(&gone).await?;
+            self.store.empty_closed_carts(&gone).await?;
+            if let Err(cause) = users.acknowledge(&deletions).await {
+                done.problems
+                    .push(format!("deleted users were not acknowledged: {cause}"));
+                break;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod carts;
 mod checkout;
+mod deletions;
 mod histories;
 mod memory;
 mod orders;

@@ -76,8 +76,15 @@ const SWEEP: &str = "with additions as ( \
          delete from outbox e using ( \
              select id from outbox where relayed_at < now() - interval '7 days' \
              order by relayed_at limit $1 for update skip locked) old \
-         where e.id = old.id returning 1) \
-     select (select count(*) from additions) + (select count(*) from lines) + (select count(*) from events)";
+         where e.id = old.id returning 1), \
+     carts as ( \
+         delete from carts c using ( \
+             select user_id from carts where deleted_at < now() - interval '30 days' \
+                 and not exists (select from cart_items where user_id = carts.user_id) \
+             order by deleted_at limit $1 for update skip locked) old \
+         where c.user_id = old.user_id returning 1) \
+     select (select count(*) from additions) + (select count(*) from lines) + (select count(*) from events) \
+          + (select count(*) from carts)";
 
 impl Backlog for Postgres {
     async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<Order>, StoreError> {

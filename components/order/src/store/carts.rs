@@ -3,7 +3,7 @@
 use kernel::{Money, ProductId, UserId};
 use platform::postgres::{Error as DatabaseError, Parameter};
 
-use super::{Postgres, only, optional, parsed, quantity, text};
+use super::{Postgres, only, optional, parsed, quantity, text, texts};
 use crate::{
     domain::{CartLine, CartLines, Key, Line, Product, Quantity},
     service::{Added, Carts, StoreError},
@@ -17,10 +17,10 @@ const CART: &str = "select c.version, lines.products, lines.names, lines.prices,
                 coalesce(array_agg(currency::text order by created_at, product_id), '{}') as currencies, \
                 coalesce(array_agg(quantity::text order by created_at, product_id), '{}') as quantities \
          from cart_items where user_id = c.user_id and deleted_at is null) lines \
-     where c.user_id = $1::text::uuid";
+     where c.user_id = $1::text::uuid and c.deleted_at is null";
 
 // The key first: of two requests with the same one, the second waits here and then adds nothing. Then the cart's row, which
-// is what says whether there is room. A constraint that is broken undoes all of it, the key included.
+// is what says whether there is room, and whether it is closed. A constraint that is broken undoes all of it, the key included.
 const ADD: &str = "with keyed as ( \
          insert into cart_additions (user_id, request_key, product_id, quantity) \
          select $1::text::uuid, $7::text, $2::text::uuid, $3::integer where $7::text is not null \
@@ -70,9 +70,28 @@ const CLEAR: &str = "with cart as ( \
      update cart_items l set deleted_at = now(), updated_at = now() from cart \
      where l.user_id = cart.user_id and l.deleted_at is null";
 
+// A user without a cart gets one that is closed, for what comes late. Whoever is adding to the cart has its row: this waits for
+// them, or they for this, and then there is no room for what they add.
+const CLOSE: &str = "with closed as ( \
+         insert into carts (user_id, deleted_at) \
+         select distinct id, now() from unnest($1::text[]::uuid[]) as gone (id) order by id \
+         on conflict (user_id) do update set \
+             product_ids = '{}', version = carts.version + 1, updated_at = now(), deleted_at = now() \
+         where carts.deleted_at is null \
+         returning 1) \
+     select count(*) from closed";
+
+// The carts first, and only those that were closed when this began: their lines are all there to be seen.
+const EMPTY: &str = "with closed as ( \
+         select user_id from carts where user_id = any ($1::text[]::uuid[]) and deleted_at is not null \
+         order by user_id for update), \
+     additions as (delete from cart_additions where user_id = any (array(select user_id from closed))) \
+     delete from cart_items where user_id = any (array(select user_id from closed))";
+
 /// The constraints that say no to an addition.
 const MOST_PRODUCTS: &str = "carts_at_most_100_products";
 const MOST_PIECES: &str = "cart_items_1_to_999_pieces";
+const CLOSED: &str = "carts_closed_hold_nothing";
 
 impl Carts for Postgres {
     async fn cart(&self, user: UserId) -> Result<CartLines, StoreError> {
@@ -128,6 +147,7 @@ impl Carts for Postgres {
             },
             Err(DatabaseError::Check { constraint }) if constraint == MOST_PRODUCTS => Ok(Added::CartFull),
             Err(DatabaseError::Check { constraint }) if constraint == MOST_PIECES => Ok(Added::LineFull),
+            Err(DatabaseError::Check { constraint }) if constraint == CLOSED => Ok(Added::Closed),
             Err(error) => Err(error.into()),
         }
     }
@@ -155,6 +175,16 @@ impl Carts for Postgres {
 
     async fn clear(&self, user: UserId) -> Result<(), StoreError> {
         self.0.write(CLEAR, &[text(user)]).await?;
+        Ok(())
+    }
+
+    async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError> {
+        let rows = self.0.write(CLOSE, &[texts(users)]).await?;
+        parsed(only(rows)?.bigint()?.try_into())
+    }
+
+    async fn empty_closed_carts(&self, users: &[UserId]) -> Result<(), StoreError> {
+        self.0.write(EMPTY, &[texts(users)]).await?;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 use std::cell::{Cell, RefCell};
 
-use kernel::{Scope, UserCaller};
+use kernel::{EventId, Scope, UserCaller};
 
 use super::*;
+use crate::domain::EventKind;
 
 /// An account in memory.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ impl Account {
 #[derive(Default)]
 struct Memory {
     accounts: RefCell<Vec<Account>>,
+    /// What happened, and was not acknowledged.
+    outbox: RefCell<Vec<Event>>,
     /// How often anything was asked of it.
     visits: Cell<usize>,
 }
@@ -117,6 +120,12 @@ impl Store for &Memory {
             account.is_deleted = true;
             account.epoch += 1;
         });
+        self.outbox.borrow_mut().extend(deleted.map(|()| Event {
+            id: EventId::generate(),
+            kind: EventKind::Deleted,
+            user: id,
+            occurred_at: Timestamp::from_unix_micros(0),
+        }));
         Ok(deleted.is_some())
     }
 
@@ -210,6 +219,17 @@ impl Store for &Memory {
             roles: account.user.roles.clone(),
             session_ended: session.is_some_and(|session| account.ended.contains(session)),
         }))
+    }
+
+    async fn events(&self, limit: EventLimit) -> Result<Vec<Event>, StoreError> {
+        let outbox = self.outbox.borrow();
+        Ok(outbox.iter().take(limit.get()).copied().collect())
+    }
+
+    async fn acknowledge(&self, ids: &EventIds) -> Result<(), StoreError> {
+        let is_meant = |event: &Event| ids.iter().any(|id| id == event.id);
+        self.outbox.borrow_mut().retain(|event| !is_meant(event));
+        Ok(())
     }
 }
 
@@ -533,6 +553,66 @@ fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
         mina,
         "the address opens another account"
     );
+}
+
+#[test]
+fn who_deletes_an_account_leaves_an_event_until_it_is_acknowledged() {
+    let world = World::default();
+    let [mina, hana, kept] = ["mina", "hana", "kept"].map(|name| world.open(&format!("{name}@example.com")));
+    let told = |limit| {
+        let events = run(world.accounts().list_user_events(&Caller::Anonymous, limit)).unwrap();
+        events
+            .into_iter()
+            .map(|event| (event.id.to_string(), event.user))
+            .collect::<Vec<_>>()
+    };
+    let acknowledge = |ids: &[String]| {
+        word(run(world
+            .accounts()
+            .acknowledge_user_events(&Caller::Anonymous, ids)))
+    };
+    assert_eq!(told(10), [], "nothing has happened yet");
+
+    // By its owner, by an admin, and again, which finds nothing; another's is refused.
+    assert_eq!(call(&world, "DeleteUser", &user(mina), &mina.to_string()), "done");
+    assert_eq!(call(&world, "DeleteUser", &an_admin(), &hana.to_string()), "done");
+    assert_eq!(
+        call(&world, "DeleteUser", &an_admin(), &hana.to_string()),
+        "not found"
+    );
+    assert_eq!(
+        call(&world, "DeleteUser", &user(hana), &kept.to_string()),
+        "not yours"
+    );
+
+    let events = told(10);
+    let users: Vec<_> = events.iter().map(|(_, user)| *user).collect();
+    assert_eq!(users, [mina, hana], "one event for each, the oldest first");
+    assert_eq!(
+        told(10),
+        events,
+        "they are told again until they are acknowledged"
+    );
+    assert_eq!(told(1), events[..1], "and no more than were asked for");
+    for _ in 0..2 {
+        assert_eq!(
+            acknowledge(&[events[0].0.clone()]),
+            "done",
+            "a repeat does no harm"
+        );
+        assert_eq!(told(10), events[1..], "what is acknowledged is not told again");
+    }
+    assert_eq!(
+        acknowledge(&[EventId::generate().to_string()]),
+        "done",
+        "one that there is not is passed over"
+    );
+    assert_eq!(acknowledge(&[]), "invalid: ids");
+    assert_eq!(acknowledge(&["42".into()]), "invalid: ids");
+    for limit in [0, -1, 1001] {
+        let listed = run(world.accounts().list_user_events(&Caller::Anonymous, limit));
+        assert_eq!(word(listed), "invalid: limit", "a limit of {limit}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@ use kernel::{Caller, OrderId, UserId};
 
 use super::{
     ADDRESS, Stock, TestShop,
-    memory::Told,
+    memory::{Accounts, Told},
     of_cart, run, shop, somebody,
     stock::Fault::{self, Late, Lost, Twice, Unheard},
 };
@@ -37,6 +37,7 @@ fn reconcile(shop: &TestShop) -> Reconciled {
     let stages = Stages {
         pending_for: std::time::Duration::ZERO,
         events: &told,
+        users: &Accounts::default(),
     };
     run(shop.reconcile(stages))
 }

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use kernel::{Caller, UserId};
 
-use super::{Stock, TestShop, memory::Told, of_cart, run, shop, somebody};
+use super::{
+    Stock, TestShop,
+    memory::{Accounts, Told},
+    of_cart, run, shop, somebody,
+};
 use crate::{
     domain::Status,
     service::{AddToCart, CreateOrder, Outcome, Stages},
@@ -64,6 +68,7 @@ async fn reconcile(shop: &TestShop) {
     let stages = Stages {
         pending_for: std::time::Duration::ZERO,
         events: &told,
+        users: &Accounts::default(),
     };
     shop.reconcile(stages).await;
 }

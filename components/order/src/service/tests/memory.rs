@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use kernel::{OrderId, PageToken, ProductId, Timestamp, UserId};
+use kernel::{EventId, OrderId, PageToken, ProductId, Timestamp, UserId};
 
 use crate::{
     domain::{
         CartLine, CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage,
         Status,
     },
-    service::{Added, Backlog, Carts, Due, Event, Events, Inserted, Orders, StoreError},
+    service::{Added, Backlog, Carts, Deletion, Due, Event, Events, Inserted, Orders, StoreError, Users},
 };
 
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ type Meanwhile = Box<dyn FnOnce(&Memory)>;
 pub(super) struct Memory {
     pub(super) carts: RefCell<BTreeMap<UserId, CartLines>>,
     additions: RefCell<BTreeMap<(UserId, String), Line>>,
+    /// Whose carts are closed.
+    closed: RefCell<BTreeSet<UserId>>,
     pub(super) orders: RefCell<Vec<Row>>,
     outbox: RefCell<Vec<(Event, bool)>>,
     /// How many of the next writes are done without the caller hearing of it.
@@ -104,6 +106,9 @@ fn within(reach: Reach, order: &Order) -> bool {
 
 impl Carts for Memory {
     async fn cart(&self, user: UserId) -> Result<CartLines, StoreError> {
+        if self.closed.borrow().contains(&user) {
+            return Ok(CartLines::default());
+        }
         Ok(self.carts.borrow().get(&user).cloned().unwrap_or_default())
     }
 
@@ -123,6 +128,9 @@ impl Carts for Memory {
             && self.additions.borrow().contains_key(place)
         {
             return Ok(Added::Repeated);
+        }
+        if self.closed.borrow().contains(&user) {
+            return Ok(Added::Closed);
         }
         let lines = self.cart(user).await?.lines;
         let before = lines.iter().find(|kept| kept.line.product == product.id);
@@ -179,6 +187,21 @@ impl Carts for Memory {
     async fn clear(&self, user: UserId) -> Result<(), StoreError> {
         self.cart_change(user, Vec::clear);
         Ok(())
+    }
+
+    async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError> {
+        let mut closed = self.closed.borrow_mut();
+        let news = users.iter().filter(|user| closed.insert(**user)).count();
+        self.heard(news as u64)
+    }
+
+    async fn empty_closed_carts(&self, users: &[UserId]) -> Result<(), StoreError> {
+        let closed = self.closed.borrow();
+        for user in users.iter().filter(|user| closed.contains(user)) {
+            self.carts.borrow_mut().remove(user);
+            self.additions.borrow_mut().retain(|(owner, _), _| owner != user);
+        }
+        self.heard(())
     }
 }
 
@@ -387,6 +410,53 @@ impl Events for Told {
             0 => Ok(()),
             left => {
                 self.unanswered.set(left - 1);
+                Err("no answer".into())
+            }
+        }
+    }
+}
+
+/// Somebody who tells of deleted users until it is acknowledged.
+#[derive(Default)]
+pub(super) struct Accounts {
+    pub(super) deleted: RefCell<Vec<Deletion>>,
+    /// Nobody answers.
+    pub(super) is_away: Cell<bool>,
+    /// How many of the next acknowledgements are lost on their way.
+    pub(super) deaf: Cell<u32>,
+}
+
+impl Accounts {
+    pub(super) fn delete(&self, user: UserId) {
+        let event = EventId::generate();
+        self.deleted.borrow_mut().push(Deletion { event, user });
+    }
+}
+
+impl Users for Accounts {
+    async fn deletions(&self, limit: u32) -> Result<Vec<Deletion>, String> {
+        match self.is_away.get() {
+            true => Err("no answer".into()),
+            false => Ok(self
+                .deleted
+                .borrow()
+                .iter()
+                .take(limit as usize)
+                .copied()
+                .collect()),
+        }
+    }
+
+    async fn acknowledge(&self, deletions: &[Deletion]) -> Result<(), String> {
+        match self.deaf.get() {
+            0 => {
+                self.deleted
+                    .borrow_mut()
+                    .retain(|known| !deletions.contains(known));
+                Ok(())
+            }
+            left => {
+                self.deaf.set(left - 1);
                 Err("no answer".into())
             }
         }

@@ -6,7 +6,7 @@ use kernel::{Caller, OrderId};
 
 use super::{
     Stock, TestShop, admin,
-    memory::Told,
+    memory::{Accounts, Told},
     of_cart, run, shop, somebody,
     stock::Fault::{Late, Lost, Twice, Unheard},
 };
@@ -28,6 +28,7 @@ fn reconcile(shop: &TestShop, told: &Told) -> Reconciled {
     run(shop.reconcile(Stages {
         pending_for: Duration::ZERO,
         events: told,
+        users: &Accounts::default(),
     }))
 }
 
