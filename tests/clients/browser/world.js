@@ -1,7 +1,9 @@
 // What the tests stand on: the platform that the suite has started, the application's pages, and a Chromium.
 
+import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { after, before } from "node:test";
 
 import { chromium } from "playwright-core";
 
@@ -25,20 +27,38 @@ export const password = required("AKINAI_PASSWORD");
 /** Where pictures of the pages go. */
 export const pictures = required("AKINAI_PICTURES");
 
+/** How long a page may take, in milliseconds: tests share the machine. */
+const PATIENCE = 30_000;
+
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", json: "application/json" };
 
-/** Serves the application's pages, and at `attack` the one of somebody who means no good. */
-export async function serve() {
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, application);
-    const file = pathname === "/" || pathname === "/callback" ? "index.html" : pathname.slice(1);
-    const body = await content(file);
-    const type = TYPES[file.split(".").at(-1)];
-    response.writeHead(body === null ? 404 : 200, { "content-type": type ?? "text/plain" }).end(body ?? "");
+let browser;
+const server = createServer(serve);
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: required("AKINAI_TEST_BROWSER"),
+    // Chromium's own sandbox cannot be had as root.
+    chromiumSandbox: process.getuid() !== 0,
   });
   const { hostname, port } = new URL(application);
-  await new Promise((listening) => server.listen(port, hostname, listening));
-  return server;
+  await new Promise((listening) => server.listen(Number(port), hostname, listening));
+});
+
+after(async () => {
+  await browser.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+/** Answers with the application's pages. */
+async function serve(request, response) {
+  const { pathname } = new URL(request.url, application);
+  const file = pathname === "/" || pathname === "/callback" ? "index.html" : pathname.slice(1);
+  const body = await content(file);
+  response
+    .writeHead(body === null ? 404 : 200, { "content-type": TYPES[file.split(".").at(-1)] ?? "text/plain" })
+    .end(body ?? "");
 }
 
 async function content(file) {
@@ -47,10 +67,62 @@ async function content(file) {
   return readFile(new URL(`application/${file}`, import.meta.url));
 }
 
-/** A Chromium. Its sandbox cannot be had as root. */
-export function launch() {
-  return chromium.launch({
-    executablePath: required("AKINAI_TEST_BROWSER"),
-    chromiumSandbox: process.getuid() !== 0,
+/** A person's browser, with nothing in it yet; and one tab of it. */
+export async function person(settings = {}) {
+  const context = await browser.newContext({ locale: "en-GB", ...settings });
+  context.setDefaultTimeout(PATIENCE);
+  return context.newPage();
+}
+
+/** The tab is at this path of the platform. */
+export const isAt = (page, path) => page.waitForURL((url) => url.origin === platform && url.pathname === path);
+
+/** The application says this, and nothing else. */
+export async function says(page, text) {
+  const said = page.locator("#said");
+  await page.waitForURL((url) => url.origin === application);
+  const deadline = Date.now() + PATIENCE;
+  while ((await said.textContent()) !== text) {
+    if (Date.now() > deadline) throw new Error(`the application must say ${text}, not ${await said.textContent()}`);
+    await page.waitForTimeout(20);
+  }
+}
+
+/** Opens the application, and presses one of its buttons. */
+export async function begin(page, button = "sign-in") {
+  await page.goto(application);
+  await says(page, "ready");
+  await page.click(`#${button}`);
+  await isAt(page, "/oauth2/login");
+}
+
+/** Fills in the form of the page for signing in, and sends it. */
+export async function signIn(page, as = email, secret = password) {
+  await page.fill("#email", as);
+  await page.fill("#password", secret);
+  await yes(page);
+}
+
+/** Presses the button that says yes. */
+export const yes = (page) => page.click("button:not(.other)");
+
+/** Presses the one that says no. */
+export const no = (page) => page.click("button.other");
+
+/** An application's link, of nobody's page, and what goes with the code. */
+export function link(more = {}) {
+  const verifier = randomBytes(32).toString("base64url");
+  const url = new URL("/oauth2/auth", platform);
+  url.search = new URLSearchParams({
+    client_id: "shop",
+    response_type: "code",
+    redirect_uri: `${application}/callback`,
+    scope: "openid offline_access",
+    audience: "akinai",
+    state: "the state of it",
+    code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+    code_challenge_method: "S256",
+    ...more,
   });
+  return { url: url.href, verifier };
 }

@@ -89,6 +89,11 @@ const buttons = {
     say(`${status} ${answer.code ?? "everybody"}`);
   },
   refresh: () => takeTokens({ grant_type: "refresh_token", refresh_token: kept.get("tokens").refresh_token }),
+  // Ends the session and all its tokens, without a page.
+  end: async () => {
+    const { status } = await call("SignOut", {});
+    say(`${status} ended`);
+  },
   "sign-out": () => {
     const link = new URL(endpoints.end_session_endpoint);
     link.search = new URLSearchParams({
