@@ -136,10 +136,7 @@ mod tests {
     fn a_path_is_text_in_the_fonts_configuration() {
         let text = fonts_configuration(Path::new("/a&b"), Path::new("/c<d"));
         assert!(text.contains("<dir>/a&amp;b/usr/share/fonts</dir>"), "{text}");
-        assert!(
-            text.contains("<cachedir>/c&lt;d/font-cache</cachedir>"),
-            "{text}"
-        );
+        assert!(text.contains("<cachedir>/c&lt;d/font-cache</cachedir>"), "{text}");
     }
 
     #[test]

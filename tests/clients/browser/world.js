@@ -33,6 +33,10 @@ const PATIENCE = 30_000;
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", json: "application/json" };
 
 let browser;
+
+/** Pages of the application's origin beside its own, by their paths: what somebody has put there. */
+export const planted = new Map();
+
 const server = createServer(serve);
 
 before(async () => {
@@ -54,6 +58,9 @@ after(async () => {
 /** Answers with the application's pages. */
 async function serve(request, response) {
   const { pathname } = new URL(request.url, application);
+  if (planted.has(pathname)) {
+    return response.writeHead(200, { "content-type": TYPES.html }).end(planted.get(pathname));
+  }
   const file = pathname === "/" || pathname === "/callback" ? "index.html" : pathname.slice(1);
   const body = await content(file);
   response
