@@ -15,5 +15,6 @@ mod orders;
 mod outages;
 mod protocols;
 mod provider;
+mod relying_parties;
 mod services;
 mod sign_in;

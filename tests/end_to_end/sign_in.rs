@@ -20,9 +20,9 @@ const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse";
 
 /// A platform that issues its own tokens.
-struct World {
-    url: String,
-    client: Client,
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) client: Client,
     _server: Server,
     _app: App,
     setup: Setup,
@@ -30,16 +30,22 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::with(|setup| setup).await
+    }
+
+    /// The same, with some of it changed.
+    pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
         let mut setup = Setup::new()
             .await
             .variable("issuer", url.as_str())
             .variable("issuer_origin", url.as_str())
-            .variable("signed_out_url", format!("{url}/health"));
+            .variable("signed_out_url", format!("{url}/oauth2/signed-out"));
         for page in ["login", "consent", "logout", "error"] {
             setup = setup.variable(&format!("{page}_url"), format!("{url}/oauth2/{page}"));
         }
+        let setup = change(setup);
         seed(&setup).await;
         let app = setup.load().await;
         let server = app.serve(SocketAddr::from(([127, 0, 0, 1], port))).await;
@@ -88,7 +94,7 @@ impl World {
         self.client.call_as(Some(token), &method, message).await
     }
 
-    async fn sql(&self, statement: &str) {
+    pub(crate) async fn sql(&self, statement: &str) {
         let done = self.setup.database.sql().batch_execute(statement).await;
         done.expect("the statement fits the schema");
     }

@@ -17,8 +17,8 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chro
 /// What Debian's packages bring.
 const PROGRAM: &str = "usr/lib/chromium/chromium-headless-shell";
 
-/// A font with Latin and Japanese letters, because a machine without a desktop has none.
-const FONT: &str = "fonts-ipafont-gothic";
+/// Fonts with Latin and Japanese letters, because a machine without a desktop has none.
+const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-ipafont-gothic"];
 
 /// A program that Playwright can drive. Debian's is unpacked into the private folder, once, about 100 MB; where that cannot be,
 /// one of the folders of `PATH` may have one.
@@ -77,7 +77,7 @@ impl Unpacked {
 
     async fn get(&self) -> Result<PathBuf> {
         let wanted = Wanted {
-            packages: &["chromium-headless-shell", FONT],
+            packages: &["chromium-headless-shell", FONTS[0], FONTS[1]],
             family: &["chromium-"],
         };
         let root = debian::unpack(&wanted, &self.folder).await?;
@@ -116,9 +116,17 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
 fn fonts_configuration(root: &Path, folder: &Path) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"urn:fontconfig:fonts.dtd\">\n<fontconfig>\n\
-         <dir>{}</dir>\n<dir>/usr/share/fonts</dir>\n<cachedir>{}</cachedir>\n</fontconfig>\n",
+         <dir>{}</dir>\n<cachedir>{}</cachedir>\n{}</fontconfig>\n",
         escaped(&root.join("usr/share/fonts")),
-        escaped(&folder.join("font-cache"))
+        escaped(&folder.join("font-cache")),
+        ["sans-serif", "system-ui"].map(preference).concat()
+    )
+}
+
+/// Latin letters first: the Japanese font has some, too, as wide as its own.
+fn preference(family: &str) -> String {
+    format!(
+        "<alias><family>{family}</family><prefer><family>DejaVu Sans</family><family>IPAPGothic</family></prefer></alias>\n"
     )
 }
 
