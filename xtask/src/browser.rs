@@ -112,21 +112,16 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
     Ok([folders, inner].concat())
 }
 
-/// What fontconfig needs to know where there is none of the system's configuration.
+/// What fontconfig needs to know where there is none of the system's configuration. Latin letters come first: the Japanese font
+/// has some, too, as wide as its own.
 fn fonts_configuration(root: &Path, folder: &Path) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"urn:fontconfig:fonts.dtd\">\n<fontconfig>\n\
-         <dir>{}</dir>\n<cachedir>{}</cachedir>\n{}</fontconfig>\n",
+         <dir>{}</dir>\n<cachedir>{}</cachedir>\n\
+         <match><edit name=\"family\" mode=\"append\" binding=\"strong\">\
+         <string>DejaVu Sans</string><string>IPAPGothic</string></edit></match>\n</fontconfig>\n",
         escaped(&root.join("usr/share/fonts")),
-        escaped(&folder.join("font-cache")),
-        ["sans-serif", "system-ui"].map(preference).concat()
-    )
-}
-
-/// Latin letters first: the Japanese font has some, too, as wide as its own.
-fn preference(family: &str) -> String {
-    format!(
-        "<alias><family>{family}</family><prefer><family>DejaVu Sans</family><family>IPAPGothic</family></prefer></alias>\n"
+        escaped(&folder.join("font-cache"))
     )
 }
 

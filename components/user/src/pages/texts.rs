@@ -104,8 +104,8 @@ texts! {
     name_wrong:
         "Enter at most 100 characters, without line breaks.",
         "改行なしの 100 文字以内で入力してください。";
-    password_hint: "8 to 128 characters, of any kind.", "8~128 文字。文字の種類は問いません。";
-    password_wrong: "Enter 8 to 128 characters.", "8~128 文字で入力してください。";
+    password_hint: "8 to 128 characters, of any kind.", "8～128 文字。文字の種類は問いません。";
+    password_wrong: "Enter 8 to 128 characters.", "8～128 文字で入力してください。";
     email_taken:
         "There is an account with this e-mail address. Sign in instead.",
         "このメールアドレスのアカウントはすでにあります。サインインしてください。";
