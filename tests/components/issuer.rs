@@ -1,7 +1,6 @@
 //! The issuer, called as browsers, clients and the pages of the user component call it.
 //!
-//! The manifest is the real one, but for a route to the admin API: its component has none, so only a test that gives it one
-//! can call it over HTTP.
+//! The manifest is the real one, but for a route to the admin API.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::future::join_all;
-use harness::{Answer, Client, Platform, Setup, now};
+use harness::{Answer, Client, Platform, Setup, manifest_with_admin_api, now};
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::access::{AccessToken, Policy, TokenError, UnverifiedToken};
 use identity::caller::SignedIn;
@@ -17,8 +16,6 @@ use identity::jwks::Jwks;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use signing::SigningKey;
-use toml::{Table, Value as Toml};
-use xtask::workspace::Workspace;
 
 const ISSUER: &str = "http://issuer.test";
 const CALLBACK: &str = "https://shop.example/cb";
@@ -78,7 +75,7 @@ impl World {
             setup = setup.variable(&format!("{page}_url"), format!("http://pages.test/{page}"));
         }
         setup.manifest = folder.path().join("spin.toml");
-        std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
+        std::fs::write(&setup.manifest, manifest_with_admin_api()).expect("the manifest can be written");
         Self {
             platform: change(setup).start().await,
             _folder: folder,
@@ -300,22 +297,6 @@ impl Browser {
         }
         answer.header("location").expect("a location").to_owned()
     }
-}
-
-fn manifest() -> String {
-    let workspace = Workspace::here();
-    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
-    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"].as_table_mut().expect("components");
-    for (_, settings) in components {
-        let source = settings["source"].as_str().expect("a component has a source");
-        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
-    }
-    let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
-    let route = [("route", "/admin/..."), ("component", "issuer-admin")];
-    let route = route.map(|(name, value)| (name.to_owned(), Toml::from(value)));
-    triggers.push(Toml::Table(route.into_iter().collect()));
-    manifest.to_string()
 }
 
 fn with(mut request: Request<Bytes>, headers: &[(&str, &str)]) -> Request<Bytes> {

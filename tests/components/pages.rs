@@ -690,24 +690,15 @@ async fn nobody_learns_here_who_has_an_account() {
         unknown.text().replace("rita@", "mina@"),
         "the same page"
     );
+    // But for those that are other ones each time.
     let names = |answer: &Answer| -> Vec<String> {
-        answer
-            .headers
-            .iter()
+        let headers = answer.headers.iter();
+        headers
+            .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
             .map(|(name, value)| format!("{name}: {value:?}"))
             .collect()
     };
-    let but_date = |names: Vec<String>| -> Vec<String> {
-        names
-            .into_iter()
-            .filter(|line| !line.starts_with("date"))
-            .collect()
-    };
-    assert_eq!(
-        but_date(names(&wrong)),
-        but_date(names(&unknown)),
-        "the same headers"
-    );
+    assert_eq!(names(&wrong), names(&unknown), "the same headers");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -767,6 +758,7 @@ async fn every_page_keeps_itself_to_itself() {
         .into();
     pages[3].1 = "https://localhost:3000";
     pages.push(("/oauth2/error?error=access_denied".into(), ""));
+    pages.push(("/oauth2/signed-out".into(), ""));
     pages.push(("/oauth2/login?login_challenge=unknown".into(), ""));
     pages.push(("/oauth2/assets/style.css".into(), ""));
     for (page, destination) in pages {
@@ -817,6 +809,58 @@ async fn every_page_keeps_itself_to_itself() {
         cookie.starts_with("__Host-akinai_page=") && cookie.ends_with("; Secure"),
         "{cookie}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_leads_to_where_the_request_wants_to_come_back() {
+    let world = World::start().await;
+    let user = world.open().await;
+    for (wanted, destination) in [
+        ("http://[::1]:4711/cb", "http://*:4711"),
+        ("http://127.0.0.1:4711/cb", "http://127.0.0.1:*"),
+        ("com.example.app:/cb", "com.example.app:"),
+    ] {
+        let way_back = form_urlencoded::Serializer::new(String::new())
+            .append_pair("redirect_uri", wanted)
+            .finish();
+        let more = json!({ "request_url": format!("{AUTH}?{way_back}") });
+        world.stub.put("login", "c", 200, login_request(more.clone()));
+        world.stub.put("consent", "c", 200, consent_request(&user, more));
+        for (path, name) in &FORMS[..3] {
+            let answer = Browser::default().get(&world, &format!("{path}?{name}=c")).await;
+            let policy = answer.header("content-security-policy").expect("a policy");
+            let (_, forms) = policy.split_once("form-action ").expect("a place for forms");
+            let mut forms: Vec<_> = forms.split(' ').collect();
+            forms.sort_unstable();
+            let mut expected = ["'self'", "http://issuer.test", destination];
+            expected.sort_unstable();
+            assert_eq!(forms, expected, "{path} for {wanted}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_names_its_request() {
+    let world = World::start().await;
+    for path in [
+        "/oauth2/login",
+        "/oauth2/error",
+        "/oauth2/signed-out",
+        "/oauth2/assets/style.css",
+        "/oauth2/auth",
+        "/.well-known/jwks.json",
+    ] {
+        let named = async |id: &'static str| {
+            let mut request = world.http().request("GET", path, Bytes::new());
+            let id = HeaderValue::from_static(id);
+            request.headers_mut().insert("x-request-id", id);
+            let answer = world.http().send(request).await;
+            answer.header("x-request-id").expect("a name").to_owned()
+        };
+        assert_eq!(named("a-name_1.2").await, "a-name_1.2", "{path} keeps it");
+        let new = named("not a name").await;
+        assert!(uuid::Uuid::parse_str(&new).is_ok(), "{path}: {new}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

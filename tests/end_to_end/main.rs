@@ -16,5 +16,6 @@ mod outages;
 mod protocols;
 mod provider;
 mod readme;
+mod relying_parties;
 mod services;
 mod sign_in;

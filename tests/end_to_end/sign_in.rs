@@ -22,7 +22,7 @@ const PASSWORD: &str = "correct horse";
 /// A platform that issues its own tokens.
 pub(crate) struct World {
     pub(crate) url: String,
-    client: Client,
+    pub(crate) client: Client,
     _server: Server,
     _app: App,
     setup: Setup,
@@ -30,16 +30,22 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with(|setup| setup).await
+    }
+
+    /// The same, with some of it changed.
+    pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
         let mut setup = Setup::new()
             .await
             .variable("issuer", url.as_str())
             .variable("issuer_origin", url.as_str())
-            .variable("signed_out_url", format!("{url}/health"));
+            .variable("signed_out_url", format!("{url}/oauth2/signed-out"));
         for page in ["login", "consent", "logout", "error"] {
             setup = setup.variable(&format!("{page}_url"), format!("{url}/oauth2/{page}"));
         }
+        let setup = change(setup);
         seed(&setup).await;
         let app = setup.load().await;
         let server = app.serve(SocketAddr::from(([127, 0, 0, 1], port))).await;

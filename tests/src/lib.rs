@@ -8,6 +8,7 @@
 //!
 //! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
 
+mod admin_api;
 mod between;
 mod client;
 mod database;
@@ -19,6 +20,7 @@ mod own;
 mod platform;
 mod raw;
 
+pub use admin_api::manifest_with_admin_api;
 pub use between::{Between, Dice, Fate, Gate, Mischief, Moment, Point};
 pub use client::{Answer, Client};
 pub use database::{Database, Product};

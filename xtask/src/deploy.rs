@@ -180,6 +180,29 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_lets_browsers_reach_every_page() {
+        let read = |file| std::fs::read_to_string(file).expect("a file of the repository");
+        let ingress = read(
+            Workspace::here()
+                .root()
+                .join("deployments/kubernetes/ingress.yaml"),
+        );
+        let manifest = read(Workspace::here().manifest());
+        let pages: Vec<&str> = manifest
+            .split("[[trigger.http]]")
+            .filter(|trigger| trigger.contains("component = \"user\""))
+            .filter_map(|trigger| trigger.split_once("route = \"")?.1.split('"').next())
+            // Hydra asks there, from within.
+            .filter(|route| *route != "/oauth2/hooks/refresh")
+            .collect();
+        assert!(pages.len() > 5, "the pages have routes: {pages:?}");
+        for page in pages {
+            let path = format!("path: {page}, pathType: Exact");
+            assert!(ingress.contains(&path), "the ingress leaves out {page}");
+        }
+    }
+
+    #[test]
     fn both_sides_have_the_same_passwords() {
         let files = made();
         let value = |name: &str| {

@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod backing;
 pub mod bench;
+pub mod browser;
 pub mod build;
 pub mod debian;
 pub mod deploy;

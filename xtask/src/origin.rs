@@ -70,7 +70,7 @@ impl Origin {
             ("consent_url", page("consent")),
             ("logout_url", page("logout")),
             ("error_url", page("error")),
-            ("signed_out_url", format!("{self}/")),
+            ("signed_out_url", page("signed-out")),
             ("allowed_origins", seed::ORIGINS.join(",")),
         ];
         variables

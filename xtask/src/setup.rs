@@ -378,7 +378,7 @@ fn host_triple(version: &str) -> Result<String> {
 }
 
 /// Writes an executable script, but only if it differs: cargo rebuilds everything when its compiler looks newer.
-fn write_script(path: &Path, line: &str) -> Result<()> {
+pub(crate) fn write_script(path: &Path, line: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let text = format!("#!/bin/sh\n{line}\n");
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
@@ -391,7 +391,7 @@ fn write_script(path: &Path, line: &str) -> Result<()> {
 }
 
 /// One word for the shell.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

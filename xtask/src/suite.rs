@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::browser;
 use crate::build;
 use crate::migrate::{create_database, migrate, service_schemas};
 use crate::process::{self, Scratch, run};
@@ -32,13 +33,19 @@ pub struct Options {
 /// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again.
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
-    let mut steps = Steps::new(if options.tests.is_empty() { 6 } else { 3 });
+    let mut steps = Steps::new(if options.tests.is_empty() { 7 } else { 4 });
     if options.tests.is_empty() {
         check(workspace, &mut steps).await?;
     }
 
     steps.begin("compile the components, those of the tests included");
     build::components_and_those_of_tests(workspace).await?;
+
+    steps.begin("have a browser: Debian's Chromium (about 100 MB, once), or an installed one");
+    let browser = browser::browser(workspace).await;
+    if let Err(error) = &browser {
+        skipped(error);
+    }
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
     // Declared first, dropped last: the servers live in it.
@@ -64,12 +71,24 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         .env("AKINAI_TEST_POSTGRES", postgres.admin_url().reveal())
         .env("AKINAI_TEST_REDIS", redis.admin_url().reveal())
         .env("AKINAI_TEST_SECRETS", &secrets_file);
+    if let Ok(program) = &browser {
+        cargo.env("AKINAI_TEST_BROWSER", program);
+    }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
+    // Once more, where it is read: a run without a browser must not look like one with it.
+    if let Err(error) = &browser {
+        skipped(error);
+    }
     Ok(())
+}
+
+/// Says that a part of the tests is left out, and why.
+fn skipped(error: &anyhow::Error) {
+    println!("\n*** THE TESTS IN A BROWSER ARE SKIPPED: {error:#}\n");
 }
 
 /// What needs no server: the contracts, the format, the lints.

@@ -21,12 +21,12 @@ use platform::{
     clock,
     log::{self, Names},
     redis::Redis,
+    request_id::X_REQUEST_ID,
 };
 
 use crate::{
     bearer,
     gate::{Answer, Claim, Gate, Outcome, Own, Quota},
-    request_id::X_REQUEST_ID,
     rules::Rule,
     settings::{Settings, USER},
     signing_keys::{self, Failure},

@@ -7,7 +7,6 @@ mod cors;
 mod edge;
 mod gate;
 mod ready;
-mod request_id;
 mod rpc;
 mod rules;
 mod settings;
@@ -21,10 +20,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use platform::{
     http::{Incoming, text},
     log::{self, Names},
+    request_id::{self, X_REQUEST_ID},
     variables,
 };
 
-use crate::{ready::Readiness, request_id::X_REQUEST_ID};
+use crate::ready::Readiness;
 
 platform::http_handler!(handle);
 

@@ -18,7 +18,13 @@ mod wire_client;
 use connect::Body;
 use exchange::Call;
 use http::{Request, Response, StatusCode};
-use platform::{http::Incoming, log, postgres::Database, ready};
+use platform::{
+    http::Incoming,
+    log,
+    postgres::Database,
+    ready,
+    request_id::{self, X_REQUEST_ID},
+};
 use settings::{Serves, Settings};
 use store::Store;
 
@@ -27,7 +33,15 @@ const DATABASE: &str = "database_url";
 
 platform::http_handler!(handle);
 
-async fn handle(request: Request<Incoming>) -> Response<Body> {
+async fn handle(mut request: Request<Incoming>) -> Response<Body> {
+    let id = request_id::of(request.headers());
+    request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let mut response = answer(request).await;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+async fn answer(request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() == "/ready" {
         return ready::answer(DATABASE).await;
     }

@@ -74,6 +74,17 @@ impl Client {
             name => name,
         }
     }
+
+    /// Where the user comes back to after this authorization request, which the issuer has looked at: at the address that it
+    /// names, or, as it may leave that out (and Hydra leaves out what came in a body), at one that is registered.
+    fn ways_back(&self, request_url: &str) -> Vec<String> {
+        let (_, query) = request_url.split_once('?').unwrap_or_default();
+        let mut parameters = form_urlencoded::parse(query.as_bytes());
+        match parameters.find(|(name, _)| name == "redirect_uri") {
+            Some((_, address)) => vec![address.into_owned()],
+            None => self.redirect_uris.clone(),
+        }
+    }
 }
 
 /// `oAuth2ConsentRequestOpenIDConnectContext`.
@@ -104,6 +115,11 @@ impl LoginRequest {
     pub(crate) fn beginning(&self) -> Option<Url> {
         Url::parse(&self.request_url)
     }
+
+    /// Where the application wants its user back.
+    pub(crate) fn ways_back(&self) -> Vec<String> {
+        self.client.ways_back(&self.request_url)
+    }
 }
 
 /// `oAuth2ConsentRequest`.
@@ -116,9 +132,18 @@ pub(crate) struct ConsentRequest {
     pub(crate) client: Client,
     pub(crate) requested_scope: Vec<String>,
     pub(crate) requested_access_token_audience: Vec<String>,
+    /// The authorization request that began this.
+    request_url: String,
     pub(crate) login_session_id: String,
     /// What the login page left for this one.
     pub(crate) context: LoginContext,
+}
+
+impl ConsentRequest {
+    /// Where the application wants its user back.
+    pub(crate) fn ways_back(&self) -> Vec<String> {
+        self.client.ways_back(&self.request_url)
+    }
 }
 
 /// `oAuth2LogoutRequest`.
@@ -426,6 +451,7 @@ mod tests {
         let login: LoginRequest = parsed(login.to_string().as_bytes()).unwrap();
         assert!(!login.skip);
         assert_eq!((login.client.name(), login.session_id.as_str()), ("shop", "s"));
+        assert!(login.ways_back().is_empty(), "none is named or registered");
         assert_eq!(
             login.beginning().unwrap().as_str(),
             "http://hydra.test/oauth2/auth?a=b"

@@ -13,6 +13,7 @@ pub mod log;
 pub mod postgres;
 pub mod ready;
 pub mod redis;
+pub mod request_id;
 pub mod rpc;
 pub mod variables;
 pub mod wit;

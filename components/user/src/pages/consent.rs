@@ -127,7 +127,7 @@ impl Asked {
             status: StatusCode::OK,
             title: texts.consent,
             is_wrong: false,
-            destinations: visit.destinations(&client.redirect_uris),
+            destinations: visit.destinations(&self.request.ways_back()),
         };
         page.show(visit, |html| {
             html.line("p", &[], &fill(texts.consent_asks, client.name()));

@@ -168,7 +168,7 @@ fn show(visit: &Visit, challenge: &Challenge, request: &LoginRequest, typed: &Ty
         },
         title: texts.sign_in,
         is_wrong: typed.wrong.is_some(),
-        destinations: visit.destinations(&request.client.redirect_uris),
+        destinations: visit.destinations(&request.ways_back()),
     };
     let mut response = page.show(visit, |html| {
         html.line(

@@ -32,6 +32,7 @@ use platform::{
     client_address::ClientAddress,
     http::{Incoming, text},
     log::{self, Names},
+    request_id::{self, X_REQUEST_ID},
 };
 use policy::{Destinations, protect, set};
 use settings::Settings;
@@ -48,6 +49,7 @@ const REGISTER: &str = "/oauth2/register";
 const CONSENT: &str = "/oauth2/consent";
 const LOGOUT: &str = "/oauth2/logout";
 const ERROR: &str = "/oauth2/error";
+const SIGNED_OUT: &str = "/oauth2/signed-out";
 const STYLE: &str = "/oauth2/assets/style.css";
 
 /// What [`STYLE`] is.
@@ -100,12 +102,20 @@ struct Visit {
     hydra: Hydra,
 }
 
-/// Answers what begins with `/oauth2/`.
-pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
+/// Answers what begins with `/oauth2/`. Browsers come here first, so the request gets its name here.
+pub(crate) async fn answer(mut request: Request<Incoming>) -> Response<Body> {
+    let id = request_id::of(request.headers());
+    request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let mut response = named(request).await;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+async fn named(request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let has_form = match head.uri.path() {
         LOGIN | REGISTER | CONSENT | LOGOUT => true,
-        ERROR | STYLE => false,
+        ERROR | SIGNED_OUT | STYLE => false,
         _ => return plain(StatusCode::NOT_FOUND, "there is nothing here"),
     };
     match (&head.method, has_form) {
@@ -189,6 +199,9 @@ impl Visit {
             (CONSENT, true) => consent::send(&self).await,
             (LOGOUT, false) => logout::open(&self).await,
             (LOGOUT, true) => logout::send(&self).await,
+            (SIGNED_OUT, _) => {
+                Ok(self.notice(StatusCode::OK, self.texts().signed_out, &[self.texts().close]))
+            }
             _ => Ok(error::open(&self)),
         };
         outcome.unwrap_or_else(|trouble| self.explain(&trouble))

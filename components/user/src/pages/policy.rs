@@ -51,9 +51,15 @@ fn source(address: &str) -> Option<String> {
 }
 
 fn host(scheme: &str, authority: &str) -> Option<String> {
-    // CSP has no way to name an IPv6 address.
-    if authority.starts_with('[') {
-        return Some(format!("{scheme}:"));
+    // CSP has no way to name an IPv6 address, but one to name a port of any host.
+    if let Some((_, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return match port.strip_prefix(':') {
+            Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(format!("{scheme}://*:{port}"))
+            }
+            None if port.is_empty() => Some(format!("{scheme}://*")),
+            _ => None,
+        };
     }
     let (name, port) = authority.split_once(':').unwrap_or((authority, ""));
     let is_name = !name.is_empty()
@@ -102,7 +108,12 @@ mod tests {
             ("http://localhost:5173", Some("http://localhost:5173")),
             ("http://127.0.0.1/cb", Some("http://127.0.0.1:*")),
             ("http://127.0.0.1:3000/cb", Some("http://127.0.0.1:*")),
-            ("http://[::1]:3000/cb", Some("http:")),
+            ("http://[::1]:3000/cb", Some("http://*:3000")),
+            ("https://[2001:db8::1]/cb", Some("https://*")),
+            ("http://[::1]:/cb", None),
+            ("http://[::1]x/cb", None),
+            ("http://[::1]:*/cb", None),
+            ("http://[::1; script-src *", None),
             ("com.example.app:/cb", Some("com.example.app:")),
             ("com.example.app://cb", Some("com.example.app:")),
             ("", None),

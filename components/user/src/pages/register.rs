@@ -106,7 +106,7 @@ fn show(visit: &Visit, challenge: &Challenge, request: &LoginRequest, typed: &Ty
         },
         title: texts.create_account,
         is_wrong,
-        destinations: visit.destinations(&request.client.redirect_uris),
+        destinations: visit.destinations(&request.ways_back()),
     };
     page.show(visit, |html| {
         html.line(

@@ -84,7 +84,7 @@ texts! {
     password: "Password", "パスワード";
     remember_me: "Stay signed in on this device", "このデバイスでサインインしたままにする";
     cancel: "Cancel", "キャンセル";
-    no_account: "No account yet?", "アカウントをお持ちでないですか?";
+    no_account: "No account yet?", "アカウントをお持ちでないですか？";
     create_account: "Create an account", "アカウントを作成";
     wrong_credentials:
         "The e-mail address or the password is not right.",
@@ -97,22 +97,22 @@ texts! {
         "mina@example.com のようなメールアドレスを入力してください。";
     password_missing:
         "Enter your password: it has at most 128 characters.",
-        "パスワードを入力してください(128 文字以内)。";
+        "パスワードを入力してください（128 文字以内）。";
 
     name: "Name", "お名前";
     name_hint: "What applications call you. You may leave it empty.", "アプリに表示されるお名前です。空欄でもかまいません。";
     name_wrong:
         "Enter at most 100 characters, without line breaks.",
         "改行なしの 100 文字以内で入力してください。";
-    password_hint: "8 to 128 characters, of any kind.", "8~128 文字。文字の種類は問いません。";
-    password_wrong: "Enter 8 to 128 characters.", "8~128 文字で入力してください。";
+    password_hint: "8 to 128 characters, of any kind.", "8～128 文字。文字の種類は問いません。";
+    password_wrong: "Enter 8 to 128 characters.", "8～128 文字で入力してください。";
     email_taken:
         "There is an account with this e-mail address. Sign in instead.",
         "このメールアドレスのアカウントはすでにあります。サインインしてください。";
-    have_account: "You have an account?", "アカウントをお持ちですか?";
+    have_account: "Already have an account?", "アカウントをお持ちですか？";
 
-    consent: "Allow access?", "アクセスを許可しますか?";
-    consent_asks: "{} would like to:", "{} が次のことを求めています:";
+    consent: "Allow access?", "アクセスを許可しますか？";
+    consent_asks: "{} would like to:", "{} が次のことを求めています：";
     consent_as: "You are signed in as {}.", "{} としてサインインしています。";
     consent_scopes: "What it may do", "許可する内容";
     consent_audience: "Where it may do that", "利用先";
@@ -121,19 +121,20 @@ texts! {
     deny: "Do not allow", "許可しない";
     scope_openid:
         "Know who you are: your name and your e-mail address",
-        "本人確認(お名前とメールアドレス)";
+        "本人確認（お名前とメールアドレス）";
     scope_profile: "See your name", "お名前の参照";
     scope_email: "See your e-mail address", "メールアドレスの参照";
     scope_offline: "Stay connected while you are away", "あなたの不在時も接続を維持";
     scope_admin:
         "Administer everything: accounts, products and orders",
-        "すべての管理(アカウント・商品・注文)";
+        "すべての管理（アカウント・商品・注文）";
 
     sign_out: "Sign out", "サインアウト";
-    sign_out_question: "Do you want to sign out?", "サインアウトしますか?";
+    sign_out_question: "Do you want to sign out?", "サインアウトしますか？";
     sign_out_for: "{} asks you to sign out.", "{} がサインアウトを求めています。";
     stay: "Stay signed in", "サインインしたままにする";
     stayed: "You are still signed in", "サインインしたままです";
+    signed_out: "You are signed out", "サインアウトしました";
     close: "You can close this page.", "このページを閉じてかまいません。";
 
     failed: "This did not work", "うまくいきませんでした";

@@ -1,17 +1,20 @@
-//! `X-Request-ID`: one name for a request in the answer, in every component it passes through and in every log line.
+//! `X-Request-ID`: one name for a request in the answer, in every component it passes through and in every log line. A component
+//! that the outside reaches gives it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// The header, in and out.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::rpc;
 
-/// The longest id that is kept.
+/// The header, in and out.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static(rpc::X_REQUEST_ID);
+
+/// The longest id that is kept, in bytes.
 const MOST: usize = 128;
 
 /// The caller's id, if it is sane, or a new UUID. Only letters, digits, `.`, `_` and `-` are: an id goes into logs and
 /// into the headers of other components.
-pub(crate) fn of(headers: &HeaderMap) -> HeaderValue {
+pub fn of(headers: &HeaderMap) -> HeaderValue {
     let mut given = headers.get_all(X_REQUEST_ID).iter();
     match (given.next(), given.next()) {
         (Some(id), None) if is_sane(id.as_bytes()) => id.clone(),

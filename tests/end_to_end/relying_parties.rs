@@ -1,0 +1,137 @@
+//! Applications that rely on our issuer, as others have written them: a certified client library, Ory's own client for Hydra's
+//! admin API, and a page in Chromium.
+//!
+//! What they do and expect is in `clients/openid-client`, `clients/hydra-client` and `clients/browser`. Here they get a platform,
+//! and accounts to sign in to.
+
+use std::path::PathBuf;
+
+use harness::manifest_with_admin_api;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
+use xtask::services::free_port;
+use xtask::workspace::Workspace;
+
+use crate::clients::{client, command, must};
+use crate::sign_in::World;
+
+const EMAIL: &str = "mina@example.com";
+const ADMIN: &str = "admin@example.com";
+const PASSWORD: &str = "correct horse battery";
+const SERVICE_SECRET: &str = "a-secret-that-is-long-enough-for-a-service";
+
+/// A platform with an application at an origin of its own, a service, and two accounts, one of them an admin's.
+struct Shop {
+    world: World,
+    application: String,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let application = format!("http://127.0.0.1:{}", free_port().expect("a free port"));
+        let world = World::with(|setup| setup.variable("allowed_origins", application.as_str())).await;
+        for email in [EMAIL, ADMIN] {
+            let wanted = json!({ "email": email, "password": PASSWORD, "name": "Mina" });
+            let method = "user.v1.UserService/CreateUser";
+            world.client.call(method, wanted).await.message();
+        }
+        let registered = json!({
+            "redirect_uris": [format!("{application}/callback")],
+            "post_logout_redirect_uris": [format!("{application}/")],
+            "allowed_cors_origins": [application],
+        });
+        let service = json!({
+            "client_name": "A service", "grant_types": ["client_credentials"], "audience": ["akinai"],
+            "token_endpoint_auth_method": "client_secret_basic",
+        });
+        let hash: String = Sha256::digest(SERVICE_SECRET)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        world
+            .sql(&format!(
+                "update user_service.users set roles = '{{admin}}' where email_key = '{ADMIN}';
+                 update issuer_service.clients set metadata = metadata || '{registered}' where id = 'shop';
+                 insert into issuer_service.clients (id, secret_hash, metadata)
+                 values ('service', '{hash}', '{service}')"
+            ))
+            .await;
+        Self { world, application }
+    }
+
+    /// Runs a suite of tests of Node.js with all of this.
+    async fn must_pass(&self, folder: PathBuf, file: &str) {
+        let pictures = Workspace::here().root().join("target/pictures");
+        let mut node = command("node", &folder);
+        node.args(["--test", file])
+            .env("AKINAI_URL", &self.world.url)
+            .env("AKINAI_APPLICATION", &self.application)
+            .env("AKINAI_EMAIL", EMAIL)
+            .env("AKINAI_ADMIN", ADMIN)
+            .env("AKINAI_PASSWORD", PASSWORD)
+            .env("AKINAI_SERVICE_SECRET", SERVICE_SECRET)
+            .env("AKINAI_PICTURES", pictures);
+        must(&mut node).await;
+    }
+}
+
+/// Installs exactly what the lock file of a client names, and nothing else.
+async fn installed(name: &str) -> PathBuf {
+    let folder = client(name);
+    must(command("npm", &folder).arg("ci")).await;
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certified_client_signs_people_in_and_out() {
+    let folder = installed("openid-client").await;
+    Shop::open().await.must_pass(folder, "sign-in.test.js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ory_s_hydra_client_drives_the_admin_api() {
+    let folder = installed("hydra-client").await;
+    // The compiler writes nothing where a type is wrong.
+    must(command("node", &folder).arg("node_modules/typescript/bin/tsc")).await;
+    let manifests = tempfile::tempdir().expect("a folder for a manifest");
+    let manifest = manifests.path().join("spin.toml");
+    std::fs::write(&manifest, manifest_with_admin_api()).expect("the manifest can be written");
+    let world = World::with(|mut setup| {
+        setup.manifest = manifest;
+        // The users of these tests have no accounts: nobody would vouch for them.
+        setup.variable("refresh_hook_path", "")
+    })
+    .await;
+    let mut node = command("node", &folder);
+    node.args(["--test", "built/admin.test.js"])
+        .env("AKINAI_URL", &world.url)
+        .env("AKINAI_ISSUER", &world.url);
+    must(&mut node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_up_in_and_out_in_a_browser() {
+    in_a_browser("people.test.js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attacks_come_to_nothing_in_a_browser() {
+    in_a_browser("attacks.test.js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_can_read_the_pages_in_a_browser() {
+    in_a_browser("pictures.test.js").await;
+}
+
+/// Runs a file of tests with the browser that `cargo xtask test` has found; where it has found none, it says so.
+async fn in_a_browser(file: &str) {
+    static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
+    if std::env::var_os("AKINAI_TEST_BROWSER").is_none() {
+        eprintln!("SKIPPED: there is no browser for {file}; `cargo xtask test` says how to get one");
+        return;
+    }
+    let folder = INSTALLED.get_or_init(|| installed("browser")).await;
+    Shop::open().await.must_pass(folder.clone(), file).await;
+}
