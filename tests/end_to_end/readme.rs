@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::process::Command;
 use xtask::workspace::Workspace;
 
-use crate::clients::must;
+use crate::clients::printed;
 use crate::sign_in::World;
 
 /// Where the README says that `up` listens.
@@ -76,7 +76,7 @@ impl Reader {
         let script = script.replace("TOKEN=$(", "NEW_TOKEN=$(");
         let mut bash = Command::new("bash");
         bash.args(["-c", &script]).env("TOKEN", &self.token);
-        String::from_utf8(must(&mut bash).await.stdout).expect("text")
+        printed(&mut bash).await
     }
 
     /// Types it and reads the JSON that comes.

@@ -91,7 +91,7 @@ async fn npm_packages() -> PathBuf {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let folder = client("connect-es");
     // `ci` installs exactly what the lock file names, and nothing else.
-    let install = || async { drop(must(command("npm", &folder).arg("ci")).await) };
+    let install = || async { must(command("npm", &folder).arg("ci")).await };
     INSTALLED.get_or_init(install).await;
     folder
 }
@@ -108,8 +108,13 @@ pub(crate) fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
     command
 }
 
+/// Runs a command that must succeed.
+pub(crate) async fn must(command: &mut Command) {
+    printed(command).await;
+}
+
 /// Runs a command that must succeed; what it printed.
-pub(crate) async fn must(command: &mut Command) -> Output {
+pub(crate) async fn printed(command: &mut Command) -> String {
     let output = output(command).await;
     assert!(
         output.status.success(),
@@ -119,7 +124,7 @@ pub(crate) async fn must(command: &mut Command) -> Output {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    output
+    String::from_utf8(output.stdout).expect("what it prints is text")
 }
 
 async fn output(command: &mut Command) -> Output {
