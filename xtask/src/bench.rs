@@ -43,7 +43,7 @@ const COUNTED: usize = 128;
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// The options of `cargo xtask bench`.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// How long each target is measured in each round, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -221,72 +221,36 @@ async fn targets<'a>(
     let every_product = || (1..=seed::PRODUCTS_READ).map(seed::get_product);
     let first_page = || [seed::FIRST_PAGE.to_owned()].into_iter();
     let queries = seed::QUERIES.into_iter().map(str::to_owned);
+    let new_orders = seed::create_orders(options.most_requests());
     let deep = deep_page(platform, loads.seen()).await?;
-    let target = |name, server, load: Result<Load>| load.map(|load| Target { name, server, load });
-    [
-        target(
-            GET_PRODUCT,
-            platform,
-            loads.anyone("get", GET_PRODUCT_PATH, every_product()),
-        ),
-        target(
-            GET_PRODUCT_NATIVE,
-            native,
-            loads.anyone("get-native", GET_PRODUCT_PATH, every_product()),
-        ),
-        target(
-            LIST_PRODUCTS,
-            platform,
-            loads.anyone("list", LIST_PRODUCTS_PATH, first_page()),
-        ),
-        target(
-            LIST_PRODUCTS_NATIVE,
-            native,
-            loads.anyone("list-native", LIST_PRODUCTS_PATH, first_page()),
-        ),
-        target(
-            SEARCH_PRODUCTS,
-            platform,
-            loads.anyone("search", LIST_PRODUCTS_PATH, queries),
-        ),
-        target(
-            GET_USER_SEEN,
-            platform,
-            loads.user("seen", GET_USER_PATH, seed::GET_USER),
-        ),
-        target(
-            GET_USER_FRESH,
-            platform,
-            loads.fresh("fresh", GET_USER_PATH, seed::GET_USER),
-        ),
-        target(
-            GET_CART,
-            platform,
-            loads.user("cart", GET_CART_PATH, seed::GET_CART),
-        ),
-        target(
-            CREATE_ORDER,
-            platform,
-            loads.user_once(
-                "create",
-                CREATE_ORDER_PATH,
-                seed::create_orders(options.most_requests()),
-            ),
-        ),
-        target(
-            LIST_ORDERS,
-            platform,
-            loads.user("orders", LIST_ORDERS_PATH, seed::FIRST_PAGE),
-        ),
-        target(
-            LIST_ORDERS_DEEP,
-            platform,
-            loads.user("deep", LIST_ORDERS_PATH, &deep),
-        ),
-        target(HELLO, hello, Ok(Load::Hello)),
-    ]
-    .into_iter()
-    .collect()
+
+    let get = loads.anyone("get", GET_PRODUCT_PATH, every_product())?;
+    let get_native = loads.anyone("get-native", GET_PRODUCT_PATH, every_product())?;
+    let list = loads.anyone("list", LIST_PRODUCTS_PATH, first_page())?;
+    let list_native = loads.anyone("list-native", LIST_PRODUCTS_PATH, first_page())?;
+    let search = loads.anyone("search", LIST_PRODUCTS_PATH, queries)?;
+    let seen = loads.user("seen", GET_USER_PATH, seed::GET_USER)?;
+    let fresh = loads.fresh("fresh", GET_USER_PATH, seed::GET_USER)?;
+    let cart = loads.user("cart", GET_CART_PATH, seed::GET_CART)?;
+    let create = loads.user_once("create", CREATE_ORDER_PATH, new_orders)?;
+    let orders = loads.user("orders", LIST_ORDERS_PATH, seed::FIRST_PAGE)?;
+    let deep = loads.user("deep", LIST_ORDERS_PATH, &deep)?;
+
+    let target = |name, server, load| Target { name, server, load };
+    Ok(vec![
+        target(GET_PRODUCT, platform, get),
+        target(GET_PRODUCT_NATIVE, native, get_native),
+        target(LIST_PRODUCTS, platform, list),
+        target(LIST_PRODUCTS_NATIVE, native, list_native),
+        target(SEARCH_PRODUCTS, platform, search),
+        target(GET_USER_SEEN, platform, seen),
+        target(GET_USER_FRESH, platform, fresh),
+        target(GET_CART, platform, cart),
+        target(CREATE_ORDER, platform, create),
+        target(LIST_ORDERS, platform, orders),
+        target(LIST_ORDERS_DEEP, platform, deep),
+        target(HELLO, hello, Load::Hello),
+    ])
 }
 
 /// What to send for a page deep in the user's orders: walks there, as a client would.

@@ -221,6 +221,14 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 mod tests {
     use super::*;
 
+    const OPTIONS: Options = Options {
+        seconds: 5,
+        rounds: 3,
+        concurrency: 64,
+        only: None,
+        json: None,
+    };
+
     fn measured(name: &'static str, per_second: f64) -> Measured {
         let asked = Asked {
             statements: 1.0,
@@ -244,7 +252,7 @@ mod tests {
     #[test]
     fn a_ratio_is_of_what_was_measured() {
         let mut report = Report {
-            options: Options::default(),
+            options: OPTIONS,
             measured: vec![
                 measured(GET_PRODUCT, 500.0),
                 measured(GET_PRODUCT_NATIVE, 2_000.0),
@@ -265,7 +273,7 @@ mod tests {
     #[test]
     fn a_line_of_the_table_fits_a_terminal() {
         let report = Report {
-            options: Options::default(),
+            options: OPTIONS,
             measured: ALL.iter().map(|name| measured(name, 123_456.0)).collect(),
         };
         for line in report.to_string().lines() {
