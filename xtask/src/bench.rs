@@ -2,29 +2,42 @@
 //!
 //! One yardstick is a component that only answers "hello": the host's own cost per request. The other is the same two
 //! hops written natively (`tests/native`): what components cost. All are measured by wrk, in rounds that take turns, so
-//! that a busy moment of the machine hits all of them; of each figure the median round is shown.
+//! that a busy moment of the machine hits all of them; of each figure the median round is shown. How often Postgres and
+//! Redis are asked for a request depends on no machine: that is counted, not timed.
 
+mod counters;
+mod names;
 mod report;
 mod seed;
 mod servers;
 mod wrk;
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tokio::task::JoinSet;
 
-use self::report::{Measured, Report, Round};
+use self::counters::Counters;
+use self::names::*;
+use self::report::{Asked, Measured, Report, Round};
 use self::servers::{Server, Servers};
-use self::wrk::{Load, Sample, Tokens, Wrk};
+use self::wrk::{Lines, Load, Sample, Wrk};
 use crate::build;
 use crate::process::Scratch;
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
 
-/// How many products are for sale while we measure.
-const PRODUCTS: u32 = 1_000;
+const GET_PRODUCT_PATH: &str = "/product.v1.ProductService/GetProduct";
+const LIST_PRODUCTS_PATH: &str = "/product.v1.ProductService/ListProducts";
+const GET_USER_PATH: &str = "/user.v1.UserService/GetUser";
+const GET_CART_PATH: &str = "/order.v1.OrderService/GetCart";
+const CREATE_ORDER_PATH: &str = "/order.v1.OrderService/CreateOrder";
+const LIST_ORDERS_PATH: &str = "/order.v1.OrderService/ListOrders";
+
+/// Over how many requests of each kind it is counted how often Postgres and Redis are asked. Enough for many to be under way
+/// at once, and all are waited for: wrk cuts off those that are under way when its time is up.
+const COUNTED: usize = 128;
 
 /// How long each target runs before it is measured: connections are opened, instances made, statements prepared.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -44,17 +57,34 @@ pub struct Options {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     concurrency: u32,
 
+    /// Measures only what has this in its name, such as "order".
+    #[arg(long, value_name = "NAME_PART")]
+    only: Option<String>,
+
     /// Also writes the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 impl Options {
-    /// Tokens that are not sent twice, for as many requests as the platform may answer in the time.
-    fn tokens(&self) -> u32 {
+    /// As many requests as the platform may answer in the time, of what must not be sent twice.
+    fn most_requests(&self) -> u32 {
         const A_SECOND: u64 = 1_200;
         let seconds = WARM_UP.as_secs() + self.seconds * u64::from(self.rounds);
-        (seconds * A_SECOND).try_into().unwrap_or(u32::MAX)
+        let runs = 1 + u64::from(self.rounds);
+        let most = COUNTED as u64 + seconds * A_SECOND + runs * self.not_awaited();
+        most.try_into().unwrap_or(u32::MAX)
+    }
+
+    /// Requests that a run of wrk makes beyond those that it sees answered: what is under way at its end, and one to look at.
+    fn not_awaited(&self) -> u64 {
+        u64::from(self.concurrency) + 1
+    }
+
+    /// Whether the target of this name is wanted.
+    fn wants(&self, name: &str) -> bool {
+        let part = self.only.as_deref().unwrap_or_default();
+        name.to_lowercase().contains(&part.to_lowercase())
     }
 }
 
@@ -64,6 +94,11 @@ impl Options {
 /// Something cannot be built or started, the platform and the native program answer differently, or a request is lost:
 /// then the figures would mean nothing.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
+    ensure!(
+        ALL.iter().any(|name| options.wants(name)),
+        "nothing that is measured has this in its name; there are: {}",
+        ALL.join("; ")
+    );
     let mut steps = Steps::new(5);
     steps.begin("compile the components, the host and the native program");
     build::components(workspace, &["akinai-hello"]).await?;
@@ -73,7 +108,9 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let wrk = Wrk::find(workspace).await?;
 
     steps.begin(format_args!(
-        "start Postgres and Redis, and put {PRODUCTS} products on sale"
+        "start Postgres and Redis, put {} products on sale and place {} orders",
+        seed::PRODUCTS,
+        seed::ORDERS
     ));
     // Declared first, dropped last: the servers live in it.
     let scratch = Scratch::new("bench")?;
@@ -81,7 +118,11 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
 
     steps.begin("start the platform, the native program and the hello component");
     let tokens = scratch.path().join("tokens");
-    let wanted = options.tokens();
+    // Signing takes milliseconds each: only the target that sends them once needs many.
+    let wanted = match options.wants(GET_USER_FRESH) {
+        true => options.most_requests().saturating_add(1),
+        false => 1,
+    };
     let issuer = servers.issuer(workspace, &tokens, wanted).await?;
     let platform = servers.platform(workspace, &issuer).await?;
     let native = servers.native(workspace).await?;
@@ -92,62 +133,15 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         "measure: {} rounds of {} s each",
         options.rounds, options.seconds
     ));
-    let targets = [
-        Target {
-            name: "GetProduct, platform",
-            server: &platform,
-            load: Load::get_product(scratch.path(), PRODUCTS)?,
-        },
-        Target {
-            name: "GetProduct, native",
-            server: &native,
-            load: Load::get_product(scratch.path(), PRODUCTS)?,
-        },
-        Target {
-            name: "ListProducts, platform",
-            server: &platform,
-            load: Load::list_products(scratch.path())?,
-        },
-        Target {
-            name: "ListProducts, native",
-            server: &native,
-            load: Load::list_products(scratch.path())?,
-        },
-        Target {
-            name: "GetUser, seen token",
-            server: &platform,
-            load: Load::get_user(scratch.path(), "seen", seen(&tokens)?)?,
-        },
-        Target {
-            name: "GetUser, fresh tokens",
-            server: &platform,
-            load: Load::get_user(
-                scratch.path(),
-                "fresh",
-                Tokens {
-                    file: tokens,
-                    sent: Some(Cell::new(1)),
-                },
-            )?,
-        },
-        Target {
-            name: "hello component",
-            server: &hello,
-            load: Load::hello(),
-        },
-    ];
-    let [get, get_native, list, list_native, seen, fresh, hello] = measure(&wrk, &targets, &options).await?;
+    let loads = Loads::new(scratch.path(), &tokens)?;
+    let mut targets = targets(&loads, &options, [&platform, &native, &hello]).await?;
+    targets.retain(|target| options.wants(target.name));
+    let measured = measure(&wrk, &targets, servers.counters().await?, &options).await?;
     steps.finish();
 
     let report = Report {
         options: options.clone(),
-        get,
-        get_native,
-        list,
-        list_native,
-        seen,
-        fresh,
-        hello,
+        measured,
     };
     println!("\n{report}");
     if let Some(file) = &options.json {
@@ -157,14 +151,6 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     Ok(())
 }
 
-/// The first of the tokens, to be sent again and again.
-fn seen(tokens: &Path) -> Result<Tokens> {
-    let file = tokens.with_extension("seen");
-    let all = std::fs::read_to_string(tokens).context("the tokens are not there")?;
-    std::fs::write(&file, all.lines().next().unwrap_or_default())?;
-    Ok(Tokens { file, sent: None })
-}
-
 /// What is measured, and with what.
 struct Target<'a> {
     name: &'static str,
@@ -172,28 +158,151 @@ struct Target<'a> {
     load: Load,
 }
 
-async fn measure<const N: usize>(
-    wrk: &Wrk,
-    targets: &[Target<'_>; N],
+/// Makes the files that loads are read from.
+struct Loads {
+    folder: PathBuf,
+    tokens: Vec<String>,
+}
+
+impl Loads {
+    fn new(folder: &Path, tokens: &Path) -> Result<Loads> {
+        let tokens = std::fs::read_to_string(tokens).context("the tokens are not there")?;
+        Ok(Loads {
+            folder: folder.to_owned(),
+            tokens: tokens.lines().map(str::to_owned).collect(),
+        })
+    }
+
+    fn file(&self, name: &str, kind: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{kind}"))
+    }
+
+    /// The first of the tokens: the platform sees it again and again.
+    fn seen(&self) -> &str {
+        self.tokens.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Messages that are sent again and again, by nobody in particular.
+    fn anyone(&self, name: &str, path: &'static str, messages: impl Iterator<Item = String>) -> Result<Load> {
+        let messages = Lines::again(self.file(name, "messages"), messages)?;
+        Ok(Load::calls(path, messages, None))
+    }
+
+    /// A message that is sent again and again by the user, with the token that was seen.
+    fn user(&self, name: &str, path: &'static str, message: &str) -> Result<Load> {
+        let message = [message.to_owned()].into_iter();
+        let messages = Lines::again(self.file(name, "messages"), message)?;
+        Ok(Load::calls(path, messages, Some(self.seen_token(name)?)))
+    }
+
+    /// Messages that are sent once each by the user, with the token that was seen.
+    fn user_once(
+        &self,
+        name: &str,
+        path: &'static str,
+        messages: impl Iterator<Item = String>,
+    ) -> Result<Load> {
+        let messages = Lines::once(self.file(name, "messages"), messages)?;
+        Ok(Load::calls(path, messages, Some(self.seen_token(name)?)))
+    }
+
+    /// A message that is sent again and again by the user, each time with another token.
+    fn fresh(&self, name: &str, path: &'static str, message: &str) -> Result<Load> {
+        let message = [message.to_owned()].into_iter();
+        let messages = Lines::again(self.file(name, "messages"), message)?;
+        let others = self.tokens.iter().skip(1).cloned();
+        let tokens = Lines::once(self.file(name, "tokens"), others)?;
+        Ok(Load::calls(path, messages, Some(tokens)))
+    }
+
+    fn seen_token(&self, name: &str) -> Result<Lines> {
+        Lines::again(self.file(name, "tokens"), [self.seen().to_owned()].into_iter())
+    }
+}
+
+/// All targets, in the order of [`ALL`].
+async fn targets<'a>(
+    loads: &Loads,
     options: &Options,
-) -> Result<[Measured; N]> {
+    [platform, native, hello]: [&'a Server; 3],
+) -> Result<Vec<Target<'a>>> {
+    let every_product = || (1..=seed::PRODUCTS_READ).map(seed::get_product);
+    let first_page = || [seed::FIRST_PAGE.to_owned()].into_iter();
+    let queries = seed::QUERIES.into_iter().map(str::to_owned);
+    let new_orders = seed::create_orders(options.most_requests());
+    let deep = deep_page(platform, loads.seen()).await?;
+
+    let get = loads.anyone("get", GET_PRODUCT_PATH, every_product())?;
+    let get_native = loads.anyone("get-native", GET_PRODUCT_PATH, every_product())?;
+    let list = loads.anyone("list", LIST_PRODUCTS_PATH, first_page())?;
+    let list_native = loads.anyone("list-native", LIST_PRODUCTS_PATH, first_page())?;
+    let search = loads.anyone("search", LIST_PRODUCTS_PATH, queries)?;
+    let seen = loads.user("seen", GET_USER_PATH, seed::GET_USER)?;
+    let fresh = loads.fresh("fresh", GET_USER_PATH, seed::GET_USER)?;
+    let cart = loads.user("cart", GET_CART_PATH, seed::GET_CART)?;
+    let create = loads.user_once("create", CREATE_ORDER_PATH, new_orders)?;
+    let orders = loads.user("orders", LIST_ORDERS_PATH, seed::FIRST_PAGE)?;
+    let deep = loads.user("deep", LIST_ORDERS_PATH, &deep)?;
+
+    let target = |name, server, load| Target { name, server, load };
+    Ok(vec![
+        target(GET_PRODUCT, platform, get),
+        target(GET_PRODUCT_NATIVE, native, get_native),
+        target(LIST_PRODUCTS, platform, list),
+        target(LIST_PRODUCTS_NATIVE, native, list_native),
+        target(SEARCH_PRODUCTS, platform, search),
+        target(GET_USER_SEEN, platform, seen),
+        target(GET_USER_FRESH, platform, fresh),
+        target(GET_CART, platform, cart),
+        target(CREATE_ORDER, platform, create),
+        target(LIST_ORDERS, platform, orders),
+        target(LIST_ORDERS_DEEP, platform, deep),
+        target(HELLO, hello, Load::Hello),
+    ])
+}
+
+/// What to send for a page deep in the user's orders: walks there, as a client would.
+async fn deep_page(platform: &Server, token: &str) -> Result<String> {
+    let mut page_token = String::new();
+    let mut seen = 0;
+    while seen < seed::DEEP {
+        let (message, size) = seed::large_page_of_orders(&page_token);
+        let page = platform.call(LIST_ORDERS_PATH, Some(token), &message).await?;
+        page_token = match page["nextPageToken"].as_str() {
+            Some(next) if !next.is_empty() => next.to_owned(),
+            _ => bail!("the user's orders end after {seen}: {page}"),
+        };
+        seen += size;
+    }
+    Ok(seed::page_of_orders(&page_token))
+}
+
+async fn measure(
+    wrk: &Wrk,
+    targets: &[Target<'_>],
+    mut counters: Counters,
+    options: &Options,
+) -> Result<Vec<Measured>> {
     let once = async |target: &Target<'_>, time| -> Result<Sample> {
         let sample = wrk
             .run(target.server.address(), &target.load, options.concurrency, time)
             .await?;
         let (lost, total) = (sample.lost, sample.requests);
-        target.load.sent(total + u64::from(options.concurrency));
         ensure!(
             lost == 0,
             "{}: {lost} of {total} requests were not answered as they must be",
             target.name
         );
+        let sent = total + options.not_awaited();
+        target.load.sent(sent.try_into()?).with_context(|| target.name)?;
         Ok(sample)
     };
+    let mut measured = Vec::with_capacity(targets.len());
     for target in targets {
         once(target, WARM_UP).await?;
+        let asked = count(target, &mut counters).await.with_context(|| target.name)?;
+        measured.push(Measured::new(target.name, asked));
     }
-    let mut measured = targets.each_ref().map(|target| Measured::new(target.name));
     for round in 1..=options.rounds {
         for (target, measured) in targets.iter().zip(&mut measured) {
             let before = target.server.processor_time()?;
@@ -213,19 +322,35 @@ async fn measure<const N: usize>(
     Ok(measured)
 }
 
+/// Counts how often Postgres and Redis are asked for a request.
+async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
+    let requests = target.load.take(COUNTED)?;
+    let before = counters.read().await?;
+    let mut answers: JoinSet<Result<String>> = requests
+        .into_iter()
+        .map(|request| target.server.send(request))
+        .collect();
+    while let Some(answer) = answers.join_next().await {
+        answer??;
+    }
+    let after = counters.read().await?;
+    let per_request = |before: u64, after: u64| (after - before) as f64 / COUNTED as f64;
+    Ok(Asked {
+        statements: per_request(before.statements, after.statements),
+        redis: per_request(before.questions, after.questions),
+    })
+}
+
 /// A yardstick that did less work would flatter nobody: both must answer the same calls with the same products.
 async fn answer_alike(platform: &Server, native: &Server) -> Result<()> {
     let calls = [
-        ("/product.v1.ProductService/GetProduct", seed::get_product(1)),
-        (
-            "/product.v1.ProductService/ListProducts",
-            seed::LIST_PRODUCTS.to_owned(),
-        ),
+        (GET_PRODUCT_PATH, seed::get_product(1)),
+        (LIST_PRODUCTS_PATH, seed::FIRST_PAGE.to_owned()),
     ];
     for (path, message) in calls {
         let mut answers = [
-            platform.call(path, &message).await?,
-            native.call(path, &message).await?,
+            platform.call(path, None, &message).await?,
+            native.call(path, None, &message).await?,
         ];
         for answer in &mut answers {
             // Opaque, and theirs alone.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Options;
+use super::names::*;
 use super::wrk::Sample;
+use super::{COUNTED, Options};
 
 /// What one round has shown.
 pub(super) struct Round {
@@ -18,16 +19,27 @@ pub(super) struct Round {
     pub(super) resident: u64,
 }
 
-/// What the rounds of one target have shown.
+/// How often others were asked for one request.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// SQL statements: each of them a round trip to Postgres, and a transaction of its own.
+    pub(super) statements: f64,
+    /// Round trips to Redis.
+    pub(super) redis: f64,
+}
+
+/// What was found out about one target.
 pub(super) struct Measured {
     name: &'static str,
+    asked: Asked,
     rounds: Vec<Round>,
 }
 
 impl Measured {
-    pub(super) fn new(name: &'static str) -> Measured {
+    pub(super) fn new(name: &'static str, asked: Asked) -> Measured {
         Measured {
             name,
+            asked,
             rounds: Vec::new(),
         }
     }
@@ -78,65 +90,62 @@ impl Measured {
             "p99Milliseconds": self.p99(),
             "requests": self.rounds.iter().map(|round| round.sample.requests).sum::<u64>(),
             "processorMicrosecondsPerRequest": self.processor_micros(),
+            "sqlStatementsPerRequest": self.asked.statements,
+            "redisRoundTripsPerRequest": self.asked.redis,
             "residentBytes": self.resident(),
         })
     }
 }
 
+/// Requests a second of one target as a share of another's.
+const RATIOS: [(&str, &str, &str); 10] = [
+    ("GetProduct, platform / native", GET_PRODUCT, GET_PRODUCT_NATIVE),
+    (
+        "ListProducts, platform / native",
+        LIST_PRODUCTS,
+        LIST_PRODUCTS_NATIVE,
+    ),
+    ("GetProduct, platform / hello", GET_PRODUCT, HELLO),
+    ("ListProducts, platform / hello", LIST_PRODUCTS, HELLO),
+    ("ListProducts, query / all", SEARCH_PRODUCTS, LIST_PRODUCTS),
+    ("GetUser, seen token / GetProduct", GET_USER_SEEN, GET_PRODUCT),
+    ("GetUser, fresh tokens / GetProduct", GET_USER_FRESH, GET_PRODUCT),
+    ("GetCart / GetProduct", GET_CART, GET_PRODUCT),
+    ("CreateOrder / GetProduct", CREATE_ORDER, GET_PRODUCT),
+    (
+        "ListOrders, deep page / first page",
+        LIST_ORDERS_DEEP,
+        LIST_ORDERS,
+    ),
+];
+
 /// All that was measured.
 pub(super) struct Report {
     pub(super) options: Options,
-    pub(super) get: Measured,
-    pub(super) get_native: Measured,
-    pub(super) list: Measured,
-    pub(super) list_native: Measured,
-    pub(super) seen: Measured,
-    pub(super) fresh: Measured,
-    pub(super) hello: Measured,
+    pub(super) measured: Vec<Measured>,
 }
 
 impl Report {
-    fn all(&self) -> [&Measured; 7] {
-        [
-            &self.get,
-            &self.get_native,
-            &self.list,
-            &self.list_native,
-            &self.seen,
-            &self.fresh,
-            &self.hello,
-        ]
-    }
-
-    /// Requests a second of one target as a share of another's.
-    fn ratios(&self) -> [(&'static str, f64); 6] {
-        let ratio = |of: &Measured, to: &Measured| of.per_second() / to.per_second();
-        [
-            (
-                "GetProduct, platform / native",
-                ratio(&self.get, &self.get_native),
-            ),
-            (
-                "ListProducts, platform / native",
-                ratio(&self.list, &self.list_native),
-            ),
-            ("GetProduct, platform / hello", ratio(&self.get, &self.hello)),
-            ("ListProducts, platform / hello", ratio(&self.list, &self.hello)),
-            ("GetUser, seen token / GetProduct", ratio(&self.seen, &self.get)),
-            (
-                "GetUser, fresh tokens / GetProduct",
-                ratio(&self.fresh, &self.get),
-            ),
-        ]
+    /// Those of which both sides were measured.
+    fn ratios(&self) -> Vec<(&'static str, f64)> {
+        let rate = |name: &str| {
+            let measured = self.measured.iter().find(|measured| measured.name == name);
+            measured.map(Measured::per_second)
+        };
+        let ratios = RATIOS.iter();
+        ratios
+            .filter_map(|(name, of, to)| Some((*name, rate(of)? / rate(to)?)))
+            .collect()
     }
 
     pub(super) fn to_json(&self) -> Value {
+        let ratio = |(name, ratio): &(&str, f64)| json!({ "name": name, "ratio": ratio });
         json!({
             "concurrency": self.options.concurrency,
             "seconds": self.options.seconds,
             "rounds": self.options.rounds,
-            "targets": self.all().map(Measured::to_json),
-            "ratios": self.ratios().map(|(name, ratio)| json!({ "name": name, "ratio": ratio })),
+            "targets": self.measured.iter().map(Measured::to_json).collect::<Vec<_>>(),
+            "ratios": self.ratios().iter().map(ratio).collect::<Vec<_>>(),
         })
     }
 }
@@ -155,24 +164,38 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:24} {:>10} {:>17} {:>9} {:>9} {:>11} {:>8}",
-            "", "requests/s", "(from – to)", "p50 ms", "p99 ms", "CPU µs/req", "RSS MB"
+            "{:24} {:>10} {:>17} {:>8} {:>8} {:>10} {:>7} {:>9} {:>6}",
+            "",
+            "requests/s",
+            "(from – to)",
+            "p50 ms",
+            "p99 ms",
+            "CPU µs/req",
+            "SQL/req",
+            "Redis/req",
+            "RSS MB"
         )?;
-        for measured in self.all() {
+        for measured in &self.measured {
             let (slowest, fastest) = measured.range();
             writeln!(
                 f,
-                "{:24} {:>10.0} {:>17} {:>9.2} {:>9.2} {:>11.0} {:>8}",
+                "{:24} {:>10.0} {:>17} {:>8.2} {:>8.2} {:>10.0} {:>7.2} {:>9.2} {:>6}",
                 measured.name,
                 measured.per_second(),
                 format!("{slowest:.0} – {fastest:.0}"),
                 measured.p50(),
                 measured.p99(),
                 measured.processor_micros(),
+                measured.asked.statements,
+                measured.asked.redis,
                 measured.resident() >> 20
             )?;
         }
-        writeln!(f)?;
+        writeln!(
+            f,
+            "\nSQL: statements, each a round trip to Postgres and a transaction of its own. Redis: round trips.\n\
+             Both counted over {COUNTED} requests of each kind that were sent at once, after the warm-up.\n"
+        )?;
         for (name, ratio) in self.ratios() {
             writeln!(f, "{name:34} {ratio:.2}")?;
         }
@@ -197,6 +220,66 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OPTIONS: Options = Options {
+        seconds: 5,
+        rounds: 3,
+        concurrency: 64,
+        only: None,
+        json: None,
+    };
+
+    fn measured(name: &'static str, per_second: f64) -> Measured {
+        let asked = Asked {
+            statements: 1.0,
+            redis: 1.0,
+        };
+        let mut measured = Measured::new(name, asked);
+        measured.add(Round {
+            sample: Sample {
+                requests: 10,
+                lost: 0,
+                per_second,
+                p50: Duration::from_millis(1),
+                p99: Duration::from_millis(2),
+            },
+            processor: Duration::from_millis(1),
+            resident: 1 << 20,
+        });
+        measured
+    }
+
+    #[test]
+    fn a_ratio_is_of_what_was_measured() {
+        let mut report = Report {
+            options: OPTIONS,
+            measured: vec![
+                measured(GET_PRODUCT, 500.0),
+                measured(GET_PRODUCT_NATIVE, 2_000.0),
+            ],
+        };
+        assert_eq!(report.ratios(), [("GetProduct, platform / native", 0.25)]);
+        report.measured.pop();
+        assert_eq!(report.ratios(), [], "one side is missing");
+    }
+
+    #[test]
+    fn ratios_name_targets() {
+        for (ratio, of, to) in RATIOS {
+            assert!(ALL.contains(&of) && ALL.contains(&to), "{ratio}: {of} / {to}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_table_fits_a_terminal() {
+        let report = Report {
+            options: OPTIONS,
+            measured: ALL.iter().map(|name| measured(name, 123_456.0)).collect(),
+        };
+        for line in report.to_string().lines() {
+            assert!(line.chars().count() <= 120, "{line}");
+        }
+    }
 
     #[test]
     fn the_median_is_one_of_the_values() {

@@ -1,34 +1,148 @@
-//! The catalogue that is measured: the same in every run.
+//! The catalogue, the orders and the cart that are measured: the same in every run; and what clients send about them.
 
-/// What a client sends to list products: the first page, of the default size.
-pub(super) const LIST_PRODUCTS: &str = "{}";
+use std::fmt::Write as _;
 
-/// What a client sends to read the product with this number, from 1.
-pub(super) fn get_product(number: u32) -> String {
-    format!(r#"{{"id":"00000000-0000-7000-8000-{number:012x}"}}"#)
-}
+/// How many products are for sale.
+pub(super) const PRODUCTS: u32 = 100_000;
 
-/// The user whose account is read.
+/// How many of them GetProduct reads, one after the other.
+pub(super) const PRODUCTS_READ: u32 = 1_000;
+
+/// How many orders there are, of everybody.
+pub(super) const ORDERS: u32 = 100_000;
+
+/// Which of the orders, counted from the newest of the user, the deep page begins after. The user has a fifth of all.
+pub(super) const DEEP: u32 = 15_000;
+
+/// The most orders that a page can have.
+const LARGEST_PAGE: u32 = 100;
+
+/// The user whose account, cart and orders are read.
 pub(super) const USER: &str = "00000000-0000-7000-8000-00000000a001";
 
-/// What a client sends to read it.
+/// What a client sends to read the account.
 pub(super) const GET_USER: &str = r#"{"id":"00000000-0000-7000-8000-00000000a001"}"#;
 
-/// Puts `count` products on sale, with ids as [`get_product`] counts them, and opens the account.
-pub(super) fn sql(count: u32) -> String {
+/// What a client sends to list the first page, of products or of orders, of the default size.
+pub(super) const FIRST_PAGE: &str = "{}";
+
+/// What a client sends to read its cart.
+pub(super) const GET_CART: &str = "{}";
+
+/// What is searched for: a word of many products, which the newest thousand are enough for; two letters of many; and what
+/// the index has to find: a word of five products, and five Japanese characters of every 120th.
+pub(super) const QUERIES: [&str; 4] = [
+    r#"{"query":"sencha"}"#,
+    r#"{"query":"uj"}"#,
+    r#"{"query":"tokusen"}"#,
+    r#"{"query":"八女の玉露"}"#,
+];
+
+/// The id of the product with this number, from 1.
+fn product(number: u32) -> String {
+    format!("00000000-0000-7000-8000-{number:012x}")
+}
+
+/// What a client sends to read a product.
+pub(super) fn get_product(number: u32) -> String {
+    format!(r#"{{"id":"{}"}}"#, product(number))
+}
+
+/// What a client sends for each of so many orders, of two products each as the orders that are there: every one with a
+/// key of its own, and the products in turn, so that none of them runs out and orders do not wait for each other's stock.
+pub(super) fn create_orders(count: u32) -> impl Iterator<Item = String> {
+    (0..count).map(|number| {
+        let first = number * 2 % PRODUCTS + 1;
+        let items = [first, first + 1].map(|number| format!(r#"{{"productId":"{}","quantity":1}}"#, product(number)));
+        let mut message = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(
+            message,
+            r#"{{"idempotencyKey":"bench-{number}","shippingAddress":{{"name":"商 花子","postalCode":"611-0021","country":"JP","#,
+        );
+        let _ = write!(
+            message,
+            r#""region":"京都府","city":"宇治市","line1":"宇治蓮華116"}},"items":[{}]}}"#,
+            items.join(",")
+        );
+        message
+    })
+}
+
+/// What a client sends for the page of orders after a token, and how many it wants: the most there may be.
+pub(super) fn large_page_of_orders(token: &str) -> (String, u32) {
+    (
+        format!(r#"{{"pageSize":{LARGEST_PAGE},"pageToken":"{token}"}}"#),
+        LARGEST_PAGE,
+    )
+}
+
+/// What a client sends for the page of orders after a token, of the default size.
+pub(super) fn page_of_orders(token: &str) -> String {
+    format!(r#"{{"pageToken":"{token}"}}"#)
+}
+
+/// Puts the products on sale, with ids as [`get_product`] counts them, and opens the account.
+///
+/// The index of the search is taken away meanwhile, and then made as it was: that takes a fifth of the time.
+pub(super) fn products() -> String {
     format!(
         "set search_path = product_service;
+         create temporary table searched as select pg_get_indexdef('products_searched'::regclass) as definition;
+         drop index products_searched;
          insert into products (id, name, description, price, currency, image_url, created_at, updated_at)
          select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
-                'Sencha no. ' || n,
-                'A steamed green tea from Uji, fresh and a little sweet, with a grassy scent. 香り高い煎茶。',
-                1000 + n, 'JPY', '/images/sencha-' || n || '.jpg',
-                timestamptz '2026-01-01 00:00:00+00' + n * interval '1 minute',
-                timestamptz '2026-01-01 00:00:00+00' + n * interval '1 minute'
-         from generate_series(1, {count}) n;
-         insert into inventory (product_id, quantity) select id, 100 from products;
-         analyze products, inventory;
+                case n % 3
+                    when 0 then (array['宇治', '静岡', '八女', '鹿児島', '西尾'])[n / 8 % 5 + 1] || 'の'
+                        || (array['煎茶', '抹茶', '焙じ茶', '玄米茶', '玉露', '茎茶', '新茶', '番茶'])[n % 8 + 1] || ' ' || n
+                    else (array['Uji', 'Shizuoka', 'Yame', 'Kagoshima', 'Nishio'])[n / 8 % 5 + 1] || ' '
+                        || (array['Sencha', 'Matcha', 'Hojicha', 'Genmaicha', 'Gyokuro', 'Kukicha', 'Shincha', 'Bancha'])[n % 8 + 1]
+                        || ' no. ' || n
+                end,
+                (array['A steamed green tea, fresh and a little sweet.', 'Ground fine, for a bowl or a cake. 香り高い。',
+                       'Roasted over charcoal, mild and brown.', '玄米の香ばしさ。With toasted rice.'])[n % 4 + 1]
+                    || case n % 20000 when 77 then ' Tokusen, 特撰。' else '' end,
+                1000 + n % 9000, 'JPY', '/images/tea-' || n || '.jpg',
+                timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute',
+                timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute'
+         from generate_series(1, {PRODUCTS}) n;
+         insert into inventory (product_id, quantity) select id, 100000 from products;
+         set maintenance_work_mem = '256MB';
+         do $$ begin execute (select definition from searched); end $$;
          insert into user_service.users (id, email, email_key, password_hash, name)
          values ('{USER}', 'bench@example.com', 'bench@example.com', '$argon2id$nobody', 'Bench');"
+    )
+}
+
+/// Places the orders, a minute apart, of which every fifth is the user's: nine in ten confirmed, the others cancelled or
+/// rejected. And puts five products into the user's cart.
+pub(super) fn orders() -> String {
+    format!(
+        "set search_path = order_service;
+         create temporary table placed as
+         select n, moment,
+                (lpad(to_hex((extract(epoch from moment) * 1000)::bigint), 12, '0') || '70008000'
+                    || lpad(to_hex(n), 12, '0'))::uuid as id,
+                case n % 5 when 0 then '{USER}'::uuid
+                    else ('00000000-0000-7000-8000-0000000b' || lpad(to_hex(n % 5000), 4, '0'))::uuid end as user_id,
+                case n / 5 % 20 when 7 then 'cancelled' when 13 then 'rejected' else 'confirmed' end as status
+         from (select n, timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute' as moment
+               from generate_series(1, {ORDERS}) n) as moments;
+         insert into orders (id, user_id, status, rejection_reason, total_amount, currency, shipping_address,
+                             idempotency_key, request_hash, version, created_at, updated_at)
+         select id, user_id, status, case status when 'rejected' then 'there was too little in stock' end, 5000, 'JPY',
+                jsonb_build_object('name', '商 花子', 'postalCode', '611-0021', 'country', 'JP', 'region', '京都府',
+                    'city', '宇治市', 'line1', '宇治蓮華116', 'line2', '', 'phone', ''),
+                'seed-' || n, repeat('0', 64), 2, moment, moment
+         from placed;
+         insert into order_items (order_id, position, product_id, name, unit_price, quantity)
+         select placed.id, position, product.id, product.name, 2500, 1
+         from placed cross join generate_series(1, 2) position
+         join product_service.products product
+             on product.id = ('00000000-0000-7000-8000-' || lpad(to_hex(n * 2 % {PRODUCTS} + position), 12, '0'))::uuid;
+         insert into carts (user_id, product_ids)
+         select '{USER}', array_agg(id) from (select id from product_service.products order by id limit 5) first;
+         insert into cart_items (user_id, product_id, quantity, name, unit_price, currency)
+         select '{USER}', id, 2, name, price, currency from product_service.products order by id limit 5;"
     )
 }

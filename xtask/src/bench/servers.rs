@@ -12,7 +12,9 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{PRODUCTS, seed};
+use super::counters::{self, Counters};
+use super::seed;
+use super::wrk::Request;
 use crate::backing::{self, Variables};
 use crate::migrate::{self, ServiceSchema};
 use crate::process::{EndSignal, Process};
@@ -34,21 +36,16 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Starts both in `folder`, as durable as in production: nothing that we measure writes.
+    /// Starts both in `folder`, as durable as in production: what writes is measured with what that costs.
     pub(super) async fn start(workspace: &Workspace, folder: &Path) -> Result<Servers> {
-        let postgres = Postgres::start(folder, Durability::Kept).await?;
+        let postgres = start_postgres(folder).await?;
         let redis = Redis::start(folder).await?;
         let schemas = migrate::service_schemas(&workspace.migrations())?;
         let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
         let url = postgres.admin_url_of(DATABASE);
         migrate::create_database(&postgres.admin_url(), DATABASE).await?;
         migrate::migrate(&url, &schemas, &mut secrets).await?;
-        let mut connection = PgConnection::connect_with(&migrate::connect_options(&url)?).await?;
-        connection
-            .execute(seed::sql(PRODUCTS).as_str())
-            .await
-            .context("the products do not fit the tables")?;
-        connection.close().await?;
+        seed(&url).await?;
         let password = |schema: ServiceSchema| -> Result<_> {
             let password = schema.password(&mut secrets)?;
             Ok((schema, password))
@@ -60,6 +57,12 @@ impl Servers {
             passwords,
             keys: backing::keys(&mut secrets)?,
         })
+    }
+
+    /// What counts how often the services ask them.
+    pub(super) async fn counters(&self) -> Result<Counters> {
+        let roles = self.passwords.iter().map(|(schema, _)| schema.role()).collect();
+        Counters::open(&self.postgres.admin_url_of(DATABASE), &self.redis, roles).await
     }
 
     /// Who issues the tokens: `count` of them, in `file`.
@@ -125,6 +128,32 @@ impl Servers {
     }
 }
 
+async fn start_postgres(folder: &Path) -> Result<Postgres> {
+    let started = Postgres::start_with(folder, Durability::Kept, counters::SETTINGS).await;
+    started.map_err(|error| match format!("{error:#}") {
+        said if said.contains("pg_stat_statements") => error.context(
+            "PostgreSQL lacks the module that counts statements: install it (Debian has it in `postgresql`, others \
+             in a package of its own, such as `postgresql-contrib`)",
+        ),
+        _ => error,
+    })
+}
+
+/// Fills the tables, and leaves the server nothing to do in the background that would be measured, too.
+async fn seed(url: &Secret) -> Result<()> {
+    let mut connection = PgConnection::connect_with(&migrate::connect_options(url)?).await?;
+    for sql in [seed::products(), seed::orders()] {
+        connection
+            .execute(sql.as_str())
+            .await
+            .context("what is measured does not fit the tables")?;
+    }
+    for sql in ["vacuum (analyze)", "checkpoint"] {
+        connection.execute(sql).await?;
+    }
+    Ok(connection.close().await?)
+}
+
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
     let mut command = Command::new(workspace.native_program("akinai-host"));
     command
@@ -154,7 +183,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a program that takes `--listen`, and waits until it answers `path`, whatever it answers.
-    async fn start(mut command: Command, path: &str) -> Result<Server> {
+    async fn start(mut command: Command, path: &'static str) -> Result<Server> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         command
             .args(["--listen", &address.to_string()])
@@ -164,7 +193,7 @@ impl Server {
         let process = Process::spawn(&mut command, EndSignal::Terminate)?;
         let mut server = Server { process, address };
         let began = Instant::now();
-        while server.exchange("GET", path, "").await.is_err() {
+        while exchange(address, &Request::get(path)).await.is_err() {
             if let Some(status) = server.process.try_wait()? {
                 bail!(
                     "{} ended while starting ({status}); what it said is above",
@@ -186,12 +215,27 @@ impl Server {
     }
 
     /// Calls an RPC once, and returns its message.
-    pub(super) async fn call(&self, path: &str, message: &str) -> Result<Value> {
-        let response = self.exchange("POST", path, message).await?;
-        let (head, body) = response.split_once("\r\n\r\n").context("half a response")?;
-        let status = head.split_whitespace().nth(1).unwrap_or_default();
-        ensure!(status == "200", "{path} answers {status}: {body}");
-        serde_json::from_str(body).with_context(|| format!("{path} answers no JSON: {body}"))
+    pub(super) async fn call(&self, path: &'static str, token: Option<&str>, message: &str) -> Result<Value> {
+        let request = Request {
+            method: "POST",
+            path,
+            token: token.map(str::to_owned),
+            message: message.to_owned(),
+        };
+        let body = self.send(request).await?;
+        serde_json::from_str(&body).with_context(|| format!("{path} answers no JSON: {body}"))
+    }
+
+    /// Sends a request, and waits for the body of its answer, which must be a success.
+    pub(super) fn send(&self, request: Request) -> impl Future<Output = Result<String>> + use<> {
+        let address = self.address;
+        async move {
+            let response = exchange(address, &request).await?;
+            let (head, body) = response.split_once("\r\n\r\n").context("half a response")?;
+            let status = head.split_whitespace().nth(1).unwrap_or_default();
+            ensure!(status == "200", "{} answers {status}: {body}", request.path);
+            Ok(body.to_owned())
+        }
     }
 
     /// The time that processors have spent on the process, in user and kernel mode (`utime` and `stime`, proc(5)).
@@ -213,20 +257,31 @@ impl Server {
             .map(|kilobytes| kilobytes << 10)
             .context("the kernel does not tell the resident memory")
     }
+}
 
-    /// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.
-    async fn exchange(&self, method: &str, path: &str, body: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
-        );
-        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await?;
-        ensure!(!response.is_empty(), "the connection closed without a response");
-        Ok(response)
+/// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.
+async fn exchange(address: SocketAddr, request: &Request) -> Result<String> {
+    let Request {
+        method,
+        path,
+        token,
+        message,
+    } = request;
+    let mut stream = TcpStream::connect(address).await?;
+    let length = message.len();
+    let mut head = format!(
+        "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+    );
+    if let Some(token) = token {
+        head += &format!("authorization: Bearer {token}\r\n");
     }
+    stream
+        .write_all(format!("{head}\r\n{message}").as_bytes())
+        .await?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    ensure!(!response.is_empty(), "the connection closed without a response");
+    Ok(response)
 }
 
 #[cfg(test)]

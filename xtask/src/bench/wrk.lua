@@ -1,9 +1,22 @@
 -- What wrk sends, and how it tells what came back.
--- Arguments: the path of an RPC, a file with a JSON message a line, and maybe a file with a token a line, of which this many
--- are passed over. Without any: GET / .
+-- Arguments: the path of an RPC, a file with a JSON message a line and how many of them to pass over, and maybe a file with a
+-- token a line and how many of those to pass over. Without any: GET / .
+--
+-- There are as many requests as there are lines in the longer file; the shorter one is gone through again and again.
 
 local requests = {}
 local sent = 0
+
+local function lines(file, passed)
+  local found = {}
+  for line in io.lines(file) do
+    passed = passed - 1
+    if passed < 0 then
+      found[#found + 1] = line
+    end
+  end
+  return found
+end
 
 function init(arguments)
   if not arguments[1] then
@@ -11,23 +24,16 @@ function init(arguments)
     return
   end
   wrk.headers["Content-Type"] = "application/json"
-  local messages = {}
-  for message in io.lines(arguments[2]) do
-    messages[#messages + 1] = message
+  local messages = lines(arguments[2], tonumber(arguments[3]))
+  local tokens = {}
+  if arguments[4] then
+    tokens = lines(arguments[4], tonumber(arguments[5]))
   end
-  if not arguments[3] then
-    for index, message in ipairs(messages) do
-      requests[index] = wrk.format("POST", arguments[1], nil, message)
+  for index = 0, math.max(#messages, #tokens) - 1 do
+    if #tokens > 0 then
+      wrk.headers["Authorization"] = "Bearer " .. tokens[index % #tokens + 1]
     end
-    return
-  end
-  local passed = tonumber(arguments[4])
-  for token in io.lines(arguments[3]) do
-    passed = passed - 1
-    if passed < 0 then
-      wrk.headers["Authorization"] = "Bearer " .. token
-      requests[#requests + 1] = wrk.format("POST", arguments[1], nil, messages[#requests % #messages + 1])
-    end
+    requests[index + 1] = wrk.format("POST", arguments[1], nil, messages[index % #messages + 1])
   end
 end
 

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::seed;
 use crate::debian::{self, Wanted};
 use crate::process::{EndSignal, Process};
 use crate::workspace::Workspace;
@@ -30,83 +29,137 @@ pub(super) struct Wrk {
 pub(super) enum Load {
     /// GET / of the hello component.
     Hello,
-    /// POSTs of the messages in a file, one a line, in turn.
+    /// POSTs of messages, in turn.
     Calls {
         /// The path of the RPC.
         path: &'static str,
-        /// The file with the messages.
-        messages: PathBuf,
-        /// Who calls, where somebody does.
-        tokens: Option<Tokens>,
+        /// The messages, in JSON.
+        messages: Lines,
+        /// The bearer tokens of who calls, where somebody does.
+        tokens: Option<Lines>,
     },
 }
 
-/// Bearer tokens.
-pub(super) struct Tokens {
-    /// The file, one a line.
-    pub(super) file: PathBuf,
+/// One request of a load.
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) token: Option<String>,
+    pub(super) message: String,
+}
+
+impl Request {
+    /// GET of a path, by nobody in particular.
+    pub(super) fn get(path: &'static str) -> Request {
+        Request {
+            method: "GET",
+            path,
+            token: None,
+            message: String::new(),
+        }
+    }
+}
+
+/// The lines of a file that requests are made of.
+pub(super) struct Lines {
+    file: PathBuf,
+    all: Vec<String>,
     /// How many of them were sent before; none where they may be sent again.
-    pub(super) sent: Option<Cell<u64>>,
+    sent: Option<Cell<usize>>,
+}
+
+impl Lines {
+    /// Each of them is sent once.
+    pub(super) fn once(file: PathBuf, lines: impl Iterator<Item = String>) -> Result<Lines> {
+        Lines::write(file, lines, Some(Cell::new(0)))
+    }
+
+    /// They are sent again and again.
+    pub(super) fn again(file: PathBuf, lines: impl Iterator<Item = String>) -> Result<Lines> {
+        Lines::write(file, lines, None)
+    }
+
+    fn write(file: PathBuf, lines: impl Iterator<Item = String>, sent: Option<Cell<usize>>) -> Result<Lines> {
+        let all: Vec<String> = lines.collect();
+        std::fs::write(&file, all.join("\n")).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Lines { file, all, sent })
+    }
+
+    /// How many to pass over.
+    fn passed(&self) -> usize {
+        self.sent.as_ref().map_or(0, Cell::get)
+    }
+
+    /// The line that is sent with the request of this number, from 0.
+    fn at(&self, number: usize) -> Option<&str> {
+        let index = match &self.sent {
+            Some(sent) => sent.get() + number,
+            None => number % self.all.len().max(1),
+        };
+        self.all.get(index).map(String::as_str)
+    }
+
+    /// Whether there were enough of them.
+    fn note(&self, requests: usize) -> Result<()> {
+        if let Some(sent) = &self.sent {
+            sent.set(sent.get() + requests);
+            ensure!(
+                sent.get() <= self.all.len(),
+                "requests were sent twice that must be sent once: more than {} were answered in the time",
+                self.all.len()
+            );
+        }
+        Ok(())
+    }
 }
 
 impl Load {
-    pub(super) fn hello() -> Load {
-        Load::Hello
-    }
-
-    /// Reads each of `count` products in turn.
-    pub(super) fn get_product(folder: &Path, count: u32) -> Result<Load> {
-        let messages: Vec<String> = (1..=count).map(seed::get_product).collect();
-        Load::calls(
-            folder,
-            "/product.v1.ProductService/GetProduct",
-            "get",
-            &messages.join("\n"),
-        )
-    }
-
-    /// Lists the first page.
-    pub(super) fn list_products(folder: &Path) -> Result<Load> {
-        Load::calls(
-            folder,
-            "/product.v1.ProductService/ListProducts",
-            "list",
-            seed::LIST_PRODUCTS,
-        )
-    }
-
-    /// Reads a user's own account, with these tokens in turn.
-    pub(super) fn get_user(folder: &Path, name: &str, tokens: Tokens) -> Result<Load> {
-        let load = Load::calls(folder, "/user.v1.UserService/GetUser", name, seed::GET_USER)?;
-        Ok(match load {
-            Load::Calls { path, messages, .. } => Load::Calls {
-                path,
-                messages,
-                tokens: Some(tokens),
-            },
-            Load::Hello => load,
-        })
-    }
-
-    /// Notes what was sent, those included that nobody waited for.
-    pub(super) fn sent(&self, requests: u64) {
-        if let Load::Calls {
-            tokens: Some(Tokens { sent: Some(sent), .. }),
-            ..
-        } = self
-        {
-            sent.set(sent.get() + requests);
+    pub(super) fn calls(path: &'static str, messages: Lines, tokens: Option<Lines>) -> Load {
+        Load::Calls {
+            path,
+            messages,
+            tokens,
         }
     }
 
-    fn calls(folder: &Path, path: &'static str, name: &str, messages: &str) -> Result<Load> {
-        let file = folder.join(format!("{name}.jsonl"));
-        std::fs::write(&file, messages).with_context(|| format!("cannot write {}", file.display()))?;
-        Ok(Load::Calls {
-            path,
-            messages: file,
-            tokens: None,
-        })
+    /// The next so many requests. They count as sent.
+    pub(super) fn take(&self, count: usize) -> Result<Vec<Request>> {
+        let requests = (0..count).map(|number| match self {
+            Load::Hello => Some(Request::get("/")),
+            Load::Calls {
+                path,
+                messages,
+                tokens,
+            } => {
+                let token = match tokens {
+                    Some(tokens) => Some(tokens.at(number)?.to_owned()),
+                    None => None,
+                };
+                Some(Request {
+                    method: "POST",
+                    path,
+                    token,
+                    message: messages.at(number)?.to_owned(),
+                })
+            }
+        });
+        let requests = requests
+            .collect::<Option<_>>()
+            .context("there is nothing left to send")?;
+        self.sent(count)?;
+        Ok(requests)
+    }
+
+    /// Notes what was sent, those included that nobody waited for.
+    ///
+    /// # Errors
+    /// Something was sent again that must not be.
+    pub(super) fn sent(&self, requests: usize) -> Result<()> {
+        if let Load::Calls { messages, tokens, .. } = self {
+            messages.note(requests)?;
+            tokens.as_ref().map_or(Ok(()), |tokens| tokens.note(requests))?;
+        }
+        Ok(())
     }
 }
 
@@ -185,10 +238,9 @@ impl Wrk {
             tokens,
         } = load
         {
-            command.args(["--", path]).arg(messages);
-            if let Some(Tokens { file, sent }) = tokens {
-                let sent = sent.as_ref().map_or(0, Cell::get);
-                command.arg(file).arg(sent.to_string());
+            command.args(["--", path]);
+            for lines in [Some(messages), tokens.as_ref()].into_iter().flatten() {
+                command.arg(&lines.file).arg(lines.passed().to_string());
             }
         }
         let output = File::create(self.output.path())?;
@@ -220,6 +272,35 @@ fn parse(json: &str) -> Result<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_sent_once_is_not_sent_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let lines = |name: &str, lines: &[&str]| {
+            (
+                folder.path().join(name),
+                lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>(),
+            )
+        };
+        let (file, messages) = lines("messages", &["1", "2", "3"]);
+        let messages = Lines::once(file, messages.into_iter()).expect("written");
+        let (file, tokens) = lines("tokens", &["a", "b"]);
+        let tokens = Lines::again(file, tokens.into_iter()).expect("written");
+        let load = Load::calls("/a.B/C", messages, Some(tokens));
+        let sent = |count| -> Option<Vec<(String, Option<String>)>> {
+            let requests = load.take(count).ok()?.into_iter();
+            Some(requests.map(|request| (request.message, request.token)).collect())
+        };
+        let with = |message: &str, token: &str| (message.to_owned(), Some(token.to_owned()));
+        assert_eq!(sent(2), Some(vec![with("1", "a"), with("2", "b")]));
+        assert_eq!(
+            sent(1),
+            Some(vec![with("3", "a")]),
+            "those that were sent are passed over"
+        );
+        assert_eq!(sent(1), None, "nothing is left");
+        assert!(load.sent(1).is_err(), "wrk began again from the first");
+    }
 
     #[test]
     fn what_the_script_prints_is_read() {

@@ -37,6 +37,7 @@ pub struct Postgres {
     programs: Programs,
     folder: PathBuf,
     durability: Durability,
+    settings: &'static [&'static str],
     password: Secret,
     port: u16,
     process: Option<Process>,
@@ -50,6 +51,18 @@ impl Postgres {
     /// There is no PostgreSQL and none can be unpacked; the files were made by another major version, or are in use; or
     /// the server does not come up, in which case the message ends with its log.
     pub async fn start(folder: &Path, durability: Durability) -> Result<Postgres> {
+        Postgres::start_with(folder, durability, &[]).await
+    }
+
+    /// The same, with settings (`NAME=VALUE`) beyond our own.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; or the server does not take a setting.
+    pub async fn start_with(
+        folder: &Path,
+        durability: Durability,
+        settings: &'static [&'static str],
+    ) -> Result<Postgres> {
         let home = Home::at(folder)?;
         let programs = programs::postgres().await?;
         let password = Secrets::open(&folder.join(SECRETS_FILE))?.get(SECRET)?;
@@ -59,6 +72,7 @@ impl Postgres {
             programs,
             folder,
             durability,
+            settings,
             password,
             port: 0,
             process: None,
@@ -265,6 +279,9 @@ impl Postgres {
                 "-c",
                 "full_page_writes=off",
             ]);
+        }
+        for setting in self.settings {
+            command.args(["-c", setting]);
         }
         command.stdout(log.try_clone()?).stderr(log);
         let mut process = Process::spawn(&mut command, EndSignal::Interrupt)?;

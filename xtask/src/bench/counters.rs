@@ -1,0 +1,114 @@
+//! How often Postgres and Redis are asked: both count, and tell.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::migrate;
+use crate::secret::Secret;
+use crate::services::Redis;
+
+/// What makes Postgres count statements: a module of its own, which it has to begin with.
+pub(super) const SETTINGS: &[&str] = &["shared_preload_libraries=pg_stat_statements"];
+
+/// What runs in Redis for a component, from its point of view one question and one answer. What a script calls is counted by
+/// Redis, too, and is none; and a count of what it reads from sockets would be too low, because questions that
+/// requests ask at the same time share a connection and often a packet.
+const SCRIPTS: [&str; 2] = ["eval", "evalsha"];
+
+/// How often the services have asked since their servers started.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    /// SQL statements.
+    pub(super) statements: u64,
+    /// Questions to Redis.
+    pub(super) questions: u64,
+}
+
+/// Reads the counts. It costs the services nothing, and what it asks itself is not among them.
+pub(super) struct Counters {
+    postgres: PgConnection,
+    redis: Url,
+    roles: Vec<String>,
+}
+
+impl Counters {
+    /// Counts what these roles ask of a database, whose server began with [`SETTINGS`], and everybody of Redis.
+    pub(super) async fn open(database: &Secret, redis: &Redis, roles: Vec<String>) -> Result<Counters> {
+        let mut postgres = PgConnection::connect_with(&migrate::connect_options(database)?).await?;
+        postgres
+            .execute("create extension if not exists pg_stat_statements")
+            .await?;
+        Ok(Counters {
+            postgres,
+            redis: redis.admin_url().reveal().parse()?,
+            roles,
+        })
+    }
+
+    pub(super) async fn read(&mut self) -> Result<Counts> {
+        let statements: i64 = sqlx::query_scalar(
+            "select coalesce(sum(calls), 0)::bigint \
+             from pg_stat_statements s join pg_roles r on r.oid = s.userid where r.rolname = any($1)",
+        )
+        .bind(&self.roles)
+        .fetch_one(&mut self.postgres)
+        .await
+        .context("Postgres does not tell how many statements it ran")?;
+        Ok(Counts {
+            statements: statements.try_into()?,
+            questions: scripts_run(&self.ask_redis("INFO commandstats").await?),
+        })
+    }
+
+    async fn ask_redis(&self, command: &str) -> Result<String> {
+        let address = (
+            self.redis.host_str().unwrap_or_default(),
+            self.redis.port().unwrap_or_default(),
+        );
+        let mut stream = TcpStream::connect(address).await?;
+        let password = self.redis.password().unwrap_or_default();
+        let lines = format!(
+            "AUTH {} {password}\r\n{command}\r\nQUIT\r\n",
+            self.redis.username()
+        );
+        stream.write_all(lines.as_bytes()).await?;
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await?;
+        match answers.split_once("\r\n") {
+            Some(("+OK", answer)) => {
+                ensure!(!answer.starts_with('-'), "Redis refuses `{command}`: {answer}");
+                Ok(answer.to_owned())
+            }
+            _ => bail!("Redis does not let us in"),
+        }
+    }
+}
+
+/// Reads lines as `cmdstat_evalsha:calls=12,usec=345,…`.
+fn scripts_run(statistics: &str) -> u64 {
+    let calls = |line: &str| {
+        let (command, numbers) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let calls = numbers.split(',').next()?.parse::<u64>().ok()?;
+        SCRIPTS.contains(&command).then_some(calls)
+    };
+    statistics.lines().filter_map(calls).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_counted_and_not_what_they_call() {
+        let statistics = "# Commandstats\r\n\
+                          cmdstat_get:calls=90,usec=1\r\n\
+                          cmdstat_evalsha:calls=30,usec=345,usec_per_call=11.50,rejected_calls=0\r\n\
+                          cmdstat_eval:calls=2,usec=9\r\n";
+        assert_eq!(scripts_run(statistics), 32);
+        assert_eq!(scripts_run(""), 0, "a server that was asked nothing");
+    }
+}
