@@ -325,7 +325,7 @@ async fn measure(
 /// Counts how often Postgres and Redis are asked for a request.
 async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
     let requests = target.load.take(COUNTED)?;
-    let before = counters.read().await?;
+    let before = counters.at_rest().await?;
     let mut answers: JoinSet<Result<String>> = requests
         .into_iter()
         .map(|request| target.server.send(request))
@@ -333,7 +333,7 @@ async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
     while let Some(answer) = answers.join_next().await {
         answer??;
     }
-    let after = counters.read().await?;
+    let after = counters.at_rest().await?;
     let per_request = |before: u64, after: u64| (after - before) as f64 / COUNTED as f64;
     Ok(Asked {
         statements: per_request(before.statements, after.statements),

@@ -1,5 +1,7 @@
 //! How often Postgres and Redis are asked: both count, and tell.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, bail, ensure};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
@@ -19,8 +21,14 @@ pub(super) const SETTINGS: &[&str] = &["shared_preload_libraries=pg_stat_stateme
 /// requests ask at the same time share a connection and often a packet.
 const SCRIPTS: [&str; 2] = ["eval", "evalsha"];
 
+/// For how long nobody must have asked.
+const REST: Duration = Duration::from_millis(500);
+
+/// When it is clear that somebody goes on asking.
+const REST_LIMIT: Duration = Duration::from_secs(30);
+
 /// How often the services have asked since their servers started.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     /// SQL statements.
     pub(super) statements: u64,
@@ -49,7 +57,25 @@ impl Counters {
         })
     }
 
-    pub(super) async fn read(&mut self) -> Result<Counts> {
+    /// What is counted once nobody asks any more: what a load has left under way when it ended is not the next one's.
+    ///
+    /// # Errors
+    /// Somebody goes on asking, or the servers do not answer.
+    pub(super) async fn at_rest(&mut self) -> Result<Counts> {
+        let began = Instant::now();
+        let mut last = self.read().await?;
+        while began.elapsed() < REST_LIMIT {
+            tokio::time::sleep(REST).await;
+            let now = self.read().await?;
+            if now == last {
+                return Ok(now);
+            }
+            last = now;
+        }
+        bail!("Postgres or Redis is still being asked {REST_LIMIT:?} after the requests ended")
+    }
+
+    async fn read(&mut self) -> Result<Counts> {
         let statements: i64 = sqlx::query_scalar(
             "select coalesce(sum(calls), 0)::bigint \
              from pg_stat_statements s join pg_roles r on r.oid = s.userid where r.rolname = any($1)",
