@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use harness::{Client, Setup};
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xtask::services::free_port;
@@ -72,22 +72,35 @@ fn messages(mut rest: &[u8]) -> Vec<Value> {
     messages
 }
 
-/// The time that the slowest hundredth of GetOrder takes at least. All of them must be answered.
+/// The time that the slowest hundredth of GetOrder takes at least, repeats included. All of them must be answered.
 async fn slowest(counter: &Counter, orders: &[(User, Uuid)]) -> Duration {
     let calls = (0..600).map(|number| async move {
         let (user, order) = &orders[number % orders.len()];
         let began = Instant::now();
-        let said = counter.call(user, "GetOrder", json!({ "id": order })).await;
-        assert_eq!(
-            said.order(),
-            Some(*order),
-            "GetOrder {number} must be answered: {said:?}"
-        );
+        read(counter, user, *order).await;
         began.elapsed()
     });
     let mut times: Vec<_> = stream::iter(calls).buffer_unordered(8).collect().await;
     times.sort_unstable();
     times[times.len() * 99 / 100]
+}
+
+/// Reads an order, and again if the platform is too busy for the moment: which is told.
+async fn read(counter: &Counter, user: &User, order: Uuid) {
+    for _ in 0..5 {
+        let method = "order.v1.OrderService/GetOrder";
+        let answer = counter
+            .0
+            .call_as(Some(&user.token), method, json!({ "id": order }))
+            .await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            let read = answer.message()["order"]["id"].clone();
+            return assert_eq!(read, json!(order), "the order that was asked for");
+        }
+        println!("GetOrder was turned away: {}", answer.text());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("GetOrder must be answered, if not at once");
 }
 
 /// Streams on one host, the change on another.
