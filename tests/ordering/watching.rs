@@ -171,7 +171,6 @@ async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails at times: under so many streams the order service cannot reach its database now and then"]
 async fn two_hundred_who_follow_orders_are_in_nobody_s_way() {
     follow(200, |setup| setup).await;
 }

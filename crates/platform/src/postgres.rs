@@ -1,10 +1,13 @@
 //! Postgres: the truth.
 //!
-//! An instance keeps one idle connection, and a connection serves one statement at a time: two requests in one instance
-//! never share one, and what is one too many is given back to the host's pool. There are no transactions here on purpose:
-//! a write is one statement, so that a request cut off half-way leaves nothing open behind it.
+//! A connection is held for one statement and then given back to the host's pool. An instance that kept one would save
+//! the way to the pool, but a host has 64 connections for a component and may run more instances than that: as long as
+//! those lived, which is as long as a stream that they serve, all others had none.
+//!
+//! There are no transactions here on purpose: a write is one statement, so that a request cut off half-way leaves nothing
+//! open behind it.
 
-use std::{cell::RefCell, rc::Rc, time::Duration, vec};
+use std::{rc::Rc, time::Duration, vec};
 
 use spin_sdk::{
     pg::{Connection, DbError, DbValue, Error as SdkError, ParameterValue, PgError, QueryError},
@@ -52,11 +55,6 @@ pub struct Database {
     address: Rc<str>,
 }
 
-thread_local! {
-    /// The connection that this instance keeps, with the address it belongs to.
-    static IDLE: RefCell<Option<(Rc<str>, Connection)>> = const { RefCell::new(None) };
-}
-
 impl Database {
     /// The database whose address is in this variable.
     pub async fn from_variable(name: &'static str) -> Result<Self, variables::Error> {
@@ -65,55 +63,25 @@ impl Database {
         })
     }
 
-    /// Reads. Safe to repeat: when the kept connection turns out to be dead (Postgres was restarted meanwhile), the
-    /// statement is run again, once, on a new one.
+    /// Reads. Safe to repeat: when the connection turns out to be dead (Postgres was restarted meanwhile), the statement
+    /// is run again, once, on another.
     pub async fn read(&self, statement: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Error> {
         limited(async {
-            if let Some(kept) = self.take_idle() {
-                match self.run(kept, statement, parameters).await {
-                    Err(Error::Unavailable(_)) => {}
-                    result => return result,
-                }
+            match fetch(&self.open().await?, statement, parameters).await {
+                Err(Error::Unavailable(_)) => fetch(&self.open().await?, statement, parameters).await,
+                result => result,
             }
-            self.run(self.open().await?, statement, parameters).await
         })
         .await
     }
 
     /// Writes, in one statement, at most once. An error that is [`Error::Unavailable`] leaves open whether it was done.
     pub async fn write(&self, statement: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Error> {
-        limited(async {
-            let connection = match self.take_idle() {
-                Some(kept) => kept,
-                None => self.open().await?,
-            };
-            self.run(connection, statement, parameters).await
-        })
-        .await
+        limited(async { fetch(&self.open().await?, statement, parameters).await }).await
     }
 
     async fn open(&self) -> Result<Connection, Error> {
         Ok(Connection::open(&*self.address).await?)
-    }
-
-    /// Runs a statement and keeps the connection if it is still good. A future dropped half-way drops the connection
-    /// with it: its state is unknown.
-    async fn run(
-        &self,
-        connection: Connection,
-        statement: &str,
-        parameters: &[Parameter],
-    ) -> Result<Vec<Row>, Error> {
-        let result = fetch(&connection, statement, parameters).await;
-        if !matches!(result, Err(Error::Unavailable(_))) {
-            IDLE.set(Some((self.address.clone(), connection)));
-        }
-        result
-    }
-
-    fn take_idle(&self) -> Option<Connection> {
-        let (address, connection) = IDLE.take()?;
-        (address == self.address).then_some(connection)
     }
 }
 
