@@ -10,8 +10,12 @@ use platform::clock;
 
 use crate::{Shop, domain::Order, service::Error};
 
-/// How often it looks: a read by primary key each time.
-const EVERY: Duration = Duration::from_millis(500);
+/// The longest first pause before it looks again, a read by primary key; each further one is twice as long. An order that
+/// is being placed is so for some tens of milliseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(125);
+
+/// The longest pause there is: an order that is placed changes when somebody does something.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a stream lasts: less than what a host gives a request.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -24,6 +28,7 @@ pub(crate) struct Watch {
     /// The version that was sent last.
     seen: u64,
     until: Instant,
+    pause: Duration,
 }
 
 impl Watch {
@@ -40,6 +45,7 @@ impl Watch {
             order: order.id,
             seen: order.version,
             until: Instant::now() + LONGEST,
+            pause: FIRST_PAUSE,
         };
         let left = (!order.status.is_final()).then_some((watch, refuse));
         let changes = stream::unfold(left, |left| async move {
@@ -59,7 +65,8 @@ impl Watch {
     /// The next state; none when the time is up.
     async fn next(&mut self) -> Result<Option<Order>, Error> {
         while Instant::now() < self.until {
-            clock::sleep(EVERY).await;
+            clock::sleep(clock::scattered(self.pause)).await;
+            self.pause = LONGEST_PAUSE.min(self.pause * 2);
             let newer = self.shop.newer_order(&self.caller, self.order, self.seen).await?;
             if let Some(order) = newer {
                 self.seen = order.version;

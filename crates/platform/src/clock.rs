@@ -25,10 +25,31 @@ pub async fn sleep(time: Duration) {
     monotonic_clock::wait_for(nanos).await;
 }
 
+/// Between half and all of a pause, by chance: what began together does not come back together.
+pub fn scattered(longest: Duration) -> Duration {
+    // Without chance the pause is still a pause.
+    let chance = getrandom::u32().unwrap_or(u32::MAX);
+    longest / 2 + (longest / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX))
+}
+
 /// Runs a future for at most `limit`, then drops it, which cancels what it was waiting for at the host.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
     match select(pin!(future), pin!(sleep(limit))).await {
         Either::Left((output, _)) => Ok(output),
         Either::Right(_) => Err(Elapsed(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_began_together_does_not_come_back_together() {
+        let longest = Duration::from_millis(50);
+        let pauses: std::collections::BTreeSet<_> = (0..100).map(|_| scattered(longest)).collect();
+        assert!(pauses.len() > 50, "100 pauses had only {} lengths", pauses.len());
+        let are_pauses = pauses.iter().all(|pause| (longest / 2..=longest).contains(pause));
+        assert!(are_pauses, "between half and all of it: {pauses:?}");
     }
 }
