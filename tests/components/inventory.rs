@@ -18,9 +18,7 @@ use identity::service::{Call, Minter, SigningKey};
 use kernel::{Scope, UserCaller};
 use prost::Message;
 use serde_json::{Value, json};
-use toml::{Table, Value as Toml};
 use uuid::Uuid;
-use xtask::workspace::Workspace;
 
 const METHODS: [&str; 6] = [
     "ReserveStock",
@@ -52,7 +50,6 @@ struct Short {
 struct World {
     platform: Arc<Platform>,
     order: Peer,
-    _folder: tempfile::TempDir,
 }
 
 /// A component that calls the product component.
@@ -65,17 +62,15 @@ struct Peer {
 
 impl World {
     async fn start(products: &[Product]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for a manifest");
-        let mut setup = Setup::new().await;
-        setup.manifest = folder.path().join("spin.toml");
-        std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
-        let platform = setup.start().await;
+        let routes =
+            ["InventoryService", "ProductService"].map(|service| format!("/product.v1.{service}/..."));
+        let routes = routes.each_ref().map(|route| (route.as_str(), "product"));
+        let platform = Setup::new().await.routes(&routes).start().await;
         platform.database().insert(products).await;
         let client = platform.client().clone();
         Self {
             platform: Arc::new(platform),
             order: Peer::new(client, "order", &order_service_key("product")),
-            _folder: folder,
         }
     }
 
@@ -164,26 +159,6 @@ impl Peer {
         )
         .await
     }
-}
-
-/// The real manifest, with a route to the product component.
-fn manifest() -> String {
-    let workspace = Workspace::here();
-    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
-    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"].as_table_mut().expect("components");
-    for (_, settings) in components {
-        let source = settings["source"].as_str().expect("a component has a source");
-        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
-    }
-    let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
-    for service in ["InventoryService", "ProductService"] {
-        let route = format!("/product.v1.{service}/...");
-        let trigger = [("route", route.as_str()), ("component", "product")];
-        let trigger = trigger.map(|(name, value)| (name.to_owned(), Toml::from(value)));
-        triggers.push(Toml::Table(trigger.into_iter().collect()));
-    }
-    manifest.to_string()
 }
 
 fn stocked(name: &str, quantity: i32) -> Product {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::future::join_all;
-use harness::{Answer, Client, Platform, Setup, manifest_with_admin_api, now};
+use harness::{Answer, Client, Platform, Setup, now};
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::access::{AccessToken, Policy, TokenError, UnverifiedToken};
 use identity::caller::SignedIn;
@@ -28,7 +28,6 @@ const KEYS: &str = "/admin/keys/hydra.openid.id-token";
 /// A running issuer with a key and three clients: `shop` and `other`, apps in browsers, and `batch`, a service.
 struct World {
     platform: Platform,
-    _folder: tempfile::TempDir,
 }
 
 impl World {
@@ -67,18 +66,15 @@ impl World {
     }
 
     async fn empty_with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for a manifest");
         // The users of these tests have no accounts: nobody would vouch for them.
         let setup = Setup::new().await.variable("refresh_hook_path", "");
         let mut setup = setup.variable("issuer", ISSUER);
         for page in ["login", "consent", "logout", "error", "signed_out"] {
             setup = setup.variable(&format!("{page}_url"), format!("http://pages.test/{page}"));
         }
-        setup.manifest = folder.path().join("spin.toml");
-        std::fs::write(&setup.manifest, manifest_with_admin_api()).expect("the manifest can be written");
+        setup = setup.routes(&[("/admin/...", "issuer-admin")]);
         Self {
             platform: change(setup).start().await,
-            _folder: folder,
         }
     }
 

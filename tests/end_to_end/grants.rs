@@ -7,29 +7,23 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use harness::{Client, Platform, Setup, environment};
+use harness::{Client, Platform, RealManifest, Setup, environment};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use toml::{Table, Value as Toml};
 use xtask::workspace::Workspace;
 
 /// The platform with the probe in the place of one component.
 struct Probe {
     platform: Platform,
-    // Last: the manifest goes after the platform that was made of it.
-    _folder: tempfile::TempDir,
 }
 
 impl Probe {
     async fn in_place_of(component: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for a manifest");
-        let manifest = folder.path().join("spin.toml");
-        std::fs::write(&manifest, manifest_with_probe_as(component)).expect("the manifest can be written");
-        let mut setup = Setup::new().await;
-        setup.manifest = manifest;
+        let setup = Setup::new()
+            .await
+            .with_manifest(&manifest_with_probe_as(component));
         Self {
             platform: setup.start().await,
-            _folder: folder,
         }
     }
 
@@ -89,36 +83,17 @@ impl ProbeAnswer for harness::Answer {
     }
 }
 
-fn manifest_with_probe_as(component: &str) -> String {
-    let workspace = Workspace::here();
-    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
-    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"]
-        .as_table_mut()
-        .expect("the manifest has components");
-    for (name, settings) in components {
-        let source = settings["source"]
-            .as_str()
-            .expect("a component has a source")
-            .to_owned();
-        let source = if name == component {
-            "target/wasm/wasm32-wasip2/component/probe.wasm".to_owned()
-        } else {
-            source
-        };
-        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
-    }
-    let triggers = manifest["trigger"]["http"]
-        .as_array_mut()
-        .expect("the manifest has routes");
-    for route in ["/postgres", "/redis", "/http", "/variable"] {
-        let trigger = [
-            ("route".to_owned(), Toml::from(route)),
-            ("component".to_owned(), Toml::from(component)),
-        ];
-        triggers.push(Toml::Table(trigger.into_iter().collect()));
-    }
-    manifest.to_string()
+fn manifest_with_probe_as(component: &str) -> RealManifest {
+    let mut manifest = RealManifest::read();
+    let probe = Workspace::here()
+        .root()
+        .join("target/wasm/wasm32-wasip2/component/probe.wasm");
+    manifest
+        .component(component)
+        .insert("source".to_owned(), probe.display().to_string().into());
+    ["/postgres", "/redis", "/http", "/variable"]
+        .into_iter()
+        .fold(manifest, |manifest, route| manifest.route(route, component))
 }
 
 fn redis_url() -> String {
@@ -439,15 +414,13 @@ async fn own_database(probe: &Probe) -> String {
 
 #[test]
 fn the_probe_gets_the_grants_of_the_component_it_replaces() {
-    let real: Table = std::fs::read_to_string(Workspace::here().manifest())
-        .expect("a manifest")
-        .parse()
-        .expect("TOML");
-    let probed: Table = manifest_with_probe_as("product").parse().expect("TOML");
+    let mut real = RealManifest::read();
+    let mut probed = manifest_with_probe_as("product");
 
     for key in ["allowed_outbound_hosts", "variables"] {
         assert_eq!(
-            probed["component"]["product"][key], real["component"]["product"][key],
+            probed.component("product")[key],
+            real.component("product")[key],
             "{key} must be the real ones"
         );
     }

@@ -6,7 +6,6 @@
 
 use std::path::PathBuf;
 
-use harness::manifest_with_admin_api;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
@@ -94,11 +93,8 @@ async fn ory_s_hydra_client_drives_the_admin_api() {
     let folder = installed("hydra-client").await;
     // The compiler writes nothing where a type is wrong.
     must(command("node", &folder).arg("node_modules/typescript/bin/tsc")).await;
-    let manifests = tempfile::tempdir().expect("a folder for a manifest");
-    let manifest = manifests.path().join("spin.toml");
-    std::fs::write(&manifest, manifest_with_admin_api()).expect("the manifest can be written");
-    let world = World::with(|mut setup| {
-        setup.manifest = manifest;
+    let world = World::with(|setup| {
+        let setup = setup.routes(&[("/admin/...", "issuer-admin")]);
         // The users of these tests have no accounts: nobody would vouch for them.
         setup.variable("refresh_hook_path", "")
     })

@@ -8,9 +8,7 @@ use identity::caller::{Principal, SignedIn};
 use identity::service::{Call, LIFETIME, Minter, SigningKey};
 use kernel::{Scope, UserCaller};
 use serde_json::{Value, json};
-use toml::{Table, Value as Toml};
 use uuid::Uuid;
-use xtask::workspace::Workspace;
 
 const LIST_USERS: &str = "/user.v1.UserService/ListUsers";
 const CHECK_SESSION: &str = "/user.v1.SessionService/CheckSession";
@@ -20,7 +18,6 @@ const LIST_PRODUCTS: &str = "/product.v1.ProductService/ListProducts";
 pub(crate) struct Inside {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
-    _folder: tempfile::TempDir,
 }
 
 impl Inside {
@@ -29,18 +26,15 @@ impl Inside {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for a manifest");
         let issuer = Issuer::start().await;
-        let mut setup = Setup::new()
+        let setup = Setup::new()
             .await
+            .routes(&PAST_THE_BFF)
             .variable("issuer", issuer.url())
             .variable("issuer_origin", issuer.url());
-        setup.manifest = folder.path().join("spin.toml");
-        std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
         Self {
             platform: change(setup).start().await,
             issuer,
-            _folder: folder,
         }
     }
 
@@ -57,29 +51,13 @@ impl Inside {
     }
 }
 
-fn manifest() -> String {
-    let workspace = Workspace::here();
-    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
-    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"].as_table_mut().expect("components");
-    for (_, settings) in components {
-        let source = settings["source"].as_str().expect("a component has a source");
-        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
-    }
-    let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
-    for (route, component) in [
-        ("/user.v1.UserService/...", "user"),
-        ("/user.v1.SessionService/...", "user"),
-        ("/user.v1.UserEventService/...", "user"),
-        ("/product.v1.ProductService/...", "product"),
-        ("/internal/...", "order"),
-    ] {
-        let trigger = [("route", route), ("component", component)];
-        let trigger = trigger.map(|(name, value)| (name.to_owned(), Toml::from(value)));
-        triggers.push(Toml::Table(trigger.into_iter().collect()));
-    }
-    manifest.to_string()
-}
+/// Routes past the bff.
+const PAST_THE_BFF: [(&str, &str); 4] = [
+    ("/user.v1.UserService/...", "user"),
+    ("/user.v1.SessionService/...", "user"),
+    ("/user.v1.UserEventService/...", "user"),
+    ("/product.v1.ProductService/...", "product"),
+];
 
 fn minter(issuer: &str, audience: &str, key: &str) -> Minter {
     Minter::new(issuer, audience, SigningKey::parse(key).expect("a key"))

@@ -7,11 +7,8 @@ use harness::{Answer, Client, Database, Issuer, Platform, Product, Setup, enviro
 use http::{HeaderValue, Request, header};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use toml::{Table, Value as Toml};
 use uuid::Uuid;
-use xtask::process::Scratch;
 use xtask::secret::Secrets;
-use xtask::workspace::Workspace;
 
 use crate::invariants;
 
@@ -25,7 +22,6 @@ pub(crate) const CLAIMED: Duration = Duration::from_millis(10_500);
 pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
-    _folder: Scratch,
     _room: Room,
 }
 
@@ -167,13 +163,11 @@ impl Shop {
 
     async fn open(room: Room, database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
         invariants::count_what_is_put_in(database.sql()).await;
-        let folder = Scratch::new("shop").expect("a folder for a manifest");
         let issuer = Issuer::start().await;
-        let setup = setup(database, &folder, &issuer);
+        let setup = setup(database, &issuer);
         Self {
             platform: change(setup).start().await,
             issuer,
-            _folder: folder,
             _room: room,
         }
     }
@@ -191,7 +185,7 @@ impl Shop {
         let server = url.rsplit_once('/').expect("a URL with a database").0;
         let mut secrets = Secrets::open(&environment().secrets).expect("the passwords of the tests' roles");
         let database = Database::existing(&format!("{server}/{name}"), &mut secrets).await;
-        setup(database, &self._folder, &self.issuer)
+        setup(database, &self.issuer)
     }
 
     pub(crate) fn counter(&self) -> Counter {
@@ -257,38 +251,12 @@ impl Shop {
 }
 
 /// The real application over this database, where pending orders are left to nobody.
-fn setup(database: Database, folder: &Scratch, issuer: &Issuer) -> Setup {
-    let mut setup = Setup::over(database)
+fn setup(database: Database, issuer: &Issuer) -> Setup {
+    Setup::over(database)
         .variable("issuer", issuer.url())
         .variable("issuer_origin", issuer.url())
         .variable("order_reconciler_secret", SECRET)
-        .variable("order_pending_seconds", "0");
-    setup.manifest = folder.path().join("spin.toml");
-    std::fs::write(&setup.manifest, manifest()).expect("the manifest can be written");
-    setup
-}
-
-/// The real manifest. Where it has no route to the reconciler it gets one.
-fn manifest() -> String {
-    let workspace = Workspace::here();
-    let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
-    let mut manifest: Table = text.parse().expect("the real manifest is TOML");
-    let components = manifest["component"].as_table_mut().expect("components");
-    for (_, settings) in components {
-        let source = settings["source"].as_str().expect("a component has a source");
-        settings["source"] = Toml::from(workspace.root().join(source).display().to_string());
-    }
-    let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
-    let route = Toml::from("/internal/reconcile");
-    if !triggers
-        .iter()
-        .any(|trigger| trigger.get("route") == Some(&route))
-    {
-        let component = Toml::from("order");
-        let trigger = [("route".to_owned(), route), ("component".to_owned(), component)];
-        triggers.push(Toml::Table(trigger.into_iter().collect()));
-    }
-    manifest.to_string()
+        .variable("order_pending_seconds", "0")
 }
 
 /// Where orders go.

@@ -8,7 +8,6 @@
 //!
 //! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
 
-mod admin_api;
 mod between;
 mod client;
 mod database;
@@ -16,11 +15,11 @@ mod environment;
 mod failure;
 mod issuer;
 mod log;
+mod manifest;
 mod own;
 mod platform;
 mod raw;
 
-pub use admin_api::manifest_with_admin_api;
 pub use between::{Between, Dice, Fate, Gate, Mischief, Moment, Point};
 pub use client::{Answer, Client};
 pub use database::{Database, Product};
@@ -28,6 +27,7 @@ pub use environment::{Environment, environment};
 pub use failure::{Failure, Violation};
 pub use issuer::{Issuer, now};
 pub use log::logged;
+pub use manifest::RealManifest;
 pub use own::OwnPostgres;
 pub use platform::{Platform, Setup, issuer_sealing_key, order_service_key, refresh_hook_key, service_key};
 pub use raw::{RawAnswer, raw, raw_cut_off};

@@ -10,6 +10,7 @@ use host::chaining::Chaining;
 use host::manifest::Manifest;
 use host::{App, Config, Server};
 use uuid::Uuid;
+use xtask::process::Scratch;
 use xtask::services::Redis;
 use xtask::workspace::Workspace;
 
@@ -27,7 +28,9 @@ pub struct Platform {
 /// What a platform is made of, before it starts.
 pub struct Setup {
     /// The manifest: `spin.toml` unless told otherwise.
-    pub manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
+    /// Where the manifest is, if it is a test's own.
+    pub(crate) manifest_folder: Option<Scratch>,
     /// The application variables that tests choose, such as where Redis is; they win over those of the database.
     pub variables: BTreeMap<String, String>,
     /// The variables with the passwords of Redis's users: more than one application has use for.
@@ -80,6 +83,7 @@ impl Setup {
         Self {
             redis_passwords: passwords.collect(),
             manifest: Workspace::here().manifest(),
+            manifest_folder: None,
             variables,
             database,
             chaining: None,
