@@ -82,8 +82,8 @@ impl Default for Limits {
         Self {
             connections: 64,
             addresses: 16,
-            // Callers give up after 5 s; they should hear from us first.
-            open_timeout: Duration::from_secs(4),
+            // Our components give a statement 3 s; they should hear from us first.
+            open_timeout: Duration::from_millis(2_500),
             idle_timeout: Duration::from_secs(300),
         }
     }

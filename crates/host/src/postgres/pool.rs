@@ -138,14 +138,25 @@ impl Pool {
         let limit = pool.limits.open_timeout;
         match tokio::time::timeout(limit, Self::take(pool)).await {
             Ok(opened) => opened,
-            Err(_) if pool.places.available_permits() == 0 => Err(Error::ConnectionFailed(format!(
-                "all {} connections of the pool are in use, and none came back within {limit:?}",
-                pool.limits.connections
-            ))),
+            Err(_) if pool.places.available_permits() == 0 => Err(Error::ConnectionFailed(pool.exhausted())),
             Err(_) => Err(Error::ConnectionFailed(format!(
                 "the database server gave no connection within {limit:?}"
             ))),
         }
+    }
+
+    /// Tells the operator, too: a component may keep to itself why it has no connection.
+    fn exhausted(&self) -> String {
+        let Limits {
+            connections,
+            open_timeout,
+            ..
+        } = self.limits;
+        let exhausted = format!(
+            "all {connections} connections of the pool are in use, and none came back within {open_timeout:?}"
+        );
+        tracing::warn!("{exhausted}");
+        exhausted
     }
 
     async fn take(pool: &Arc<Self>) -> Result<Lease, Error> {
