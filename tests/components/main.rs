@@ -5,4 +5,5 @@ mod issuer;
 mod order;
 mod pages;
 mod product;
+mod service;
 mod user;

@@ -1,12 +1,19 @@
 //! The order component alone, called through the WIT interface that it exports, with its database and without a product
 //! component that would answer for the stock.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::StreamExt as _;
+use futures::channel::mpsc;
 use futures::future::join_all;
 use harness::Setup;
 use host::State;
 use uuid::Uuid;
-use wasmtime::Store;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Lift, Source, StreamConsumer, StreamResult};
 
+use crate::service::call;
 use bindings::akinai::commerce::types::{Caller, Error, PageRequest, Scope, UserCaller};
 use bindings::exports::akinai::commerce::orders::{
     Cart, NewOrder, Order, OrderPage, OrderStatus, ShippingAddress, Wanted,
@@ -16,26 +23,8 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "order-service" });
 }
 
-/// Calls a function of the service in its instance.
-macro_rules! call {
-    ($service:ident.$function:ident($($argument:expr),*)) => {{
-        let orders = $service.component.akinai_commerce_orders();
-        $service
-            .store
-            .run_concurrent(async |accessor| orders.$function(accessor, $($argument),*).await)
-            .await
-            .flatten()
-            .expect("the component does not trap")
-    }};
-}
-
 /// An instance of the component, over a database without orders.
-struct Service {
-    store: Store<State>,
-    component: bindings::OrderService,
-    // Last: the database goes after the instance that uses it.
-    setup: Setup,
-}
+type Service = crate::service::Service<bindings::OrderService>;
 
 impl Service {
     async fn start() -> Self {
@@ -43,33 +32,53 @@ impl Service {
     }
 
     async fn of(setup: Setup) -> Self {
-        let app = setup.load().await;
-        let (mut store, instance) = app.instantiate("order").await.expect("the component starts");
-        let component = bindings::OrderService::new(&mut store, &instance)
-            .expect("the component exports the order service");
-        Self {
-            store,
-            component,
-            setup,
-        }
+        let bind = |store: &mut _, instance: &_| bindings::OrderService::new(store, instance);
+        Self::named("order", setup, bind).await
     }
 
     async fn cart(&mut self, caller: Caller) -> Result<Cart, Error> {
-        call!(self.call_get_cart(caller))
+        call!(self.akinai_commerce_orders().call_get_cart(caller))
     }
 
     async fn get(&mut self, caller: Caller, id: &str) -> Result<Order, Error> {
         let id = id.to_owned();
-        call!(self.call_get_order(caller, id))
+        call!(self.akinai_commerce_orders().call_get_order(caller, id))
     }
 
     async fn cancel(&mut self, caller: Caller, id: &str) -> Result<Order, Error> {
         let id = id.to_owned();
-        call!(self.call_cancel_order(caller, id))
+        call!(self.akinai_commerce_orders().call_cancel_order(caller, id))
+    }
+
+    /// Follows an order to the end of the stream. After each state that comes, the next of these changes is made to it.
+    async fn watch(&mut self, caller: Caller, id: &str, changes: &[&str]) -> Result<Vec<Order>, Error> {
+        let (orders, id) = (self.component.akinai_commerce_orders(), id.to_owned());
+        let sql = self.setup.database.sql();
+        let watched = self.store.run_concurrent(async |accessor| {
+            let states = match orders.call_watch_order(accessor, caller, id).await? {
+                Ok(states) => states,
+                Err(error) => return Ok(Err(error)),
+            };
+            let (told, mut states_told) = mpsc::unbounded();
+            accessor.with(|store| states.pipe(store, Told(told)))?;
+            let (mut seen, mut changes) = (Vec::new(), changes.iter());
+            while let Some(state) = states_told.next().await {
+                seen.push(state.expect("the database is there"));
+                if let Some(change) = changes.next() {
+                    let change = format!("update order_service.orders set version = version + 1, {change}");
+                    sql.batch_execute(&change)
+                        .await
+                        .expect("a change fits the schema");
+                }
+            }
+            wasmtime::error::Ok(Ok(seen))
+        });
+        let watched = watched.await.flatten();
+        watched.expect("the component does not trap")
     }
 
     async fn create(&mut self, caller: Caller, new: NewOrder) -> Result<Order, Error> {
-        call!(self.call_create_order(caller, new))
+        call!(self.akinai_commerce_orders().call_create_order(caller, new))
     }
 
     async fn list(
@@ -82,7 +91,10 @@ impl Service {
             size: 2,
             token: token.to_owned(),
         };
-        call!(self.call_list_orders(caller, page, status))
+        call!(
+            self.akinai_commerce_orders()
+                .call_list_orders(caller, page, status)
+        )
     }
 
     /// Puts a line into a user's cart, as one that was added before.
@@ -126,6 +138,30 @@ impl Service {
         let sql = format!("select count(*) from order_service.{what}");
         let row = self.setup.database.sql().query_one(&sql, &[]).await;
         row.expect("a count").get(0)
+    }
+}
+
+/// Hands on what comes through a stream of the component.
+struct Told<T>(mpsc::UnboundedSender<T>);
+
+impl<T: Lift + Send + 'static> StreamConsumer<State> for Told<T> {
+    type Item = T;
+
+    fn poll_consume(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, State>,
+        mut source: Source<'_, T>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let mut item = None;
+        source.read(store, &mut item)?;
+        let is_heard = item.is_none_or(|item| self.0.unbounded_send(item).is_ok());
+        Poll::Ready(Ok(if is_heard {
+            StreamResult::Completed
+        } else {
+            StreamResult::Dropped
+        }))
     }
 }
 
@@ -223,6 +259,33 @@ async fn a_closed_cart_is_as_good_as_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_followed_to_its_end() {
+    let mut service = Service::start().await;
+    let owner = Uuid::now_v7();
+    let id = service.place(owner, "pending").await;
+
+    let changes = ["status = 'confirmed'", "status = 'cancelled'"];
+    let seen = service.watch(user(owner), &id, &changes).await;
+
+    let seen: Vec<_> = seen
+        .expect("its user may")
+        .iter()
+        .map(|order| order.status)
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            OrderStatus::Pending,
+            OrderStatus::Confirmed,
+            OrderStatus::Cancelled
+        ],
+        "each state comes, and nothing follows the last"
+    );
+    let over = service.watch(admin(), &id, &[]).await.expect("an admin may");
+    assert_eq!(over.len(), 1, "an order that is over has one state: {over:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_s_order_does_not_exist() {
     let mut service = Service::start().await;
     let (owner, another) = (Uuid::now_v7(), Uuid::now_v7());
@@ -230,6 +293,8 @@ async fn another_s_order_does_not_exist() {
 
     let read = service.get(user(another), &id).await;
     assert!(matches!(read, Err(Error::NotFound)), "read: {read:?}");
+    let watched = service.watch(user(another), &id, &[]).await;
+    assert!(matches!(watched, Err(Error::NotFound)), "watched: {watched:?}");
     let cancelled = service.cancel(user(another), &id).await;
     assert!(
         matches!(cancelled, Err(Error::NotFound)),
@@ -372,9 +437,17 @@ async fn a_cart_without_lines_needs_no_catalogue() {
 
     service.put(owner, product, 2).await;
     let id = product.to_string();
-    let removed = call!(service.call_remove_from_cart(user(owner), id.clone()));
+    let removed = call!(
+        service
+            .akinai_commerce_orders()
+            .call_remove_from_cart(user(owner), id.clone())
+    );
     assert!(removed.is_ok_and(|cart| cart.items.is_empty()), "it is taken out");
-    let absent = call!(service.call_update_cart_item(user(owner), id, 3));
+    let absent = call!(
+        service
+            .akinai_commerce_orders()
+            .call_update_cart_item(user(owner), id, 3)
+    );
     assert!(matches!(absent, Err(Error::NotFound)), "got {absent:?}");
     assert_eq!(
         service
@@ -385,7 +458,7 @@ async fn a_cart_without_lines_needs_no_catalogue() {
     );
 
     service.put(owner, Uuid::now_v7(), 2).await;
-    let cleared = call!(service.call_clear_cart(user(owner)));
+    let cleared = call!(service.akinai_commerce_orders().call_clear_cart(user(owner)));
     assert!(cleared.is_ok_and(|cart| cart.items.is_empty()), "it is emptied");
     assert_eq!(service.count("cart_items where deleted_at is null").await, 0);
 }
@@ -396,7 +469,7 @@ async fn another_s_cart_is_another_cart() {
     let (owner, another) = (Uuid::now_v7(), Uuid::now_v7());
     service.put(owner, Uuid::now_v7(), 2).await;
     for caller in [user(another), admin()] {
-        let cart = call!(service.call_clear_cart(caller.clone()));
+        let cart = call!(service.akinai_commerce_orders().call_clear_cart(caller.clone()));
         assert!(cart.is_ok(), "got {cart:?}");
         let cart = service.cart(caller).await.expect("an empty cart");
         assert!(cart.items.is_empty(), "got {cart:?}");

@@ -4,9 +4,9 @@ use futures::future::join_all;
 use harness::{Product, Setup};
 use host::State;
 use uuid::Uuid;
-use wasmtime::Store;
 use wasmtime::component::{Accessor, HasSelf};
 
+use crate::service::call;
 use bindings::akinai::commerce::types::{Caller, Error, Money, PageRequest, Scope, UserCaller};
 use bindings::exports::akinai::commerce::inventory::{ReservationItem, ReservationStatus, ReserveError};
 use bindings::exports::akinai::commerce::products::{self, Guest, NewProduct, ProductChange};
@@ -15,29 +15,8 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "product-service" });
 }
 
-/// Calls a function of an interface in the component's instance.
-macro_rules! call {
-    ($service:ident.$interface:ident().$function:ident($($argument:expr),*)) => {{
-        let interface = $service.component.$interface();
-        $service
-            .store
-            .run_concurrent(async |accessor| interface.$function(accessor, $($argument),*).await)
-            .await
-            .flatten()
-            .expect("the component does not trap")
-    }};
-    ($service:ident.$function:ident($($argument:expr),*)) => {
-        call!($service.akinai_commerce_products().$function($($argument),*))
-    };
-}
-
 /// An instance of the component, over a database with these products.
-struct Service {
-    store: Store<State>,
-    component: bindings::ProductService,
-    // Last: the database goes after the instance that uses it.
-    setup: Setup,
-}
+type Service = crate::service::Service<bindings::ProductService>;
 
 impl Service {
     async fn start(products: &[Product]) -> Self {
@@ -47,15 +26,8 @@ impl Service {
     }
 
     async fn of(setup: Setup) -> Self {
-        let app = setup.load().await;
-        let (mut store, instance) = app.instantiate("product").await.expect("the component starts");
-        let component = bindings::ProductService::new(&mut store, &instance)
-            .expect("the component exports the product service");
-        Self {
-            store,
-            component,
-            setup,
-        }
+        let bind = |store: &mut _, instance: &_| bindings::ProductService::new(store, instance);
+        Self::named("product", setup, bind).await
     }
 
     /// Runs calls in the instance; they may be under way at the same time.
@@ -115,6 +87,31 @@ fn fields(error: Error) -> Vec<String> {
             violations.into_iter().map(|violation| violation.field).collect()
         }
         other => panic!("the request must be an invalid argument, but the answer was {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_with_nothing_to_ask_holds_no_connection() {
+    let stored = Product::named("抹茶");
+    let setup = Setup::new().await;
+    setup.database.insert(std::slice::from_ref(&stored)).await;
+    let app = setup.load().await;
+    let mut idle = Vec::new();
+    // A host has 64 connections for a component.
+    for number in 1..=65 {
+        let started = app.instantiate("product").await;
+        let (mut store, instance) = started.expect("the component starts");
+        let component = bindings::ProductService::new(&mut store, &instance).expect("it exports its service");
+        let (products, id) = (component.akinai_commerce_products(), stored.id.to_string());
+        let read = store.run_concurrent(async |accessor| {
+            products.call_get_product(accessor, Caller::Anonymous, id).await
+        });
+        let read = read.await.flatten().expect("the component does not trap");
+        assert!(
+            read.is_ok(),
+            "instance {number} must reach the database beside those that are idle, but: {read:?}"
+        );
+        idle.push(store);
     }
 }
 
@@ -327,7 +324,12 @@ fn unchanged() -> ProductChange {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
     let mut service = Service::start(&[]).await;
-    let made = call!(service.call_create_product(admin(), new_product(" 煎茶 "))).expect("a new product");
+    let made = call!(
+        service
+            .akinai_commerce_products()
+            .call_create_product(admin(), new_product(" 煎茶 "))
+    )
+    .expect("a new product");
     assert_eq!(
         (made.name.as_str(), made.price.amount.as_str()),
         ("煎茶", "1980.00")
@@ -341,7 +343,11 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         .expect("it is there");
     assert_eq!((&found.name, found.created_at), (&made.name, made.created_at));
 
-    let nothing = call!(service.call_update_product(admin(), made.id.clone(), unchanged()));
+    let nothing = call!(service.akinai_commerce_products().call_update_product(
+        admin(),
+        made.id.clone(),
+        unchanged()
+    ));
     assert_eq!(fields(nothing.expect_err("a change of nothing")), ["updateMask"]);
     let same = ProductChange {
         name: Some("煎茶".to_owned()),
@@ -349,7 +355,12 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         price: Some(money("1980.0")),
         ..unchanged()
     };
-    let kept = call!(service.call_update_product(admin(), made.id.clone(), same)).expect("the same again");
+    let kept = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_product(admin(), made.id.clone(), same)
+    )
+    .expect("the same again");
     assert_eq!(
         kept.updated_at, made.updated_at,
         "what is as it was has not changed"
@@ -358,7 +369,12 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         price: Some(money("9.99")),
         ..unchanged()
     };
-    let changed = call!(service.call_update_product(admin(), made.id.clone(), cheaper)).expect("a new price");
+    let changed = call!(service.akinai_commerce_products().call_update_product(
+        admin(),
+        made.id.clone(),
+        cheaper
+    ))
+    .expect("a new price");
     assert_eq!(changed.price.amount, "9.99");
     assert_eq!(
         (&changed.name, &changed.description),
@@ -375,7 +391,12 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         image_url: Some(String::new()),
         ..unchanged()
     };
-    let bare = call!(service.call_update_product(admin(), made.id.clone(), bare)).expect("a change");
+    let bare = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_product(admin(), made.id.clone(), bare)
+    )
+    .expect("a change");
     assert_eq!((bare.name.as_str(), bare.description.as_str()), ("番茶", ""));
     assert_eq!((bare.image_url, bare.price.amount.as_str()), (None, "9.99"));
     assert_eq!(
@@ -393,9 +414,19 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         "the old one is not"
     );
 
-    call!(service.call_delete_product(admin(), made.id.clone())).expect("it is deleted");
-    call!(service.call_delete_product(admin(), made.id.clone())).expect("a repeat answers the same");
-    let gone = call!(service.call_update_product(
+    call!(
+        service
+            .akinai_commerce_products()
+            .call_delete_product(admin(), made.id.clone())
+    )
+    .expect("it is deleted");
+    call!(
+        service
+            .akinai_commerce_products()
+            .call_delete_product(admin(), made.id.clone())
+    )
+    .expect("a repeat answers the same");
+    let gone = call!(service.akinai_commerce_products().call_update_product(
         admin(),
         made.id.clone(),
         ProductChange {
@@ -407,9 +438,17 @@ async fn an_admin_adds_a_product_and_changes_only_what_is_named() {
         matches!(gone, Err(Error::NotFound)),
         "what is deleted cannot be changed: {gone:?}"
     );
-    let gone = call!(service.call_update_stock(admin(), made.id.clone(), 5, 1));
+    let gone = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_stock(admin(), made.id.clone(), 5, 1)
+    );
     assert!(matches!(gone, Err(Error::NotFound)), "nor counted: {gone:?}");
-    let never = call!(service.call_delete_product(admin(), Uuid::now_v7().to_string()));
+    let never = call!(
+        service
+            .akinai_commerce_products()
+            .call_delete_product(admin(), Uuid::now_v7().to_string())
+    );
     assert!(
         matches!(never, Err(Error::NotFound)),
         "what never was cannot be deleted: {never:?}"
@@ -430,10 +469,29 @@ async fn only_admins_change_the_catalogue() {
             ..unchanged()
         };
         let refusals = [
-            call!(service.call_create_product(caller.clone(), new_product("x"))).map(drop),
-            call!(service.call_update_product(caller.clone(), id.clone(), change)).map(drop),
-            call!(service.call_delete_product(caller.clone(), id.clone())),
-            call!(service.call_update_stock(caller.clone(), id.clone(), 9, 1)).map(drop),
+            call!(
+                service
+                    .akinai_commerce_products()
+                    .call_create_product(caller.clone(), new_product("x"))
+            )
+            .map(drop),
+            call!(
+                service
+                    .akinai_commerce_products()
+                    .call_update_product(caller.clone(), id.clone(), change)
+            )
+            .map(drop),
+            call!(
+                service
+                    .akinai_commerce_products()
+                    .call_delete_product(caller.clone(), id.clone())
+            ),
+            call!(
+                service
+                    .akinai_commerce_products()
+                    .call_update_stock(caller.clone(), id.clone(), 9, 1)
+            )
+            .map(drop),
         ];
         for refusal in refusals {
             let refusal = refusal.expect_err("only admins may");
@@ -462,18 +520,31 @@ async fn stock_is_counted_once_for_each_version() {
     let mut service = Service::start(std::slice::from_ref(&stored)).await;
     let id = stored.id.to_string();
 
-    let low = call!(service.call_update_stock(admin(), id.clone(), 4, 1));
+    let low = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_stock(admin(), id.clone(), 4, 1)
+    );
     assert!(
         matches!(low, Err(Error::FailedPrecondition)),
         "5 are reserved: {low:?}"
     );
-    let exact = call!(service.call_update_stock(admin(), id.clone(), 5, 1)).expect("as many as are reserved");
+    let exact = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_stock(admin(), id.clone(), 5, 1)
+    )
+    .expect("as many as are reserved");
     let stock = exact.stock.expect("an admin sees the stock");
     assert_eq!(
         (stock.quantity, stock.reserved, stock.version, exact.available),
         (5, 5, 2, 0)
     );
-    let old = call!(service.call_update_stock(admin(), id.clone(), 9, 1));
+    let old = call!(
+        service
+            .akinai_commerce_products()
+            .call_update_stock(admin(), id.clone(), 9, 1)
+    );
     assert!(
         matches!(old, Err(Error::Aborted)),
         "the version is another by now: {old:?}"
@@ -516,7 +587,12 @@ async fn several_products_come_in_the_order_asked() {
         .map(Clone::clone)
         .to_vec();
 
-    let batch = call!(service.call_batch_get_products(Caller::Anonymous, asked)).expect("a batch");
+    let batch = call!(
+        service
+            .akinai_commerce_products()
+            .call_batch_get_products(Caller::Anonymous, asked)
+    )
+    .expect("a batch");
     let names: Vec<_> = batch
         .products
         .iter()
@@ -532,13 +608,27 @@ async fn several_products_come_in_the_order_asked() {
         [unknown, ids[1].clone()],
         "the deleted one is missing, too"
     );
-    let none = call!(service.call_batch_get_products(Caller::Anonymous, vec![])).expect("an empty batch");
+    let none = call!(
+        service
+            .akinai_commerce_products()
+            .call_batch_get_products(Caller::Anonymous, vec![])
+    )
+    .expect("an empty batch");
     assert!(none.products.is_empty() && none.missing_ids.is_empty());
     let hundred = vec![ids[0].clone(); 100];
-    let batch = call!(service.call_batch_get_products(Caller::Anonymous, hundred)).expect("a hundred");
+    let batch = call!(
+        service
+            .akinai_commerce_products()
+            .call_batch_get_products(Caller::Anonymous, hundred)
+    )
+    .expect("a hundred");
     assert_eq!(batch.products.len(), 100);
     for wrong in [vec![ids[0].clone(); 101], vec![ids[0].clone(), "42".to_owned()]] {
-        let refused = call!(service.call_batch_get_products(Caller::Anonymous, wrong));
+        let refused = call!(
+            service
+                .akinai_commerce_products()
+                .call_batch_get_products(Caller::Anonymous, wrong)
+        );
         assert_eq!(fields(refused.expect_err("no batch")), ["ids"]);
     }
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use harness::{Setup, environment};
-use host::State;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use uuid::Uuid;
-use wasmtime::Store;
 
+use crate::service::call;
 use bindings::akinai::commerce::types::{Caller, Error, PageRequest, Scope, UserCaller};
 use bindings::exports::akinai::commerce::users::{
     NewUser, Token, User, UserChange, UserEvent, UserEventKind, UserPage,
@@ -19,26 +18,8 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "user-service" });
 }
 
-/// Calls a function of the service in its instance.
-macro_rules! call {
-    ($service:ident.$function:ident($($argument:expr),*)) => {{
-        let users = $service.component.akinai_commerce_users();
-        $service
-            .store
-            .run_concurrent(async |accessor| users.$function(accessor, $($argument),*).await)
-            .await
-            .flatten()
-            .expect("the component does not trap")
-    }};
-}
-
 /// An instance of the component, over a database without accounts.
-struct Service {
-    store: Store<State>,
-    component: bindings::UserService,
-    // Last: the database goes after the instance that uses it.
-    setup: Setup,
-}
+type Service = crate::service::Service<bindings::UserService>;
 
 impl Service {
     async fn start() -> Self {
@@ -46,15 +27,8 @@ impl Service {
     }
 
     async fn of(setup: Setup) -> Self {
-        let app = setup.load().await;
-        let (mut store, instance) = app.instantiate("user").await.expect("the component starts");
-        let component = bindings::UserService::new(&mut store, &instance)
-            .expect("the component exports the user service");
-        Self {
-            store,
-            component,
-            setup,
-        }
+        let bind = |store: &mut _, instance: &_| bindings::UserService::new(store, instance);
+        Self::named("user", setup, bind).await
     }
 
     async fn create(&mut self, email: &str, password: &str, name: &str) -> Result<User, Error> {
@@ -63,7 +37,10 @@ impl Service {
             password: password.to_owned(),
             name: name.to_owned(),
         };
-        call!(self.call_create_user(Caller::Anonymous, new))
+        call!(
+            self.akinai_commerce_users()
+                .call_create_user(Caller::Anonymous, new)
+        )
     }
 
     /// A new account with the password "correct horse".
@@ -74,7 +51,7 @@ impl Service {
 
     async fn get(&mut self, caller: Caller, id: &str) -> Result<User, Error> {
         let id = id.to_owned();
-        call!(self.call_get_user(caller, id))
+        call!(self.akinai_commerce_users().call_get_user(caller, id))
     }
 
     async fn update(
@@ -89,21 +66,24 @@ impl Service {
             email: email.map(str::to_owned),
             name: name.map(str::to_owned),
         };
-        call!(self.call_update_user(caller, id, change))
+        call!(self.akinai_commerce_users().call_update_user(caller, id, change))
     }
 
     async fn delete(&mut self, caller: Caller, id: &str) -> Result<(), Error> {
         let id = id.to_owned();
-        call!(self.call_delete_user(caller, id))
+        call!(self.akinai_commerce_users().call_delete_user(caller, id))
     }
 
     async fn change_password(&mut self, caller: Caller, current: &str, new: &str) -> Result<(), Error> {
         let (current, new) = (current.to_owned(), new.to_owned());
-        call!(self.call_change_password(caller, current, new))
+        call!(
+            self.akinai_commerce_users()
+                .call_change_password(caller, current, new)
+        )
     }
 
     async fn sign_out(&mut self, caller: Caller, everywhere: bool) -> Result<(), Error> {
-        call!(self.call_sign_out(caller, everywhere))
+        call!(self.akinai_commerce_users().call_sign_out(caller, everywhere))
     }
 
     async fn list(&mut self, caller: Caller, size: i32, token: &str) -> Result<UserPage, Error> {
@@ -111,32 +91,41 @@ impl Service {
             size,
             token: token.to_owned(),
         };
-        call!(self.call_list_users(caller, page))
+        call!(self.akinai_commerce_users().call_list_users(caller, page))
     }
 
     async fn revoke(&mut self, caller: Caller, id: &str) -> Result<(), Error> {
         let id = id.to_owned();
-        call!(self.call_revoke_user(caller, id))
+        call!(self.akinai_commerce_users().call_revoke_user(caller, id))
     }
 
     async fn set_roles(&mut self, caller: Caller, id: &str, roles: &[&str]) -> Result<User, Error> {
         let id = id.to_owned();
         let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
-        call!(self.call_set_roles(caller, id, roles))
+        call!(self.akinai_commerce_users().call_set_roles(caller, id, roles))
     }
 
     async fn events(&mut self, limit: i32) -> Result<Vec<UserEvent>, Error> {
-        call!(self.call_list_user_events(Caller::Anonymous, limit))
+        call!(
+            self.akinai_commerce_users()
+                .call_list_user_events(Caller::Anonymous, limit)
+        )
     }
 
     async fn acknowledge(&mut self, ids: &[&str]) -> Result<(), Error> {
         let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
-        call!(self.call_acknowledge_user_events(Caller::Anonymous, ids))
+        call!(
+            self.akinai_commerce_users()
+                .call_acknowledge_user_events(Caller::Anonymous, ids)
+        )
     }
 
     /// Whether a token holds, and whether it is an admin's.
     async fn check(&mut self, token: Token) -> (bool, bool) {
-        let verdict = call!(self.call_check_session(Caller::Anonymous, token));
+        let verdict = call!(
+            self.akinai_commerce_users()
+                .call_check_session(Caller::Anonymous, token)
+        );
         let verdict = verdict.expect("the token says what matters");
         (verdict.valid, verdict.admin)
     }
@@ -672,7 +661,11 @@ async fn a_token_without_an_epoch_is_judged_by_its_time() {
         epoch: None,
         ..token(&never, 0)
     };
-    let timeless = call!(service.call_check_session(Caller::Anonymous, timeless));
+    let timeless = call!(
+        service
+            .akinai_commerce_users()
+            .call_check_session(Caller::Anonymous, timeless)
+    );
     assert_eq!(word(timeless), "invalid: issuedAt");
 }
 

@@ -13,6 +13,7 @@ use api::{
     product::v1::StockShortage,
 };
 use connect::{ConnectError, Context, MessageStream};
+use futures::StreamExt as _;
 use kernel::{Caller, Violations};
 use platform::{
     log::{self, Names},
@@ -22,6 +23,7 @@ use platform::{
 use self::messages::{address, item_short, money, status};
 use crate::{
     Shop,
+    domain::Order,
     product::Remote,
     service::{AddToCart, CreateOrder, Error, ListOrders, StoreError},
     watch::Watch,
@@ -32,13 +34,6 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// `order.v1.OrderService`.
 pub(crate) struct Rpc;
-
-/// The use cases for this request, and who makes it.
-async fn shop(context: &Context) -> Result<(Shop, Caller), Error> {
-    let caller = caller(context);
-    let product = Remote::for_request(&caller, &context.headers, context.deadline());
-    Ok((crate::shop(product).await?, caller))
-}
 
 impl OrderService for Rpc {
     async fn add_to_cart(
@@ -51,15 +46,11 @@ impl OrderService for Rpc {
             quantity: request.quantity,
             request_key: request.request_key.as_deref(),
         };
-        let cart = async {
-            let (shop, caller) = shop(context).await?;
+        let cart = answer(context, async |shop, caller| {
             shop.add_to_cart(&caller, request).await
-        };
-        let cart = cart
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
         Ok(AddToCartResponse {
-            cart: Some(cart.into()),
+            cart: Some(cart.await?.into()),
         })
     }
 
@@ -68,16 +59,12 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: UpdateCartItemRequest,
     ) -> Result<UpdateCartItemResponse, ConnectError> {
-        let cart = async {
-            let (shop, caller) = shop(context).await?;
+        let cart = answer(context, async |shop, caller| {
             shop.update_cart_item(&caller, &request.product_id, request.quantity)
                 .await
-        };
-        let cart = cart
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
         Ok(UpdateCartItemResponse {
-            cart: Some(cart.into()),
+            cart: Some(cart.await?.into()),
         })
     }
 
@@ -86,15 +73,11 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: RemoveFromCartRequest,
     ) -> Result<RemoveFromCartResponse, ConnectError> {
-        let cart = async {
-            let (shop, caller) = shop(context).await?;
+        let cart = answer(context, async |shop, caller| {
             shop.remove_from_cart(&caller, &request.product_id).await
-        };
-        let cart = cart
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
         Ok(RemoveFromCartResponse {
-            cart: Some(cart.into()),
+            cart: Some(cart.await?.into()),
         })
     }
 
@@ -103,15 +86,9 @@ impl OrderService for Rpc {
         context: &mut Context,
         _: GetCartRequest,
     ) -> Result<GetCartResponse, ConnectError> {
-        let cart = async {
-            let (shop, caller) = shop(context).await?;
-            shop.get_cart(&caller).await
-        };
-        let cart = cart
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        let cart = answer(context, async |shop, caller| shop.get_cart(&caller).await);
         Ok(GetCartResponse {
-            cart: Some(cart.into()),
+            cart: Some(cart.await?.into()),
         })
     }
 
@@ -120,15 +97,9 @@ impl OrderService for Rpc {
         context: &mut Context,
         _: ClearCartRequest,
     ) -> Result<ClearCartResponse, ConnectError> {
-        let cart = async {
-            let (shop, caller) = shop(context).await?;
-            shop.clear_cart(&caller).await
-        };
-        let cart = cart
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        let cart = answer(context, async |shop, caller| shop.clear_cart(&caller).await);
         Ok(ClearCartResponse {
-            cart: Some(cart.into()),
+            cart: Some(cart.await?.into()),
         })
     }
 
@@ -142,22 +113,17 @@ impl OrderService for Rpc {
         let items: Vec<_> = items
             .map(|item| (item.product_id.as_str(), item.quantity))
             .collect();
-        let order = async {
-            let idempotency_key = idempotency_key(context, &request.idempotency_key)?;
+        let order = answer(context, async |shop, caller| {
             let request = CreateOrder {
-                idempotency_key,
+                idempotency_key: idempotency_key(context, &request.idempotency_key)?,
                 address: address(request.shipping_address.as_ref()),
                 items: &items,
                 expected_total: expected.map(|total| (total.amount.as_str(), total.currency_code.as_str())),
             };
-            let (shop, caller) = shop(context).await?;
             shop.create_order(&caller, request).await
-        };
-        let order = order
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
         Ok(CreateOrderResponse {
-            order: Some(order.into()),
+            order: Some(order.await?.into()),
         })
     }
 
@@ -166,15 +132,11 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: GetOrderRequest,
     ) -> Result<GetOrderResponse, ConnectError> {
-        let order = async {
-            let (shop, caller) = shop(context).await?;
+        let order = answer(context, async |shop, caller| {
             shop.get_order(&caller, &request.id).await
-        };
-        let order = order
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
         Ok(GetOrderResponse {
-            order: Some(order.into()),
+            order: Some(order.await?.into()),
         })
     }
 
@@ -183,7 +145,7 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: ListOrdersRequest,
     ) -> Result<ListOrdersResponse, ConnectError> {
-        let page = async {
+        let page = answer(context, async |shop, caller| {
             let status =
                 status(request.status).map_err(|error| Error::Invalid(Violations::one("status", error)))?;
             let request = ListOrders {
@@ -191,12 +153,9 @@ impl OrderService for Rpc {
                 page_token: &request.page_token,
                 status,
             };
-            let (shop, caller) = shop(context).await?;
             shop.list_orders(&caller, request).await
-        };
-        let page = page
-            .await
-            .map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
+        let page = page.await?;
         Ok(ListOrdersResponse {
             orders: page.items.into_iter().map(OrderMessage::from).collect(),
             next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
@@ -208,12 +167,10 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: CancelOrderRequest,
     ) -> Result<CancelOrderResponse, ConnectError> {
-        let cancelled = async {
-            let (shop, caller) = shop(context).await?;
+        let cancelled = answer(context, async |shop, caller| {
             shop.cancel_order(&caller, &request.id).await
-        };
-        let cancelled = cancelled.await;
-        let (order, left) = cancelled.map_err(|error| refuse(Names::of(&context.headers), error))?;
+        });
+        let (order, left) = cancelled.await?;
         if let Some(cause) = left {
             let cause = format_args!("the stock of a cancelled order is left to the reconciler: {cause}");
             log::error(Names::of(&context.headers), cause);
@@ -228,18 +185,32 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: WatchOrderRequest,
     ) -> Result<MessageStream<WatchOrderResponse>, ConnectError> {
-        let begun = async {
-            let (shop, caller) = shop(context).await?;
-            let order = shop.get_order(&caller, &request.id).await?;
-            Ok((shop, caller, order))
-        };
-        let begun = begun.await;
+        let states = answer(context, async |shop, caller| {
+            Watch::begin(shop, caller, &request.id).await
+        });
+        let states = states.await?;
         let headers = context.headers.clone();
-        let (shop, caller, order) = begun.map_err(|error| refuse(Names::of(&headers), error))?;
-        Ok(Watch::begin(shop, caller, order, move |error| {
-            refuse(Names::of(&headers), error)
-        }))
+        let message = move |state: Result<Order, Error>| match state {
+            Ok(order) => Ok(WatchOrderResponse {
+                order: Some(order.into()),
+            }),
+            Err(error) => Err(refuse(Names::of(&headers), error)),
+        };
+        Ok(states.map(message).boxed_local())
     }
+}
+
+/// Runs a use case for whoever is calling.
+async fn answer<T>(
+    context: &Context,
+    use_case: impl AsyncFnOnce(Shop, Caller) -> Result<T, Error>,
+) -> Result<T, ConnectError> {
+    let caller = caller(context);
+    let product = Remote::for_request(&caller, &context.headers, context.deadline());
+    let answer = async { use_case(crate::shop(product).await?, caller).await };
+    answer
+        .await
+        .map_err(|error| refuse(Names::of(&context.headers), error))
 }
 
 /// The key, from the message or the header; from both only if they agree.

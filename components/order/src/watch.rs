@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use api::order::v1::WatchOrderResponse;
-use connect::{ConnectError, MessageStream};
-use futures::{StreamExt as _, stream};
+use futures::{
+    StreamExt as _,
+    stream::{self, LocalBoxStream},
+};
 use kernel::{Caller, OrderId};
 use platform::clock;
 
 use crate::{Shop, domain::Order, service::Error};
+
+/// The states of an order. An error is the last that comes.
+pub(crate) type States = LocalBoxStream<'static, Result<Order, Error>>;
 
 /// The longest first pause before it looks again, a read by primary key; each further one is twice as long. An order that
 /// is being placed is so for some tens of milliseconds.
@@ -32,13 +36,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Sends this state of the order, and each one that follows, until the last; `refuse` says what becomes of an error.
-    pub(crate) fn begin(
-        shop: Shop,
-        caller: Caller,
-        order: Order,
-        refuse: impl Fn(Error) -> ConnectError + 'static,
-    ) -> MessageStream<WatchOrderResponse> {
+    /// The state of an order now, and each one that follows, until the last.
+    pub(crate) async fn begin(shop: Shop, caller: Caller, id: &str) -> Result<States, Error> {
+        let order = shop.get_order(&caller, id).await?;
         let watch = Self {
             shop,
             caller,
@@ -47,19 +47,24 @@ impl Watch {
             until: Instant::now() + LONGEST,
             pause: FIRST_PAUSE,
         };
-        let left = (!order.status.is_final()).then_some((watch, refuse));
+        let left = watch.unless_over(&order);
         let changes = stream::unfold(left, |left| async move {
-            let (mut watch, refuse) = left?;
+            let mut watch = left?;
             match watch.next().await {
                 Ok(order) => {
                     let order = order?;
-                    let left = (!order.status.is_final()).then_some((watch, refuse));
-                    Some((Ok(message(order)), left))
+                    let left = watch.unless_over(&order);
+                    Some((Ok(order), left))
                 }
-                Err(error) => Some((Err(refuse(error)), None)),
+                Err(error) => Some((Err(error), None)),
             }
         });
-        stream::iter([Ok(message(order))]).chain(changes).boxed_local()
+        Ok(stream::iter([Ok(order)]).chain(changes).boxed_local())
+    }
+
+    /// Whoever follows this order still, if anything can follow this state of it.
+    fn unless_over(self, order: &Order) -> Option<Self> {
+        (!order.status.is_final()).then_some(self)
     }
 
     /// The next state; none when the time is up.
@@ -74,11 +79,5 @@ impl Watch {
             }
         }
         Ok(None)
-    }
-}
-
-fn message(order: Order) -> WatchOrderResponse {
-    WatchOrderResponse {
-        order: Some(order.into()),
     }
 }

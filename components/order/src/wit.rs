@@ -1,14 +1,18 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
+use futures::StreamExt as _;
 use platform::wit::{
     invalid_argument, parse_caller,
     types::{self, Caller, Money, PageRequest},
 };
 
+use spin_sdk::wit_bindgen::{StreamReader, spawn};
+
 use crate::{
     domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderItem, Status},
     product::Remote,
     service::{AddToCart, CreateOrder, Error, ListOrders, StoreError},
+    watch::Watch,
 };
 
 // Generated code: its items are documented in `wit/`.
@@ -128,6 +132,25 @@ impl Guest for Component {
             platform::log::error(platform::log::Names::NONE, cause);
         }
         Ok(order.into())
+    }
+
+    async fn watch_order(
+        caller: Caller,
+        id: String,
+    ) -> Result<StreamReader<Result<orders::Order, types::Error>>, types::Error> {
+        let (shop, caller) = shop(caller).await?;
+        let mut states = Watch::begin(shop, caller, &id).await?;
+        let (mut told, reader) = bindings::wit_stream::new();
+        spawn(async move {
+            while let Some(state) = states.next().await {
+                let state = state.map(orders::Order::from).map_err(types::Error::from);
+                let is_unread = told.write_one(state).await.is_some();
+                if is_unread {
+                    break;
+                }
+            }
+        });
+        Ok(reader)
     }
 }
 

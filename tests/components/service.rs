@@ -1,0 +1,47 @@
+//! A component alone in an instance, to be called through the WIT interfaces that it exports.
+
+use harness::Setup;
+use host::State;
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+/// An instance of a component, over a database of its own.
+pub(crate) struct Service<B> {
+    pub(crate) store: Store<State>,
+    pub(crate) component: B,
+    // Last: the database goes after the instance that uses it.
+    pub(crate) setup: Setup,
+}
+
+impl<B> Service<B> {
+    /// An instance of the component with this name; `bind` finds what it exports.
+    pub(crate) async fn named(
+        name: &str,
+        setup: Setup,
+        bind: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<B>,
+    ) -> Self {
+        let app = setup.load().await;
+        let (mut store, instance) = app.instantiate(name).await.expect("the component starts");
+        let component = bind(&mut store, &instance).expect("the component exports its service");
+        Self {
+            store,
+            component,
+            setup,
+        }
+    }
+}
+
+/// Calls a function of an interface of the component.
+macro_rules! call {
+    ($service:ident.$interface:ident().$function:ident($($argument:expr),*)) => {{
+        let interface = $service.component.$interface();
+        $service
+            .store
+            .run_concurrent(async |accessor| interface.$function(accessor, $($argument),*).await)
+            .await
+            .flatten()
+            .expect("the component does not trap")
+    }};
+}
+
+pub(crate) use call;
