@@ -10,10 +10,12 @@ use api::user::v1::{
     UserService,
 };
 use connect::{ConnectError, Context};
+use kernel::Caller;
 use platform::log::Names;
 use platform::rpc::{caller, instant, invalid_argument, timestamp};
 
 use crate::{
+    Accounts,
     domain::{Event, EventKind, User},
     service::{ChangePassword, CheckSession, CreateUser, Error, StoreError, UpdateUser},
 };
@@ -37,15 +39,11 @@ impl UserService for Rpc {
             password,
             name: name.as_deref().unwrap_or_default(),
         };
-        let user = async {
-            crate::accounts()
-                .await?
-                .create_user(&caller(context), request)
-                .await
-        };
-        let user = user.await.map_err(|error| refuse(context, error))?;
+        let user = answer(context, async |accounts, caller| {
+            accounts.create_user(&caller, request).await
+        });
         Ok(CreateUserResponse {
-            user: Some(user.into()),
+            user: Some(user.await?.into()),
         })
     }
 
@@ -54,15 +52,11 @@ impl UserService for Rpc {
         context: &mut Context,
         request: GetUserRequest,
     ) -> Result<GetUserResponse, ConnectError> {
-        let user = async {
-            crate::accounts()
-                .await?
-                .get_user(&caller(context), &request.id)
-                .await
-        };
-        let user = user.await.map_err(|error| refuse(context, error))?;
+        let user = answer(context, async |accounts, caller| {
+            accounts.get_user(&caller, &request.id).await
+        });
         Ok(GetUserResponse {
-            user: Some(user.into()),
+            user: Some(user.await?.into()),
         })
     }
 
@@ -76,15 +70,11 @@ impl UserService for Rpc {
             email: request.email.as_deref(),
             name: request.name.as_deref(),
         };
-        let user = async {
-            crate::accounts()
-                .await?
-                .update_user(&caller(context), request)
-                .await
-        };
-        let user = user.await.map_err(|error| refuse(context, error))?;
+        let user = answer(context, async |accounts, caller| {
+            accounts.update_user(&caller, request).await
+        });
         Ok(UpdateUserResponse {
-            user: Some(user.into()),
+            user: Some(user.await?.into()),
         })
     }
 
@@ -93,14 +83,10 @@ impl UserService for Rpc {
         context: &mut Context,
         request: DeleteUserRequest,
     ) -> Result<DeleteUserResponse, ConnectError> {
-        let deleted = async {
-            crate::accounts()
-                .await?
-                .delete_user(&caller(context), &request.id)
-                .await
-        };
-        deleted.await.map_err(|error| refuse(context, error))?;
-        Ok(DeleteUserResponse {})
+        let deleted = answer(context, async |accounts, caller| {
+            accounts.delete_user(&caller, &request.id).await
+        });
+        deleted.await.map(|()| DeleteUserResponse {})
     }
 
     async fn change_password(
@@ -112,14 +98,10 @@ impl UserService for Rpc {
             current: &request.current_password,
             new: &request.new_password,
         };
-        let changed = async {
-            crate::accounts()
-                .await?
-                .change_password(&caller(context), request)
-                .await
-        };
-        changed.await.map_err(|error| refuse(context, error))?;
-        Ok(ChangePasswordResponse {})
+        let changed = answer(context, async |accounts, caller| {
+            accounts.change_password(&caller, request).await
+        });
+        changed.await.map(|()| ChangePasswordResponse {})
     }
 
     async fn sign_out(
@@ -128,14 +110,10 @@ impl UserService for Rpc {
         request: SignOutRequest,
     ) -> Result<SignOutResponse, ConnectError> {
         let everywhere = request.everywhere.unwrap_or_default();
-        let ended = async {
-            crate::accounts()
-                .await?
-                .sign_out(&caller(context), everywhere)
-                .await
-        };
-        ended.await.map_err(|error| refuse(context, error))?;
-        Ok(SignOutResponse {})
+        let ended = answer(context, async |accounts, caller| {
+            accounts.sign_out(&caller, everywhere).await
+        });
+        ended.await.map(|()| SignOutResponse {})
     }
 
     async fn list_users(
@@ -143,13 +121,12 @@ impl UserService for Rpc {
         context: &mut Context,
         request: ListUsersRequest,
     ) -> Result<ListUsersResponse, ConnectError> {
-        let page = async {
-            crate::accounts()
-                .await?
-                .list_users(&caller(context), request.page_size, &request.page_token)
+        let page = answer(context, async |accounts, caller| {
+            accounts
+                .list_users(&caller, request.page_size, &request.page_token)
                 .await
-        };
-        let page = page.await.map_err(|error| refuse(context, error))?;
+        });
+        let page = page.await?;
         Ok(ListUsersResponse {
             users: page.items.into_iter().map(UserMessage::from).collect(),
             next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
@@ -161,14 +138,10 @@ impl UserService for Rpc {
         context: &mut Context,
         request: RevokeUserRequest,
     ) -> Result<RevokeUserResponse, ConnectError> {
-        let revoked = async {
-            crate::accounts()
-                .await?
-                .revoke_user(&caller(context), &request.id)
-                .await
-        };
-        revoked.await.map_err(|error| refuse(context, error))?;
-        Ok(RevokeUserResponse {})
+        let revoked = answer(context, async |accounts, caller| {
+            accounts.revoke_user(&caller, &request.id).await
+        });
+        revoked.await.map(|()| RevokeUserResponse {})
     }
 
     async fn set_roles(
@@ -176,15 +149,11 @@ impl UserService for Rpc {
         context: &mut Context,
         request: SetRolesRequest,
     ) -> Result<SetRolesResponse, ConnectError> {
-        let user = async {
-            crate::accounts()
-                .await?
-                .set_roles(&caller(context), &request.id, &request.roles)
-                .await
-        };
-        let user = user.await.map_err(|error| refuse(context, error))?;
+        let user = answer(context, async |accounts, caller| {
+            accounts.set_roles(&caller, &request.id, &request.roles).await
+        });
         Ok(SetRolesResponse {
-            user: Some(user.into()),
+            user: Some(user.await?.into()),
         })
     }
 }
@@ -202,13 +171,10 @@ impl SessionService for Rpc {
             issued_at: request.issued_at.map(instant),
             admin: request.admin,
         };
-        let verdict = async {
-            crate::accounts()
-                .await?
-                .check_session(&caller(context), request)
-                .await
-        };
-        let verdict = verdict.await.map_err(|error| refuse(context, error))?;
+        let verdict = answer(context, async |accounts, caller| {
+            accounts.check_session(&caller, request).await
+        });
+        let verdict = verdict.await?;
         Ok(CheckSessionResponse {
             valid: verdict.valid,
             admin: verdict.admin,
@@ -222,13 +188,10 @@ impl UserEventService for Rpc {
         context: &mut Context,
         request: ListUserEventsRequest,
     ) -> Result<ListUserEventsResponse, ConnectError> {
-        let events = async {
-            crate::accounts()
-                .await?
-                .list_user_events(&caller(context), request.limit)
-                .await
-        };
-        let events = events.await.map_err(|error| refuse(context, error))?;
+        let events = answer(context, async |accounts, caller| {
+            accounts.list_user_events(&caller, request.limit).await
+        });
+        let events = events.await?;
         Ok(ListUserEventsResponse {
             events: events.into_iter().map(EventMessage::from).collect(),
         })
@@ -239,15 +202,20 @@ impl UserEventService for Rpc {
         context: &mut Context,
         request: AcknowledgeUserEventsRequest,
     ) -> Result<AcknowledgeUserEventsResponse, ConnectError> {
-        let acknowledged = async {
-            crate::accounts()
-                .await?
-                .acknowledge_user_events(&caller(context), &request.ids)
-                .await
-        };
-        acknowledged.await.map_err(|error| refuse(context, error))?;
-        Ok(AcknowledgeUserEventsResponse {})
+        let acknowledged = answer(context, async |accounts, caller| {
+            accounts.acknowledge_user_events(&caller, &request.ids).await
+        });
+        acknowledged.await.map(|()| AcknowledgeUserEventsResponse {})
     }
+}
+
+/// Runs a use case for whoever is calling.
+async fn answer<T>(
+    context: &Context,
+    use_case: impl AsyncFnOnce(Accounts, Caller) -> Result<T, Error>,
+) -> Result<T, ConnectError> {
+    let answer = async { use_case(crate::accounts().await?, caller(context)).await };
+    answer.await.map_err(|error| refuse(context, error))
 }
 
 /// The one table from errors to Connect codes. What a caller must not see goes to the log.
