@@ -1,6 +1,6 @@
 //! The README's first order: its own lines, typed into a shell, with the curl of this machine.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -131,8 +131,8 @@ impl Reader {
 }
 
 /// The program behind `cargo xtask`, which runs this test.
-fn xtask() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/xtask"))
+fn xtask() -> PathBuf {
+    Workspace::here().native_program("xtask")
 }
 
 #[tokio::test(flavor = "multi_thread")]

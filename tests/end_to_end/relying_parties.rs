@@ -121,7 +121,8 @@ async fn everybody_can_read_the_pages_in_a_browser() {
     in_a_browser("pictures.test.js").await;
 }
 
-/// Runs a file of tests with the browser that `cargo xtask test` has found; where it has found none, it says so.
+/// Runs a file of tests with the browser that `cargo xtask test` has found. Where it has found none, it has said so, and nothing
+/// is tested.
 async fn in_a_browser(file: &str) {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     if std::env::var_os("AKINAI_TEST_BROWSER").is_none() {

@@ -16,6 +16,13 @@ use crate::shop::{Counter, Said, Shop, User, order};
 /// How long after the streams began a change must come through them, and not through those that follow: they last 25 s.
 const SURELY_OPEN: Duration = Duration::from_secs(20);
 
+/// When a change must have been seen that was made while the streams were open, however slow the machine is: they look about
+/// once a second.
+const SOON: Duration = Duration::from_secs(10);
+
+/// For how long somebody asks for a stream that is not to be had.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How many orders there are to follow.
 const ORDERS: usize = 20;
 
@@ -30,11 +37,19 @@ struct Seen {
 /// Follows an order to its end, or tells why that failed.
 async fn watch(client: Client, user: User, order: Uuid) -> Result<Seen, String> {
     let mut streams = Vec::new();
+    let began = Instant::now();
     loop {
         let answer = client.try_send(request(&client, &user, order)).await?;
-        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
+        }
+        if answer.status != StatusCode::OK {
+            return Err(format!(
+                "a stream must begin: {} {}",
+                answer.status,
+                answer.text()
+            ));
         }
         let mut messages = messages(&answer.body);
         if messages.pop() != Some(json!({})) {
@@ -168,6 +183,10 @@ async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
         );
     }
     println!("what another host did was seen by all within {latest:?}");
+    assert!(
+        latest < SOON || !is_in_time,
+        "open streams must tell soon what another host did, but the last took {latest:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ use crate::environment;
 /// The database that `cargo xtask test` has migrated.
 const TEMPLATE: &str = "akinai_template";
 
+/// The services' roles, which connect to it.
+const ROLES: &str = "user_service, product_service, order_service, issuer_service";
+
 /// A migrated database, and a superuser's connection to it to prepare and look at rows.
 pub struct Database {
     server: Config,
@@ -35,7 +38,10 @@ impl Database {
     ///
     /// When the server does not answer or has no template.
     pub fn create() -> BoxFuture<'static, Self> {
-        async move {
+        Self::from_template().boxed()
+    }
+
+    async fn from_template() -> Self {
         let environment = environment();
         let server = environment.postgres.clone();
         let name = format!("t_{}", Uuid::now_v7().simple());
@@ -44,9 +50,7 @@ impl Database {
             format!("create database {name} template {TEMPLATE}"),
             // Who may connect is no part of a template.
             format!("revoke all on database {name} from public"),
-            format!(
-                "grant connect on database {name} to user_service, product_service, order_service, issuer_service"
-            ),
+            format!("grant connect on database {name} to {ROLES}"),
         ] {
             admin
                 .batch_execute(&statement)
@@ -67,8 +71,6 @@ impl Database {
             sql,
             owned: true,
         }
-        }
-        .boxed()
     }
 
     /// A migrated database on a server of the test's own. It lives as long as the server.

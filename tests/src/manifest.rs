@@ -69,9 +69,13 @@ impl Setup {
     ///
     /// # Panics
     ///
-    /// When it cannot be written.
+    /// When it cannot be written, or the setup has another one than the real one already.
     #[must_use]
     pub fn with_manifest(mut self, manifest: &RealManifest) -> Self {
+        assert!(
+            self.manifest_folder.is_none(),
+            "one manifest must not replace another one of a test's"
+        );
         let folder = Scratch::new("manifest").expect("a folder for a manifest");
         self.manifest = folder.path().join("spin.toml");
         std::fs::write(&self.manifest, manifest.0.to_string()).expect("the manifest can be written");

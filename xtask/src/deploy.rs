@@ -153,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn in_a_cluster_people_see_the_pages_by_https() {
+        let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
+        let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
+        for name in ["login_url", "signed_out_url"] {
+            let entry = format!("{{ name: {name}, value: \"https://");
+            assert!(
+                cluster.contains(&entry),
+                "{name} must be an https address: the cookies' safety hangs on it"
+            );
+        }
+    }
+
+    #[test]
     fn every_variable_without_a_default_gets_a_value() {
         let files = made();
         let environment = file(&files, "platform.env");

@@ -22,7 +22,7 @@ export class Browser {
   /** Opens an address of the issuer's: where it leads. */
   async open(url: string): Promise<URL> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const response = await fetch(url.replace(issuer, address), { redirect: "manual", headers: { cookie } });
+    const response = await fetch(url, { redirect: "manual", headers: { cookie } });
     const location = response.headers.get("location");
     if (response.status !== 303 || location === null) {
       throw new Error(`${url} must lead on, but: ${response.status} ${await response.text()}`);

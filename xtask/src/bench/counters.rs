@@ -16,7 +16,8 @@ use crate::services::Redis;
 /// What makes Postgres count statements: a module of its own, which it has to begin with.
 pub(super) const SETTINGS: &[&str] = &["shared_preload_libraries=pg_stat_statements"];
 
-/// What runs in Redis for a component, from its point of view one question and one answer. What a script calls is counted by
+/// What runs in Redis for a component on the path of a request, from its point of view one question and one answer; a plain
+/// command, such as keeps what was read, is not counted. What a script calls is counted by
 /// Redis, too, and is none; and a count of what it reads from sockets would be too low, because questions that
 /// requests ask at the same time share a connection and often a packet.
 const SCRIPTS: [&str; 2] = ["eval", "evalsha"];
