@@ -180,6 +180,13 @@ fn outcome(answer: &Answer) -> String {
     status.trim_start_matches("RESERVATION_STATUS_").to_owned()
 }
 
+/// What went wrong last in this process: this test's, or one's beside it.
+fn last_errors() -> Vec<String> {
+    let log = harness::logged();
+    let errors = log.lines().rev().filter(|line| line.contains("message=ERROR"));
+    errors.take(5).map(str::to_owned).collect()
+}
+
 fn shortage(answer: &Answer) -> Vec<(Uuid, i32, i32)> {
     assert_eq!(answer.failure().code, "failed_precondition");
     let json: Value = serde_json::from_slice(&answer.body).expect("an error in JSON");
@@ -822,7 +829,12 @@ async fn whatever_happens_at_once_the_stock_adds_up() {
                     "not_found",
                     "failed_precondition",
                 ];
-                assert!(known.contains(&outcome.as_str()), "{order} was answered {}", answer.text());
+                assert!(
+                    known.contains(&outcome.as_str()),
+                    "{order} was answered {}; the log has: {:#?}",
+                    answer.text(),
+                    last_errors()
+                );
             }
         }
     });

@@ -616,10 +616,10 @@ async fn a_server_that_never_answers_is_given_up() {
     let text = answer["error"]["connection-failed"]
         .as_str()
         .unwrap_or_else(|| panic!("it should fail: {answer}"));
-    assert!(text.contains("within 4s"), "{text}");
+    assert!(text.contains("within 2.5s"), "{text}");
     assert!(
         asked.elapsed() < Duration::from_secs(5),
-        "opening took {:?}, and must not outlast its 5 s callers",
+        "opening took {:?}, and must not outlast its callers by much",
         asked.elapsed()
     );
 }
