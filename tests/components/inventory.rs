@@ -87,6 +87,35 @@ impl World {
         done.expect("the statement fits the schema");
     }
 
+    /// Somebody who may change the catalogue, calling by way of the edge.
+    fn admin(&self) -> Peer {
+        let mut admin = Peer::new(self.order.client.clone(), "bff", &service_key("product"));
+        admin.principal = Principal::User(SignedIn {
+            user: UserCaller {
+                id: Uuid::now_v7().into(),
+                scopes: vec![Scope::Admin],
+                session: None,
+            },
+            epoch: None,
+        });
+        admin
+    }
+
+    /// What `call` is answered when it has to wait for a change of the stock, which is `change`.
+    async fn while_changing(&self, change: &str, call: impl Future<Output = Answer>) -> Answer {
+        self.execute(&format!("begin; update product_service.inventory set {change}"))
+            .await;
+        let commit = async {
+            let waiting =
+                "select 1 from pg_locks where not granted and transactionid = pg_current_xact_id()::xid";
+            while self.rows::<i32>(waiting).await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            self.execute("commit").await;
+        };
+        tokio::join!(call, commit).0
+    }
+
     /// A product's quantity, reserved pieces and version.
     async fn stock(&self, product: &Product) -> (i32, i32, i64) {
         let sql = "select quantity, reserved, version from product_service.inventory where product_id = $1";
@@ -387,21 +416,48 @@ async fn too_little_of_anything_reserves_nothing() {
     assert_eq!(outcome(&last), "RESERVED", "the last pieces can be had");
 }
 
+// Postgres holds a new row against the constraints before it finds that the old one has changed since the statement began.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waited_for_the_stock_is_judged_by_what_it_is_then() {
+    let tea = stocked("tea", 10);
+    let world = World::start(std::slice::from_ref(&tea)).await;
+    world
+        .order
+        .reserve(Uuid::now_v7(), &[(tea.id, 9)])
+        .await
+        .message();
+
+    let items = [(tea.id, 5)];
+    let reserve = world.order.reserve(Uuid::now_v7(), &items);
+    let reserved = world.while_changing("reserved = 0", reserve).await;
+    assert_eq!(
+        outcome(&reserved),
+        "RESERVED",
+        "nine of ten came back: {}",
+        reserved.text()
+    );
+    assert_eq!(world.stock(&tea).await, (10, 5, 1));
+
+    let admin = world.admin();
+    let three = json!({ "productId": tea.id, "quantity": 3, "expectedVersion": 1 });
+    let count = admin.call("ProductService/UpdateStock", three);
+    let counted = world.while_changing("reserved = 2", count).await;
+    assert_eq!(
+        counted.message()["product"]["quantity"],
+        3,
+        "two are held, so three can be: {}",
+        counted.text()
+    );
+    assert_eq!(world.stock(&tea).await, (3, 2, 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_that_an_admin_deletes_cannot_be_reserved_but_what_is_held_can_be_had() {
     let tea = stocked("tea", 5);
     let world = World::start(std::slice::from_ref(&tea)).await;
     let order = Uuid::now_v7();
     world.order.reserve(order, &[(tea.id, 2)]).await.message();
-    let mut admin = Peer::new(world.order.client.clone(), "bff", &service_key("product"));
-    admin.principal = Principal::User(SignedIn {
-        user: UserCaller {
-            id: Uuid::now_v7().into(),
-            scopes: vec![Scope::Admin],
-            session: None,
-        },
-        epoch: None,
-    });
+    let admin = world.admin();
     for _ in 0..2 {
         let deleted = admin
             .call("ProductService/DeleteProduct", json!({ "id": tea.id }))

@@ -107,13 +107,15 @@ const DELETE: &str = "with known as (select id from products where id = $1::text
      cleared as (update inventory set deleted_at = now() from deleted where product_id = deleted.id) \
      select id from known";
 
-// Locked before it is looked at, so that the answer tells what is there and not what was.
+// Locked before it is looked at, so that the answer tells what is there and not what was. `reserved` is written as it was
+// locked, or the constraint between the two would be asked about what was reserved when the statement began.
 const SET_STOCK: &str = concat!(
     "with locked as ( \
          select i.* from inventory i where i.product_id = $1::text::uuid and i.deleted_at is null \
          for no key update), \
      changed as ( \
-         update inventory set quantity = $2, version = inventory.version + 1, updated_at = now() from locked \
+         update inventory set quantity = $2, reserved = locked.reserved, version = inventory.version + 1, \
+             updated_at = now() from locked \
          where inventory.product_id = locked.product_id and locked.version = $3 and locked.reserved <= $2 \
          returning inventory.*), \
      i as (select * from changed union all select * from locked where not exists (select from changed)) \

@@ -68,10 +68,14 @@ macro_rules! step {
 
 // All or nothing: there is something to insert only if nothing is short. A second attempt of the same order either sees the
 // first one's row and inserts nothing, or comes to the same key at the same time and is undone as a whole.
+//
+// `held` writes the whole of what was locked, `quantity` too, and adds to nothing that it finds itself. It finds the row as it
+// was when the statement began, and Postgres holds what is made of that against the constraints of the table before it sees
+// that there is a newer one: where stock came back while this waited for its lock, the constraint would refuse what there is.
 const RESERVE: &str = "with want as ( \
          select product_id, quantity from unnest($2::text[]::uuid[], $3::integer[]) as w (product_id, quantity)), \
      locked as ( \
-         select product_id, quantity - reserved as available from inventory \
+         select product_id, quantity, reserved, quantity - reserved as available from inventory \
          where product_id in (select product_id from want) and deleted_at is null \
          order by product_id for no key update), \
      short as ( \
@@ -87,8 +91,8 @@ const RESERVE: &str = "with want as ( \
          insert into reservation_items (order_id, product_id, quantity) \
          select made.order_id, want.product_id, want.quantity from want, made), \
      held as ( \
-         update inventory i set reserved = i.reserved + want.quantity, updated_at = now() \
-         from want, made where i.product_id = want.product_id) \
+         update inventory i set quantity = locked.quantity, reserved = locked.reserved + want.quantity, updated_at = now() \
+         from want join locked using (product_id), made where i.product_id = locked.product_id) \
      select null::text, 0, 0, (extract(epoch from expires_at) * 1000000)::bigint, \
          (extract(epoch from created_at) * 1000000)::bigint from made \
      union all select product_id::text, quantity, available, 0, 0 from short";
@@ -158,13 +162,6 @@ const EXPIRE: &str = concat!(
 /// The key of the reservations: the order.
 const ORDER_UNIQUE: &str = "reservations_pkey";
 
-/// What never lets more be promised than there is, whatever a statement believes. It was seen to stand against a reservation,
-/// rarely and on a busy machine; such a statement did nothing, and counts anew when it is run again.
-const WITHIN_QUANTITY: &str = "inventory_reserved_within_quantity";
-
-/// How often a reservation is tried that [`WITHIN_QUANTITY`] stands against.
-const ATTEMPTS: usize = 3;
-
 /// The inventory in a database.
 pub(crate) struct Postgres(pub(crate) Database);
 
@@ -179,14 +176,12 @@ impl Store for Postgres {
             Parameter::ArrayInt32(quantities.collect()),
             Parameter::Int64(micros),
         ];
-        for _ in 1..ATTEMPTS {
-            match self.0.write(RESERVE, &parameters).await {
-                Err(DatabaseError::Check { constraint }) if constraint == WITHIN_QUANTITY => {}
-                outcome => return answered(outcome, order, items),
-            }
+        match self.0.write(RESERVE, &parameters).await {
+            Ok(rows) => reserved(rows, order, items),
+            // Somebody was here before with the same order.
+            Err(DatabaseError::Unique { constraint }) if constraint == ORDER_UNIQUE => Ok(Reserved::Known),
+            Err(error) => Err(error.into()),
         }
-        let last = self.0.write(RESERVE, &parameters).await;
-        answered(last, order, items)
     }
 
     async fn commit(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
@@ -224,19 +219,6 @@ impl Postgres {
             .write(statement, &[Parameter::Str(order.to_string())])
             .await?;
         rows.into_iter().next().map(read).transpose()
-    }
-}
-
-/// What a reservation came to. A key that is taken is no error: somebody was here before with the same order.
-fn answered(
-    outcome: Result<Vec<Row>, DatabaseError>,
-    order: OrderId,
-    items: &Items,
-) -> Result<Reserved, StoreError> {
-    match outcome {
-        Ok(rows) => reserved(rows, order, items),
-        Err(DatabaseError::Unique { constraint }) if constraint == ORDER_UNIQUE => Ok(Reserved::Known),
-        Err(error) => Err(error.into()),
     }
 }
 
