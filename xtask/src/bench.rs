@@ -12,6 +12,7 @@ mod seed;
 mod servers;
 mod wrk;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,7 +68,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// As many requests as the platform may answer in the time, of what must not be sent twice.
+    /// As many requests as are made of what must not be sent twice. A machine that answers more of them a second is measured
+    /// for a shorter time: see [`Options::time`].
     fn most_requests(&self) -> u32 {
         const A_SECOND: u64 = 1_200;
         let seconds = WARM_UP.as_secs() + self.seconds * u64::from(self.rounds);
@@ -79,6 +81,18 @@ impl Options {
     /// Requests that a run of wrk makes beyond those that it sees answered: what is under way at its end, and one to look at.
     fn not_awaited(&self) -> u64 {
         u64::from(self.concurrency) + 1
+    }
+
+    /// How long a target is measured that answers so many requests a second, when so many are left for so many rounds: as long
+    /// as was asked for, or for as many whole seconds as they last.
+    fn time(&self, per_second: f64, left: Option<usize>, rounds: u32) -> Duration {
+        /// A round may be faster than the one before it.
+        const IN_CASE: f64 = 1.25;
+        let wanted = Duration::from_secs(self.seconds);
+        let Some(left) = left else { return wanted };
+        let share = left as f64 / f64::from(rounds) - self.not_awaited() as f64;
+        let lasts = (share / (per_second * IN_CASE)).floor().max(1.0);
+        Duration::try_from_secs_f64(lasts).map_or(wanted, |lasts| wanted.min(lasts))
     }
 
     /// Whether the target of this name is wanted.
@@ -156,6 +170,8 @@ struct Target<'a> {
     name: &'static str,
     server: &'a Server,
     load: Load,
+    /// How many requests a second it answered last.
+    per_second: Cell<f64>,
 }
 
 /// Makes the files that loads are read from.
@@ -244,7 +260,12 @@ async fn targets<'a>(
     let orders = loads.user("orders", LIST_ORDERS_PATH, seed::FIRST_PAGE)?;
     let deep = loads.user("deep", LIST_ORDERS_PATH, &deep)?;
 
-    let target = |name, server, load| Target { name, server, load };
+    let target = |name, server, load| Target {
+        name,
+        server,
+        load,
+        per_second: Cell::new(0.0),
+    };
     Ok(vec![
         target(GET_PRODUCT, platform, get),
         target(GET_PRODUCT_NATIVE, native, get_native),
@@ -295,6 +316,7 @@ async fn measure(
         );
         let sent = total + options.not_awaited();
         target.load.sent(sent.try_into()?).with_context(|| target.name)?;
+        target.per_second.set(sample.per_second);
         Ok(sample)
     };
     let mut measured = Vec::with_capacity(targets.len());
@@ -305,12 +327,17 @@ async fn measure(
     }
     for round in 1..=options.rounds {
         for (target, measured) in targets.iter().zip(&mut measured) {
+            let rounds_left = options.rounds - round + 1;
+            let time = options.time(target.per_second.get(), target.load.left(), rounds_left);
             let before = target.server.processor_time()?;
-            let sample = once(target, Duration::from_secs(options.seconds)).await?;
+            let sample = once(target, time).await?;
             let processor = target.server.processor_time()?.saturating_sub(before);
             ui::detail(format_args!(
-                "round {round} of {}: {}: {:.0} requests/s",
-                options.rounds, target.name, sample.per_second
+                "round {round} of {}: {}: {:.0} requests/s in {} s",
+                options.rounds,
+                target.name,
+                sample.per_second,
+                time.as_secs()
             ));
             measured.add(Round {
                 sample,
@@ -364,4 +391,39 @@ async fn answer_alike(platform: &Server, native: &Server) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_once_lasts_for_all_rounds() {
+        let options = Options {
+            seconds: 5,
+            rounds: 3,
+            concurrency: 64,
+            only: None,
+            json: None,
+        };
+        let seconds = |per_second, left, rounds| options.time(per_second, left, rounds).as_secs();
+        assert_eq!(seconds(10_000.0, None, 3), 5, "there is no end to it");
+        assert_eq!(seconds(600.0, Some(15_000), 3), 5, "plenty");
+        assert_eq!(
+            seconds(1_500.0, Some(15_000), 3),
+            2,
+            "5,000 a round, at 1,500 a second and some more"
+        );
+        assert_eq!(
+            seconds(1_500.0, Some(5_000), 1),
+            2,
+            "all that is left is for the last round"
+        );
+        assert_eq!(
+            seconds(9_000.0, Some(600), 3),
+            1,
+            "no time is not a time; running out is said when it happens"
+        );
+        assert_eq!(seconds(0.0, Some(15_000), 3), 5, "nothing is known of its pace");
+    }
 }

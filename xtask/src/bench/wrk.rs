@@ -99,6 +99,12 @@ impl Lines {
         self.all.get(index).map(String::as_str)
     }
 
+    /// How many are left to send; none where they may be sent again.
+    fn left(&self) -> Option<usize> {
+        let sent = self.sent.as_ref()?;
+        Some(self.all.len().saturating_sub(sent.get()))
+    }
+
     /// Whether there were enough of them.
     fn note(&self, requests: usize) -> Result<()> {
         if let Some(sent) = &self.sent {
@@ -148,6 +154,15 @@ impl Load {
             .context("there is nothing left to send")?;
         self.sent(count)?;
         Ok(requests)
+    }
+
+    /// How many requests are left of what must not be sent twice; none where there is no end to it.
+    pub(super) fn left(&self) -> Option<usize> {
+        let Load::Calls { messages, tokens, .. } = self else {
+            return None;
+        };
+        let tokens = tokens.as_ref().and_then(Lines::left);
+        messages.left().into_iter().chain(tokens).min()
     }
 
     /// Notes what was sent, those included that nobody waited for.
