@@ -20,12 +20,16 @@ use crate::migrate::{self, ServiceSchema};
 use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE, free_port};
+use crate::ui;
 use crate::workspace::Workspace;
 
 const DATABASE: &str = "akinai";
 
 /// How long a server may take until it answers. The host compiles components at its first start.
 const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long a token may take that the issuer signs before it answers: several times what it takes one slow processor.
+const SIGNING_LIMIT: Duration = Duration::from_millis(50);
 
 /// Postgres with a catalogue, and Redis.
 pub(super) struct Servers {
@@ -71,7 +75,7 @@ impl Servers {
         command
             .args(["--user", seed::USER, "--count", &count.to_string(), "--tokens"])
             .arg(file);
-        Server::start(command, "/jwks").await
+        Server::start_within(START_LIMIT + SIGNING_LIMIT * count, command, "/jwks").await
     }
 
     /// The application of `spin.toml` on our host.
@@ -182,8 +186,13 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Starts a program that is soon ready.
+    async fn start(command: Command, path: &'static str) -> Result<Server> {
+        Server::start_within(START_LIMIT, command, path).await
+    }
+
     /// Starts a program that takes `--listen`, and waits until it answers `path`, whatever it answers.
-    async fn start(mut command: Command, path: &'static str) -> Result<Server> {
+    async fn start_within(limit: Duration, mut command: Command, path: &'static str) -> Result<Server> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         command
             .args(["--listen", &address.to_string()])
@@ -201,9 +210,10 @@ impl Server {
                 );
             }
             ensure!(
-                began.elapsed() < START_LIMIT,
-                "{} does not answer",
-                command.get_program().display()
+                began.elapsed() < limit,
+                "{} does not answer after {}",
+                command.get_program().display(),
+                ui::seconds(limit)
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

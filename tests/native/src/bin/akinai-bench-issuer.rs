@@ -58,14 +58,14 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many tokens are signed before it is said how far we are: some seconds' work.
+const CHUNK: usize = 4_000;
+
 /// Before it listens: whoever waits for an answer finds the tokens written.
 fn write(arguments: &Arguments, issuer: &str, key: &SigningKey) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let file = std::fs::File::create(&arguments.tokens)
-        .with_context(|| format!("cannot write {}", arguments.tokens.display()))?;
-    let mut file = BufWriter::new(file);
-    for _ in 0..arguments.count {
-        let claims = json!({
+    let claims = || {
+        json!({
             "iss": issuer,
             "aud": "akinai",
             "sub": arguments.user,
@@ -75,10 +75,71 @@ fn write(arguments: &Arguments, issuer: &str, key: &SigningKey) -> anyhow::Resul
             "jti": Uuid::new_v4(),
             "scope": "openid",
             "epoch": 0,
-        });
+        })
+    };
+    let sign = || {
+        let claims = claims();
         let claims = claims.as_object().context("claims are an object")?;
-        writeln!(file, "{}", key.sign("at+jwt", claims)?)?;
+        Ok(key.sign("at+jwt", claims)?)
+    };
+    let file = std::fs::File::create(&arguments.tokens)
+        .with_context(|| format!("cannot write {}", arguments.tokens.display()))?;
+    let mut file = BufWriter::new(file);
+    let mut left = arguments.count;
+    while left > 0 {
+        let chunk = left.min(CHUNK);
+        for token in on_all_processors(chunk, sign)? {
+            writeln!(file, "{token}")?;
+        }
+        left -= chunk;
+        if arguments.count > CHUNK {
+            let signed = arguments.count - left;
+            eprintln!("      signed {signed} of {} tokens", arguments.count);
+        }
     }
     file.flush()?;
     Ok(())
+}
+
+/// Makes so many, on all processors: a signature takes milliseconds.
+fn on_all_processors<T: Send>(
+    count: usize,
+    make: impl Fn() -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    let processors = std::thread::available_parallelism()?.get();
+    let make_share = |number: usize| {
+        let share = count / processors + usize::from(number < count % processors);
+        (0..share).map(|_| make()).collect::<anyhow::Result<Vec<T>>>()
+    };
+    std::thread::scope(|scope| {
+        let make_share = &make_share;
+        let threads: Vec<_> = (0..processors)
+            .map(|number| scope.spawn(move || make_share(number)))
+            .collect();
+        let mut made = Vec::with_capacity(count);
+        for thread in threads {
+            let share = thread.join().map_err(|_| anyhow::anyhow!("a thread gave up"))?;
+            made.extend(share?);
+        }
+        Ok(made)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_made_as_are_wanted() {
+        for count in [0, 1, 7, 100] {
+            let made = on_all_processors(count, || Ok(())).expect("nothing fails");
+            assert_eq!(made.len(), count, "shares of {count} add up to it");
+        }
+    }
+
+    #[test]
+    fn one_failure_is_the_failure_of_all() {
+        let made = on_all_processors(3, || -> anyhow::Result<()> { anyhow::bail!("no entropy") });
+        assert_eq!(made.expect_err("nothing can be made").to_string(), "no entropy");
+    }
 }
