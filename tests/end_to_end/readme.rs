@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use xtask::workspace::Workspace;
 
 use crate::clients::printed;
-use crate::sign_in::World;
+use crate::sign_in::{Issuer, World, over_both_issuers, shop};
 
 /// Where the README says that `up` listens.
 const UP: &str = "http://127.0.0.1:3000";
@@ -43,20 +43,17 @@ struct Reader {
 }
 
 impl Reader {
-    async fn sit_down() -> Self {
-        let world = World::start().await;
+    async fn sit_down(issuer: Issuer) -> Self {
+        let world = World::start(issuer).await;
         // As `up` does: a catalogue, and the redirect URI that `cargo xtask token` has for the application.
         let catalogue = Workspace::here().root().join("xtask/seed/catalogue.sql");
         let catalogue = std::fs::read_to_string(catalogue).expect("the demo catalogue");
         world
             .sql(&format!("set search_path = product_service; {catalogue}"))
             .await;
-        world
-            .sql(
-                r#"update issuer_service.clients
-                   set metadata = metadata || '{"redirect_uris": ["http://127.0.0.1:3000/callback"]}' where id = 'shop'"#,
-            )
-            .await;
+        let mut client = shop();
+        client["redirect_uris"] = json!(["http://127.0.0.1:3000/callback"]);
+        world.set_client("shop", None, client).await;
         Self {
             world,
             product: None,
@@ -66,7 +63,7 @@ impl Reader {
 
     /// Types a command, with what was found out before in its places; what it prints.
     async fn types(&self, command: &str) -> String {
-        let token = format!("{} token --url {}", xtask().display(), self.world.url);
+        let token = format!("{} token --url {}", xtask().display(), self.world.issuer_url);
         let mut command = command.replace(UP, &self.world.url).replace(TOKEN, &token);
         if let Some(product) = &self.product {
             command = command.replace(PRODUCT, &format!(r#""{product}""#));
@@ -135,9 +132,10 @@ fn xtask() -> PathBuf {
     Workspace::here().native_program("xtask")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_readme_leads_from_signing_up_to_a_confirmed_order() {
-    let mut reader = Reader::sit_down().await;
+over_both_issuers!(the_readme_leads_from_signing_up_to_a_confirmed_order);
+
+async fn the_readme_leads_from_signing_up_to_a_confirmed_order(issuer: Issuer) {
+    let mut reader = Reader::sit_down(issuer).await;
     let mut story = Vec::new();
     for command in commands() {
         story.push(reader.follows(&command).await);

@@ -6,14 +6,14 @@
 
 use std::path::PathBuf;
 
+use harness::Setup;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use xtask::services::free_port;
 use xtask::workspace::Workspace;
 
 use crate::clients::{client, command, must};
-use crate::sign_in::World;
+use crate::sign_in::{Issuer, World, over_both_issuers, shop};
 
 const EMAIL: &str = "mina@example.com";
 const ADMIN: &str = "admin@example.com";
@@ -27,33 +27,26 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open() -> Self {
+    async fn open(issuer: Issuer) -> Self {
         let application = format!("http://127.0.0.1:{}", free_port().expect("a free port"));
-        let world = World::with(|setup| setup.variable("allowed_origins", application.as_str())).await;
+        let allowed = |setup: Setup| setup.variable("allowed_origins", application.as_str());
+        let world = World::with(issuer, allowed).await;
         for email in [EMAIL, ADMIN] {
-            let wanted = json!({ "email": email, "password": PASSWORD, "name": "Mina" });
-            let method = "user.v1.UserService/CreateUser";
-            world.client.call(method, wanted).await.message();
+            world.sign_up(email, PASSWORD).await;
         }
-        let registered = json!({
-            "redirect_uris": [format!("{application}/callback")],
-            "post_logout_redirect_uris": [format!("{application}/")],
-            "allowed_cors_origins": [application],
-        });
+        let mut client = shop();
+        client["redirect_uris"] = json!([format!("{application}/callback")]);
+        client["post_logout_redirect_uris"] = json!([format!("{application}/")]);
+        client["allowed_cors_origins"] = json!([application]);
+        world.set_client("shop", None, client).await;
         let service = json!({
             "client_name": "A service", "grant_types": ["client_credentials"], "audience": ["akinai"],
             "token_endpoint_auth_method": "client_secret_basic",
         });
-        let hash: String = Sha256::digest(SERVICE_SECRET)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        world.set_client("service", Some(SERVICE_SECRET), service).await;
         world
             .sql(&format!(
-                "update user_service.users set roles = '{{admin}}' where email_key = '{ADMIN}';
-                 update issuer_service.clients set metadata = metadata || '{registered}' where id = 'shop';
-                 insert into issuer_service.clients (id, secret_hash, metadata)
-                 values ('service', '{hash}', '{service}')"
+                "update user_service.users set roles = '{{admin}}' where email_key = '{ADMIN}'"
             ))
             .await;
         Self { world, application }
@@ -65,6 +58,8 @@ impl Shop {
         let mut node = command("node", &folder);
         node.args(["--test", file])
             .env("AKINAI_URL", &self.world.url)
+            .env("AKINAI_ISSUER", &self.world.issuer_url)
+            .env("AKINAI_IS_HYDRA", self.world.hydra.is_some().to_string())
             .env("AKINAI_APPLICATION", &self.application)
             .env("AKINAI_EMAIL", EMAIL)
             .env("AKINAI_ADMIN", ADMIN)
@@ -82,10 +77,18 @@ async fn installed(name: &str) -> PathBuf {
     folder
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_certified_client_signs_people_in_and_out() {
+over_both_issuers!(
+    a_certified_client_signs_people_in_and_out,
+    people_sign_up_in_and_out_in_a_browser,
+    attacks_come_to_nothing_in_a_browser,
+);
+
+async fn a_certified_client_signs_people_in_and_out(issuer: Issuer) {
     let folder = installed("openid-client").await;
-    Shop::open().await.must_pass(folder, "sign-in.test.js").await;
+    Shop::open(issuer)
+        .await
+        .must_pass(folder, "sign-in.test.js")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +96,7 @@ async fn ory_s_hydra_client_drives_the_admin_api() {
     let folder = installed("hydra-client").await;
     // The compiler writes nothing where a type is wrong.
     must(command("node", &folder).arg("node_modules/typescript/bin/tsc")).await;
-    let world = World::with(|setup| {
+    let world = World::with(Issuer::Component, |setup| {
         let setup = setup.routes(&[("/admin/...", "issuer-admin")]);
         // The users of these tests have no accounts: nobody would vouch for them.
         setup.variable("refresh_hook_path", "")
@@ -106,29 +109,27 @@ async fn ory_s_hydra_client_drives_the_admin_api() {
     must(&mut node).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn people_sign_up_in_and_out_in_a_browser() {
-    in_a_browser("people.test.js").await;
+async fn people_sign_up_in_and_out_in_a_browser(issuer: Issuer) {
+    in_a_browser(issuer, "people.test.js").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn attacks_come_to_nothing_in_a_browser() {
-    in_a_browser("attacks.test.js").await;
+async fn attacks_come_to_nothing_in_a_browser(issuer: Issuer) {
+    in_a_browser(issuer, "attacks.test.js").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_can_read_the_pages_in_a_browser() {
-    in_a_browser("pictures.test.js").await;
+    in_a_browser(Issuer::Component, "pictures.test.js").await;
 }
 
 /// Runs a file of tests with the browser that `cargo xtask test` has found. Where it has found none, it has said so, and nothing
 /// is tested.
-async fn in_a_browser(file: &str) {
+async fn in_a_browser(issuer: Issuer, file: &str) {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     if std::env::var_os("AKINAI_TEST_BROWSER").is_none() {
         eprintln!("SKIPPED: there is no browser for {file}; `cargo xtask test` says how to get one");
         return;
     }
     let folder = INSTALLED.get_or_init(|| installed("browser")).await;
-    Shop::open().await.must_pass(folder.clone(), file).await;
+    Shop::open(issuer).await.must_pass(folder.clone(), file).await;
 }

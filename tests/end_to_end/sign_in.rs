@@ -1,4 +1,7 @@
-//! The whole way in and out, as an application and a browser go it: our issuer, the pages of the user component, and the edge.
+//! The whole way in and out, as an application and a browser go it: the issuer, the pages of the user component, and the edge.
+//!
+//! Each test runs twice: over the issuer component, and over Ory Hydra. Where the two differ, docs/ISSUER.md says so, and the
+//! test.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,7 +9,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use harness::{Answer, Client, Setup, issuer_sealing_key};
+use harness::{Answer, Client, Hydra, Setup, issuer_sealing_key};
 use host::{App, Server};
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
@@ -19,22 +22,61 @@ const VERIFIER: &str = "a-verifier-of-which-nobody-knows-before-it-comes";
 const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse";
 
-/// A platform that issues its own tokens.
+/// Who issues the tokens of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Issuer {
+    /// The component of ours.
+    Component,
+    /// Ory Hydra.
+    Hydra,
+}
+
+/// Makes two tests of each function: one over the issuer component, one over Ory Hydra, where there is one.
+macro_rules! over_both_issuers {
+    ($($test:ident),* $(,)?) => {
+        mod over_the_issuer_component {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::sign_in::Issuer::Component).await;
+                }
+            )*
+        }
+
+        mod over_hydra {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    if harness::Hydra::is_there(stringify!($test)) {
+                        super::$test($crate::sign_in::Issuer::Hydra).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(crate) use over_both_issuers;
+
+/// A platform, and who issues its tokens.
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) client: Client,
+    /// What the issuer calls itself, and where it is: the platform's own address, or Hydra's.
+    pub(crate) issuer_url: String,
+    issuer: Client,
     _server: Server,
     _app: App,
     setup: Setup,
+    pub(crate) hydra: Option<Hydra>,
 }
 
 impl World {
-    pub(crate) async fn start() -> Self {
-        Self::with(|setup| setup).await
+    pub(crate) async fn start(issuer: Issuer) -> Self {
+        Self::with(issuer, |setup| setup).await
     }
 
     /// The same, with some of it changed.
-    pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+    pub(crate) async fn with(issuer: Issuer, change: impl FnOnce(Setup) -> Setup) -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
         let mut setup = Setup::new()
@@ -45,24 +87,69 @@ impl World {
         for page in ["login", "consent", "logout", "error"] {
             setup = setup.variable(&format!("{page}_url"), format!("{url}/oauth2/{page}"));
         }
-        let setup = change(setup);
-        seed(&setup).await;
+        let hydra = match issuer {
+            Issuer::Component => None,
+            Issuer::Hydra => Some(Hydra::start(&url, true).await),
+        };
+        let setup = match &hydra {
+            None => change(setup),
+            Some(hydra) => change(setup).behind(hydra),
+        };
+        if hydra.is_none() {
+            add_signing_key(&setup).await;
+        }
         let app = setup.load().await;
         let server = app.serve(SocketAddr::from(([127, 0, 0, 1], port))).await;
-        Self {
+        let issuer_url = hydra.as_ref().map_or_else(|| url.clone(), Hydra::issuer);
+        let world = Self {
             client: Client::new(url.as_str()),
             url,
+            issuer: Client::new(issuer_url.as_str()),
+            issuer_url,
             _server: server.expect("the port is free"),
             _app: app,
             setup,
+            hydra,
+        };
+        world.set_client("shop", None, shop()).await;
+        world
+    }
+
+    /// Registers a client, or puts this in the place of one.
+    pub(crate) async fn set_client(&self, id: &str, secret: Option<&str>, mut client: Value) {
+        if let Some(hydra) = &self.hydra {
+            if let Some(secret) = secret {
+                client["client_secret"] = secret.into();
+            }
+            return hydra.set_client(id, client).await;
         }
+        const SQL: &str = "
+            insert into issuer_service.clients (id, secret_hash, metadata)
+            values ($1, encode(sha256(convert_to($2, 'UTF8')), 'hex'), $3)
+            on conflict (id) do update set secret_hash = excluded.secret_hash, metadata = excluded.metadata";
+        let sql = self.setup.database.sql();
+        let set = sql.execute(SQL, &[&id, &secret, &client]).await;
+        set.expect("a client is registered");
     }
 
     async fn token(&self, form: &[(&str, &str)]) -> Answer {
         let mut all = vec![("client_id", "shop")];
         all.extend(form);
-        let request = self.client.request("POST", "/oauth2/token", encoded(&all).into());
-        self.client.send(as_form(request)).await
+        let request = self.issuer.request("POST", "/oauth2/token", encoded(&all).into());
+        self.issuer.send(as_form(request)).await
+    }
+
+    /// Who can send requests to an address, and its path: the platform's or the issuer's client; none for any other address.
+    fn within(&self, url: &str) -> Option<(&Client, String)> {
+        let of = |client, origin: &str| Some((client, url.strip_prefix(origin)?.to_owned()));
+        of(&self.client, &self.url).or_else(|| of(&self.issuer, &self.issuer_url))
+    }
+
+    /// Somebody has an account.
+    pub(crate) async fn sign_up(&self, email: &str, password: &str) {
+        let wanted = json!({ "email": email, "password": password, "name": "Mina" });
+        let method = "user.v1.UserService/CreateUser";
+        self.client.call(method, wanted).await.message();
     }
 
     /// The tokens for a code.
@@ -100,18 +187,22 @@ impl World {
     }
 }
 
-/// A signing key and a public client, as whoever sets the platform up adds them.
-async fn seed(setup: &Setup) {
-    let key = SigningKey::generate().expect("a key");
-    let sealed = SealingKey::parse(&issuer_sealing_key())
-        .and_then(|sealing| sealing.seal(&key))
-        .expect("the key can be sealed");
-    let client = json!({
+/// The public client of an application.
+pub(crate) fn shop() -> Value {
+    json!({
         "client_name": "A shop", "redirect_uris": [CALLBACK],
         "post_logout_redirect_uris": ["https://shop.example/bye"],
         "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
         "scope": "openid offline_access admin", "audience": ["akinai"], "token_endpoint_auth_method": "none",
-    });
+    })
+}
+
+/// What the issuer component signs with, as an operator adds it.
+async fn add_signing_key(setup: &Setup) {
+    let key = SigningKey::generate().expect("a key");
+    let sealed = SealingKey::parse(&issuer_sealing_key())
+        .and_then(|sealing| sealing.seal(&key))
+        .expect("the key can be sealed");
     let sql = setup.database.sql();
     let statement =
         "insert into issuer_service.signing_keys (id, sealed_key, public_jwk) values ($1, $2, $3)";
@@ -120,10 +211,6 @@ async fn seed(setup: &Setup) {
         .execute(statement, &[&key_id, &sealed, &key.public_jwk()])
         .await;
     added.expect("a key is added");
-    let statement = "insert into issuer_service.clients (id, metadata) values ('shop', $1)";
-    sql.execute(statement, &[&client])
-        .await
-        .expect("a client is added");
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {
@@ -207,12 +294,19 @@ impl Browser {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
-        self.open(world, &format!("/oauth2/auth?{link}{more}")).await
+        self.open(world, &format!("{}/oauth2/auth?{link}{more}", world.issuer_url))
+            .await
     }
 
-    async fn open(&mut self, world: &World, path: &str) -> Place {
-        let request = world.client.request("GET", path, Bytes::new());
-        self.follow(world, path.to_owned(), request).await
+    /// Opens an address of the issuer's, or one of the platform's pages by its path.
+    async fn open(&mut self, world: &World, url: &str) -> Place {
+        let url = match url.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", world.url),
+            None => url.to_owned(),
+        };
+        let (client, path) = world.within(&url).expect("an address of this world");
+        let request = client.request("GET", &path, Bytes::new());
+        self.follow(world, url, request).await
     }
 
     /// Sends the form of a page with these fields, and the hidden ones that it came with.
@@ -225,37 +319,45 @@ impl Browser {
             .collect();
         let body = encoded(&[hidden.as_slice(), fields].concat());
         let request = as_form(world.client.request("POST", &path, body.into()));
-        self.follow(world, path, request).await
+        self.follow(world, format!("{}{path}", world.url), request).await
     }
 
-    async fn follow(&mut self, world: &World, mut path: String, mut request: http::Request<Bytes>) -> Place {
+    /// Follows redirects from `url`, which `request` asks for. Cookies go to both origins: they are on one host, and ports make no
+    /// difference to cookies (RFC 6265, section 8.5).
+    async fn follow(&mut self, world: &World, mut url: String, mut request: http::Request<Bytes>) -> Place {
         for _ in 0..10 {
             let cookies = self.0.iter().map(|(name, value)| format!("{name}={value}"));
             let cookies = cookies.collect::<Vec<_>>().join("; ");
             let cookies = HeaderValue::try_from(cookies).expect("cookies");
             request.headers_mut().insert(header::COOKIE, cookies);
-            let answer = world.client.send(request).await;
+            let (client, _) = world.within(&url).expect("an address of this world");
+            let answer = client.send(request).await;
             for cookie in answer.headers.get_all(header::SET_COOKIE) {
                 let cookie = cookie.to_str().expect("a cookie");
-                let pair = cookie.split(';').next().and_then(|pair| pair.split_once('='));
+                let mut parts = cookie.split(';').map(str::trim);
+                let pair = parts.next().and_then(|pair| pair.split_once('='));
                 let (name, value) = pair.expect("a pair");
-                match value {
-                    "" => drop(self.0.remove(name)),
-                    value => drop(self.0.insert(name.to_owned(), value.to_owned())),
+                let is_removal = value.is_empty() || parts.any(|part| part.eq_ignore_ascii_case("max-age=0"));
+                match is_removal {
+                    true => drop(self.0.remove(name)),
+                    false => drop(self.0.insert(name.to_owned(), value.to_owned())),
                 }
             }
             let Some(location) = answer.header("location") else {
+                let (_, path) = world.within(&url).expect("an address of this world");
                 let path = path.split('?').next().unwrap_or_default().to_owned();
                 return Place::Page(path, answer.text());
             };
-            assert_eq!(answer.status, 303, "{path}");
-            let Some(next) = location.strip_prefix(world.url.as_str()) else {
+            let is_hydra = world.hydra.is_some() && url.starts_with(&world.issuer_url);
+            let is_expected = answer.status == 303 || (is_hydra && answer.status == 302);
+            assert!(is_expected, "{} {url}", answer.status);
+            let Some((client, path)) = world.within(location) else {
                 return Place::Outside(location.to_owned());
             };
-            path = next.to_owned();
-            request = world.client.request("GET", &path, Bytes::new());
+            url = location.to_owned();
+            request = client.request("GET", &path, Bytes::new());
         }
-        panic!("it must lead somewhere in the end, not round and round: {path}");
+        panic!("it must lead somewhere in the end, not round and round: {url}");
     }
 
     /// Signs in and grants everything that is ticked or named here; what the application gets.
@@ -276,15 +378,21 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     text.split_once(begin)?.1.split_once(end).map(|(found, _)| found)
 }
 
+over_both_issuers!(
+    a_person_signs_up_signs_in_and_signs_out,
+    a_person_signs_out_on_the_issuer_s_page,
+    only_admins_grant_the_scope_admin,
+    a_person_who_refuses_comes_back_without_a_code,
+);
+
 const ALL: [(&str, &str); 3] = [
     ("scope", "openid"),
     ("scope", "offline_access"),
     ("audience", "akinai"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_up_signs_in_and_signs_out() {
-    let world = World::start().await;
+async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
+    let world = World::start(issuer).await;
     let mut browser = Browser::default();
     let scope = "openid offline_access";
 
@@ -296,10 +404,13 @@ async fn a_person_signs_up_signs_in_and_signs_out() {
     let page = browser.send(&world, &page, &fields).await.page("/oauth2/consent");
     assert!(page.contains(EMAIL) && page.contains("A shop"), "{page}");
     let back = browser.send(&world, &page, &ALL).await.outside();
-    assert_eq!(
-        (back["state"].as_str(), back["iss"].as_str()),
-        ("the state", world.url.as_str())
-    );
+    assert_eq!(back["state"], "the state");
+    let named = match issuer {
+        Issuer::Component => Some(&world.issuer_url),
+        // RFC 9207 is not Hydra's.
+        Issuer::Hydra => None,
+    };
+    assert_eq!(back.get("iss"), named);
     let tokens = world.exchange(&back["code"]).await;
     assert_eq!(world.own(&tokens).await.message()["user"]["email"], EMAIL);
     let id = claims(&tokens["id_token"]);
@@ -367,16 +478,10 @@ async fn a_person_signs_up_signs_in_and_signs_out() {
     assert_eq!(denied["error"], "login_required");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_out_on_the_issuer_s_page() {
-    let world = World::start().await;
+async fn a_person_signs_out_on_the_issuer_s_page(issuer: Issuer) {
+    let world = World::start(issuer).await;
     let mut browser = Browser::default();
-    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
-    world
-        .client
-        .call("user.v1.UserService/CreateUser", wanted)
-        .await
-        .message();
+    world.sign_up(EMAIL, PASSWORD).await;
     let back = browser.sign_in(&world, "openid offline_access", &ALL).await;
     let tokens = world.exchange(&back["code"]).await;
     let hint = tokens["id_token"].as_str().expect("an ID token").to_owned();
@@ -385,7 +490,7 @@ async fn a_person_signs_out_on_the_issuer_s_page() {
         ("post_logout_redirect_uri", "https://shop.example/bye"),
         ("state", "bye"),
     ]);
-    let link = format!("/oauth2/sessions/logout?{link}");
+    let link = format!("{}/oauth2/sessions/logout?{link}", world.issuer_url);
 
     let page = browser.open(&world, &link).await.page("/oauth2/logout");
     let page = browser
@@ -405,15 +510,9 @@ async fn a_person_signs_out_on_the_issuer_s_page() {
     browser.begin(&world, "openid", "").await.page("/oauth2/login");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_admins_grant_the_scope_admin() {
-    let world = World::start().await;
-    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
-    world
-        .client
-        .call("user.v1.UserService/CreateUser", wanted)
-        .await
-        .message();
+async fn only_admins_grant_the_scope_admin(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
     let grant = [ALL.as_slice(), &[("scope", "admin")]].concat();
     let scope = "openid offline_access admin";
 
@@ -435,15 +534,9 @@ async fn only_admins_grant_the_scope_admin() {
     assert_eq!(refused.status, 403, "an admin no longer: {}", refused.text());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_who_refuses_comes_back_without_a_code() {
-    let world = World::start().await;
-    let wanted = json!({ "email": EMAIL, "password": PASSWORD });
-    world
-        .client
-        .call("user.v1.UserService/CreateUser", wanted)
-        .await
-        .message();
+async fn a_person_who_refuses_comes_back_without_a_code(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
     let mut browser = Browser::default();
     let no = [("action", "no")];
     let page = browser.begin(&world, "openid", "").await.page("/oauth2/login");

@@ -21,7 +21,13 @@ pub struct Database {
     name: String,
     passwords: Passwords,
     sql: Client,
-    owned: bool,
+    /// None on a server of the test's own, with which it goes.
+    _owned: Option<OwnedDatabase>,
+}
+
+/// A database on the shared server, made for one test; dropped with this value.
+pub(crate) struct OwnedDatabase {
+    name: String,
 }
 
 struct Passwords {
@@ -45,18 +51,7 @@ impl Database {
         let environment = environment();
         let server = environment.postgres.clone();
         let name = format!("t_{}", Uuid::now_v7().simple());
-        let admin = connect(&server).await;
-        for statement in [
-            format!("create database {name} template {TEMPLATE}"),
-            // Who may connect is no part of a template.
-            format!("revoke all on database {name} from public"),
-            format!("grant connect on database {name} to {ROLES}"),
-        ] {
-            admin
-                .batch_execute(&statement)
-                .await
-                .expect("a database is made from the template");
-        }
+        let owned = OwnedDatabase::copy(&name, TEMPLATE, ROLES).await;
         let passwords = Passwords {
             user: environment.password("postgres.user_service"),
             product: environment.password("postgres.product_service"),
@@ -69,7 +64,7 @@ impl Database {
             name,
             passwords,
             sql,
-            owned: true,
+            _owned: Some(owned),
         }
     }
 
@@ -103,7 +98,7 @@ impl Database {
             name,
             passwords,
             sql,
-            owned: false,
+            _owned: None,
         }
     }
 
@@ -192,13 +187,40 @@ impl Database {
     }
 }
 
-impl Drop for Database {
+impl OwnedDatabase {
+    /// A copy of a template. Only these roles may connect to it, besides its owner.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer or has no such template.
+    pub(crate) async fn copy(name: &str, template: &str, roles: &str) -> Self {
+        let admin = connect(&environment().postgres).await;
+        for statement in [
+            format!("create database {name} template {template}"),
+            // Who may connect is no part of a template.
+            format!("revoke all on database {name} from public"),
+            format!("grant connect on database {name} to {roles}"),
+        ] {
+            admin
+                .batch_execute(&statement)
+                .await
+                .expect("a database is made from the template");
+        }
+        Self {
+            name: name.to_owned(),
+        }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for OwnedDatabase {
     /// On a thread of its own: whether the test's runtime still runs is not known here.
     fn drop(&mut self) {
-        if !self.owned {
-            return;
-        }
-        let server = self.server.clone();
+        let server = environment().postgres.clone();
         // `force`: connections of the platform that was just dropped may not be closed yet.
         let statement = format!("drop database if exists {} with (force)", self.name);
         let dropping = std::thread::spawn(move || {

@@ -4,17 +4,21 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use tokio_postgres::Config;
-use xtask::secret::Secrets;
+use xtask::secret::{Secret, Secrets};
 
 /// The servers that tests share, and the passwords of the roles on them.
 #[derive(Debug)]
 pub struct Environment {
     /// A Postgres server, as its superuser (`AKINAI_TEST_POSTGRES`). It holds the migrated database `akinai_template`.
     pub postgres: Config,
+    /// The same as a URL.
+    pub postgres_url: Secret,
     /// Host and port of a Redis server (`AKINAI_TEST_REDIS`).
     pub redis: (String, u16),
     /// The file with the passwords of the services' roles (`AKINAI_TEST_SECRETS`).
     pub secrets: PathBuf,
+    /// The program of Ory Hydra (`AKINAI_TEST_HYDRA`), if there is one.
+    pub hydra: Option<PathBuf>,
 }
 
 impl Environment {
@@ -43,8 +47,10 @@ pub fn environment() -> &'static Environment {
         postgres: variable("AKINAI_TEST_POSTGRES")
             .parse()
             .expect("AKINAI_TEST_POSTGRES is a Postgres URL"),
+        postgres_url: Secret::new(variable("AKINAI_TEST_POSTGRES")),
         redis: host_and_port(&variable("AKINAI_TEST_REDIS")),
         secrets: variable("AKINAI_TEST_SECRETS").into(),
+        hydra: std::env::var_os("AKINAI_TEST_HYDRA").map(PathBuf::from),
     })
 }
 

@@ -27,6 +27,16 @@ impl RealManifest {
         Self(manifest)
     }
 
+    /// That of a platform behind Ory Hydra, which has no issuer component.
+    ///
+    /// # Panics
+    ///
+    /// When none can be made.
+    pub fn for_hydra() -> Self {
+        let workspace = Workspace::here();
+        Self(xtask::manifest::for_hydra(&workspace, workspace.root()).expect("a manifest for Hydra"))
+    }
+
     /// The same with one more route.
     ///
     /// # Panics

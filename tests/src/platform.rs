@@ -39,6 +39,8 @@ pub struct Setup {
     pub database: Database,
     /// Who stands between the components.
     pub chaining: Option<Arc<dyn Chaining>>,
+    /// Whether the manifest lacks the issuer component: its variables are not set then.
+    pub(crate) is_behind_hydra: bool,
 }
 
 impl Setup {
@@ -87,6 +89,7 @@ impl Setup {
             variables,
             database,
             chaining: None,
+            is_behind_hydra: false,
         }
     }
 
@@ -141,6 +144,12 @@ impl Setup {
             .map(|(name, value)| (name.to_owned(), value))
             .into();
         variables.extend(self.variables.clone());
+        if self.is_behind_hydra {
+            // Without those of the issuer component. Any other that the manifest does not declare is still an error.
+            let declared = |manifest: &Path| Manifest::read(manifest).expect("a manifest").variables;
+            let (all, left) = (declared(&Workspace::here().manifest()), declared(&self.manifest));
+            variables.retain(|name, _| left.contains_key(name) || !all.contains_key(name));
+        }
         let mut config = config(&self.manifest, variables, &self.redis_passwords);
         config.chaining = self.chaining.clone();
         config

@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
 
+use crate::hydra::{Private, REFRESH_HOOK};
 use crate::migrate::{self, ServiceSchema};
+use crate::origin::Origin;
 use crate::secret::{Secret, Secrets};
 use crate::seed::{self, SignIn};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
@@ -16,6 +18,12 @@ use crate::workspace::Workspace;
 
 /// The private server's database that the services share.
 const DATABASE: &str = "akinai";
+
+/// Hydra's database beside it, and the role that owns that. Not `hydra`: on a server of somebody's own that may be another one's.
+const HYDRA_DATABASE: &str = "akinai_hydra";
+
+/// Under which name the key of the refresh hook is kept.
+pub(crate) const HOOK_KEY: &str = "hook.refresh";
 
 /// The demo catalogue.
 const CATALOGUE: &str = include_str!("../seed/catalogue.sql");
@@ -108,6 +116,48 @@ impl Database {
         Ok(sign_in)
     }
 
+    /// Adds the accounts alone: see [`seed::seed_accounts`]. `service_secret` is that of the client [`seed::SERVICE`], if Hydra
+    /// has it.
+    ///
+    /// # Errors
+    /// As [`seed::seed_accounts`].
+    pub async fn seed_accounts(
+        &mut self,
+        workspace: &Workspace,
+        service_secret: Option<Secret>,
+    ) -> Result<SignIn> {
+        let mut connection = self.connect().await?;
+        let make = |wanted: &_| seed::program(workspace, wanted);
+        let accounts = seed::seed_accounts(&mut connection, &mut self.secrets, make).await?;
+        connection.close().await?;
+        Ok(SignIn {
+            accounts,
+            service_secret,
+        })
+    }
+
+    /// A database of Hydra's own on the same server, made when it is not there, and what else Hydra keeps to itself. It asks the
+    /// platform at `platform` whether users may refresh.
+    ///
+    /// # Errors
+    /// The user of the database's URL may not create roles and databases, or a secret cannot be saved.
+    pub async fn for_hydra(&mut self, platform: &Origin) -> Result<Private> {
+        let password = self.secrets.get(&migrate::role_secret(HYDRA_DATABASE))?;
+        let dsn = migrate::create_owned_database(&self.url, HYDRA_DATABASE, &password)
+            .await
+            .with_context(|| format!("cannot make the role and the database `{HYDRA_DATABASE}`"))?;
+        let hook = (platform.at(REFRESH_HOOK)?.into(), self.secrets.get(HOOK_KEY)?);
+        Private::of(dsn, &mut self.secrets, Some(hook))
+    }
+
+    /// The secret of the client [`seed::SERVICE`].
+    ///
+    /// # Errors
+    /// A new one cannot be saved.
+    pub fn service_secret(&mut self) -> Result<Secret> {
+        self.secrets.get(&seed::client_secret(seed::SERVICE))
+    }
+
     /// Where the passwords are kept.
     pub fn secrets_file(&self) -> &Path {
         self.secrets.file()
@@ -176,7 +226,7 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     keys.insert("bff_seal_key".to_owned(), secrets.get("seal.bff")?);
     keys.insert("issuer_sealing_key".to_owned(), secrets.get("seal.issuer")?);
     keys.insert("user_page_key".to_owned(), secrets.get("pages.user")?);
-    keys.insert("refresh_hook_key".to_owned(), secrets.get("hook.refresh")?);
+    keys.insert("refresh_hook_key".to_owned(), secrets.get(HOOK_KEY)?);
     Ok(keys)
 }
 

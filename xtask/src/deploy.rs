@@ -7,9 +7,10 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
 
-use crate::backing::{self, Variables};
+use crate::backing::{self, HOOK_KEY, Variables};
+use crate::hydra::{Private, REFRESH_HOOK};
+use crate::manifest;
 use crate::migrate::service_schemas;
 use crate::origin::Origin;
 use crate::secret::{Secret, Secrets};
@@ -19,9 +20,6 @@ use crate::workspace::Workspace;
 
 /// Where Hydra, in its container, reaches the platform, on the machine that the containers run on.
 const PLATFORM: &str = "http://host.docker.internal:3000";
-
-/// Where Hydra asks whether a user may still refresh: with a key of its own, and no ingress lets it in.
-const REFRESH_HOOK: &str = "/oauth2/hooks/refresh";
 
 /// Where the platform reaches Hydra's admin API: an address of the containers' own network (deployments/README.md).
 const HYDRA_ADMIN: &str = "http://172.30.45.2:4445";
@@ -69,28 +67,17 @@ pub fn files(workspace: &Workspace, secrets: &mut Secrets) -> Result<Vec<(&'stat
 /// What Hydra must keep to itself. JSON is YAML, too.
 fn hydra(secrets: &mut Secrets) -> Result<Secret> {
     let password = secrets.get("compose.hydra_db")?;
-    let bearer = format!("Bearer {}", secrets.get("hook.refresh")?.reveal());
     let dsn = format!(
         "postgres://hydra:{}@postgres:5432/hydra?sslmode=disable&max_conns=20",
         password.reveal()
     );
-    let settings = json!({
-        "dsn": dsn,
-        "secrets": {
-            "system": [secrets.get("compose.hydra_system")?.reveal()],
-            "cookie": [secrets.get("compose.hydra_cookie")?.reveal()],
-        },
-        "oauth2": {
-            "refresh_token_hook": {
-                "url": format!("{PLATFORM}{REFRESH_HOOK}"),
-                "auth": {
-                    "type": "api_key",
-                    "config": { "in": "header", "name": "Authorization", "value": bearer },
-                },
-            },
-        },
-    });
-    Ok(Secret::new(format!("{settings:#}\n")))
+    let private = Private {
+        dsn: Secret::new(dsn),
+        system: secrets.get("compose.hydra_system")?,
+        cookie: secrets.get("compose.hydra_cookie")?,
+        hook: Some((format!("{PLATFORM}{REFRESH_HOOK}"), secrets.get(HOOK_KEY)?)),
+    };
+    Ok(Secret::new(format!("{:#}\n", private.settings())))
 }
 
 /// The application's variables, for Hydra as the issuer.
@@ -123,6 +110,16 @@ fn variables(workspace: &Workspace, secrets: &mut Secrets) -> Result<Variables> 
         ("allowed_origins", seed::ORIGINS.join(",")),
     ];
     variables.extend(plain.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    // Nothing of the issuer component, which is not there.
+    let declared = [
+        manifest::for_hydra(workspace, workspace.root())?,
+        std::fs::read_to_string(workspace.events_manifest())?.parse()?,
+    ];
+    variables.retain(|name, _| {
+        declared
+            .iter()
+            .any(|manifest| manifest["variables"].get(name).is_some())
+    });
     Ok(variables)
 }
 
@@ -171,13 +168,12 @@ mod tests {
         let environment = file(&files, "platform.env");
         let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
         let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
-        for manifest in [Workspace::here().manifest(), Workspace::here().events_manifest()] {
-            let text = std::fs::read_to_string(manifest).expect("a manifest");
-            let required: Vec<&str> = text
-                .lines()
-                .filter(|line| line.contains("required = true"))
-                .filter_map(|line| line.split(" =").next())
-                .collect();
+        for manifest in manifests() {
+            let variables = manifest["variables"].as_table().expect("variables");
+            let required = variables
+                .iter()
+                .filter(|(_, variable)| variable.get("required").is_some());
+            let required: Vec<&String> = required.map(|(name, _)| name).collect();
             assert!(
                 !required.is_empty(),
                 "no variable is required: is the manifest written otherwise now?"
@@ -185,11 +181,52 @@ mod tests {
             for name in required {
                 let line = format!("SPIN_VARIABLE_{}='", name.to_uppercase());
                 assert!(environment.contains(&line), "{name} has no value in platform.env");
-                let entry = format!("{{ name: {name}, valueFrom: ");
+                let entry = format!("{{ name: {name}, value");
                 let is_known = cluster.contains(&entry) || name == "events_redis_password";
                 assert!(is_known, "{name} has no entry in deployments/kubernetes/app.yaml");
             }
         }
+    }
+
+    #[test]
+    fn no_variable_is_set_that_the_platform_does_not_have() {
+        let declares = |name: &str| {
+            manifests()
+                .iter()
+                .any(|manifest| manifest["variables"].get(name).is_some())
+        };
+        let files = made();
+        let lines = file(&files, "platform.env").lines();
+        let names: Vec<String> = lines
+            .filter_map(|line| {
+                Some(
+                    line.strip_prefix("SPIN_VARIABLE_")?
+                        .split('=')
+                        .next()?
+                        .to_lowercase(),
+                )
+            })
+            .collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(declares(&name), "{name} in platform.env");
+        }
+        let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
+        let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
+        for entry in cluster.split("{ name: ").skip(1) {
+            let name = entry.split(',').next().expect("a name");
+            assert!(declares(name), "{name} in deployments/kubernetes/app.yaml");
+        }
+    }
+
+    /// The platform behind Hydra, and the application that handles events.
+    fn manifests() -> [toml::Table; 2] {
+        let workspace = Workspace::here();
+        let events = std::fs::read_to_string(workspace.events_manifest()).expect("a manifest");
+        [
+            manifest::for_hydra(&workspace, workspace.root()).expect("a manifest"),
+            events.parse().expect("TOML"),
+        ]
     }
 
     #[test]

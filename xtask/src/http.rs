@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::{Host, Url};
@@ -47,6 +48,16 @@ impl Request {
             url,
             headers: vec![("content-type", kind)],
             body,
+        }
+    }
+
+    /// `POST url`, with JSON.
+    pub fn json(url: Url, body: &Value) -> Request {
+        Request {
+            method: "POST",
+            url,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.to_string(),
         }
     }
 

@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{admin, bench, build, deploy, suite, token, up};
+use xtask::{admin, bench, build, deploy, manifest, suite, token, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -27,7 +27,7 @@ enum Command {
         #[arg(long)]
         from: Option<Origin>,
     },
-    /// Compiles the components and the host.
+    /// Compiles the components and the host, and makes the manifest for Ory Hydra.
     Build,
     /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
     Migrate,
@@ -85,6 +85,7 @@ async fn run(command: Command) -> Result<()> {
         }
         Command::Build => {
             build::components(&workspace, &[]).await?;
+            manifest::write_for_hydra(&workspace)?;
             build::native(&workspace, &[]).await
         }
         Command::Migrate => migrate(&workspace).await,

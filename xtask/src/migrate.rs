@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
+use url::Url;
 
 use crate::secret::{Secret, Secrets};
 
@@ -32,18 +33,18 @@ impl ServiceSchema {
         format!("{}_service", self.service)
     }
 
-    /// Under which name its role's password is kept.
-    fn secret_name(&self) -> String {
-        format!("postgres.{}", self.role())
-    }
-
     /// The password of its role.
     ///
     /// # Errors
     /// A new one cannot be saved.
     pub fn password(&self, secrets: &mut Secrets) -> Result<Secret> {
-        secrets.get(&self.secret_name())
+        secrets.get(&role_secret(&self.role()))
     }
+}
+
+/// Under which name a role's password is kept.
+pub fn role_secret(role: &str) -> String {
+    format!("postgres.{role}")
 }
 
 /// The services that have migrations, by name.
@@ -103,6 +104,44 @@ pub async fn create_database(admin_url: &Secret, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Creates the role `name` and a database of the same name that it owns and nobody else may enter, unless they are there, on the
+/// server of `admin_url`. For a program that makes its own tables. Answers with the role's URL of the database.
+///
+/// # Errors
+/// As [`create_database`]; or the user may not create roles.
+pub async fn create_owned_database(admin_url: &Secret, name: &str, password: &Secret) -> Result<Secret> {
+    let mut connection = connect(admin_url).await?;
+    create_role(&mut connection, name, password).await?;
+    connection.close().await?;
+    create_database(admin_url, name).await?;
+    let mut connection = connect(admin_url).await?;
+    for statement in [
+        "select format('alter database %I owner to %I', $1, $1)",
+        "select format('revoke all on database %I from public', $1)",
+    ] {
+        run(&mut connection, statement, &[name]).await?;
+    }
+    connection.close().await?;
+    url_as(admin_url, name, password, name)
+}
+
+/// The same server's URL for another role and database.
+///
+/// # Errors
+/// `url` is no URL. The error does not show it.
+pub fn url_as(url: &Secret, role: &str, password: &Secret, database: &str) -> Result<Secret> {
+    let other = || {
+        let mut url = Url::parse(url.reveal()).ok()?;
+        url.set_username(role).ok()?;
+        url.set_password(Some(password.reveal())).ok()?;
+        url.set_path(database);
+        Some(url)
+    };
+    let url =
+        other().context("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE")?;
+    Ok(Secret::new(url))
+}
+
 /// Brings the database of `url` up to date: roles, schemas, and the migrations that are still missing. Does nothing
 /// when there is nothing to do.
 ///
@@ -146,8 +185,8 @@ async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
     .await
 }
 
-/// The role with its password, and its schema.
-async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
+/// A role that logs in with this password.
+async fn create_role(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
     let exists: Option<i32> = sqlx::query_scalar("select 1 from pg_roles where rolname = $1")
         .bind(role)
         .fetch_optional(&mut *connection)
@@ -156,7 +195,12 @@ async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -
         run(connection, "select format('create role %I', $1)", &[role]).await?;
     }
     let login = "select format('alter role %I login password %L', $1, $2)";
-    run(connection, login, &[role, password.reveal()]).await?;
+    run(connection, login, &[role, password.reveal()]).await
+}
+
+/// The role with its password, and its schema.
+async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
+    create_role(connection, role, password).await?;
     run(
         connection,
         "select format('alter role %I set search_path = %I', $1, $1)",
@@ -264,6 +308,21 @@ mod tests {
                 "`{name}` was taken for a schema name"
             );
         }
+    }
+
+    #[test]
+    fn a_url_for_another_role_keeps_the_server_and_its_settings() {
+        let admin = Secret::new("postgres://postgres:secret@[::1]:5433/akinai?sslmode=require");
+        let url = url_as(&admin, "other", &Secret::new("password"), "others").expect("a URL");
+        assert_eq!(
+            url.reveal(),
+            "postgres://other:password@[::1]:5433/others?sslmode=require"
+        );
+        let error = url_as(&Secret::new("hunter2"), "a", &admin, "b").expect_err("no URL");
+        assert!(
+            !format!("{error:?}").contains("hunter2"),
+            "the error shows the URL"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::secret::{Secret, write_private};
 use crate::seed;
 use crate::workspace::Workspace;
 
-/// Where `up` leaves its address for `token`, in the checkout's private folder.
+/// Where `up` leaves its issuer's address for `token`, in the checkout's private folder.
 const FILE: &str = "up.url";
 
 /// `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a slash at its end: issuers are compared as texts.
@@ -31,7 +31,18 @@ impl Origin {
         Origin(format!("http://{address}"))
     }
 
-    /// Where the last `up` of this checkout was reached.
+    /// The same host, by another port.
+    ///
+    /// # Errors
+    /// That is no URL.
+    pub fn with_port(&self, port: u16) -> Result<Origin> {
+        let mut url = self.at("/")?;
+        // Fails only without a host, and an origin has one.
+        let _ = url.set_port(Some(port));
+        Ok(Origin(url.origin().ascii_serialization()))
+    }
+
+    /// Who issued the tokens of the last `up` of this checkout.
     ///
     /// # Errors
     /// There was none.
@@ -59,26 +70,33 @@ impl Origin {
         Url::parse(&text).with_context(|| format!("{text} is no URL"))
     }
 
-    /// The variables that have the platform issue tokens at this address, send browsers to its own pages, and be called by
-    /// pages of the machine's own. What the environment sets for another issuer stays as it is.
-    pub fn variables(&self) -> Variables {
+    /// The variables that have the platform issue tokens at this address. What the environment sets for another issuer stays as
+    /// it is.
+    pub fn as_issuer(&self) -> Variables {
+        unless_in_environment([("issuer", self.to_string()), ("issuer_origin", self.to_string())])
+    }
+
+    /// The variables that have the platform send browsers to its own pages at this address, and be called by pages of the
+    /// machine's own. What the environment sets stays as it is.
+    pub fn as_platform(&self) -> Variables {
         let page = |name: &str| format!("{self}/oauth2/{name}");
-        let variables = [
-            ("issuer", self.to_string()),
-            ("issuer_origin", self.to_string()),
+        unless_in_environment([
             ("login_url", page("login")),
             ("consent_url", page("consent")),
             ("logout_url", page("logout")),
             ("error_url", page("error")),
             ("signed_out_url", page("signed-out")),
             ("allowed_origins", seed::ORIGINS.join(",")),
-        ];
-        variables
-            .into_iter()
-            .filter(|(name, _)| std::env::var_os(format!("SPIN_VARIABLE_{}", name.to_uppercase())).is_none())
-            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-            .collect()
+        ])
     }
+}
+
+fn unless_in_environment<const N: usize>(variables: [(&str, String); N]) -> Variables {
+    variables
+        .into_iter()
+        .filter(|(name, _)| std::env::var_os(format!("SPIN_VARIABLE_{}", name.to_uppercase())).is_none())
+        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+        .collect()
 }
 
 impl FromStr for Origin {
@@ -145,11 +163,22 @@ mod tests {
 
     #[test]
     fn tokens_name_the_origin_as_it_is_compared() {
-        let variables = Origin::of("127.0.0.1:3999".parse().expect("an address")).variables();
-        assert_eq!(variables["issuer"].reveal(), "http://127.0.0.1:3999");
+        let origin = Origin::of("127.0.0.1:3999".parse().expect("an address"));
+        assert_eq!(origin.as_issuer()["issuer"].reveal(), "http://127.0.0.1:3999");
         assert_eq!(
-            variables["login_url"].reveal(),
+            origin.as_platform()["login_url"].reveal(),
             "http://127.0.0.1:3999/oauth2/login"
         );
+    }
+
+    #[test]
+    fn another_port_is_another_origin_on_the_same_host() {
+        for (text, other) in [
+            ("https://shop.test", "https://shop.test:4444"),
+            ("http://[::1]:3000", "http://[::1]:4444"),
+        ] {
+            let origin: Origin = text.parse().expect(text);
+            assert_eq!(origin.with_port(4444).expect(text).to_string(), other);
+        }
     }
 }

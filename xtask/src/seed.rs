@@ -79,6 +79,11 @@ pub fn account_secret(email: &str) -> String {
     format!("account.{}", email.trim().to_lowercase())
 }
 
+/// Under which name a client's secret is kept.
+pub fn client_secret(client: &str) -> String {
+    format!("client.{client}")
+}
+
 /// The addresses of the accounts, for messages.
 pub fn emails() -> String {
     ACCOUNTS.map(|(email, _)| email).join(" and ")
@@ -93,31 +98,45 @@ pub async fn seed(
     secrets: &mut Secrets,
     make: impl FnOnce(&Value) -> Result<Value>,
 ) -> Result<SignIn> {
-    let wanted = wanted(connection, secrets).await?;
+    let issuer = wanted_issuer(connection, secrets).await?;
+    let accounts = wanted_accounts(connection, secrets).await?;
     // Blocking: nothing else is going on.
-    let made = make(&wanted)?;
+    let made = make(&json!({ "issuer": issuer, "accounts": accounts }))?;
     add_signing_key(connection, &made["signing_key"], secrets).await?;
-    let service_secret = add_clients(connection, secrets).await?;
-    let mut accounts = Vec::new();
-    for ((email, roles), made) in ACCOUNTS
-        .into_iter()
-        .zip(made["accounts"].as_array().into_iter().flatten())
-    {
-        let password = add_account(connection, email, roles, made, secrets).await?;
-        accounts.push((email, password));
-    }
     Ok(SignIn {
-        accounts,
-        service_secret,
+        service_secret: add_clients(connection, secrets).await?,
+        accounts: add_accounts(connection, &made, secrets).await?,
     })
 }
 
-/// What the database has: `seed::Wanted`.
-async fn wanted(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Value> {
+/// Adds the accounts alone, for an issuer that has its keys and clients elsewhere.
+///
+/// # Errors
+/// As [`seed`].
+pub async fn seed_accounts(
+    connection: &mut PgConnection,
+    secrets: &mut Secrets,
+    make: impl FnOnce(&Value) -> Result<Value>,
+) -> Result<Vec<(&'static str, Option<Secret>)>> {
+    let accounts = wanted_accounts(connection, secrets).await?;
+    let made = make(&json!({ "issuer": null, "accounts": accounts }))?;
+    add_accounts(connection, &made, secrets).await
+}
+
+/// What the database has of the issuer: `seed::Issuer`.
+async fn wanted_issuer(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Value> {
     let key: Option<(String, String)> = sqlx::query_as(SIGNING_KEY)
         .fetch_optional(&mut *connection)
         .await
         .context("cannot read the issuer's keys; `cargo xtask migrate` makes their table")?;
+    Ok(json!({
+        "sealing_key": secrets.get("seal.issuer")?.reveal(),
+        "signing_key": key.map(|(id, sealed_key)| json!({ "id": id, "sealed_key": sealed_key })),
+    }))
+}
+
+/// What the database has of the accounts: each a `seed::Account`.
+async fn wanted_accounts(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Vec<Value>> {
     let mut accounts = Vec::new();
     for (email, _) in ACCOUNTS {
         let hash: Option<String> = sqlx::query_scalar(PASSWORD_HASH)
@@ -127,11 +146,7 @@ async fn wanted(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<
         let password = secrets.get(&account_secret(email))?;
         accounts.push(json!({ "password": password.reveal(), "password_hash": hash }));
     }
-    Ok(json!({
-        "sealing_key": secrets.get("seal.issuer")?.reveal(),
-        "signing_key": key.map(|(id, sealed_key)| json!({ "id": id, "sealed_key": sealed_key })),
-        "accounts": accounts,
-    }))
+    Ok(accounts)
 }
 
 async fn add_signing_key(connection: &mut PgConnection, made: &Value, secrets: &Secrets) -> Result<()> {
@@ -158,7 +173,7 @@ async fn add_signing_key(connection: &mut PgConnection, made: &Value, secrets: &
 
 /// Answers with the secret of [`SERVICE`], if it is ours.
 async fn add_clients(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Option<Secret>> {
-    let secret = secrets.get(&format!("client.{SERVICE}"))?;
+    let secret = secrets.get(&client_secret(SERVICE))?;
     let hash: String = Sha256::digest(secret.reveal())
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -178,6 +193,23 @@ async fn add_clients(connection: &mut PgConnection, secrets: &mut Secrets) -> Re
         .fetch_one(connection)
         .await?;
     Ok(is_ours.then_some(secret))
+}
+
+/// Answers with the accounts and their passwords, those that are ours.
+async fn add_accounts(
+    connection: &mut PgConnection,
+    made: &Value,
+    secrets: &mut Secrets,
+) -> Result<Vec<(&'static str, Option<Secret>)>> {
+    let mut accounts = Vec::new();
+    for ((email, roles), made) in ACCOUNTS
+        .into_iter()
+        .zip(made["accounts"].as_array().into_iter().flatten())
+    {
+        let password = add_account(connection, email, roles, made, secrets).await?;
+        accounts.push((email, password));
+    }
+    Ok(accounts)
 }
 
 /// Answers with the account's password, if it is ours.
@@ -270,7 +302,7 @@ impl SignIn {
             format!("    {email:<18}  {password}\n")
         });
         let service = match &self.service_secret {
-            Some(_) => format!("`client.{SERVICE}` in {}", secrets_file.display()),
+            Some(_) => format!("`{}` in {}", client_secret(SERVICE), secrets_file.display()),
             None => "not known here, the client is one of before".to_owned(),
         };
         format!(
@@ -325,7 +357,7 @@ mod tests {
         );
     }
 
-    /// What goes to Hydra's admin API by hand is what is seeded here.
+    /// What goes to Hydra's admin API is what is seeded here.
     #[test]
     fn the_clients_for_hydra_are_the_same() {
         for (id, seeded) in [(SHOP, shop()), (SERVICE, service())] {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -58,12 +59,12 @@ impl Spin {
         command
     }
 
-    /// The command that runs the application.
-    pub fn up(&self, workspace: &Workspace, listen: SocketAddr) -> Command {
+    /// The command that runs the application of `manifest`.
+    pub fn up(&self, workspace: &Workspace, manifest: &Path, listen: SocketAddr) -> Command {
         let mut command = Command::new("spin");
         command
             .args(["up", "--from"])
-            .arg(workspace.manifest())
+            .arg(manifest)
             .args(["--listen", &listen.to_string()])
             .arg("--state-dir")
             .arg(workspace.private().join("spin"))

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -8,10 +9,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::browser;
 use crate::build;
-use crate::migrate::{create_database, migrate, service_schemas};
+use crate::hydra;
+use crate::migrate::{self, create_database, create_owned_database, service_schemas};
 use crate::process::{self, Scratch, run};
 use crate::secret::Secrets;
-use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
+use crate::services::{Durability, Hydra, Postgres, Redis, SECRETS_FILE};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
 
@@ -33,7 +35,7 @@ pub struct Options {
 /// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again.
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
-    let mut steps = Steps::new(if options.tests.is_empty() { 7 } else { 4 });
+    let mut steps = Steps::new(if options.tests.is_empty() { 8 } else { 5 });
     if options.tests.is_empty() {
         check(workspace, &mut steps).await?;
     }
@@ -44,7 +46,16 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("have a browser: Debian's Chromium (about 100 MB, once), or an installed one");
     let browser = browser::browser(workspace).await;
     if let Err(error) = &browser {
-        skipped(error);
+        skipped("IN A BROWSER", error);
+    }
+
+    steps.begin(format_args!(
+        "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
+        hydra::VERSION
+    ));
+    let hydra = needed_in_ci(hydra::program(workspace).await)?;
+    if let Err(error) = &hydra {
+        skipped("OVER ORY HYDRA", error);
     }
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
@@ -55,12 +66,16 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let redis = Redis::start(scratch.path()).await?;
     create_database(&postgres.admin_url(), TEMPLATE).await?;
     let schemas = service_schemas(&workspace.migrations())?;
-    migrate(
+    migrate::migrate(
         &postgres.admin_url_of(TEMPLATE),
         &schemas,
         &mut Secrets::open(&secrets_file)?,
     )
     .await?;
+
+    if let Ok(program) = &hydra {
+        make_hydra_template(workspace, program, &scratch, &postgres).await?;
+    }
 
     steps.begin("cargo test --workspace");
     let mut cargo = process::cargo();
@@ -74,21 +89,55 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if let Ok(program) = &browser {
         cargo.env("AKINAI_TEST_BROWSER", program);
     }
+    if let Ok(program) = &hydra {
+        cargo.env("AKINAI_TEST_HYDRA", program);
+    }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
-    // Once more, where it is read: a run without a browser must not look like one with it.
+    // Once more, where it is read: a run that left something out must not look like a whole one.
     if let Err(error) = &browser {
-        skipped(error);
+        skipped("IN A BROWSER", error);
+    }
+    if let Err(error) = &hydra {
+        skipped("OVER ORY HYDRA", error);
     }
     Ok(())
 }
 
 /// Says that a part of the tests is left out, and why.
-fn skipped(error: &anyhow::Error) {
-    println!("\n*** THE TESTS IN A BROWSER ARE SKIPPED: {error:#}\n");
+fn skipped(part: &str, error: &anyhow::Error) {
+    println!("\n*** THE TESTS {part} ARE SKIPPED: {error:#}\n");
+}
+
+/// What may be missing on a developer's machine is an error where `CI` is `true`: a green run there stands for all tests.
+fn needed_in_ci<T>(found: Result<T>) -> Result<Result<T>> {
+    match found {
+        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(error),
+        found => Ok(found),
+    }
+}
+
+/// What the database of every test's own Hydra is copied from: its tables, and the keys that its first start makes, which takes
+/// seconds.
+async fn make_hydra_template(
+    workspace: &Workspace,
+    program: &Path,
+    scratch: &Scratch,
+    postgres: &Postgres,
+) -> Result<()> {
+    let secrets = &mut Secrets::open(&scratch.path().join(SECRETS_FILE))?;
+    let password = secrets.get(&migrate::role_secret(hydra::TEMPLATE))?;
+    let dsn = create_owned_database(&postgres.admin_url(), hydra::TEMPLATE, &password).await?;
+    let private = hydra::Private::of(dsn, secrets, None)?;
+    Hydra::migrate(program, scratch.path(), &private).await?;
+    // Nobody signs in here.
+    let place = hydra::Place::on_free_ports("http://127.0.0.1:3000".parse()?)?;
+    let mut first = Hydra::start(workspace, program, scratch.path(), &private, place).await?;
+    // Nobody may be connected to a template that is copied.
+    first.stop().await
 }
 
 /// What needs no server: the contracts, the format, the lints.

@@ -3,21 +3,23 @@
 use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::backing::{Cache, Database, Variables};
 use crate::http::{self, Request};
+use crate::hydra::Place;
 use crate::origin::Origin;
 use crate::process::{EndSignal, Process};
-use crate::services::{Home, free_port};
+use crate::seed::SignIn;
+use crate::services::{Home, Hydra, free_port};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
-use crate::{build, reconcile, spin};
+use crate::{build, hydra, manifest, reconcile, spin};
 
 /// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
 /// spends most of it compiling.
@@ -37,9 +39,27 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     url: Option<Origin>,
 
+    /// Who issues the tokens.
+    #[arg(long, value_enum, default_value_t = Issuer::Component)]
+    issuer: Issuer,
+
+    /// Where Hydra listens for browsers and clients, on the address of `--listen`. Port 0 takes a free one. With `--url`, its own URL
+    /// is the same with this port.
+    #[arg(long, value_name = "PORT", default_value_t = 4444)]
+    hydra_port: u16,
+
     /// Run on an installed Spin (4.1 or newer) instead of the host in this repository.
     #[arg(long)]
     spin: bool,
+}
+
+/// Who issues the tokens of an `up`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Issuer {
+    /// The issuer component of the platform.
+    Component,
+    /// Ory Hydra: an installed one of the right version, or one that is built here, once.
+    Hydra,
 }
 
 /// Builds, starts and migrates what is needed, runs the platform, and returns only when it fails. Dropping the future
@@ -51,24 +71,43 @@ pub struct Options {
 /// Any of the steps fails, or the platform ends by itself.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
-    let listen = free_address(options.listen)?;
-    let origin = options.url.unwrap_or_else(|| Origin::of(listen));
+    let listen = free_address(options.listen, &format!("--listen {}:0", options.listen.ip()))?;
+    let origin = options.url.clone().unwrap_or_else(|| Origin::of(listen));
+    let place = match options.issuer {
+        Issuer::Component => None,
+        Issuer::Hydra => Some(place_for_hydra(&options, &origin)?),
+    };
     let spin = if options.spin { Some(spin::find()?) } else { None };
     let _lock = lock(workspace)?;
 
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(if place.is_some() { 7 } else { 6 });
+    let hydra = match place {
+        None => None,
+        Some(place) => {
+            steps.begin(format_args!(
+                "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
+                hydra::VERSION
+            ));
+            let program = hydra::program(workspace).await?;
+            Some(PreparedHydra { program, place })
+        }
+    };
     steps.begin("compile the components");
     build::components(workspace, &[]).await?;
+    let manifest = match hydra {
+        None => workspace.manifest(),
+        Some(_) => manifest::write_for_hydra(workspace)?,
+    };
     let (mut command, mut events) = match spin {
         Some(spin) => {
             steps.begin(format_args!("no host to compile, this is {spin}"));
             build::programs(workspace, &["akinai-seed"]).await?;
-            (spin.up(workspace, listen), spin.up_events(workspace))
+            (spin.up(workspace, &manifest, listen), spin.up_events(workspace))
         }
         None => {
             steps.begin("compile the host");
             build::native(workspace, &["akinai-seed"]).await?;
-            let mut platform = host(workspace, &workspace.manifest());
+            let mut platform = host(workspace, &manifest);
             platform.args(["--listen", &listen.to_string()]);
             (platform, host(workspace, &workspace.events_manifest()))
         }
@@ -91,21 +130,35 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     database.migrate().await?;
     database.seed().await?;
 
-    steps.begin("have somebody to sign in: the issuer's signing key, clients, demo accounts");
-    let sign_in = database.seed_sign_in(workspace).await?;
-
-    steps.begin("start the platform");
     let mut variables = database.variables()?;
     variables.extend(database.keys()?);
     variables.extend(cache.variables());
+    variables.extend(origin.as_platform());
+    let (mut hydra, issuer, sign_in) = match hydra {
+        None => {
+            steps.begin("have somebody to sign in: the issuer's signing key, clients, demo accounts");
+            variables.extend(origin.as_issuer());
+            (None, origin.clone(), database.seed_sign_in(workspace).await?)
+        }
+        Some(hydra) => {
+            let issuer = hydra.place.issuer.clone();
+            steps.begin(format_args!(
+                "start Ory Hydra at {issuer}, and have somebody to sign in: clients, demo accounts"
+            ));
+            variables.extend(hydra.place.variables());
+            let (hydra, sign_in) = hydra.start(workspace, &home, &mut database, listen).await?;
+            (Some(hydra), issuer, sign_in)
+        }
+    };
+
+    steps.begin("start the platform");
     let reconciler_secret = variables
         .get("order_reconciler_secret")
         .cloned()
         .context("there is no secret for the reconciler")?;
-    variables.extend(origin.variables());
     let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;
-    origin.leave(workspace)?;
+    issuer.leave(workspace)?;
     with_variables(&mut events, &variables);
     steps.finish();
 
@@ -115,10 +168,64 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     println!("Ctrl-C ends it.");
     let status = tokio::select! {
         status = platform.wait() => status?,
+        status = end_of(&mut hydra) => bail!("Hydra ended by itself ({}); its log is below {}", status?, home.folder().display()),
         never = keep_running(&mut events) => match never? {},
         never = reconcile::for_ever(listen, &reconciler_secret) => match never {},
     };
     bail!("the platform ended by itself ({status}); what it said is above")
+}
+
+/// An Ory Hydra that is to run beside the platform.
+struct PreparedHydra {
+    program: PathBuf,
+    place: Place,
+}
+
+impl PreparedHydra {
+    /// Starts it, with its tables, over a platform that listens at `listen`; then adds its clients and our accounts.
+    async fn start(
+        self,
+        workspace: &Workspace,
+        home: &Home,
+        database: &mut Database,
+        listen: SocketAddr,
+    ) -> Result<(Hydra, SignIn)> {
+        let private = database.for_hydra(&Origin::of(listen)).await?;
+        Hydra::migrate(&self.program, home.folder(), &private).await?;
+        let hydra = Hydra::start(workspace, &self.program, home.folder(), &private, self.place).await?;
+        let secret = database.service_secret()?;
+        let is_ours = hydra.place().add_clients(workspace, &secret).await?;
+        let sign_in = database
+            .seed_accounts(workspace, is_ours.then_some(secret))
+            .await?;
+        Ok((hydra, sign_in))
+    }
+}
+
+/// Where Hydra goes beside a platform at `origin`. Its admin API asks nobody who they are: it gets a port of this machine alone.
+fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
+    let public = free_address(
+        SocketAddr::new(options.listen.ip(), options.hydra_port),
+        "--hydra-port 0",
+    )?;
+    let issuer = match options.url {
+        Some(_) => origin.with_port(public.port())?,
+        None => Origin::of(public),
+    };
+    Ok(Place {
+        public,
+        admin: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
+        issuer,
+        pages: origin.clone(),
+    })
+}
+
+/// Waits until Hydra ends by itself; for ever where there is none.
+async fn end_of(hydra: &mut Option<Hydra>) -> Result<ExitStatus> {
+    match hydra {
+        Some(hydra) => hydra.wait().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Starts a program again whenever it ends: Spin ends an application with Redis triggers when Redis goes away.
@@ -161,8 +268,8 @@ fn with_variables<'a>(command: &'a mut Command, variables: &Variables) -> &'a mu
     command
 }
 
-/// `address` with a real port, if it can be listened on.
-fn free_address(mut address: SocketAddr) -> Result<SocketAddr> {
+/// `address` with a real port, if it can be listened on. `option` takes a free one.
+fn free_address(mut address: SocketAddr, option: &str) -> Result<SocketAddr> {
     if address.port() == 0 {
         address.set_port(free_port()?);
     }
@@ -170,8 +277,7 @@ fn free_address(mut address: SocketAddr) -> Result<SocketAddr> {
         Ok(_) => Ok(address),
         Err(error) => bail!(
             "cannot listen on {address}: {error}.\n\
-             End what listens there, or choose another port: `cargo xtask up --listen {}:0` takes a free one.",
-            address.ip()
+             End what listens there, or choose another port: `cargo xtask up {option}` takes a free one."
         ),
     }
 }
@@ -247,7 +353,32 @@ mod tests {
     fn a_port_in_use_is_an_error_that_says_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("its address");
-        let error = free_address(address).expect_err("the port is in use").to_string();
+        let error = free_address(address, "--listen 127.0.0.1:0")
+            .expect_err("the port is in use")
+            .to_string();
         assert!(error.contains("--listen"), "the error names no way out: {error}");
+    }
+
+    #[test]
+    fn hydra_is_on_the_host_that_browsers_know_by_a_port_of_its_own() {
+        let options = |url: Option<&str>| Options {
+            listen: "127.0.0.1:3000".parse().expect("an address"),
+            url: url.map(|url| url.parse().expect("an origin")),
+            issuer: Issuer::Hydra,
+            hydra_port: 0,
+            spin: false,
+        };
+        let pages = Origin::of(options(None).listen);
+        let place = place_for_hydra(&options(None), &pages).expect("a free port");
+        assert_eq!(place.issuer.to_string(), format!("http://{}", place.public));
+        assert!(place.admin.ip().is_loopback() && place.admin.port() != place.public.port());
+
+        let pages = "https://shop.test".parse().expect("an origin");
+        let place = place_for_hydra(&options(Some("https://shop.test")), &pages).expect("a free port");
+        assert_eq!(
+            place.issuer.to_string(),
+            format!("https://shop.test:{}", place.public.port())
+        );
+        assert_eq!(place.pages, pages);
     }
 }

@@ -27,6 +27,11 @@ impl Workspace {
         self.root.join("spin.toml")
     }
 
+    /// The application where Ory Hydra issues the tokens, likewise. `cargo xtask build` makes it.
+    pub fn manifest_for_hydra(&self) -> PathBuf {
+        self.root.join("target/hydra/spin.toml")
+    }
+
     /// The application that handles events, likewise.
     pub fn events_manifest(&self) -> PathBuf {
         self.root.join("deployments/events/spin.toml")
@@ -37,7 +42,7 @@ impl Workspace {
         self.root.join("migrations")
     }
 
-    /// Tools from npm, pinned.
+    /// Tools from npm, and in a folder each from Go, pinned.
     pub fn tools(&self) -> PathBuf {
         self.root.join("tools")
     }

@@ -21,12 +21,19 @@ const SALT_BYTES: usize = 16;
 /// What the database has, and what goes with it.
 #[derive(Deserialize)]
 pub struct Wanted {
+    /// What the issuer component signs with; none where another issuer signs.
+    pub issuer: Option<Issuer>,
+    /// The accounts, in an order that the answer keeps.
+    pub accounts: Vec<Account>,
+}
+
+/// What the issuer component signs with.
+#[derive(Deserialize)]
+pub struct Issuer {
     /// What signing keys are sealed with: the variable `issuer_sealing_key`.
     pub sealing_key: String,
     /// The key that signs, if there is one.
     pub signing_key: Option<SealedKey>,
-    /// The accounts, in an order that the answer keeps.
-    pub accounts: Vec<Account>,
 }
 
 /// A signing key as the database has it.
@@ -50,8 +57,8 @@ pub struct Account {
 /// What is to be stored, if anything.
 #[derive(Debug, Serialize)]
 pub struct Made {
-    /// The key that signs.
-    pub signing_key: Found<NewKey>,
+    /// The key that signs, if the issuer component needs one.
+    pub signing_key: Option<Found<NewKey>>,
     /// For each account that was asked for.
     pub accounts: Vec<Found<NewAccount>>,
 }
@@ -114,16 +121,18 @@ impl From<HashError> for Error {
 /// # Errors
 /// Any [`Error`].
 pub fn make(wanted: &Wanted) -> Result<Made, Error> {
-    let sealing_key = SealingKey::parse(&wanted.sealing_key)?;
-    let signing_key = match &wanted.signing_key {
-        Some(key) => fits(sealing_key.open(&key.id, &key.sealed_key).is_ok()),
-        None => Found::New(new_key(&sealing_key)?),
-    };
-    let accounts = wanted.accounts.iter().map(account).collect::<Result<_, _>>()?;
     Ok(Made {
-        signing_key,
-        accounts,
+        signing_key: wanted.issuer.as_ref().map(signing_key).transpose()?,
+        accounts: wanted.accounts.iter().map(account).collect::<Result<_, _>>()?,
     })
+}
+
+fn signing_key(issuer: &Issuer) -> Result<Found<NewKey>, Error> {
+    let sealing_key = SealingKey::parse(&issuer.sealing_key)?;
+    match &issuer.signing_key {
+        Some(key) => Ok(fits(sealing_key.open(&key.id, &key.sealed_key).is_ok())),
+        None => Ok(Found::New(new_key(&sealing_key)?)),
+    }
 }
 
 fn fits<T>(it_does: bool) -> Found<T> {
@@ -184,8 +193,10 @@ mod tests {
             password_hash: hash.map(str::to_owned),
         };
         Wanted {
-            sealing_key: sealing_key.to_string().repeat(48),
-            signing_key,
+            issuer: Some(Issuer {
+                sealing_key: sealing_key.to_string().repeat(48),
+                signing_key,
+            }),
             accounts: accounts.iter().map(account).collect(),
         }
     }
@@ -193,7 +204,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_made_and_then_fits() {
         let made = make(&wanted('A', None, &[("correct horse", None)])).unwrap();
-        let (Found::New(key), [Found::New(account)]) = (&made.signing_key, &made.accounts[..]) else {
+        let (Some(Found::New(key)), [Found::New(account)]) = (&made.signing_key, &made.accounts[..]) else {
             panic!("something was not made: {made:?}");
         };
         assert_eq!(Uuid::parse_str(&account.id).unwrap().get_version_num(), 7);
@@ -214,12 +225,12 @@ mod tests {
         let hash = Some(account.password_hash.as_str());
         let accounts = [("correct horse", hash), ("another", hash)];
         let again = make(&wanted('A', kept(), &accounts)).unwrap();
-        assert_eq!(again.signing_key, Found::Ours, "its sealing key opens it");
+        assert_eq!(again.signing_key, Some(Found::Ours), "its sealing key opens it");
         assert_eq!(again.accounts, [Found::Ours, Found::Foreign]);
         let elsewhere = make(&wanted('B', kept(), &[])).unwrap();
         assert_eq!(
             elsewhere.signing_key,
-            Found::Foreign,
+            Some(Found::Foreign),
             "another sealing key opened it"
         );
     }
@@ -233,13 +244,23 @@ mod tests {
         let accounts = [("hunter2", Some("hunter2")), ("", Some("$argon2id$"))];
         let made = make(&wanted('A', key, &accounts)).unwrap();
         assert_eq!(made.accounts, [Found::Foreign, Found::Foreign]);
-        assert_eq!(made.signing_key, Found::Foreign);
+        assert_eq!(made.signing_key, Some(Found::Foreign));
+    }
+
+    #[test]
+    fn for_another_issuer_no_key_is_made() {
+        let made = make(&Wanted {
+            issuer: None,
+            ..wanted('A', None, &[("correct horse", None)])
+        });
+        let made = made.unwrap();
+        assert_eq!((made.signing_key, made.accounts.len()), (None, 1));
     }
 
     #[test]
     fn what_is_no_sealing_key_is_an_error_that_does_not_quote_it() {
         let mut short = wanted('A', None, &[]);
-        short.sealing_key = "hunter2".into();
+        short.issuer.as_mut().unwrap().sealing_key = "hunter2".into();
         let error = make(&short).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }

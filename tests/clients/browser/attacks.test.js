@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { application, begin, email, isAt, link, person, planted, platform, says, signIn, yes } from "./world.js";
+import { application, begin, email, isAt, isHydra, issuer, link, person, planted, platform, says, signIn, yes } from "./world.js";
 
 const EVIL = "http://evil.example";
 
@@ -28,7 +28,7 @@ async function forms(page) {
   const consent = page.url();
   await page.goto(link({ prompt: "login" }).url);
   const login = page.url();
-  await page.goto(`${platform}/oauth2/sessions/logout`);
+  await page.goto(`${issuer}/oauth2/sessions/logout`);
   return [login, login.replace("/login?", "/register?"), consent, page.url()];
 }
 
@@ -107,7 +107,7 @@ test("nobody is led elsewhere by an address of ours", async () => {
     assert.equal(new URL(page.url()).pathname, "/oauth2/error", redirect_uri);
   }
   const goodbye = new URLSearchParams({ post_logout_redirect_uri: EVIL });
-  await page.goto(`${platform}/oauth2/sessions/logout?${goodbye}`);
+  await page.goto(`${issuer}/oauth2/sessions/logout?${goodbye}`);
   assert.equal(new URL(page.url()).pathname, "/oauth2/error");
   for (const name of ["redirect_to", "return_to", "next", "url"]) {
     await page.goto(`${platform}/oauth2/error?error=access_denied&${name}=${EVIL}`);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { admin, application, begin, email, isAt, link, no, password, person, platform, says, signIn, yes } from "./world.js";
+import { admin, application, begin, email, isAt, issuer, link, no, password, person, says, signIn, yes } from "./world.js";
 
 const TOKENS = "tokens for openid offline_access";
 
@@ -207,11 +207,11 @@ test("no JavaScript is needed", async () => {
     redirect_uri: `${application}/callback`,
     code_verifier: verifier,
   });
-  const answer = await fetch(`${platform}/oauth2/token`, { method: "POST", body });
+  const answer = await fetch(`${issuer}/oauth2/token`, { method: "POST", body });
   const tokens = await answer.json();
   assert.equal(answer.status, 200, JSON.stringify(tokens));
   const goodbye = new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: `${application}/` });
-  await page.goto(`${platform}/oauth2/sessions/logout?${goodbye}`);
+  await page.goto(`${issuer}/oauth2/sessions/logout?${goodbye}`);
   await yes(page);
   await page.waitForURL(`${application}/`);
 });

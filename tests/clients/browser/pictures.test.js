@@ -5,7 +5,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 
-import { admin, isAt, link, no, person, pictures, platform, signIn, yes } from "./world.js";
+import { admin, isAt, issuer, link, no, person, pictures, platform, signIn, yes } from "./world.js";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -50,11 +50,11 @@ for (const { name, ...settings } of LOOKS) {
     await isAt(page, "/oauth2/consent");
     await look("consent");
 
-    await page.goto(`${platform}/oauth2/sessions/logout`);
+    await page.goto(`${issuer}/oauth2/sessions/logout`);
     await look("logout");
     await no(page);
     await look("stayed");
-    await page.goto(`${platform}/oauth2/sessions/logout`);
+    await page.goto(`${issuer}/oauth2/sessions/logout`);
     await yes(page);
     await isAt(page, "/oauth2/signed-out");
     await look("signed-out");

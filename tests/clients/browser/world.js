@@ -16,8 +16,12 @@ function required(name) {
   return value;
 }
 
-/** The platform: the edge, the issuer and the pages for signing in. */
+/** The platform: the edge and the pages for signing in. */
 export const platform = required("AKINAI_URL");
+/** Who issues the tokens: the platform, too, or Ory Hydra. */
+export const issuer = required("AKINAI_ISSUER");
+/** Whether it is Hydra. */
+export const isHydra = required("AKINAI_IS_HYDRA") === "true";
 /** The application's origin, as it is registered and may call. */
 export const application = required("AKINAI_APPLICATION");
 /** Somebody with an account, and an admin, who have the same password. */
@@ -69,7 +73,7 @@ async function serve(request, response) {
 }
 
 async function content(file) {
-  if (file === "settings.json") return JSON.stringify({ issuer: platform });
+  if (file === "settings.json") return JSON.stringify({ issuer, platform });
   if (!["index.html", "application.js"].includes(file)) return null;
   return readFile(new URL(`application/${file}`, import.meta.url));
 }
@@ -119,7 +123,7 @@ export const no = (page) => page.click("button.other");
 /** An application's link, of nobody's page, and what goes with the code. */
 export function link(more = {}) {
   const verifier = randomBytes(32).toString("base64url");
-  const url = new URL("/oauth2/auth", platform);
+  const url = new URL("/oauth2/auth", issuer);
   url.search = new URLSearchParams({
     client_id: "shop",
     response_type: "code",

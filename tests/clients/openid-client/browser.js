@@ -25,7 +25,7 @@ export class Browser {
       const location = response.headers.get("location");
       if (location === null) return { url: here, status: response.status, text: await response.text() };
       url = new URL(location, here);
-      // Every redirect of ours is a 303: whatever came, a GET follows.
+      // Every redirect of ours is a 303, and Hydra's 302 is taken for one: whatever came, a GET follows.
       request = {};
     }
     throw new Error(`it must lead somewhere in the end, not round and round: ${url}`);

@@ -17,8 +17,12 @@ function required(name) {
   return value;
 }
 
-/** The platform, which is the issuer, too. */
-const issuer = required("AKINAI_URL");
+/** The platform. */
+const platform = required("AKINAI_URL");
+/** Who issues its tokens: the platform, too, or Ory Hydra. */
+const issuer = required("AKINAI_ISSUER");
+/** Whether it is Hydra. What it does otherwise is in docs/ISSUER.md. */
+const isHydra = required("AKINAI_IS_HYDRA") === "true";
 /** The application's origin, as it is registered. Nobody listens there. */
 const application = required("AKINAI_APPLICATION");
 /** Somebody with an account. */
@@ -83,7 +87,7 @@ async function refusal(call) {
 
 /** What the edge says of a token: the status of a call that needs to know who calls. */
 async function edge(tokens, method, message = {}) {
-  const response = await fetch(`${issuer}/user.v1.UserService/${method}`, {
+  const response = await fetch(`${platform}/user.v1.UserService/${method}`, {
     method: "POST",
     headers: { authorization: `Bearer ${tokens.access_token}`, "content-type": "application/json" },
     body: JSON.stringify(message),
@@ -96,6 +100,10 @@ test("the issuer says of itself what the library needs", async () => {
   const says = config.serverMetadata();
   assert.equal(says.issuer, issuer);
   assert.ok(says.supportsPKCE("S256"), "PKCE with S256");
+  if (isHydra) {
+    assert.equal(says.authorization_response_iss_parameter_supported, undefined, "no RFC 9207");
+    return;
+  }
   assert.equal(says.authorization_response_iss_parameter_supported, true);
   const as = await oauth.discovery(new URL(issuer), "shop", undefined, oauth.None(), { ...insecure, algorithm: "oauth2" });
   assert.equal(as.serverMetadata().token_endpoint, says.token_endpoint, "RFC 8414 says the same");

@@ -1,9 +1,10 @@
-//! Private Postgres and Redis servers, for `up` and for tests: real ones, on free ports of the loopback interface, with
+//! Private Postgres, Redis and Hydra servers, for `up` and for tests: real ones, on free ports of the loopback interface, with
 //! passwords of their own, and gone when we are gone.
 //!
 //! A server lives in a folder: its data, its log (`postgres/log`, `redis/log`) and, in `secrets.json`, its passwords.
 
 mod home;
+mod hydra;
 mod postgres;
 mod programs;
 mod redis;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 pub use home::{Home, ServiceUser};
+pub use hydra::Hydra;
 pub use postgres::{Durability, Postgres};
 pub use redis::Redis;
 

@@ -3,7 +3,7 @@
 
 const REDIRECT_URI = `${location.origin}/callback`;
 
-const { issuer } = await (await fetch("/settings.json")).json();
+const { issuer, platform } = await (await fetch("/settings.json")).json();
 const endpoints = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
 
 const base64url = (bytes) =>
@@ -48,7 +48,10 @@ async function comeBack() {
   const answer = new URLSearchParams(location.search);
   history.replaceState(null, "", "/");
   const flow = kept.get("flow") ?? {};
-  if (answer.get("state") !== flow.state || answer.get("iss") !== issuer) return say("not asked");
+  // An issuer that names itself in its answers (RFC 9207) says so.
+  const namesItself = endpoints.authorization_response_iss_parameter_supported === true;
+  const isFromIssuer = !namesItself || answer.get("iss") === issuer;
+  if (answer.get("state") !== flow.state || !isFromIssuer) return say("not asked");
   if (answer.has("error")) return say(`refused: ${answer.get("error")}`);
   await takeTokens({
     grant_type: "authorization_code",
@@ -69,7 +72,7 @@ async function takeTokens(form) {
 
 /** Calls an RPC of the platform as whoever has signed in. */
 async function call(method, message) {
-  const response = await fetch(`${issuer}/user.v1.UserService/${method}`, {
+  const response = await fetch(`${platform}/user.v1.UserService/${method}`, {
     method: "POST",
     headers: { authorization: `Bearer ${kept.get("tokens").access_token}`, "content-type": "application/json" },
     body: JSON.stringify(message),

@@ -1,0 +1,124 @@
+//! An Ory Hydra of a test's own, over a database of its own.
+
+use std::path::PathBuf;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use serde_json::Value;
+use uuid::Uuid;
+use xtask::hydra::{Place, Private, REFRESH_HOOK, TEMPLATE};
+use xtask::migrate;
+use xtask::origin::Origin;
+use xtask::process::Scratch;
+use xtask::secret::{Secret, Secrets};
+use xtask::services;
+use xtask::workspace::Workspace;
+
+use crate::database::OwnedDatabase;
+use crate::{Client, RealManifest, Setup, environment, refresh_hook_key};
+
+/// A running Hydra. It ends with the test.
+pub struct Hydra {
+    server: services::Hydra,
+    public: Client,
+    admin: Client,
+    // Last, and in this order: first the server, then what it stands on.
+    _database: OwnedDatabase,
+    _folder: Scratch,
+}
+
+impl Hydra {
+    /// Whether there is one for tests. Where there is none, `cargo xtask test` has said so, and this says which test is left out.
+    pub fn is_there(test: &str) -> bool {
+        let is_there = environment().hydra.is_some();
+        if !is_there {
+            eprintln!("SKIPPED: there is no Ory Hydra for {test}; `cargo xtask test` says how to get one");
+        }
+        is_there
+    }
+
+    /// Starts one for a platform at `platform`, whose pages it sends browsers to. With `asks_to_refresh` it asks there, too,
+    /// whether a user may still refresh.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or it does not start.
+    pub fn start(platform: &str, asks_to_refresh: bool) -> BoxFuture<'static, Self> {
+        let platform: Origin = platform.parse().expect("an origin");
+        Self::launch(platform, asks_to_refresh).boxed()
+    }
+
+    async fn launch(platform: Origin, asks_to_refresh: bool) -> Self {
+        let environment = environment();
+        let program: &PathBuf = environment.hydra.as_ref().expect("AKINAI_TEST_HYDRA is set");
+        let database =
+            OwnedDatabase::copy(&format!("h_{}", Uuid::now_v7().simple()), TEMPLATE, TEMPLATE).await;
+        let mut secrets = Secrets::open(&environment.secrets).expect("the secrets of the test servers");
+        let password = secrets.get(&migrate::role_secret(TEMPLATE)).expect("a password");
+        let dsn = migrate::url_as(&environment.postgres_url, TEMPLATE, &password, database.name());
+        let hook = platform.at(REFRESH_HOOK).expect("a URL").into();
+        let hook = asks_to_refresh.then(|| (hook, Secret::new(refresh_hook_key())));
+        let private = Private::of(dsn.expect("a URL"), &mut secrets, hook).expect("its keys");
+        let folder = Scratch::new("hydra").expect("a folder for Hydra");
+        let place = Place::on_free_ports(platform).expect("two free ports");
+        let server =
+            services::Hydra::start(&Workspace::here(), program, folder.path(), &private, place).await;
+        let server = server.expect("Hydra starts");
+        Self {
+            public: Client::new(server.place().issuer.to_string()),
+            admin: Client::new(server.place().admin_url()),
+            server,
+            _database: database,
+            _folder: folder,
+        }
+    }
+
+    /// What it calls itself: the `iss` of its tokens, and where its public API is.
+    pub fn issuer(&self) -> String {
+        self.server.place().issuer.to_string()
+    }
+
+    /// Where its admin API is.
+    pub fn admin_url(&self) -> String {
+        self.server.place().admin_url()
+    }
+
+    /// A client of its public API.
+    pub fn public(&self) -> &Client {
+        &self.public
+    }
+
+    /// Registers a client, or puts this in the place of one.
+    ///
+    /// # Panics
+    ///
+    /// When Hydra refuses it.
+    pub async fn set_client(&self, id: &str, mut client: Value) {
+        client["client_id"] = id.into();
+        let mut request = self
+            .admin
+            .post(&format!("/admin/clients/{id}"), client.to_string());
+        *request.method_mut() = http::Method::PUT;
+        let mut answer = self.admin.send(request).await;
+        if answer.status == 404 {
+            answer = self
+                .admin
+                .send(self.admin.post("/admin/clients", client.to_string()))
+                .await;
+        }
+        assert!(answer.status.is_success(), "{id}: {}", answer.text());
+    }
+}
+
+impl Setup {
+    /// The same with Hydra in the place of the issuer component.
+    #[must_use]
+    pub fn behind(self, hydra: &Hydra) -> Self {
+        let place = hydra.server.place();
+        let variables = place.variables();
+        let mut setup = self.with_manifest(&RealManifest::for_hydra());
+        setup.is_behind_hydra = true;
+        variables.into_iter().fold(setup, |setup, (name, value)| {
+            setup.variable(&name, value.reveal())
+        })
+    }
+}

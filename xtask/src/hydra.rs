@@ -1,0 +1,315 @@
+//! Ory Hydra: which one, and what it is told beside `deployments/hydra/hydra.yml`, for a container (`cargo xtask secrets`), for
+//! `up --issuer hydra` and for tests alike. [`crate::services::Hydra`] runs it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::backing::Variables;
+use crate::go::GoProgram;
+use crate::http::{self, Request};
+use crate::origin::Origin;
+use crate::process::output;
+use crate::secret::{Secret, Secrets};
+use crate::seed::{SERVICE, SHOP};
+use crate::services::free_port;
+use crate::ui;
+use crate::workspace::Workspace;
+
+/// The version that everything here is made for: of `tools/hydra/go.mod`, and of the image in `deployments/compose.yaml`.
+pub const VERSION: &str = "v2.3.0";
+
+/// What the databases of tests are copied from, and the role that owns all of them.
+pub const TEMPLATE: &str = "hydra_template";
+
+/// Where Hydra asks the platform whether a user may still refresh: with a key of its own, and no ingress lets it in.
+pub const REFRESH_HOOK: &str = "/oauth2/hooks/refresh";
+
+/// Hydra, built by us.
+const PROGRAM: GoProgram = GoProgram {
+    name: "hydra",
+    package: "github.com/ory/hydra/v2",
+    linker_flags: "-s -w -X github.com/ory/hydra/v2/driver/config.Version=v2.3.0",
+};
+
+/// How long one answer of Hydra may take.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// The `hydra` on the `PATH` if it is of our [`VERSION`], else one that is built here, once.
+///
+/// # Errors
+/// There is none, and none can be built; the message says what to install.
+pub async fn program(workspace: &Workspace) -> Result<PathBuf> {
+    match installed() {
+        Some(version) if version == VERSION => return Ok(PathBuf::from("hydra")),
+        Some(version) => ui::detail(format_args!("the installed Hydra is {version}: it is not used")),
+        None => {}
+    }
+    PROGRAM.get(workspace).await.with_context(|| {
+        format!(
+            "there is no Ory Hydra {VERSION} here, and none can be built.\n\
+             Install Go 1.24 or newer (https://go.dev/dl), or Hydra {VERSION} itself \
+             (https://github.com/ory/hydra/releases/tag/{VERSION}), so that `hydra` is on the PATH"
+        )
+    })
+}
+
+/// The version of the installed Hydra. Another program of that name, the password guesser, says nothing of the kind.
+fn installed() -> Option<String> {
+    version(&output(Command::new("hydra").arg("version")).ok()?)
+}
+
+/// `Version:    v2.3.0` → `v2.3.0`.
+fn version(text: &str) -> Option<String> {
+    let version = text.lines().find_map(|line| line.strip_prefix("Version:"))?;
+    Some(version.trim().to_owned())
+}
+
+/// What Hydra must keep to itself.
+#[derive(Clone, Debug)]
+pub struct Private {
+    /// Its database, as a `postgres://` URL.
+    pub dsn: Secret,
+    /// What it encrypts in its database.
+    pub system: Secret,
+    /// What it signs its cookies with.
+    pub cookie: Secret,
+    /// The URL of [`REFRESH_HOOK`], and the bearer key that it is asked with.
+    pub hook: Option<(String, Secret)>,
+}
+
+impl Private {
+    /// With the keys that are kept in `secrets`, made when they are first asked for.
+    ///
+    /// # Errors
+    /// A key cannot be saved.
+    pub fn of(dsn: Secret, secrets: &mut Secrets, hook: Option<(String, Secret)>) -> Result<Private> {
+        Ok(Private {
+            dsn,
+            system: secrets.get("hydra.system")?,
+            cookie: secrets.get("hydra.cookie")?,
+            hook,
+        })
+    }
+
+    /// As Hydra's configuration has it.
+    pub fn settings(&self) -> Value {
+        let mut settings = json!({
+            "dsn": self.dsn.reveal(),
+            "secrets": { "system": [self.system.reveal()], "cookie": [self.cookie.reveal()] },
+        });
+        if let Some((url, key)) = &self.hook {
+            let bearer = format!("Bearer {}", key.reveal());
+            settings["oauth2"]["refresh_token_hook"] = json!({
+                "url": url,
+                "auth": {
+                    "type": "api_key",
+                    "config": { "in": "header", "name": "Authorization", "value": bearer },
+                },
+            });
+        }
+        settings
+    }
+}
+
+/// Where Hydra and the platform are, where that is another place than in `hydra.yml`.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where Hydra's public API listens.
+    pub public: SocketAddr,
+    /// Where its admin API listens. It asks nobody who they are: an address that only this machine reaches.
+    pub admin: SocketAddr,
+    /// How browsers reach the public API: the `iss` of its tokens.
+    pub issuer: Origin,
+    /// How browsers reach the pages for signing in.
+    pub pages: Origin,
+}
+
+impl Place {
+    /// On free ports of this machine, for a platform whose pages are at `pages`.
+    ///
+    /// # Errors
+    /// No port is left.
+    pub fn on_free_ports(pages: Origin) -> Result<Place> {
+        let public = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        Ok(Place {
+            public,
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
+            issuer: Origin::of(public),
+            pages,
+        })
+    }
+
+    /// As Hydra's configuration has it.
+    pub fn settings(&self) -> Value {
+        let page = |name: &str| format!("{}/oauth2/{name}", self.pages);
+        let listen =
+            |address: SocketAddr| json!({ "host": address.ip().to_string(), "port": address.port() });
+        json!({
+            "serve": { "public": listen(self.public), "admin": listen(self.admin) },
+            "urls": {
+                "self": { "issuer": self.issuer.to_string() },
+                "login": page("login"),
+                "consent": page("consent"),
+                "logout": page("logout"),
+                "error": page("error"),
+                "post_logout_redirect": page("signed-out"),
+            },
+        })
+    }
+
+    /// Where the platform's components reach the admin API: the variable `hydra_admin_url`.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    /// The variables that have the platform believe this Hydra's tokens and ask its admin API.
+    pub fn variables(&self) -> Variables {
+        let variables = [
+            ("issuer", self.issuer.to_string()),
+            ("issuer_origin", self.issuer.to_string()),
+            ("hydra_admin_url", self.admin_url()),
+        ];
+        variables
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+            .into()
+    }
+
+    /// Adds the clients of `deployments/hydra/clients/` that are missing. One that is there keeps what it has. Answers whether
+    /// the client [`SERVICE`] has the secret `service_secret`.
+    ///
+    /// # Errors
+    /// Hydra does not answer, or refuses a client.
+    pub async fn add_clients(&self, workspace: &Workspace, service_secret: &Secret) -> Result<bool> {
+        for id in [SHOP, SERVICE] {
+            let file = workspace
+                .root()
+                .join(format!("deployments/hydra/clients/{id}.json"));
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let mut client: Value =
+                serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?;
+            if id == SERVICE {
+                client["client_secret"] = service_secret.reveal().into();
+            }
+            self.add_client(id, &client).await?;
+        }
+        self.has_secret(SERVICE, service_secret).await
+    }
+
+    async fn add_client(&self, id: &str, client: &Value) -> Result<()> {
+        let clients = format!("{}/admin/clients", self.admin_url());
+        let known = http::send(&Request::get(format!("{clients}/{id}").parse()?), LIMIT).await?;
+        if known.status == 200 {
+            return Ok(());
+        }
+        let added = http::send(&Request::json(clients.parse()?, client), LIMIT).await?;
+        match added.status {
+            201 => Ok(()),
+            status => bail!(
+                "Hydra does not take the client `{id}` ({status}): {}",
+                added.body.trim()
+            ),
+        }
+    }
+
+    /// Asks for a token with it: nothing else tells.
+    async fn has_secret(&self, client: &str, secret: &Secret) -> Result<bool> {
+        let url = format!("http://{}/oauth2/token", self.public).parse()?;
+        let mut request = Request::form(url, [("grant_type", "client_credentials")]);
+        let login = STANDARD.encode(format!("{client}:{}", secret.reveal()));
+        request.headers.push(("authorization", format!("Basic {login}")));
+        Ok(http::send(&request, LIMIT).await?.status == 200)
+    }
+}
+
+/// One configuration of several: objects are merged, and of two other values the later one counts.
+pub fn merged(parts: impl IntoIterator<Item = Value>) -> Value {
+    parts.into_iter().fold(json!({}), |mut all, part| {
+        merge(&mut all, part);
+        all
+    })
+}
+
+fn merge(all: &mut Value, part: Value) {
+    match (all, part) {
+        (Value::Object(all), Value::Object(part)) => {
+            for (name, value) in part {
+                merge(all.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (all, part) => *all = part,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_what_hydra_prints() {
+        let printed = "Version:    v2.3.0\nGit Hash:   undefined\nBuild Time: undefined\n";
+        assert_eq!(version(printed).as_deref(), Some("v2.3.0"));
+        assert_eq!(
+            version("Hydra v9.4 (c) 2022 by van Hauser/THC\nSyntax: hydra [[["),
+            None
+        );
+    }
+
+    #[test]
+    fn the_module_the_images_and_the_linker_have_one_version() {
+        let read = |file: &str| {
+            std::fs::read_to_string(Workspace::here().root().join(file)).expect("a file of the repository")
+        };
+        let module = read("tools/hydra/go.mod");
+        let required = module
+            .lines()
+            .find(|line| line.trim().starts_with("github.com/ory/hydra/v2 v"));
+        let required = required.expect("the module requires Hydra").trim();
+        assert!(
+            required.starts_with(&format!("github.com/ory/hydra/v2 {VERSION}")),
+            "{required}"
+        );
+        assert!(PROGRAM.linker_flags.ends_with(&format!("={VERSION}")));
+        let compose = read("deployments/compose.yaml");
+        let images: BTreeSet<_> = compose
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("image: oryd/hydra:"))
+            .collect();
+        assert_eq!(images, BTreeSet::from([VERSION]), "the images in compose.yaml");
+    }
+
+    #[test]
+    fn parts_of_a_configuration_are_merged() {
+        let parts = [
+            json!({ "a": { "b": 1, "c": [1, 2] }, "d": 4 }),
+            json!({ "a": { "c": [3], "e": 5 }, "f": {} }),
+        ];
+        assert_eq!(
+            merged(parts),
+            json!({ "a": { "b": 1, "c": [3], "e": 5 }, "d": 4, "f": {} })
+        );
+    }
+
+    #[test]
+    fn without_a_hook_nobody_is_asked() {
+        let mut private = Private {
+            dsn: Secret::new("postgres://x"),
+            system: Secret::new("s"),
+            cookie: Secret::new("c"),
+            hook: None,
+        };
+        assert_eq!(private.settings().get("oauth2"), None);
+        private.hook = Some(("http://shop.test/hook".to_owned(), Secret::new("key")));
+        let hook = &private.settings()["oauth2"]["refresh_token_hook"];
+        assert_eq!(hook["url"], "http://shop.test/hook");
+        assert_eq!(hook["auth"]["config"]["value"], "Bearer key");
+    }
+}
