@@ -41,12 +41,14 @@ impl<'a> Exchange<'a> {
         method: &'static MethodDescriptor,
     ) -> Result<Self, Box<Response<Body>>> {
         let by_get = method.idempotency == Idempotency::NoSideEffects && method.kind == MethodKind::Unary;
+        // A HEAD is answered as the GET that it stands for; the HTTP server leaves out the content.
+        let is_get = http_method == Method::GET || http_method == Method::HEAD;
         let (media, query) = if http_method == Method::POST {
             let media = headers.get(CONTENT_TYPE).and_then(MediaType::parse);
             (media.filter(|media| media.suits(method.kind)), None)
-        } else if http_method == Method::GET && by_get && has_body(headers) {
+        } else if is_get && by_get && has_body(headers) {
             (None, None)
-        } else if http_method == Method::GET && by_get {
+        } else if is_get && by_get {
             let query = uri.query().unwrap_or_default();
             let encoding = query::parameter(query, "encoding").and_then(|name| Encoding::from_name(&name));
             let media = encoding.map(|encoding| MediaType {
@@ -55,7 +57,7 @@ impl<'a> Exchange<'a> {
             });
             (media, Some(query))
         } else {
-            let allowed = if by_get { "GET, POST" } else { "POST" };
+            let allowed = if by_get { "GET, HEAD, POST" } else { "POST" };
             return Err(Box::new(unary::wrong_http_method(method, allowed)));
         };
         let media = media.ok_or_else(|| Box::new(unary::wrong_media_type(method.kind)))?;
