@@ -1488,6 +1488,36 @@ async fn garbage_at_the_token_endpoint_is_an_error_in_form() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_api_says_which_methods_a_path_takes() {
+    let world = World::start().await;
+    for (method, path, allowed) in [
+        ("PUT", "/admin/clients", "GET, HEAD, POST"),
+        ("POST", "/admin/clients/shop", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("GET", "/admin/clients/shop/secrets/rotate", "POST"),
+        ("DELETE", KEYS, "GET, HEAD, POST, PUT"),
+        ("POST", &format!("{KEYS}/k"), "GET, HEAD, PUT, DELETE"),
+        ("GET", "/admin/oauth2/introspect", "POST"),
+        ("GET", "/admin/oauth2/tokens", "DELETE"),
+        ("GET", "/admin/oauth2/auth/sessions/login", "DELETE"),
+        ("PUT", "/admin/oauth2/auth/sessions/consent", "GET, HEAD, DELETE"),
+    ] {
+        let answer = world.admin(method, path, Value::Null).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("allow")),
+            (405, Some(allowed)),
+            "{method} {path}: {}",
+            answer.text()
+        );
+    }
+    let head = world.admin("HEAD", "/admin/clients/shop", Value::Null).await;
+    assert_eq!(
+        (head.status.as_u16(), head.body.len()),
+        (200, 0),
+        "HEAD is answered as GET"
+    );
+}
+
 /// The real manifest: what has no route is not there, however it is spelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_reaches_the_admin_api_from_outside() {

@@ -743,7 +743,7 @@ async fn whatever_is_typed_gets_an_answer() {
         let answer = world.http().send(request).await;
         assert_eq!(
             (answer.status.as_u16(), answer.header("allow")),
-            (405, Some("GET, POST"))
+            (405, Some("GET, HEAD, POST"))
         );
     }
 }

@@ -18,7 +18,7 @@ mod verdict;
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use platform::{
-    http::{Incoming, text},
+    http::{Incoming, method_not_allowed, text},
     log::{self, Names},
     request_id::{self, X_REQUEST_ID},
     variables,
@@ -45,12 +45,13 @@ async fn handle(mut request: Request<Incoming>) -> Response<Body> {
 }
 
 async fn answer(request: Request<Incoming>) -> Response<Body> {
-    match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/health") => text(StatusCode::OK, "OK"),
-        (&Method::GET | &Method::HEAD, "/ready") => {
+    match (request.uri().path(), request.method()) {
+        ("/health", &Method::GET) => text(StatusCode::OK, "OK"),
+        ("/ready", &Method::GET) => {
             let (status, body) = Readiness::ask().await.answer();
             text(status, body)
         }
+        ("/health" | "/ready", _) => method_not_allowed("GET, HEAD"),
         _ => rpc::router().handle(request).await,
     }
 }

@@ -58,9 +58,7 @@ impl Call {
 
     /// The parameters of a form in the body (RFC 6749, appendix B).
     pub(crate) fn form(&self) -> Result<Form, OAuthError> {
-        let kind = self.header(header::CONTENT_TYPE).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !platform::http::is_form(&self.head.headers) {
             return Err(OAuthError::invalid_request(
                 "the body has to be a form: application/x-www-form-urlencoded",
             ));
@@ -79,17 +77,9 @@ impl Call {
         }
     }
 
-    /// A cookie that is there once. One that is there twice is none: a page of another host below the same domain may have
-    /// put the second one there (RFC 6265, section 8.6).
+    /// A cookie that is there once.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        let values = self.head.headers.get_all(header::COOKIE).iter();
-        let mut values = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(known, _)| *known == name)
-            .map(|(_, value)| value);
-        values.next().filter(|_| values.next().is_none())
+        platform::http::cookie(&self.head.headers, name)
     }
 
     /// The bearer token (RFC 6750, section 2.1).
@@ -186,13 +176,6 @@ pub(crate) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// What may be asked with other methods only (RFC 9110, section 15.5.6).
-pub(crate) fn method_not_allowed(allowed: &str) -> Response<Body> {
-    let mut response = platform::http::text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allowed}"));
-    set(&mut response, header::ALLOW, allowed);
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,21 +189,6 @@ mod tests {
         Call {
             head: request.into_parts().0,
             body: Bytes::from_static(b"a=1"),
-        }
-    }
-
-    #[test]
-    fn a_cookie_counts_once_only() {
-        let one = call(&[("cookie", "a=1; flow=x; b=2")]);
-        assert_eq!(
-            (one.cookie("flow"), one.cookie("low"), one.cookie("c")),
-            (Some("x"), None, None)
-        );
-        for twice in [
-            &[("cookie", "flow=x; flow=y")][..],
-            &[("cookie", "flow=x"), ("cookie", "flow=x")],
-        ] {
-            assert_eq!(call(twice).cookie("flow"), None, "which one is ours?");
         }
     }
 

@@ -43,7 +43,7 @@ async fn handle(mut request: Request<Incoming>) -> Response<Body> {
 
 async fn answer(request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() == "/ready" {
-        return ready::answer(DATABASE).await;
+        return ready::answer(request.method(), DATABASE).await;
     }
     let call = match Call::read(request).await {
         Ok(call) => call,

@@ -43,7 +43,7 @@ platform::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
-        "/ready" => ready::answer(DATABASE).await,
+        "/ready" => ready::answer(request.method(), DATABASE).await,
         reconciler::PATH => reconciler::answer(&request).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,
     }

@@ -7,7 +7,7 @@ use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use kernel::Caller;
 use platform::{
-    http::text,
+    http::{method_not_allowed, text},
     log::{self, Names},
     variables,
 };
@@ -36,7 +36,7 @@ const SHORTEST: usize = 32;
 /// Runs the reconciler once, for who knows the secret.
 pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Body> {
     if request.method() != Method::POST {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "POST");
+        return method_not_allowed("POST");
     }
     let names = Names::of(request.headers());
     match knows_the_secret(request.headers()).await {

@@ -58,7 +58,7 @@ platform::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
-        "/ready" => ready::answer(DATABASE).await,
+        "/ready" => ready::answer(request.method(), DATABASE).await,
         refresh_hook::PATH => refresh_hook::answer(request).await,
         path if path.starts_with("/oauth2/") => pages::answer(request).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,

@@ -9,7 +9,7 @@ use connect::Body;
 use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use platform::{
-    http::{Incoming, text},
+    http::{Incoming, method_not_allowed, text},
     log::{self, Names},
     variables,
 };
@@ -70,7 +70,7 @@ impl Question {
 pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "use POST");
+        return method_not_allowed("POST");
     }
     match is_known(&head).await {
         Ok(true) => {}

@@ -40,12 +40,14 @@ impl Exchange {
         method: &'static MethodDescriptor,
     ) -> Result<Self, Box<Response<Body>>> {
         let by_get = method.idempotency == Idempotency::NoSideEffects && method.kind == MethodKind::Unary;
+        // A HEAD is answered as the GET that it stands for; the HTTP server leaves out the content.
+        let is_get = head.method == Method::GET || head.method == Method::HEAD;
         let (media, query) = if head.method == Method::POST {
             let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
             (media.filter(|media| media.suits(method.kind)), None)
-        } else if head.method == Method::GET && by_get && has_body(&head.headers) {
+        } else if is_get && by_get && has_body(&head.headers) {
             (None, None)
-        } else if head.method == Method::GET && by_get {
+        } else if is_get && by_get {
             let query = head.uri.query().unwrap_or_default();
             let encoding = query::parameter(query, "encoding").and_then(|name| Encoding::from_name(&name));
             let media = encoding.map(|encoding| MediaType {
@@ -54,7 +56,7 @@ impl Exchange {
             });
             (media, Some(query.to_owned()))
         } else {
-            let allowed = if by_get { "GET, POST" } else { "POST" };
+            let allowed = if by_get { "GET, HEAD, POST" } else { "POST" };
             return Err(Box::new(unary::wrong_http_method(method, allowed, spoken(head))));
         };
         let media = media.ok_or_else(|| Box::new(unary::wrong_media_type(method.kind, spoken(head))))?;

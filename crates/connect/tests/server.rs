@@ -164,6 +164,13 @@ async fn right_requests_are_answered() {
             r#"{"text":"a"}"#,
         ),
         (
+            "HEAD",
+            "/testing.v1.EchoService/Look?encoding=json&message=%7B%7D",
+            "",
+            "",
+            "{}",
+        ),
+        (
             "GET",
             "/testing.v1.EchoService/Look?message=%7B%7D&encoding=json&compression=identity&more=x",
             "",
@@ -231,7 +238,7 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", "/testing.v1.EchoService/echo".into(), JSON, b"{}"), (404, "unimplemented", "there is no method")),
         (("POST", "/testing.v1.EchoService/Nothing".into(), JSON, b"{}"), (501, "unimplemented", "testing.v1.EchoService/Nothing is not implemented")),
         (("GET", format!("{ECHO}?connect=v1"), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
-        (("PUT", LOOK.into(), JSON, b"{}"), (405, "unknown", "testing.v1.EchoService/Look is called by GET, POST")),
+        (("PUT", LOOK.into(), JSON, b"{}"), (405, "unknown", "testing.v1.EchoService/Look is called by GET, HEAD, POST")),
         (("POST", ECHO.into(), "connect-protocol-version: 1|content-type: text/plain", b"{}"), (415, "unknown", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json; charset=latin1", b"{}"), (415, "unknown", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json|connect-protocol-version: 2", b"{}"), (400, "invalid_argument", "Connect-Protocol-Version must be \"1\"")),
@@ -357,7 +364,7 @@ async fn refusals_say_what_would_work() {
     let router = support::router();
     let answer = answer_of(&router, request("DELETE", LOOK, "", "")).await;
     assert_eq!(
-        answer.headers["allow"], "GET, POST",
+        answer.headers["allow"], "GET, HEAD, POST",
         "a wrong method is told the right ones"
     );
     let answer = answer_of(&router, request("POST", LOOK, "content-type: text/html", "")).await;

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::header::CONTENT_LENGTH;
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -148,6 +149,16 @@ pub(crate) fn discard(mut body: Incoming, most: u64) {
         }
     };
     tokio::spawn(tokio::time::timeout(DISCARD_TIME, read));
+}
+
+/// What answers a HEAD: the same response without its content (RFC 9110, section 9.3.2). hyper would send the content over
+/// HTTP/2.
+pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> {
+    if let Some(length @ 1..) = response.body().size_hint().exact() {
+        let headers = response.headers_mut();
+        headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    response.map(|_| Reply::Host(Full::default()))
 }
 
 /// The body of a response.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
@@ -97,6 +97,21 @@ impl Application {
 
     /// Answers a request from outside. `client` is the address that it came from.
     pub(crate) async fn outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
+        let is_head = request.method() == Method::HEAD;
+        let response = self.respond_outside(request, client).await;
+        match is_head {
+            true => body::without_content(response),
+            false => response,
+        }
+    }
+
+    async fn respond_outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
+        let (mut parts, body) = request.into_parts();
+        if let Err(problem) = headers::accept(&mut parts) {
+            body::discard(body, self.limits.request_body);
+            return bad_request(&problem);
+        }
+        let request = Request::from_parts(parts, body);
         if request.body().size_hint().lower() > self.limits.request_body {
             body::discard(request.into_body(), self.limits.request_body);
             return too_large(self.limits.request_body);
@@ -149,11 +164,18 @@ impl Application {
 
     /// Answers a request of one of the application's components to the application itself, by its public routes.
     pub(crate) async fn itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
-        self.public(request, CHAINED_CLIENT, self.deadline())
-            .await
-            .map(BodyExt::boxed_unsync)
+        let (mut parts, body) = request.into_parts();
+        let response = match headers::accept_from_component(&mut parts) {
+            Ok(()) => {
+                let request = Request::from_parts(parts, body);
+                self.public(request, CHAINED_CLIENT, self.deadline()).await
+            }
+            Err(problem) => bad_request(&problem),
+        };
+        response.map(BodyExt::boxed_unsync)
     }
 
+    /// Answers an accepted request by the application's public routes.
     async fn public(
         &self,
         request: Request<WasiBody>,
@@ -173,8 +195,7 @@ impl Application {
             path_info: &found.trailing(),
             client,
         };
-        let described = headers::accept(&mut parts)
-            .and_then(|()| headers::describe(&mut parts, origin, found.parameters()));
+        let described = headers::describe(&mut parts, origin, found.parameters());
         match (described, self.endpoint(found.route.target.as_str())) {
             (Err(problem), _) => bad_request(&problem),
             (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
@@ -223,14 +244,13 @@ impl Application {
         let deadline = self.deadline();
         let (mut parts, body) = request.into_parts();
         let body = body::in_one_piece(body).await?;
-        parts.headers.remove(header::HOST);
         let path = parts.uri.path().to_owned();
         let origin = Origin {
             route: &self.chained_route,
             path_info: &path,
             client: CHAINED_CLIENT,
         };
-        let described = headers::complete_uri(&mut parts)
+        let described = headers::accept_from_component(&mut parts)
             .and_then(|()| headers::describe(&mut parts, origin, std::iter::empty()));
         let response = match described {
             Ok(()) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
@@ -346,7 +366,7 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
 }
 
 fn bad_request(problem: &BadRequest) -> Response<Reply> {
-    text(StatusCode::BAD_REQUEST, format!("{problem}\n"))
+    text(problem.status(), format!("{problem}\n"))
 }
 
 fn too_large(limit: u64) -> Response<Reply> {

@@ -3,11 +3,12 @@
 //! One difference is deliberate. Spin appends its headers to those of the caller, so that a forged `spin-client-addr`
 //! comes before the true one. Here whatever the caller sent under a name that begins with `spin-` is dropped first.
 
-use http::header::{CONNECTION, HOST, InvalidHeaderValue};
+use http::header::{CONNECTION, HOST, InvalidHeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
+use crate::authority;
 use crate::networking;
 use crate::routes::RouteNames;
 
@@ -25,16 +26,30 @@ pub(crate) const CHAINED_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0
 /// Why a request cannot be given to a component. Each is the client's fault.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadRequest {
-    #[error("the request has no Host header")]
+    #[error("the request has no Host header: send one, such as example.com:3000")]
     NoHost,
-    #[error("the Host header is not an authority such as example.com:3000")]
+    #[error("the request has more than one Host header: send one")]
+    SeveralHosts,
+    #[error("the Host header is not a host with an optional port, such as example.com:3000")]
     HostSyntax,
-    #[error("the Host header and the authority of the request's URI differ")]
+    #[error("the Host header and the request's :authority differ: send one of them, or the same in both")]
     HostMismatch,
-    #[error("the value of header {0} is not UTF-8")]
-    NotUtf8(HeaderName),
+    #[error("the host is a name for calls between components: send the name of this server")]
+    InternalHost,
+    #[error("the Transfer-Encoding is not understood: send \"chunked\", once")]
+    TransferCoding,
     #[error("the path cannot be passed on in a header")]
     Path,
+}
+
+impl BadRequest {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            // RFC 9112, section 6.1.
+            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
 }
 
 impl From<InvalidHeaderValue> for BadRequest {
@@ -53,48 +68,53 @@ pub(crate) struct Origin<'a> {
     pub(crate) client: HeaderValue,
 }
 
-/// Makes a request from outside fit for a component: removes what concerns the connection only, and completes the URI.
+/// Makes a request from outside fit for a component: refuses what can be read in two ways, removes what concerns the
+/// connection only, and completes the URI. Values of headers are bytes (RFC 9110, section 5.5): they are passed on as they are.
 pub(crate) fn accept(parts: &mut Parts) -> Result<(), BadRequest> {
-    let host = parts
-        .headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .and_then(|host| host.parse::<Uri>().ok());
-    if host.is_some_and(|host| networking::service_chaining_target(&host).is_some()) {
-        parts.headers.remove(HOST);
+    check_framing(&parts.headers)?;
+    let authority = authority::of(parts)?;
+    if let Some(host) = parts.headers.get_mut(HOST) {
+        *host = HeaderValue::from_str(authority.as_str()).map_err(|_| BadRequest::HostSyntax)?;
     }
     parts.headers.remove(CONNECTION);
-    check_values(&parts.headers)?;
-    complete_uri(parts)
+    complete_uri(parts, authority)?;
+    match networking::service_chaining_target(&parts.uri) {
+        Some(_) => Err(BadRequest::InternalHost),
+        None => Ok(()),
+    }
 }
 
-/// Spin answers 500 to a header that is not UTF-8; refusing it is the same, and 400 says whose fault it is.
-fn check_values(headers: &HeaderMap) -> Result<(), BadRequest> {
-    let bad = headers
-        .iter()
-        .find(|(_, value)| std::str::from_utf8(value.as_bytes()).is_err());
-    bad.map_or(Ok(()), |(name, _)| Err(BadRequest::NotUtf8(name.clone())))
+/// The same for a request that a component sends, which has no header of the connection: WASI forbids them.
+pub(crate) fn accept_from_component(parts: &mut Parts) -> Result<(), BadRequest> {
+    parts.headers.remove(HOST);
+    let authority = parts.uri.authority().cloned();
+    complete_uri(parts, authority.unwrap_or(authority::UNNAMED))
 }
 
-/// Puts scheme and authority into the URI, from the Host header or, with HTTP/2, from the URI itself: Spin's
-/// `set_req_uri` (crates/trigger-http/src/server.rs).
-pub(crate) fn complete_uri(parts: &mut Parts) -> Result<(), BadRequest> {
-    let host = parts.headers.get(HOST).map(parse_authority).transpose()?;
+/// hyper frames a body by the last transfer coding. What another one has done to the body it does not undo, and the
+/// component would take the result for the content.
+fn check_framing(headers: &HeaderMap) -> Result<(), BadRequest> {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty());
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(BadRequest::TransferCoding),
+    }
+}
+
+/// Puts scheme and authority into the URI, as Spin's `set_req_uri` does (crates/trigger-http/src/server.rs).
+fn complete_uri(parts: &mut Parts, authority: Authority) -> Result<(), BadRequest> {
     let mut uri = std::mem::take(&mut parts.uri).into_parts();
-    uri.authority = match (host, uri.authority.take()) {
-        (None, None) => return Err(BadRequest::NoHost),
-        (Some(host), Some(authority)) if host != authority => return Err(BadRequest::HostMismatch),
-        (host, authority) => authority.or(host),
-    };
+    uri.authority = Some(authority);
     uri.scheme = Some(Scheme::HTTP);
     uri.path_and_query
         .get_or_insert(http::uri::PathAndQuery::from_static("/"));
     parts.uri = Uri::from_parts(uri).map_err(|_| BadRequest::HostSyntax)?;
     Ok(())
-}
-
-fn parse_authority(host: &HeaderValue) -> Result<Authority, BadRequest> {
-    Authority::try_from(host.as_bytes()).map_err(|_| BadRequest::HostSyntax)
 }
 
 /// Replaces the request's `spin-*` headers with true ones. `parameters` are those of the route, by name.
@@ -243,66 +263,88 @@ mod tests {
         );
     }
 
-    /// Each row: the place in Spin's crates/trigger-http/src, the headers sent, and which of Host and Connection remain.
+    fn accepted(uri: &str, headers: &[(&'static str, &'static str)]) -> Result<Parts, BadRequest> {
+        let mut parts = parts(uri, headers);
+        accept(&mut parts).map(|()| parts)
+    }
+
     #[test]
-    fn connection_headers_are_removed_as_in_spin() {
-        for (place, uri, host, kept) in [
-            (
-                "headers.rs forbidden_headers_are_removed",
-                "http://test.spin.internal/",
-                "test.spin.internal",
-                false,
-            ),
-            (
-                "headers.rs forbidden_headers_are_removed",
-                "http://test.spin.internal:1234/",
-                "test.spin.internal:1234",
-                false,
-            ),
-            (
-                "headers.rs non_forbidden_headers_are_not_removed",
-                "/",
-                "test.example.org",
-                true,
-            ),
+    fn headers_of_the_connection_are_removed_and_others_stay() {
+        let sent = [("host", "a"), ("connection", "close"), ("accept", "text/plain")];
+        let headers = accepted("/", &sent).expect("a good request").headers;
+        assert!(
+            !headers.contains_key(CONNECTION),
+            "Connection is between two hops"
+        );
+        assert_eq!(headers["accept"], "text/plain", "the others stay");
+    }
+
+    /// Spin drops such a Host header and refuses the request then: headers.rs `strip_forbidden_headers` in its
+    /// crates/trigger-http.
+    #[test]
+    fn internal_names_are_refused_from_outside() {
+        for (uri, host) in [
+            ("/", "user.spin.internal"),
+            ("/", "user.spin.internal:1234"),
+            ("http://user.spin.internal/", "example.com"),
         ] {
-            let mut parts = parts(
-                uri,
-                &[("host", host), ("connection", "close"), ("accept", "text/plain")],
-            );
-            accept(&mut parts).expect("a good request");
-            assert_eq!(parts.headers.contains_key(HOST), kept, "{place}: Host of {host}");
-            assert!(!parts.headers.contains_key(CONNECTION), "{place}: Connection");
-            assert!(parts.headers.contains_key("accept"), "{place}: the others stay");
+            let refused = accepted(uri, &[("host", host)]).map(|parts| parts.uri);
+            assert_eq!(refused, Err(BadRequest::InternalHost), "{uri} with Host: {host}");
         }
     }
 
-    /// Each row: server.rs `set_req_uri` in Spin's crates/trigger-http, the request, and the URI that the guest sees.
+    /// Each row: the request, and the URI that the guest sees. Spin: server.rs `set_req_uri` in its crates/trigger-http.
     #[test]
-    fn the_uri_is_completed_as_in_spin() {
-        for (uri, headers, expected) in [
-            (
-                "/a?b",
-                &[("host", "example.com:1")][..],
-                Ok("http://example.com:1/a?b"),
-            ),
-            ("http://example.com/a", &[], Ok("http://example.com/a")),
-            (
-                "http://example.com/a",
-                &[("host", "example.com")],
-                Ok("http://example.com/a"),
-            ),
-            (
-                "http://example.com/a",
-                &[("host", "example.org")],
-                Err(BadRequest::HostMismatch),
-            ),
-            ("/a", &[], Err(BadRequest::NoHost)),
-            ("/a", &[("host", "a b")], Err(BadRequest::HostSyntax)),
+    fn the_uri_is_completed_with_the_host() {
+        for (uri, host, expected) in [
+            ("/a?b", "example.com:1", "http://example.com:1/a?b"),
+            ("/a", "example.com:", "http://example.com/a"),
+            ("/a", "", "http://localhost/a"),
+            ("http://example.com/a", "example.com", "http://example.com/a"),
+            ("http://example.com", "example.org", "http://example.com/"),
         ] {
-            let mut parts = parts(uri, headers);
-            let completed = complete_uri(&mut parts).map(|()| parts.uri.to_string());
-            assert_eq!(completed, expected.map(str::to_owned), "{uri} with {headers:?}");
+            let parts = accepted(uri, &[("host", host)]).expect("a good request");
+            assert_eq!(parts.uri.to_string(), expected, "{uri} with Host: {host}");
+            let host = parts.headers[HOST].to_str().ok();
+            assert_eq!(
+                host,
+                parts.uri.authority().map(Authority::as_str),
+                "Host agrees: {uri}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_is_framed_by_chunked_alone() {
+        for (lines, expected) in [
+            (&[][..], Ok(())),
+            (&["chunked"], Ok(())),
+            (&["Chunked ,"], Ok(())),
+            (&["gzip, chunked"], Err(BadRequest::TransferCoding)),
+            (&["gzip", "chunked"], Err(BadRequest::TransferCoding)),
+            (&["chunked, chunked"], Err(BadRequest::TransferCoding)),
+            (&["chunked", "chunked"], Err(BadRequest::TransferCoding)),
+            (&["identity"], Err(BadRequest::TransferCoding)),
+        ] {
+            let line = |line: &&'static str| ("transfer-encoding", *line);
+            let sent: Vec<_> = [("host", "a")]
+                .into_iter()
+                .chain(lines.iter().map(line))
+                .collect();
+            assert_eq!(accepted("/", &sent).map(drop), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn values_of_headers_are_passed_on_byte_by_byte() {
+        let mut parts = parts("/", &[("host", "a")]);
+        for name in ["cookie", "user-agent", "referer", "x-anything"] {
+            let value = HeaderValue::from_bytes(b"caf\xe9 \xff").expect("a header's value");
+            parts.headers.insert(name, value);
+        }
+        accept(&mut parts).expect("a good request");
+        for name in ["cookie", "user-agent", "referer", "x-anything"] {
+            assert_eq!(parts.headers[name].as_bytes(), b"caf\xe9 \xff", "{name}");
         }
     }
 }

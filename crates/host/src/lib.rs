@@ -2,7 +2,8 @@
 //!
 //! A request's way, room by room:
 //!
-//! 1. [`Server`] (`server`) accepts the connection; `dispatch` bounds the body and asks [`routes`] whose request it is;
+//! 1. [`Server`] (`server`) accepts the connection; `headers` and `authority` refuse what can be read in two ways; `dispatch`
+//!    bounds the body and asks [`routes`] whose request it is;
 //! 2. `headers` tells the component what Spin would tell it; `inflight` admits the request, or it is turned away;
 //! 3. `worker` finds or makes an `instance` of the component and has it answer;
 //! 4. what the component asks for on the way is checked against its grants: other components and the web in `outbound`,
@@ -17,6 +18,7 @@
 //! same or says why not.
 
 mod app;
+mod authority;
 mod body;
 pub mod chaining;
 mod dispatch;

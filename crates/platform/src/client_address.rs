@@ -16,7 +16,8 @@ pub struct ClientAddress(IpAddr);
 impl ClientAddress {
     /// The address that a request comes from. Without one that can be read, all such requests are counted together.
     pub fn of(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
-        let peer = last(headers, &SPIN_CLIENT_ADDR).and_then(parse);
+        let peer = headers.get_all(SPIN_CLIENT_ADDR).iter().next_back();
+        let peer = peer.and_then(|peer| parse(peer.as_bytes()));
         Self::counted(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
             behind(peer, headers, trusted)
         }))
@@ -46,9 +47,9 @@ impl std::fmt::Display for ClientAddress {
 fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
-    let mut hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     while trusted.contains(client) {
-        match hops.next().and_then(|hop| parse(hop.trim())) {
+        match hops.next().and_then(parse) {
             Some(hop) => client = hop,
             None => break,
         }
@@ -56,12 +57,9 @@ fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr
     client
 }
 
-fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get_all(name).iter().next_back()?.to_str().ok()
-}
-
 /// An address, with or without a port.
-fn parse(text: &str) -> Option<IpAddr> {
+fn parse(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let without_port = || text.trim_start_matches('[').trim_end_matches(']').parse().ok();
     let address = text.parse::<SocketAddr>().ok().map(|address| address.ip());
     address
@@ -180,6 +178,7 @@ mod tests {
             ),
             ("[2001:db8::5]:1", &["[2001:db9::1]:99"], "2001:db9::"),
             ("10.1.2.3:1", &["198.51.100.1, unknown"], "10.1.2.3"),
+            ("10.1.2.3:1", &["caf\u{e9}, 198.51.100.1"], "198.51.100.1"),
             ("10.1.2.3:1", &[""], "10.1.2.3"),
             ("10.1.2.3:1", &["10.4.4.4"], "10.4.4.4"),
             ("10.1.2.3:1", &[], "10.1.2.3"),

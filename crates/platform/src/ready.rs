@@ -1,17 +1,20 @@
 //! `/ready` of a service with a database: whether it answers.
 
 use connect::Body;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use crate::{
-    http::text,
+    http::{method_not_allowed, text},
     log::{self, Names},
     postgres::Database,
 };
 
-/// 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
+/// To a GET: 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
 /// what the bff passes on.
-pub async fn answer(variable: &'static str) -> Response<Body> {
+pub async fn answer(method: &Method, variable: &'static str) -> Response<Body> {
+    if method != Method::GET {
+        return method_not_allowed("GET, HEAD");
+    }
     match ping(variable).await {
         Ok(()) => text(StatusCode::OK, "Ready"),
         Err(cause) => {

@@ -1,6 +1,7 @@
 //! Routes that behave well, badly or slowly, to see what the host makes of it. All but `/request` are GETs.
 //!
-//! - `/request` answers with the request itself: `{method, headers: [[name, value]…], body}`;
+//! - `/request` answers with the request itself: `{method, headers: [[name, value]…], body}`, each byte of a value as the
+//!   character of its number;
 //! - `/sleep?ms=N` answers after N milliseconds;
 //! - `/together?ms=N&caller=TEXT` does too, and says which instance it was in, how many requests that had at most, and
 //!   TEXT, kept meanwhile in what belongs to the request and to nothing else;
@@ -34,7 +35,7 @@ pub(crate) async fn answer(request: Request) -> Result<Value, String> {
 
 async fn describe(request: Request) -> Result<Value, String> {
     let (parts, body) = request.into_parts();
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text = |value: &http::HeaderValue| value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
     let headers: Vec<(String, String)> = parts
         .headers
         .iter()

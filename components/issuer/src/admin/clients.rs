@@ -14,7 +14,7 @@ pub(super) async fn collection(issuer: &Issuer, call: &Call, query: &Form) -> Re
     match *call.method() {
         Method::GET => list(issuer, call, query).await,
         Method::POST => create(issuer, wanted(&body(call)?)?).await,
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method("GET, HEAD, POST")),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn one(issuer: &Issuer, call: &Call, id: &str) -> Result {
             true => no_content(),
             false => Err(Refusal::NotFound),
         },
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method("GET, HEAD, PUT, PATCH, DELETE")),
     }
 }
 
@@ -111,7 +111,7 @@ async fn replace(issuer: &Issuer, id: &str, wanted: Wanted) -> Result {
 /// A new secret; the old one counts no longer.
 pub(super) async fn rotate_secret(issuer: &Issuer, call: &Call, id: &str) -> Result {
     if !is(call, &Method::POST) {
-        return Err(Refusal::Method);
+        return Err(Refusal::Method("POST"));
     }
     let current = issuer.store.client(id).await?.ok_or(Refusal::NotFound)?;
     if current.secret.is_none() {

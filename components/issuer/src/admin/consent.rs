@@ -28,7 +28,8 @@ pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, rest: &[&
         ["reject"] if is(call, &Method::PUT) => {
             answered(issuer, &flow, &hash, Answer::Rejected(object(call)?)).await
         }
-        [] | ["accept" | "reject"] => Err(Refusal::Method),
+        [] => Err(Refusal::Method("GET, HEAD")),
+        ["accept" | "reject"] => Err(Refusal::Method("PUT")),
         _ => Err(Refusal::NotFound),
     }
 }

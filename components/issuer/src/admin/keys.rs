@@ -32,7 +32,7 @@ pub(super) async fn set(issuer: &Issuer, call: &Call, set: &str) -> Result {
             let key = import(issuer, SigningKey::from_jwk(jwk)).await?;
             ok(&json!({ "keys": [key] }))
         }
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method("GET, HEAD, POST, PUT")),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn one(issuer: &Issuer, call: &Call, set: &str, id: &str) -> Re
                 "there is no such key, or it signs: import another one first",
             )),
         },
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method("GET, HEAD, PUT, DELETE")),
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, rest: &[&
             true => no_content(),
             false => Err(Refusal::Gone(logout.redirect_to)),
         },
-        [] | ["accept" | "reject"] => Err(Refusal::Method),
+        [] => Err(Refusal::Method("GET, HEAD")),
+        ["accept" | "reject"] => Err(Refusal::Method("PUT")),
         _ => Err(Refusal::NotFound),
     }
 }

@@ -13,14 +13,14 @@ mod patch;
 mod sessions;
 
 use connect::Body;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::Issuer;
 use crate::domain::form::Form;
 use crate::domain::secret::Hash;
-use crate::exchange::{Call, Failure, empty, json_answer};
+use crate::exchange::{Call, Failure, empty, json_answer, set};
 
 /// Why a request gets no answer of its kind.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ enum Refusal {
     Invalid(String),
     /// 404.
     NotFound,
-    /// 405.
-    Method,
+    /// 405, and the methods that there are.
+    Method(&'static str),
     /// 409, and what stands against it.
     Conflict(&'static str),
     /// 410: it was answered before. Where the browser has to begin again.
@@ -58,11 +58,12 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
             "Not Found",
             "Unable to locate the requested resource",
         ),
-        Err(Refusal::Method) => error(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Method Not Allowed",
-            "there is another method",
-        ),
+        Err(Refusal::Method(allowed)) => {
+            let cause = format!("use {allowed}");
+            let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", &cause);
+            set(&mut response, header::ALLOW, allowed);
+            response
+        }
         Err(Refusal::Conflict(cause)) => error(StatusCode::CONFLICT, "Conflict", cause),
         Err(Refusal::Gone(url)) => json_answer(StatusCode::GONE, &crate::wire::redirect_to(&url)),
         Err(Refusal::Unsupported(cause)) => error(StatusCode::NOT_IMPLEMENTED, "Not Implemented", cause),
@@ -94,7 +95,8 @@ async fn respond(issuer: &Issuer, call: &Call) -> Result {
         ["oauth2", "auth", "sessions", kind] => sessions::answer(issuer, call, &query, kind).await,
         ["oauth2", "introspect"] if method == "POST" => introspect::answer(issuer, call).await,
         ["oauth2", "tokens"] if method == "DELETE" => sessions::delete_tokens(issuer, &query).await,
-        ["oauth2", "introspect" | "tokens"] => Err(Refusal::Method),
+        ["oauth2", "introspect"] => Err(Refusal::Method("POST")),
+        ["oauth2", "tokens"] => Err(Refusal::Method("DELETE")),
         ["clients"] => clients::collection(issuer, call, &query).await,
         ["clients", id] => clients::one(issuer, call, &decoded(id)?).await,
         ["clients", id, "secrets", "rotate"] => clients::rotate_secret(issuer, call, &decoded(id)?).await,

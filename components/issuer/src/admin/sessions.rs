@@ -17,7 +17,8 @@ pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, kind: &st
         "login" if is(call, &Method::DELETE) => end_logins(issuer, query).await,
         "consent" if is(call, &Method::DELETE) => revoke(issuer, query).await,
         "consent" if is(call, &Method::GET) => list(issuer, call, query).await,
-        "login" | "consent" => Err(Refusal::Method),
+        "login" => Err(Refusal::Method("DELETE")),
+        "consent" => Err(Refusal::Method("GET, HEAD, DELETE")),
         _ => Err(Refusal::NotFound),
     }
 }

@@ -25,6 +25,7 @@ pub(crate) enum Origins {
 /// The answer to a preflight; whether it allows anything is up to [`allow`].
 pub(crate) fn preflight(methods: &str) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
+    set(&mut response, header::ALLOW, methods);
     set(&mut response, header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     set(
         &mut response,

@@ -13,27 +13,27 @@ mod userinfo;
 
 use connect::Body;
 use http::{Method, Response, StatusCode};
+use platform::http::method_not_allowed;
 
 use crate::Issuer;
-use crate::exchange::{Call, method_not_allowed};
+use crate::exchange::Call;
 use cors::Origins;
 
 pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
     let (methods, origins) = match call.path() {
-        "/oauth2/auth" | "/oauth2/sessions/logout" => ("GET, POST", Origins::None),
-        "/oauth2/token" | "/oauth2/revoke" => ("POST", Origins::Registered),
-        "/userinfo" => ("GET, POST", Origins::Registered),
+        "/oauth2/auth" | "/oauth2/sessions/logout" => ("GET, HEAD, POST", Origins::None),
+        "/oauth2/token" | "/oauth2/revoke" => ("POST, OPTIONS", Origins::Registered),
+        "/userinfo" => ("GET, HEAD, POST, OPTIONS", Origins::Registered),
         "/.well-known/openid-configuration"
         | "/.well-known/oauth-authorization-server"
-        | "/.well-known/jwks.json" => ("GET", Origins::All),
+        | "/.well-known/jwks.json" => ("GET, HEAD, OPTIONS", Origins::All),
         _ => return platform::http::text(StatusCode::NOT_FOUND, "there is nothing here"),
     };
-    let is_allowed = methods.split(", ").any(|method| call.method() == method)
-        || methods.starts_with("GET") && call.method() == Method::HEAD;
-    let mut response = match call.method() {
-        &Method::OPTIONS if origins != Origins::None => cors::preflight(methods),
-        _ if is_allowed => respond(issuer, call).await,
-        _ => method_not_allowed(methods),
+    let is_allowed = methods.split(", ").any(|method| call.method() == method);
+    let mut response = match (is_allowed, call.method()) {
+        (true, &Method::OPTIONS) => cors::preflight(methods),
+        (true, _) => respond(issuer, call).await,
+        (false, _) => method_not_allowed(methods),
     };
     cors::allow(issuer, call, origins, &mut response).await;
     response

@@ -30,7 +30,7 @@ use keys::PageKey;
 use layout::{ACTION, NO, Page, redirect};
 use platform::{
     client_address::ClientAddress,
-    http::{Incoming, text},
+    http::{Incoming, cookie, is_form, method_not_allowed, text},
     log::{self, Names},
     request_id::{self, X_REQUEST_ID},
 };
@@ -120,14 +120,14 @@ async fn named(request: Request<Incoming>) -> Response<Body> {
     };
     match (&head.method, has_form) {
         (&Method::GET, _) | (&Method::POST, true) => {}
-        (_, true) => return not_allowed("GET, POST"),
-        (_, false) => return not_allowed("GET"),
+        (_, true) => return not_allowed("GET, HEAD, POST"),
+        (_, false) => return not_allowed("GET, HEAD"),
     }
     if head.uri.path() == STYLE {
         return style();
     }
     let body = match head.method {
-        Method::POST if !is_form(&head) => {
+        Method::POST if !is_form(&head.headers) => {
             let cause = "the body has to be a form: application/x-www-form-urlencoded";
             return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, cause);
         }
@@ -151,18 +151,11 @@ async fn named(request: Request<Incoming>) -> Response<Body> {
     }
 }
 
-fn is_form(head: &Parts) -> bool {
-    let kind = head.headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
 impl Visit {
     async fn new(head: Parts, body: &[u8]) -> Result<Self, (Parts, String)> {
         let made = async {
             let settings = Settings::read().await?;
-            let nonce = cookie(&head, csrf::name(settings.is_secure)).and_then(Nonce::parse);
+            let nonce = cookie(&head.headers, csrf::name(settings.is_secure)).and_then(Nonce::parse);
             Ok((
                 PageKey::from_variable().await?,
                 Hydra::from_variable().await.map_err(|error| error.to_string())?,
@@ -175,11 +168,11 @@ impl Visit {
             Err(cause) => return Err((head, cause)),
         };
         let languages = head.headers.get(header::ACCEPT_LANGUAGE);
-        let languages = languages.and_then(|value| value.to_str().ok());
+        let languages = languages.map(|value| String::from_utf8_lossy(value.as_bytes()));
         Ok(Self {
             query: Form::parse(head.uri.query().unwrap_or_default().as_bytes()),
             form: Form::parse(body),
-            language: Language::of(languages.unwrap_or_default()),
+            language: Language::of(&languages.unwrap_or_default()),
             nonce,
             key,
             settings,
@@ -312,19 +305,6 @@ impl Visit {
     }
 }
 
-/// A cookie that is there once. One that is there twice is none: a page of another host below the same domain may have put
-/// the second one there (RFC 6265, section 8.6).
-fn cookie<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
-    let headers = head.headers.get_all(header::COOKIE).iter();
-    let mut values = headers
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(known, _)| *known == name)
-        .map(|(_, value)| value);
-    values.next().filter(|_| values.next().is_none())
-}
-
 fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut response = text(status, body);
     protect(&mut response, &Destinations::default());
@@ -332,8 +312,8 @@ fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
 }
 
 fn not_allowed(methods: &'static str) -> Response<Body> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "there is another method");
-    set(&mut response, header::ALLOW, methods);
+    let mut response = method_not_allowed(methods);
+    protect(&mut response, &Destinations::default());
     response
 }
 
@@ -347,40 +327,6 @@ fn style() -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(headers: &[(&'static str, &'static str)]) -> Parts {
-        let mut request = Request::new(());
-        for (name, value) in headers {
-            let value = http::HeaderValue::from_static(value);
-            request.headers_mut().append(*name, value);
-        }
-        request.into_parts().0
-    }
-
-    #[test]
-    fn a_cookie_counts_once_only() {
-        let one = head(&[("cookie", "a=1; page=x; b=2")]);
-        assert_eq!((cookie(&one, "page"), cookie(&one, "age")), (Some("x"), None));
-        for twice in [
-            &[("cookie", "page=x; page=y")][..],
-            &[("cookie", "page=x"), ("cookie", "page=x")],
-        ] {
-            assert_eq!(cookie(&head(twice), "page"), None, "which one is ours?");
-        }
-    }
-
-    #[test]
-    fn a_form_says_that_it_is_one() {
-        let form = "Application/X-WWW-Form-Urlencoded; charset=utf-8";
-        assert!(is_form(&head(&[("content-type", form)])));
-        for wrong in [
-            &[][..],
-            &[("content-type", "text/plain")],
-            &[("content-type", "application/json")],
-        ] {
-            assert!(!is_form(&head(wrong)), "{wrong:?}");
-        }
-    }
 
     #[test]
     fn the_stylesheet_loads_nothing() {

@@ -1,8 +1,10 @@
 //! What a component is told about a request from outside, and which requests reach it.
 
-use http::{Request, StatusCode};
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -100,13 +102,10 @@ async fn headers_of_the_connection_do_not_reach_the_component() {
 #[tokio::test(flavor = "multi_thread")]
 async fn http2_with_prior_knowledge_is_served() {
     let host = Host::start().await;
-    let client = Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
     let request = Request::get(host.url("/request"))
         .body(Full::default())
         .expect("a valid request");
-    let seen = answer(&client, request).await.json();
+    let seen = answer(&http2(), request).await.json();
     // There is no Host header in HTTP/2; Spin: crates/trigger-http/src/headers.rs prepare_request_headers.
     assert_eq!(values(&seen, "spin-full-url"), ["http://localhost/request"]);
 }
@@ -177,12 +176,20 @@ async fn requests_that_are_none_are_refused() {
             b"GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n",
         ),
         (
-            "two hosts",
-            b"GET http://a/ HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n",
+            "two Host headers",
+            b"GET /request HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n",
         ),
         (
-            "a header that is not UTF-8",
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: \xff\r\nConnection: close\r\n\r\n",
+            "two Host headers, where there is nothing",
+            b"GET /.well-known/spin/nothing HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "a Host header with a user",
+            b"GET /request HTTP/1.1\r\nHost: user@a\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "a Host header with a port that is no number",
+            b"GET /request HTTP/1.1\r\nHost: a:3000x\r\nConnection: close\r\n\r\n",
         ),
         ("no HTTP at all", b"\x16\x03\x01 hello\r\n\r\n"),
     ] {
@@ -196,5 +203,103 @@ async fn requests_that_are_none_are_refused() {
         host.get("/request").await.status,
         StatusCode::OK,
         "and the host goes on"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_coding_that_is_not_undone_is_refused() {
+    let host = Host::start().await;
+    for coding in ["gzip, chunked", "chunked, chunked"] {
+        let request = format!(
+            "POST /request HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\nConnection: close\r\n\r\n0\r\n\r\n"
+        );
+        let response = raw(&host, request.as_bytes()).await;
+        assert!(response.starts_with("HTTP/1.1 501"), "{coding}: {response:?}");
+    }
+}
+
+/// Each row: the request's first lines, and the URL that the component is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_in_form_is_served_and_told_to_the_component() {
+    let host = Host::start().await;
+    for (lines, url) in [
+        ("GET /request HTTP/1.0\r\n", "http://localhost/request"),
+        ("GET /request HTTP/1.1\r\nHost:\r\n", "http://localhost/request"),
+        (
+            "GET /request HTTP/1.1\r\nHost: 127.0.0.1:\r\n",
+            "http://127.0.0.1/request",
+        ),
+        (
+            "GET /request HTTP/1.1\r\nHost: my_shop:80\r\n",
+            "http://my_shop:80/request",
+        ),
+        (
+            "GET /request HTTP/1.1\r\nHost: [::1]:3000\r\n",
+            "http://[::1]:3000/request",
+        ),
+        ("GET http://a/request HTTP/1.1\r\nHost: b\r\n", "http://a/request"),
+    ] {
+        let response = raw(&host, format!("{lines}Connection: close\r\n\r\n").as_bytes()).await;
+        let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(" 200 "), "{lines:?}: {response:?}");
+        let seen: Value = serde_json::from_str(body).expect("the probe's JSON");
+        assert_eq!(values(&seen, "spin-full-url"), [url], "{lines:?}");
+    }
+}
+
+fn http2() -> Client<HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_and_a_host_that_differ_are_refused() {
+    let host = Host::start().await;
+    let address = host.server.local_addr().to_string();
+    for (name, status) in [
+        (address.as_str(), 200),
+        ("other.example", 400),
+        ("user@other.example", 400),
+    ] {
+        let request = Request::get(host.url("/request")).header("host", name);
+        let request = request.body(Full::default()).expect("a valid request");
+        let answered = answer(&http2(), request).await;
+        assert_eq!(
+            answered.status, status,
+            "Host: {name} beside :authority {address}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_headers_reach_the_component_byte_by_byte() {
+    let host = Host::start().await;
+    for name in ["cookie", "user-agent", "referer", "x-anything"] {
+        let value = HeaderValue::from_bytes(b"caf\xe9 \xff\x80").expect("a header's value");
+        let seen = host
+            .send(Request::get(host.url("/request")).header(name, value))
+            .await;
+        assert_eq!(values(&seen.json(), name), ["caf\u{e9} \u{ff}\u{80}"], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_is_answered_without_content() {
+    let host = Host::start().await;
+    for path in ["/request", "/.well-known/spin/health", "/.well-known/spin/info"] {
+        for (protocol, client) in [("HTTP/1.1", host.client.clone()), ("HTTP/2", http2())] {
+            let request = Request::head(host.url(path)).body(Full::default());
+            let answered = answer(&client, request.expect("a valid request")).await;
+            assert_eq!(answered.status, StatusCode::OK, "HEAD {path} over {protocol}");
+            assert_eq!(answered.body, "", "HEAD {path} over {protocol} has no content");
+        }
+    }
+    let head = host
+        .send(Request::head(host.url("/.well-known/spin/health")))
+        .await;
+    assert_eq!(
+        head.headers["content-length"], "2",
+        "the length of what a GET would get"
     );
 }

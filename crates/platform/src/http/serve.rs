@@ -50,13 +50,18 @@ where
     respond(handle(accept(request)?).await)
 }
 
-/// Of the URI, only path and query: which scheme and authority a request came by is the host's affair.
+/// Of the URI, only path and query: which scheme and authority a request came by is the host's affair. A HEAD is answered as
+/// the GET that it stands for, wherever there is one: the host leaves out the content (RFC 9110, section 9.3.2).
 fn accept(request: types::Request) -> Result<Request<Incoming>, ErrorCode> {
-    let method = Method::try_from(request.get_method()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+    let method = match Method::try_from(request.get_method()) {
+        Ok(Method::HEAD) => Method::GET,
+        Ok(method) => method,
+        Err(_) => return Err(ErrorCode::HttpRequestMethodInvalid),
+    };
     let path = request.get_path_with_query().unwrap_or_else(|| "/".into());
     let uri = Uri::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
     let headers = incoming::headers(&request.get_headers());
-    let has_body = method != Method::GET && method != Method::HEAD
+    let has_body = method != Method::GET
         || headers.contains_key(header::CONTENT_LENGTH)
         || headers.contains_key(header::TRANSFER_ENCODING);
     let body = match has_body {
