@@ -39,12 +39,13 @@ pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
     run(&mut cargo).await.context("the components do not compile")
 }
 
-/// Compiles the components of the application and those that only tests use (in `tests/`).
+/// Compiles the components of the application, those that only tests use (in `tests/`), and the examples.
 ///
 /// # Errors
 /// As [`components`].
 pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<()> {
-    let extra = component_packages(workspace, "tests")?;
+    let mut extra = component_packages(workspace, "tests")?;
+    extra.extend(component_packages(workspace, "examples")?);
     components(workspace, &extra.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
