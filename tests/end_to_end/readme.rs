@@ -53,6 +53,7 @@ impl Reader {
             .await;
         let mut client = shop();
         client["redirect_uris"] = json!(["http://127.0.0.1:3000/callback"]);
+        client["post_logout_redirect_uris"] = json!(["http://127.0.0.1:3000/"]);
         world.set_client("shop", None, client).await;
         Self {
             world,

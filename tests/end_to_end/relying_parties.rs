@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use harness::Setup;
+use harness::{Hydra, Setup};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use xtask::services::free_port;
@@ -79,34 +79,53 @@ async fn installed(name: &str) -> PathBuf {
 
 over_both_issuers!(
     a_certified_client_signs_people_in_and_out,
+    ory_s_hydra_client_drives_the_admin_api,
     people_sign_up_in_and_out_in_a_browser,
     attacks_come_to_nothing_in_a_browser,
 );
 
 async fn a_certified_client_signs_people_in_and_out(issuer: Issuer) {
-    let folder = installed("openid-client").await;
-    Shop::open(issuer)
-        .await
-        .must_pass(folder, "sign-in.test.js")
-        .await;
+    static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
+    let folder = INSTALLED.get_or_init(|| installed("openid-client")).await;
+    let shop = Shop::open(issuer).await;
+    shop.must_pass(folder.clone(), "sign-in.test.js").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ory_s_hydra_client_drives_the_admin_api() {
-    let folder = installed("hydra-client").await;
-    // The compiler writes nothing where a type is wrong.
-    must(command("node", &folder).arg("node_modules/typescript/bin/tsc")).await;
-    let world = World::with(Issuer::Component, |setup| {
-        let setup = setup.routes(&[("/admin/...", "issuer-admin")]);
-        // The users of these tests have no accounts: nobody would vouch for them.
-        setup.variable("refresh_hook_path", "")
-    })
-    .await;
-    let mut node = command("node", &folder);
+async fn ory_s_hydra_client_drives_the_admin_api(issuer: Issuer) {
+    let mut node = command("node", hydra_client().await);
     node.args(["--test", "built/admin.test.js"])
-        .env("AKINAI_URL", &world.url)
-        .env("AKINAI_ISSUER", &world.url);
-    must(&mut node).await;
+        .env("AKINAI_IS_HYDRA", (issuer == Issuer::Hydra).to_string());
+    // The users of these tests have no accounts: nobody would vouch for them when they refresh.
+    match issuer {
+        Issuer::Component => {
+            let world = World::with(issuer, |setup| {
+                let setup = setup.routes(&[("/admin/...", "issuer-admin")]);
+                setup.variable("refresh_hook_path", "")
+            })
+            .await;
+            node.env("AKINAI_ADMIN", &world.url)
+                .env("AKINAI_ISSUER", &world.url);
+            must(&mut node).await;
+        }
+        Issuer::Hydra => {
+            let hydra = Hydra::alone().await;
+            node.env("AKINAI_ADMIN", hydra.admin_url())
+                .env("AKINAI_ISSUER", hydra.issuer());
+            must(&mut node).await;
+        }
+    }
+}
+
+/// The folder of Ory's client, installed and compiled once for all tests.
+async fn hydra_client() -> &'static PathBuf {
+    static COMPILED: OnceCell<PathBuf> = OnceCell::const_new();
+    let compile = || async {
+        let folder = installed("hydra-client").await;
+        // The compiler writes nothing where a type is wrong.
+        must(command("node", &folder).arg("node_modules/typescript/bin/tsc")).await;
+        folder
+    };
+    COMPILED.get_or_init(compile).await
 }
 
 async fn people_sign_up_in_and_out_in_a_browser(issuer: Issuer) {

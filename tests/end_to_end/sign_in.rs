@@ -87,17 +87,17 @@ impl World {
         for page in ["login", "consent", "logout", "error"] {
             setup = setup.variable(&format!("{page}_url"), format!("{url}/oauth2/{page}"));
         }
-        let hydra = match issuer {
-            Issuer::Component => None,
-            Issuer::Hydra => Some(Hydra::start(&url, true).await),
+        let setup = change(setup);
+        let (setup, hydra) = match issuer {
+            Issuer::Component => {
+                add_signing_key(&setup).await;
+                (setup, None)
+            }
+            Issuer::Hydra => {
+                let hydra = Hydra::start(&url, setup.variables.get("allowed_origins")).await;
+                (setup.behind(&hydra), Some(hydra))
+            }
         };
-        let setup = match &hydra {
-            None => change(setup),
-            Some(hydra) => change(setup).behind(hydra),
-        };
-        if hydra.is_none() {
-            add_signing_key(&setup).await;
-        }
         let app = setup.load().await;
         let server = app.serve(SocketAddr::from(([127, 0, 0, 1], port))).await;
         let issuer_url = hydra.as_ref().map_or_else(|| url.clone(), Hydra::issuer);
@@ -167,6 +167,17 @@ impl World {
         let token = tokens["refresh_token"].as_str().expect("a refresh token");
         self.token(&[("grant_type", "refresh_token"), ("refresh_token", token)])
             .await
+    }
+
+    /// Neither is the access token believed, nor are they refreshed.
+    async fn are_worth_nothing(&self, tokens: &Value) {
+        assert_eq!(self.own(tokens).await.status, 401, "the access token");
+        let refused = self.refresh(tokens).await;
+        assert!(
+            refused.status.is_client_error(),
+            "the refresh token: {}",
+            refused.text()
+        );
     }
 
     /// Who the edge takes a token's bearer for: the answer to their own account.
@@ -383,6 +394,11 @@ over_both_issuers!(
     a_person_signs_out_on_the_issuer_s_page,
     only_admins_grant_the_scope_admin,
     a_person_who_refuses_comes_back_without_a_code,
+    a_new_password_and_a_deletion_end_what_was_issued_before,
+    a_refresh_token_that_comes_again_after_its_successor_ends_the_family,
+    two_tabs_that_refresh_at_once_are_no_theft,
+    a_client_cannot_revoke_the_token_of_another,
+    the_hint_of_an_earlier_login_signs_nobody_out_unasked,
 );
 
 const ALL: [(&str, &str); 3] = [
@@ -564,6 +580,135 @@ async fn a_person_who_refuses_comes_back_without_a_code(issuer: Issuer) {
             .filter(|(name, _)| name.contains("page"))
             .map(|(n, v)| (n.clone(), v.clone())),
     );
-    let text = thief.send(&world, &page, &fields).await.page("/oauth2/error");
-    assert!(text.contains("request_forbidden"), "{text}");
+    let stopped = thief.send(&world, &page, &fields).await;
+    match issuer {
+        Issuer::Component => {
+            let text = stopped.page("/oauth2/error");
+            assert!(text.contains("request_forbidden"), "{text}");
+        }
+        // Hydra tells the application instead of the person.
+        Issuer::Hydra => assert_eq!(stopped.outside()["error"], "request_forbidden"),
+    }
+}
+
+async fn a_new_password_and_a_deletion_end_what_was_issued_before(issuer: Issuer) {
+    const NEW_PASSWORD: &str = "another horse";
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
+    let scope = "openid offline_access";
+    let mut browser = Browser::default();
+    let back = browser.sign_in(&world, scope, &ALL).await;
+    let tokens = world.exchange(&back["code"]).await;
+    let tokens = parsed(&world.refresh(&tokens).await);
+
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
+    world.call(&tokens, "ChangePassword", change).await.message();
+    world.are_worth_nothing(&tokens).await;
+    let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
+    let fields = [("email", EMAIL), ("password", NEW_PASSWORD), ("remember", "yes")];
+    let page = browser.send(&world, &page, &fields).await.page("/oauth2/consent");
+    let back = browser.send(&world, &page, &ALL).await.outside();
+    let tokens = world.exchange(&back["code"]).await;
+
+    let id = claims(&tokens["access_token"])["sub"].clone();
+    let deleted = world.call(&tokens, "DeleteUser", json!({ "id": id })).await;
+    deleted.message();
+    world.are_worth_nothing(&tokens).await;
+    let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
+    let page = browser.send(&world, &page, &fields).await.page("/oauth2/login");
+    assert!(
+        page.contains("role=\"alert\""),
+        "there is no such account: {page}"
+    );
+}
+
+async fn a_refresh_token_that_comes_again_after_its_successor_ends_the_family(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
+    let back = Browser::default()
+        .sign_in(&world, "openid offline_access", &ALL)
+        .await;
+    let first = world.exchange(&back["code"]).await;
+    let second = parsed(&world.refresh(&first).await);
+    let third = parsed(&world.refresh(&second).await);
+    for (what, tokens) in [("stolen", &first), ("newest", &third)] {
+        let refused = world.refresh(tokens).await;
+        assert_eq!(refused.status, 400, "the {what} one: {}", refused.text());
+        let error: Value = serde_json::from_slice(&refused.body).expect("JSON");
+        assert_eq!(error["error"], "invalid_grant", "the {what} one");
+    }
+}
+
+async fn two_tabs_that_refresh_at_once_are_no_theft(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
+    let back = Browser::default()
+        .sign_in(&world, "openid offline_access", &ALL)
+        .await;
+    let tokens = world.exchange(&back["code"]).await;
+    let one = parsed(&world.refresh(&tokens).await);
+    let other = world.refresh(&tokens).await.status;
+    let status = match issuer {
+        Issuer::Component => 200,
+        // Hydra takes them for one, unless it is told a time for it.
+        Issuer::Hydra => 400,
+    };
+    assert_eq!(other, status, "the other tab");
+    assert_eq!(world.refresh(&one).await.status, status, "the first one goes on");
+}
+
+async fn a_client_cannot_revoke_the_token_of_another(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
+    world.set_client("other", None, shop()).await;
+    let back = Browser::default()
+        .sign_in(&world, "openid offline_access", &ALL)
+        .await;
+    let tokens = world.exchange(&back["code"]).await;
+    let token = tokens["refresh_token"].as_str().expect("a refresh token");
+    let form = encoded(&[("client_id", "other"), ("token", token)]);
+    let request = as_form(world.issuer.request("POST", "/oauth2/revoke", form.into()));
+    let answer = world.issuer.send(request).await;
+    let status = match issuer {
+        Issuer::Component => 400,
+        // ory/hydra#4025.
+        Issuer::Hydra => 200,
+    };
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(world.refresh(&tokens).await.status, 200, "the token lives");
+}
+
+async fn the_hint_of_an_earlier_login_signs_nobody_out_unasked(issuer: Issuer) {
+    let world = World::start(issuer).await;
+    world.sign_up(EMAIL, PASSWORD).await;
+    let scope = "openid offline_access";
+    let mut browser = Browser::default();
+    let back = browser.sign_in(&world, scope, &ALL).await;
+    let earlier = world.exchange(&back["code"]).await;
+    world.call(&earlier, "SignOut", json!({})).await.message();
+    let back = browser.sign_in(&world, scope, &ALL).await;
+    let tokens = world.exchange(&back["code"]).await;
+
+    let link = encoded(&[
+        (
+            "id_token_hint",
+            earlier["id_token"].as_str().expect("an ID token"),
+        ),
+        ("post_logout_redirect_uri", "https://shop.example/bye"),
+    ]);
+    let link = format!("{}/oauth2/sessions/logout?{link}", world.issuer_url);
+    let place = browser.open(&world, &link).await;
+    match issuer {
+        Issuer::Component => {
+            let page = place.page("/oauth2/logout");
+            assert_eq!(world.own(&tokens).await.status, 200, "nobody has said yes");
+            browser.send(&world, &page, &[]).await;
+            world.are_worth_nothing(&tokens).await;
+        }
+        // ory/hydra#3820: the browser goes back to the application, and is still signed in.
+        Issuer::Hydra => {
+            assert!(matches!(place, Place::Outside(url) if url.starts_with("https://shop.example/bye")));
+            assert_eq!(world.own(&tokens).await.status, 200, "nothing has ended");
+        }
+    }
 }

@@ -19,7 +19,6 @@ use crate::{Client, RealManifest, Setup, environment, refresh_hook_key};
 /// A running Hydra. It ends with the test.
 pub struct Hydra {
     server: services::Hydra,
-    public: Client,
     admin: Client,
     // Last, and in this order: first the server, then what it stands on.
     _database: OwnedDatabase,
@@ -36,18 +35,32 @@ impl Hydra {
         is_there
     }
 
-    /// Starts one for a platform at `platform`, whose pages it sends browsers to. With `asks_to_refresh` it asks there, too,
-    /// whether a user may still refresh.
+    /// Starts one for a platform at `platform`, whose pages it sends browsers to, and which it asks whether a user may still
+    /// refresh. Pages at `application` may call it, too.
     ///
     /// # Panics
     ///
     /// When there is none, or it does not start.
-    pub fn start(platform: &str, asks_to_refresh: bool) -> BoxFuture<'static, Self> {
+    pub fn start(platform: &str, application: Option<&String>) -> BoxFuture<'static, Self> {
         let platform: Origin = platform.parse().expect("an origin");
-        Self::launch(platform, asks_to_refresh).boxed()
+        let hook = platform.at(REFRESH_HOOK).expect("a URL").into();
+        let hook = Some((hook, Secret::new(refresh_hook_key())));
+        let mut place = Place::on_free_ports(platform).expect("two free ports");
+        place.allowed_origins = application.map(|origin| vec![origin.clone()]);
+        Self::launch(place, hook).boxed()
     }
 
-    async fn launch(platform: Origin, asks_to_refresh: bool) -> Self {
+    /// Starts one without a platform: nobody is asked whether a user may still refresh.
+    ///
+    /// # Panics
+    ///
+    /// As [`Hydra::start`].
+    pub fn alone() -> BoxFuture<'static, Self> {
+        let nowhere = "http://127.0.0.1:3000".parse().expect("an origin");
+        Self::launch(Place::on_free_ports(nowhere).expect("two free ports"), None).boxed()
+    }
+
+    async fn launch(place: Place, hook: Option<(String, Secret)>) -> Self {
         let environment = environment();
         let program: &PathBuf = environment.hydra.as_ref().expect("AKINAI_TEST_HYDRA is set");
         let database =
@@ -55,16 +68,12 @@ impl Hydra {
         let mut secrets = Secrets::open(&environment.secrets).expect("the secrets of the test servers");
         let password = secrets.get(&migrate::role_secret(TEMPLATE)).expect("a password");
         let dsn = migrate::url_as(&environment.postgres_url, TEMPLATE, &password, database.name());
-        let hook = platform.at(REFRESH_HOOK).expect("a URL").into();
-        let hook = asks_to_refresh.then(|| (hook, Secret::new(refresh_hook_key())));
         let private = Private::of(dsn.expect("a URL"), &mut secrets, hook).expect("its keys");
         let folder = Scratch::new("hydra").expect("a folder for Hydra");
-        let place = Place::on_free_ports(platform).expect("two free ports");
         let server =
             services::Hydra::start(&Workspace::here(), program, folder.path(), &private, place).await;
         let server = server.expect("Hydra starts");
         Self {
-            public: Client::new(server.place().issuer.to_string()),
             admin: Client::new(server.place().admin_url()),
             server,
             _database: database,
@@ -80,11 +89,6 @@ impl Hydra {
     /// Where its admin API is.
     pub fn admin_url(&self) -> String {
         self.server.place().admin_url()
-    }
-
-    /// A client of its public API.
-    pub fn public(&self) -> &Client {
-        &self.public
     }
 
     /// Registers a client, or puts this in the place of one.

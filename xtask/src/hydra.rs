@@ -128,6 +128,9 @@ pub struct Place {
     pub issuer: Origin,
     /// How browsers reach the pages for signing in.
     pub pages: Origin,
+    /// Origins whose pages may call the public API from a browser, in place of those in `hydra.yml`. Besides, those that a client
+    /// lists may, where the request names the client.
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 impl Place {
@@ -142,6 +145,7 @@ impl Place {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
             issuer: Origin::of(public),
             pages,
+            allowed_origins: None,
         })
     }
 
@@ -150,7 +154,7 @@ impl Place {
         let page = |name: &str| format!("{}/oauth2/{name}", self.pages);
         let listen =
             |address: SocketAddr| json!({ "host": address.ip().to_string(), "port": address.port() });
-        json!({
+        let mut settings = json!({
             "serve": { "public": listen(self.public), "admin": listen(self.admin) },
             "urls": {
                 "self": { "issuer": self.issuer.to_string() },
@@ -160,7 +164,11 @@ impl Place {
                 "error": page("error"),
                 "post_logout_redirect": page("signed-out"),
             },
-        })
+        });
+        if let Some(origins) = &self.allowed_origins {
+            settings["serve"]["public"]["cors"]["allowed_origins"] = json!(origins);
+        }
+        settings
     }
 
     /// Where the platform's components reach the admin API: the variable `hydra_admin_url`.

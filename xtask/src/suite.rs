@@ -53,7 +53,8 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
         hydra::VERSION
     ));
-    let hydra = needed_in_ci(hydra::program(workspace).await)?;
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let hydra = needed_in_ci(hydra::program(workspace).await, is_ci)?;
     if let Err(error) = &hydra {
         skipped("OVER ORY HYDRA", error);
     }
@@ -112,10 +113,10 @@ fn skipped(part: &str, error: &anyhow::Error) {
     println!("\n*** THE TESTS {part} ARE SKIPPED: {error:#}\n");
 }
 
-/// What may be missing on a developer's machine is an error where `CI` is `true`: a green run there stands for all tests.
-fn needed_in_ci<T>(found: Result<T>) -> Result<Result<T>> {
+/// What may be missing on a developer's machine is an error in CI: a green run there stands for all tests.
+fn needed_in_ci<T>(found: Result<T>, is_ci: bool) -> Result<Result<T>> {
     match found {
-        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(error),
+        Err(error) if is_ci => Err(error),
         found => Ok(found),
     }
 }
@@ -202,4 +203,19 @@ async fn install_buf(workspace: &Workspace) -> Result<()> {
         .args(["ci", "--no-progress"])
         .current_dir(&tools))
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_fails_a_run_in_ci_and_no_other() {
+        let missing = || Err::<(), _>(anyhow!("there is none"));
+        assert!(needed_in_ci(missing(), true).is_err());
+        assert!(needed_in_ci(missing(), false).is_ok_and(|found| found.is_err()));
+        assert!(needed_in_ci(Ok(()), true).is_ok_and(|found| found.is_ok()));
+    }
 }

@@ -217,6 +217,7 @@ fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
         issuer,
         pages: origin.clone(),
+        allowed_origins: None,
     })
 }
 

@@ -9,11 +9,14 @@ function required(name: string): string {
   return value;
 }
 
-/** Where the issuer is reached, its admin API included: a test has given that a route, which no manifest of ours has. */
-export const address = required("AKINAI_URL");
+/** Where the admin API is reached: a test has given ours a route, which no manifest of ours has. */
+export const admin = required("AKINAI_ADMIN");
 
-/** What it calls itself, in tokens and in addresses that it sends browsers to. */
+/** What the issuer calls itself, in tokens and in addresses that it sends browsers to, and where its public API is. */
 export const issuer = required("AKINAI_ISSUER");
+
+/** Whether it is Ory Hydra. What it does otherwise is in docs/ISSUER.md. */
+export const isHydra = required("AKINAI_IS_HYDRA") === "true";
 
 /** What of a browser the issuer needs: its cookies. It goes where it is sent, one step at a time. */
 export class Browser {
@@ -24,7 +27,7 @@ export class Browser {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const response = await fetch(url, { redirect: "manual", headers: { cookie } });
     const location = response.headers.get("location");
-    if (response.status !== 303 || location === null) {
+    if (!(response.status === 303 || (isHydra && response.status === 302)) || location === null) {
       throw new Error(`${url} must lead on, but: ${response.status} ${await response.text()}`);
     }
     for (const line of response.headers.getSetCookie()) {

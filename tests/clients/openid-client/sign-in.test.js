@@ -100,13 +100,21 @@ test("the issuer says of itself what the library needs", async () => {
   const says = config.serverMetadata();
   assert.equal(says.issuer, issuer);
   assert.ok(says.supportsPKCE("S256"), "PKCE with S256");
+  const metadata = oauth.discovery(new URL(issuer), "shop", undefined, oauth.None(), { ...insecure, algorithm: "oauth2" });
   if (isHydra) {
     assert.equal(says.authorization_response_iss_parameter_supported, undefined, "no RFC 9207");
+    await assert.rejects(metadata, "no RFC 8414");
     return;
   }
   assert.equal(says.authorization_response_iss_parameter_supported, true);
-  const as = await oauth.discovery(new URL(issuer), "shop", undefined, oauth.None(), { ...insecure, algorithm: "oauth2" });
-  assert.equal(as.serverMetadata().token_endpoint, says.token_endpoint, "RFC 8414 says the same");
+  assert.equal((await metadata).serverMetadata().token_endpoint, says.token_endpoint, "RFC 8414 says the same");
+});
+
+test("a page of any origin may read what the issuer says of itself", async () => {
+  const origin = "https://elsewhere.example";
+  const answer = await fetch(`${issuer}/.well-known/openid-configuration`, { headers: { origin } });
+  // With Hydra, only those that its configuration lists.
+  assert.equal(answer.headers.get("access-control-allow-origin"), isHydra ? null : "*");
 });
 
 test("a person signs in, is known, and is known anew after refreshing", async () => {
@@ -194,7 +202,10 @@ test("a service gets a token by its secret, shown in the way that it is register
 /** Whether the library itself has refused an answer, and says this of it. */
 const because = (reason) => (error) => error instanceof oauth.ClientError && reason.test(error.cause.message);
 
-test("an answer of another issuer than the one that was asked is refused before its code goes anywhere", async () => {
+// Hydra does not say in its answers whose they are (RFC 9207).
+const named = { skip: isHydra && "Hydra's answers do not name their issuer" };
+
+test("an answer of another issuer than the one that was asked is refused before its code goes anywhere", named, async () => {
   const config = await discover();
   const { link, checks } = await begin(config);
   const back = await signIn(new Browser(application), link);
@@ -231,12 +242,18 @@ test("an answer of another issuer than the one that was asked is refused before 
 
 test("an answer to somebody else's question is refused", async () => {
   const config = await discover();
-  const [mine, others] = [await begin(config), await begin(config)];
-  const back = await signIn(new Browser(application), others.link);
+  const mine = await begin(config);
+  let others = await begin(config);
+  let back = await signIn(new Browser(application), others.link);
   await assert.rejects(oauth.authorizationCodeGrant(config, back, mine.checks), because(/"state"/));
   // Even an application that forgets to look at the state is safe: the code is tied to the other's verifier.
   const careless = { ...mine.checks, expectedState: others.checks.expectedState };
   assert.equal(await refusal(oauth.authorizationCodeGrant(config, back, careless)), "invalid_grant");
+  if (isHydra) {
+    // There, a wrong verifier uses a code up.
+    others = await begin(config);
+    back = await signIn(new Browser(application), others.link);
+  }
   // And the ID token is tied to the other's nonce.
   const wrongNonce = { ...others.checks, expectedNonce: mine.checks.expectedNonce };
   await assert.rejects(oauth.authorizationCodeGrant(config, back, wrongNonce), because(/"nonce"/));
