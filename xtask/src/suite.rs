@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::browser;
 use crate::build;
+use crate::conformance;
 use crate::hydra;
 use crate::migrate::{self, create_database, create_owned_database, service_schemas};
 use crate::process::{self, Scratch, run};
@@ -29,35 +30,24 @@ pub struct Options {
     tests: Vec<String>,
 }
 
-/// Runs the checks, then all tests, against a Postgres and a Redis of their own.
+/// Runs the checks, then all tests, against a Postgres and a Redis of their own, and the conformance suite.
 ///
 /// # Errors
-/// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again.
+/// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again. Or
+/// `CI=true`, and a counterpart of the tests is missing.
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
-    let mut steps = Steps::new(if options.tests.is_empty() { 8 } else { 5 });
-    if options.tests.is_empty() {
+    let is_whole = options.tests.is_empty();
+    let mut steps = Steps::new(if is_whole { 9 } else { 5 });
+    if is_whole {
         check(workspace, &mut steps).await?;
     }
 
     steps.begin("compile the components, those of the tests included");
     build::components_and_those_of_tests(workspace).await?;
 
-    steps.begin("have a browser: Debian's Chromium (about 100 MB, once), or an installed one");
-    let browser = browser::browser(workspace).await;
-    if let Err(error) = &browser {
-        skipped("IN A BROWSER", error);
-    }
-
-    steps.begin(format_args!(
-        "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
-        hydra::VERSION
-    ));
-    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    let hydra = needed_in_ci(hydra::program(workspace).await, is_ci)?;
-    if let Err(error) = &hydra {
-        skipped("OVER ORY HYDRA", error);
-    }
+    let counterparts = Counterparts::get(workspace, &mut steps).await?;
+    counterparts.say_what_is_left_out();
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
     // Declared first, dropped last: the servers live in it.
@@ -73,8 +63,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         &mut Secrets::open(&secrets_file)?,
     )
     .await?;
-
-    if let Ok(program) = &hydra {
+    if let Ok(program) = &counterparts.hydra {
         make_hydra_template(workspace, program, &scratch, &postgres).await?;
     }
 
@@ -87,30 +76,69 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         .env("AKINAI_TEST_POSTGRES", postgres.admin_url().reveal())
         .env("AKINAI_TEST_REDIS", redis.admin_url().reveal())
         .env("AKINAI_TEST_SECRETS", &secrets_file);
-    if let Ok(program) = &browser {
+    if let Ok(program) = &counterparts.browser {
         cargo.env("AKINAI_TEST_BROWSER", program);
     }
-    if let Ok(program) = &hydra {
+    if let Ok(program) = &counterparts.hydra {
         cargo.env("AKINAI_TEST_HYDRA", program);
     }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
+
+    if is_whole {
+        steps.begin("the Connect project's conformance suite");
+        if let Ok(runner) = &counterparts.conformance_runner {
+            build::native(workspace, &[]).await?;
+            conformance::conformance_of_compiled(workspace, runner).await?;
+        }
+    }
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
     // Once more, where it is read: a run that left something out must not look like a whole one.
-    if let Err(error) = &browser {
-        skipped("IN A BROWSER", error);
-    }
-    if let Err(error) = &hydra {
-        skipped("OVER ORY HYDRA", error);
-    }
+    counterparts.say_what_is_left_out();
     Ok(())
 }
 
-/// Says that a part of the tests is left out, and why.
-fn skipped(part: &str, error: &anyhow::Error) {
-    println!("\n*** THE TESTS {part} ARE SKIPPED: {error:#}\n");
+/// Programs of others that tests need and a machine may lack.
+struct Counterparts {
+    browser: Result<PathBuf>,
+    hydra: Result<PathBuf>,
+    conformance_runner: Result<PathBuf>,
+}
+
+impl Counterparts {
+    /// Finds or builds each.
+    ///
+    /// # Errors
+    /// With `CI=true`, Hydra or the conformance runner is missing.
+    async fn get(workspace: &Workspace, steps: &mut Steps) -> Result<Self> {
+        let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        steps.begin("get a browser: Debian's Chromium (about 100 MB, once), or an installed one");
+        let browser = browser::browser(workspace).await;
+        steps.begin(format_args!(
+            "get Ory Hydra {} and the conformance runner (built by Go in some minutes, once)",
+            hydra::VERSION
+        ));
+        Ok(Self {
+            browser,
+            hydra: needed_in_ci(hydra::program(workspace).await, is_ci)?,
+            conformance_runner: needed_in_ci(conformance::runner(workspace).await, is_ci)?,
+        })
+    }
+
+    fn say_what_is_left_out(&self) {
+        let parts = [
+            ("ALL THAT NEEDS A BROWSER", &self.browser),
+            ("ALL THAT NEEDS ORY HYDRA", &self.hydra),
+            ("THE CONFORMANCE SUITE", &self.conformance_runner),
+        ];
+        for (part, program) in parts {
+            if let Err(error) = program {
+                println!("\n*** {part} IS LEFT OUT: {error:#}\n");
+            }
+        }
+    }
 }
 
 /// What may be missing on a developer's machine is an error in CI: a green run there stands for all tests.
