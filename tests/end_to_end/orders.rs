@@ -105,7 +105,7 @@ async fn orders_are_read_listed_and_cancelled_by_their_user_alone() {
     assert_eq!(got["order"]["status"], "ORDER_STATUS_CONFIRMED", "got {got}");
     assert_eq!(
         got["order"]["totalAmount"],
-        json!({ "amount": "3960.00", "currencyCode": "JPY" })
+        json!({ "amount": "3960", "currencyCode": "JPY" })
     );
     let listed = call(&inside, "ListOrders", json!({}), &mine).await.message();
     assert_eq!(listed["orders"][0], got["order"]);
@@ -182,8 +182,51 @@ async fn the_idempotency_key_may_come_as_a_header() {
         ("a", &["b"], "invalid_argument"),
         ("", &["a", "a"], "invalid_argument"),
         ("", &["a b"], "invalid_argument"),
+        ("a", &[r#""a""#], "failed_precondition"),
+        (r#""a""#, &["a"], "failed_precondition"),
+        ("a", &[r#""b""#], "invalid_argument"),
+        ("", &[r#""a"#], "invalid_argument"),
     ] {
         assert_eq!(send(field, headers).await, code, "{field:?} and {headers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_a_status_that_there_is_not_is_refused_and_the_field_is_named() {
+    let inside = Inside::start().await;
+    let owner = Uuid::now_v7();
+    place(&inside.platform, owner, "confirmed").await;
+    let token = inside.issuer.token(&owner.to_string());
+    for status in [
+        json!("ORDER_STATUS_SHIPPED"),
+        json!(""),
+        json!("order_status_confirmed"),
+        json!("CONFIRMED"),
+        json!(99),
+        json!(-1),
+        json!(4_000_000_000_u32),
+        json!(1.5),
+        json!(true),
+    ] {
+        let failure = call(&inside, "ListOrders", json!({ "status": status }), &token)
+            .await
+            .failure();
+        assert_eq!(failure.code, "invalid_argument", "{status}: {failure:?}");
+        assert!(
+            failure.message.contains("status") || failure.fields() == ["status"],
+            "the field is named for {status}: {failure:?}"
+        );
+    }
+    for status in [
+        json!("ORDER_STATUS_CONFIRMED"),
+        json!(2),
+        json!("ORDER_STATUS_UNSPECIFIED"),
+        Value::Null,
+    ] {
+        let listed = call(&inside, "ListOrders", json!({ "status": status }), &token)
+            .await
+            .message();
+        assert_eq!(listed["orders"].as_array().map(Vec::len), Some(1), "{status}");
     }
 }
 

@@ -157,7 +157,7 @@ async fn keep_shop(counter: Counter, admin: User, products: Vec<Uuid>, mut dice:
                 "UpdateProduct",
                 json!({
                     "id": product,
-                    "price": { "amount": format!("{}.50", 100 + dice.throw(100)), "currencyCode": "JPY" },
+                    "price": { "amount": (100 + dice.throw(100)).to_string(), "currencyCode": "JPY" },
                     "updateMask": "price",
                 }),
             ),

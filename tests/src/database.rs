@@ -285,7 +285,7 @@ impl Product {
             id: Uuid::now_v7(),
             name: name.into(),
             description: String::new(),
-            price: "1980.00".to_owned(),
+            price: "1980".to_owned(),
             currency: "JPY".to_owned(),
             image_url: None,
             quantity: 5,

@@ -1,16 +1,17 @@
 //! `cargo xtask admin EMAIL`: makes somebody an admin. The first one has nobody who could.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use kernel::Email;
 use sqlx::Connection as _;
 
 use crate::backing::Database;
 
 /// Gives the role to the living account with that address. Answers whether there is one, and whether it lacked the role.
 ///
-/// The address is compared as the user service compares it: in Unicode NFC and lower case.
+/// The address is compared as the user service compares it.
 const MAKE_ADMIN: &str = "
     with account as (
-        select id from user_service.users where email_key = normalize($1, NFC) and not is_deleted),
+        select id from user_service.users where email_key = $1 and not is_deleted),
     changed as (
         update user_service.users set roles = array_append(roles, 'admin'), updated_at = now()
         where id = (select id from account) and not is_deleted and 'admin' <> all (roles)
@@ -20,11 +21,14 @@ const MAKE_ADMIN: &str = "
 /// Makes the account with this address an admin. Answers whether it was none before.
 ///
 /// # Errors
-/// There is no such living account, or no table of accounts; or the database does not answer.
+/// It is no e-mail address; there is no such living account, or no table of accounts; or the database does not answer.
 pub async fn make_admin(database: &Database, email: &str) -> Result<bool> {
+    let address: Email = email
+        .parse()
+        .map_err(|error| anyhow!("the e-mail address {error}"))?;
     let mut connection = database.connect().await?;
     let (found, changed): (bool, bool) = sqlx::query_as(MAKE_ADMIN)
-        .bind(email.trim().to_lowercase())
+        .bind(address.key())
         .fetch_one(&mut connection)
         .await
         .context("cannot change the accounts; `cargo xtask migrate` makes their table")?;

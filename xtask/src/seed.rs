@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use kernel::Email;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::PgConnection;
@@ -74,9 +75,9 @@ pub struct SignIn {
     pub service_secret: Option<Secret>,
 }
 
-/// Under which name an account's password is kept.
+/// Under which name an account's password is kept, however its address is written.
 pub fn account_secret(email: &str) -> String {
-    format!("account.{}", email.trim().to_lowercase())
+    format!("account.{}", Email::kept(email.trim().to_owned()).key())
 }
 
 /// Under which name a client's secret is kept.

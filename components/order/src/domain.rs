@@ -6,7 +6,7 @@ mod order;
 
 use std::{fmt, str::FromStr};
 
-use kernel::{Amount, Caller, Money, ProductId, UserId};
+use kernel::{Caller, Money, MoneyError, ProductId, UserId};
 
 pub(crate) use self::{
     address::{Address, AddressInput},
@@ -64,19 +64,25 @@ pub(crate) struct Line {
 }
 
 /// A name that a caller gave to a request, so that a repeat can be told from another: 1 to 255 visible ASCII characters.
+///
+/// In double quotes it is the same key, wherever it is given: the header `Idempotency-Key` is a String of structured fields
+/// (draft-ietf-httpapi-idempotency-key-header, section 2.1; RFC 9651, section 3.3.3), and many clients send it without.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(String);
 
 /// A text that is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {} visible ASCII characters, without spaces", Key::MOST)]
+#[error(
+    "must have 1 to {} visible ASCII characters, without spaces; in double quotes or not",
+    Key::MOST
+)]
 pub(crate) struct KeyError;
 
 impl Key {
     /// The longest key, in characters.
     const MOST: usize = 255;
 
-    /// The key as it was given.
+    /// The key, without quotes.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,8 +92,30 @@ impl FromStr for Key {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let fits = (1..=Self::MOST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(text.into())).ok_or(KeyError)
+        let key = match text.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted).ok_or(KeyError)?,
+            None => text.to_owned(),
+        };
+        let fits = (1..=Self::MOST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then_some(Self(key)).ok_or(KeyError)
+    }
+}
+
+/// What stands in quotes, of which the first is read: a backslash is before a quote or another one and nothing else, and the
+/// last quote ends the text (RFC 9651, section 4.2.5).
+fn unquoted(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    loop {
+        match characters.next()? {
+            '"' => return characters.next().is_none().then_some(plain),
+            '\\' => plain.push(
+                characters
+                    .next()
+                    .filter(|escaped| matches!(escaped, '"' | '\\'))?,
+            ),
+            other => plain.push(other),
+        }
     }
 }
 
@@ -98,25 +126,21 @@ pub(crate) enum NoTotal {
     Empty,
     /// They are in more than one currency.
     Currencies,
-    /// It is beyond 99999999.99.
+    /// It is not less than 100000000.
     TooLarge,
 }
 
 /// What so many pieces at these prices cost together.
 pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Result<Money, NoTotal> {
     let mut prices = prices.into_iter().peekable();
-    let currency = prices.peek().ok_or(NoTotal::Empty)?.0.currency;
-    let mut amount = Amount::ZERO;
-    for (price, quantity) in prices {
-        if price.currency != currency {
-            return Err(NoTotal::Currencies);
-        }
-        let line = price.amount.times(quantity.get());
-        amount = line
-            .and_then(|line| amount.plus(line))
-            .map_err(|_| NoTotal::TooLarge)?;
-    }
-    Ok(Money { amount, currency })
+    let currency = prices.peek().ok_or(NoTotal::Empty)?.0.currency();
+    prices.try_fold(Money::zero(currency), |sum, (price, quantity)| {
+        let line = price.times(quantity.get());
+        line.and_then(|line| sum.plus(line)).map_err(|error| match error {
+            MoneyError::Currencies => NoTotal::Currencies,
+            _ => NoTotal::TooLarge,
+        })
+    })
 }
 
 /// Whose orders a caller may reach. It goes into the SQL, too: a use case that forgot to ask would find nothing.
@@ -144,7 +168,7 @@ impl fmt::Display for NoTotal {
         f.write_str(match self {
             Self::Empty => "there is nothing to order",
             Self::Currencies => "an order has one currency, and these products have prices in several",
-            Self::TooLarge => "an order costs 99999999.99 at the most",
+            Self::TooLarge => "an order costs less than 100000000",
         })
     }
 }
@@ -178,12 +202,33 @@ mod tests {
     #[test]
     fn a_key_is_1_to_255_visible_characters() {
         let longest = "k".repeat(255);
-        for text in ["k", "0190163d-8694", "~!\"{}", &longest] {
+        for text in ["k", "0190163d-8694", "~!\"{}", "k\\", &longest] {
             assert_eq!(text.parse::<Key>().unwrap().as_str(), text);
         }
         let long = "k".repeat(256);
-        for text in ["", " ", "a b", "a\n", "a\0", "鍵", "\u{7f}", &long] {
+        for text in ["", " ", "a b", "a\n", "a\0", "鍵", "\u{7f}", "a\u{200b}b", &long] {
             assert_eq!(text.parse::<Key>(), Err(KeyError), "{text:?} is no key");
+        }
+    }
+
+    #[test]
+    fn a_key_in_quotes_is_the_key_inside_them() {
+        let longest = format!("\"{}\"", "k".repeat(255));
+        for (quoted, plain) in [
+            (r#""k1""#, "k1"),
+            (r#""a\"b""#, r#"a"b"#),
+            (r#""a\\b""#, r"a\b"),
+            (r#""\"\\""#, r#""\"#),
+            (&longest, &longest[1..256]),
+        ] {
+            assert_eq!(quoted.parse::<Key>().unwrap().as_str(), plain, "{quoted}");
+        }
+        let long = format!("\"{}\"", "k".repeat(256));
+        for text in [
+            r#"""#, r#""""#, r#""k"#, r#""k\"#, r#""k\""#, r#""k\x""#, r#""k"x"#, r#""k";p"#, r#""a b""#,
+            "\"鍵\"", &long,
+        ] {
+            assert_eq!(text.parse::<Key>(), Err(KeyError), "{text} is no key");
         }
     }
 
@@ -192,8 +237,8 @@ mod tests {
         let sum = total([price("0.10", "USD", 3), price("19.99", "USD", 999)]);
         assert_eq!(sum, Ok(Money::parse("19970.31", "USD").unwrap()));
         assert_eq!(
-            total([price("99999999.99", "JPY", 1)]),
-            Ok(Money::parse("99999999.99", "JPY").unwrap()),
+            total([price("99999999.999", "KWD", 1)]),
+            Ok(Money::parse("99999999.999", "KWD").unwrap()),
             "the largest total that the schema holds"
         );
     }
@@ -203,10 +248,10 @@ mod tests {
         assert_eq!(total([]), Err(NoTotal::Empty));
         let two = [price("1", "JPY", 1), price("1", "USD", 1)];
         assert_eq!(total(two), Err(NoTotal::Currencies));
-        let beyond = [price("99999999.99", "JPY", 1), price("0.01", "JPY", 1)];
+        let beyond = [price("99999999", "JPY", 1), price("1", "JPY", 1)];
         assert_eq!(total(beyond), Err(NoTotal::TooLarge));
         assert_eq!(
-            total([price("99999999.99", "JPY", 999)]),
+            total([price("99999999", "JPY", 999)]),
             Err(NoTotal::TooLarge),
             "one line alone can be too much"
         );

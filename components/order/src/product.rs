@@ -71,7 +71,7 @@ fn product(message: ProductMessage) -> Result<Product, CatalogueError> {
     Ok(Product {
         id: message.id.parse().map_err(|error| wrong(&error))?,
         name: message.name,
-        price: Money::parse(&price.amount, &price.currency_code).map_err(|error| wrong(&error))?,
+        price: Money::kept(&price.amount, &price.currency_code).map_err(|error| wrong(&error))?,
         available: message.available.try_into().unwrap_or_default(),
     })
 }

@@ -23,7 +23,7 @@ use platform::{
 use self::messages::{address, item_short, money, status};
 use crate::{
     Shop,
-    domain::Order,
+    domain::{Key, Order},
     product::Remote,
     service::{AddToCart, CreateOrder, Error, ListOrders, StoreError},
     watch::Watch,
@@ -213,7 +213,7 @@ async fn answer<T>(
         .map_err(|error| refuse(Names::of(&context.headers), error))
 }
 
-/// The key, from the message or the header; from both only if they agree.
+/// The key, from the message or the header; from both only if they agree, in quotes or not.
 fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, Error> {
     let wrong = |description: &str| Error::Invalid(Violations::one("idempotencyKey", description));
     let mut given = context.headers.get_all(IDEMPOTENCY_KEY).iter();
@@ -221,7 +221,7 @@ fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, 
         (None, _) => Ok(field),
         (Some(_), Some(_)) => Err(wrong("must be given once")),
         (Some(header), None) => match header.to_str() {
-            Ok(header) if field.is_empty() || field == header => Ok(header),
+            Ok(header) if field.is_empty() || field.parse::<Key>() == header.parse() => Ok(header),
             Ok(_) => Err(wrong(
                 "must be the same as the header Idempotency-Key, where both are given",
             )),

@@ -47,7 +47,7 @@ pub(crate) enum Error {
     CartChanging,
     #[error("{0}")]
     NoTotal(crate::domain::NoTotal),
-    #[error("the total is {} {:?}, not {} {:?}", actual.amount, actual.currency, expected.amount, expected.currency)]
+    #[error("the total is {} {:?}, not {} {:?}", actual.amount(), actual.currency(), expected.amount(), expected.currency())]
     TotalChanged { expected: Money, actual: Money },
     #[error("there is too little in stock")]
     Short(Vec<Shortage>),

@@ -54,13 +54,14 @@ macro_rules! within_reach {
     };
 }
 
-/// Leaves an event for each of the orders `changed`.
+/// Leaves an event for each of the orders `changed`. The amount has the decimals of its currency, as [`Money::amount`] has it.
 macro_rules! event {
     () => {
         "insert into outbox (order_id, order_version, kind, payload) \
          select id, version, 'order.' || status, jsonb_build_object( \
              'orderId', id, 'userId', user_id, 'status', status, 'version', version, \
-             'totalAmount', jsonb_build_object('amount', total_amount::text, 'currencyCode', currency), \
+             'totalAmount', jsonb_build_object('currencyCode', currency, 'amount', round(total_amount, \
+                 greatest(minor_units(currency), scale(trim_scale(total_amount))))::text), \
              'occurredAt', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) \
          from changed"
     };
@@ -106,7 +107,7 @@ fn order(row: &mut Row) -> Result<Order, StoreError> {
     let user = parsed(row.text()?.parse())?;
     let status = Status::named(&row.text()?);
     let rejection_reason = row.optional_text()?;
-    let total = parsed(Money::parse(&row.text()?, &row.text()?))?;
+    let total = parsed(Money::kept(&row.text()?, &row.text()?))?;
     Ok(Order {
         id,
         user,
@@ -149,10 +150,7 @@ fn order_items(row: &mut Row, total: Money) -> Result<Vec<OrderItem>, StoreError
             Ok(OrderItem {
                 product: parsed(product.parse())?,
                 name,
-                unit_price: Money {
-                    amount: parsed(price.parse())?,
-                    currency: total.currency,
-                },
+                unit_price: parsed(Money::kept(&price, total.currency().code()))?,
                 quantity: quantity(&pieces)?,
                 available: (!available.is_empty())
                     .then(|| parsed(available.parse()))

@@ -156,8 +156,8 @@ impl Guest for Component {
 
 fn money(money: kernel::Money) -> Money {
     Money {
-        amount: money.amount.to_string(),
-        currency_code: money.currency.code().into(),
+        amount: money.amount(),
+        currency_code: money.currency().code().into(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::{fmt, rc::Rc, time::Duration};
 
+use kernel::Email;
 use platform::{
     client_address::ClientAddress,
     log::{self, Names},
@@ -14,7 +15,7 @@ use platform::{
     variables,
 };
 
-use crate::{domain::Email, pages::keys::PageKey};
+use crate::pages::keys::PageKey;
 
 /// The attempts that an account has in each [`WINDOW`].
 const OF_ACCOUNT: i64 = 5;

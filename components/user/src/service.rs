@@ -1,9 +1,11 @@
 //! The use cases of accounts: authorize, validate, decide.
 
-use kernel::{Caller, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations};
+use kernel::{
+    Caller, Email, ListScope, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations,
+};
 
 use crate::domain::{
-    Change, Claims, Credentials, Email, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
+    Change, Claims, Credentials, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
     PasswordHash, Reach, Roles, Standing, User, Verdict,
 };
 
@@ -287,10 +289,12 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         page_token: &str,
     ) -> Result<Page<User>, Error> {
         let reach = admin(caller)?;
-        let page = PageRequest::parse(page_size, page_token).map_err(Error::Invalid)?;
+        // All admins have the same list.
+        let scope = ListScope::of("users", []);
+        let page = PageRequest::parse(page_size, page_token, scope).map_err(Error::Invalid)?;
         // One more than asked for tells whether there is a next page.
         let users = self.store.list(reach, page.token, page.size.get() + 1).await?;
-        Ok(Page::cut(users, page.size, |user| user.id.uuid()))
+        Ok(Page::cut(users, &page, |user| user.id.uuid()))
     }
 
     /// Ends all tokens and sessions of a user, for admins. The account stays.

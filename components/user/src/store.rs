@@ -1,13 +1,13 @@
 //! Accounts in Postgres, schema `user_service`: a function a statement, the SQL beside it.
 
-use kernel::{PageToken, SessionId, Timestamp, UserId};
+use kernel::{Email, PageToken, SessionId, Timestamp, UserId};
 use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
     attempts::{Bucket, Count, Counter},
     domain::{
-        Change, Credentials, Email, Event, EventIds, EventKind, EventLimit, Login, Name, NewUser,
-        PasswordHash, Reach, Roles, Standing, User,
+        Change, Credentials, Event, EventIds, EventKind, EventLimit, Login, Name, NewUser, PasswordHash,
+        Reach, Roles, Standing, User,
     },
     service::{Store, StoreError, TakenError},
 };
@@ -228,7 +228,7 @@ impl Store for Postgres {
         let parameters = [
             Parameter::Str(user.id.to_string()),
             Parameter::Str(user.email.as_str().into()),
-            Parameter::Str(user.email.key()),
+            Parameter::Str(user.email.key().into()),
             Parameter::Str(user.password_hash.0),
             Parameter::Str(user.name.as_str().into()),
         ];
@@ -328,7 +328,10 @@ impl Store for Postgres {
     }
 
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        let rows = self.0.read(CREDENTIALS, &[Parameter::Str(email.key())]).await?;
+        let rows = self
+            .0
+            .read(CREDENTIALS, &[Parameter::Str(email.key().into())])
+            .await?;
         rows.into_iter().next().map(read_credentials).transpose()
     }
 
@@ -441,8 +444,8 @@ fn boolean(row: &mut Row) -> Result<bool, StoreError> {
 fn read(mut row: Row) -> Result<User, StoreError> {
     Ok(User {
         id: parsed(row.text()?.parse())?,
-        email: parsed(row.text()?.parse())?,
-        name: parsed(row.text()?.parse())?,
+        email: Email::kept(row.text()?),
+        name: Name::kept(row.text()?),
         roles: row.texts()?,
         created_at: Timestamp::from_unix_micros(row.bigint()?),
         updated_at: Timestamp::from_unix_micros(row.bigint()?),

@@ -243,7 +243,7 @@ impl<T: Transport> Client<T> {
                 let Some(message) = arriving.next().await? else {
                     return Ok(None);
                 };
-                let message = encoding.decode(&message, &types).map_err(wrong_message)?;
+                let message = encoding.decode_answer(&message, &types).map_err(wrong_message)?;
                 Ok(Some((message, arriving)))
             }
         });
@@ -338,7 +338,10 @@ impl<T: Transport> Client<T> {
         let body = packed
             .unpack(body, self.response_bytes)
             .map_err(UnpackError::of_response)?;
-        let message = self.encoding.decode(&body, &self.types).map_err(wrong_message)?;
+        let message = self
+            .encoding
+            .decode_answer(&body, &self.types)
+            .map_err(wrong_message)?;
         let (headers, trailers) = metadata::split(head.headers);
         Ok(Response {
             message,

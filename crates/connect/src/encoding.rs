@@ -20,11 +20,19 @@ impl Encoding {
         }
     }
 
-    /// Reads a message that somebody else wrote. The error says what is wrong with it, and repeats none of it.
+    /// Reads a request that somebody else wrote. The error says what is wrong with it, and repeats none of it.
     pub(crate) fn decode<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
         match self {
             Self::Json => json::from_slice(bytes, types).map_err(|error| error.to_string()),
             Self::Proto => M::decode(bytes).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Reads an answer, whose server may know more of the schema than we do.
+    pub(crate) fn decode_answer<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
+        match self {
+            Self::Json => json::from_slice_of_newer_schema(bytes, types).map_err(|error| error.to_string()),
+            Self::Proto => self.decode(bytes, types),
         }
     }
 

@@ -208,21 +208,59 @@ fn enums_are_open() {
         (r#"{"aColor":"COLOR_CRIMSON"}"#, r#"{"aColor":"COLOR_RED"}"#),
         (r#"{"aColor":1}"#, r#"{"aColor":"COLOR_RED"}"#),
         (r#"{"aColor":-1}"#, r#"{"aColor":"COLOR_DARK"}"#),
-        (r#"{"aColor":"COLOR_OF_A_NEWER_SCHEMA"}"#, "{}"),
     ]);
-    reads_as::<Lists>(&[(
-        r#"{"colors":["COLOR_RED","NEWER",5]}"#,
-        r#"{"colors":["COLOR_RED",5]}"#,
-    )]);
-    reads_as::<Maps>(&[(
-        r#"{"byFixed32":{"1":"NEWER","2":"COLOR_RED"}}"#,
-        r#"{"byFixed32":{"2":"COLOR_RED"}}"#,
-    )]);
-    reads_as::<Choice>(&[(r#"{"aColor":"NEWER","aBool":true}"#, r#"{"aBool":true}"#)]);
+    reads_as::<Lists>(&[(r#"{"colors":["COLOR_RED",5]}"#, r#"{"colors":["COLOR_RED",5]}"#)]);
     refuses::<Scalars>(&[
         (r#"{"aColor":2147483648}"#, "aColor: out of range"),
         (r#"{"aColor":true}"#, "aColor: expected a number, found true"),
     ]);
+}
+
+#[test]
+fn an_unknown_name_of_an_enum_is_refused_and_its_field_is_named() {
+    let wrong = |field: &str| format!("{field}: unknown name of an enum's value, expected one of COLOR_");
+    for name in [
+        "COLOR_OF_A_NEWER_SCHEMA",
+        "",
+        "color_red",
+        "Color_Red",
+        "RED",
+        " COLOR_RED",
+        "1",
+    ] {
+        refuses::<Scalars>(&[(&format!(r#"{{"aColor":"{name}"}}"#), &wrong("aColor"))]);
+    }
+    refuses::<Lists>(&[(r#"{"colors":["COLOR_RED","NEWER",5]}"#, &wrong("colors[1]"))]);
+    refuses::<Maps>(&[(
+        r#"{"byFixed32":{"1":"NEWER","2":"COLOR_RED"}}"#,
+        &wrong("byFixed32[\"1\"]"),
+    )]);
+    refuses::<Choice>(&[(r#"{"aColor":"NEWER","aBool":true}"#, &wrong("aColor"))]);
+    refuses::<Optionals>(&[(
+        r#"{"aNull":"null"}"#,
+        "aNull: unknown name of an enum's value, expected one of NULL_VALUE",
+    )]);
+}
+
+#[test]
+fn an_answer_of_a_newer_schema_is_read_without_the_names_that_it_adds() {
+    fn read<M: json::Message>(text: &str) -> String {
+        let message: M = json::from_slice_of_newer_schema(text.as_bytes(), &types()).unwrap();
+        String::from_utf8(json::to_vec(&message, &types()).unwrap()).unwrap()
+    }
+    assert_eq!(read::<Scalars>(r#"{"aColor":"COLOR_OF_A_NEWER_SCHEMA"}"#), "{}");
+    assert_eq!(
+        read::<Lists>(r#"{"colors":["COLOR_RED","NEWER",5]}"#),
+        r#"{"colors":["COLOR_RED",5]}"#
+    );
+    assert_eq!(
+        read::<Maps>(r#"{"byFixed32":{"1":"NEWER","2":"COLOR_RED"}}"#),
+        r#"{"byFixed32":{"2":"COLOR_RED"}}"#
+    );
+    assert_eq!(
+        read::<Choice>(r#"{"aColor":"NEWER","aBool":true}"#),
+        r#"{"aBool":true}"#
+    );
 }
 
 #[test]

@@ -1,178 +1,235 @@
 //! Money: an exact decimal with its currency.
 
-use std::{fmt, str::FromStr};
-
 use rust_decimal::Decimal;
 
-/// Why a text is no amount or currency, in words for the person who sent it.
+use crate::{Currency, Violations};
+
+/// Why two texts are no amount of money, or two amounts have no sum, in words for the person who sent them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not digits with an optional fraction, or out of range.
-    #[error("must be a decimal from 0 to 99999999.99 with at most 2 decimals, such as \"1980.00\"")]
+    #[error("must be a decimal such as \"1980\" or \"19.80\", without a sign, and less than 100000000")]
     Amount,
-    /// Not three letters.
+    /// More decimals than the currency has.
+    #[error("{}", too_fine(*.0))]
+    Decimals(Currency),
+    /// No currency of ISO 4217.
     #[error("must be an ISO 4217 code of three upper-case letters, such as \"JPY\"")]
     Currency,
+    /// One amount is in one currency, and the other in another.
+    #[error("must be in one currency")]
+    Currencies,
 }
 
-/// An amount from 0 to 99999999.99 with at most two decimals: what `decimal(10, 2)` holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount(Decimal);
+fn too_fine(currency: Currency) -> String {
+    match currency.decimals() {
+        0 => format!("must be a whole number: {} has no decimals", currency.code()),
+        decimals => format!(
+            "must have at most {decimals} decimals: {} has no more",
+            currency.code()
+        ),
+    }
+}
 
-impl Amount {
-    /// Nothing.
-    pub const ZERO: Self = Self(Decimal::ZERO);
+/// An amount of money in a currency: not negative, less than 100000000, and with no more decimals than its currency has (ISO
+/// 4217, minor unit): none in JPY, two in EUR, three in KWD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Money {
+    amount: Decimal,
+    currency: Currency,
+}
 
-    /// The amount for so many pieces.
+impl Money {
+    /// What no amount reaches.
+    const BOUND: Decimal = Decimal::from_parts(100_000_000, 0, 0, false, 0);
+
+    /// Nothing, in a currency.
+    pub fn zero(currency: Currency) -> Self {
+        let amount = Decimal::ZERO;
+        Self { amount, currency }
+    }
+
+    /// Parses both halves, as they stand in a message. Zeros at the end of a fraction do not count: `1980.00` is 1980 JPY.
+    ///
+    /// # Errors
+    /// What is wrong with the amount, or else with the currency.
+    pub fn parse(amount: &str, currency: &str) -> Result<Self, MoneyError> {
+        Self::new(decimal(amount)?, currency.parse()?)
+    }
+
+    /// Parses both halves of a field, and notes what is wrong with each under its name.
+    pub fn take(
+        violations: &mut Violations,
+        [amount_field, currency_field]: [&'static str; 2],
+        amount: &str,
+        currency: &str,
+    ) -> Option<Self> {
+        let currency: Result<Currency, _> = currency.parse();
+        let amount = decimal(amount).and_then(|amount| match currency {
+            Ok(currency) => Self::new(amount, currency).map(|money| money.amount),
+            // By the decimals that most currencies have.
+            Err(_) if amount.normalize().scale() > 2 => Err(MoneyError::Amount),
+            Err(_) => Ok(amount),
+        });
+        let amount = violations.take(amount_field, amount);
+        let currency = violations.take(currency_field, currency);
+        amount
+            .zip(currency)
+            .map(|(amount, currency)| Self { amount, currency })
+    }
+
+    /// What was stored, or comes from a service of ours: also in a currency that ISO 4217 has given up since, and with two
+    /// decimals where there were such before the currency decided. Orders are kept for longer than currencies.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), but for these.
+    pub fn kept(amount: &str, currency: &str) -> Result<Self, MoneyError> {
+        let (amount, currency) = (decimal(amount)?, Currency::kept(currency)?);
+        Ok(Self { amount, currency })
+    }
+
+    fn new(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
+        let fits = amount.normalize().scale() <= currency.decimals();
+        fits.then_some(Self { amount, currency })
+            .ok_or(MoneyError::Decimals(currency))
+    }
+
+    /// The amount as a decimal number, with as many decimals as the currency has: `1980` JPY, `19.80` EUR, `1.980` KWD. A
+    /// [kept](Self::kept) one that has more shows all of them: nothing is rounded.
+    pub fn amount(&self) -> String {
+        let decimals = self.currency.decimals().max(self.amount.normalize().scale());
+        format!("{:.*}", decimals as usize, self.amount)
+    }
+
+    /// The currency.
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// What so many pieces cost.
     ///
     /// # Errors
     /// [`MoneyError::Amount`] where it is beyond what an amount can be.
     pub fn times(self, pieces: u32) -> Result<Self, MoneyError> {
-        let product = self.0.checked_mul(pieces.into());
-        product.ok_or(MoneyError::Amount)?.try_into()
+        self.with(self.amount.checked_mul(pieces.into()))
     }
 
     /// Both together.
     ///
     /// # Errors
-    /// [`MoneyError::Amount`] where it is beyond what an amount can be.
+    /// [`MoneyError::Amount`] where it is beyond what an amount can be, [`MoneyError::Currencies`] where the two are not in
+    /// the same one.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
-        let sum = self.0.checked_add(other.0);
-        sum.ok_or(MoneyError::Amount)?.try_into()
-    }
-}
-
-impl TryFrom<Decimal> for Amount {
-    type Error = MoneyError;
-
-    fn try_from(value: Decimal) -> Result<Self, MoneyError> {
-        let most = Decimal::new(9_999_999_999, 2);
-        let fits = value >= Decimal::ZERO && value <= most && value.normalize().scale() <= 2;
-        fits.then_some(Self(value)).ok_or(MoneyError::Amount)
-    }
-}
-
-impl FromStr for Amount {
-    type Err = MoneyError;
-
-    /// Plain digits only: `Decimal` would also take signs, underscores and a bare point.
-    fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let digits =
-            |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole, 8) || !digits(fraction, 2) {
-            return Err(MoneyError::Amount);
+        match self.currency == other.currency {
+            true => self.with(self.amount.checked_add(other.amount)),
+            false => Err(MoneyError::Currencies),
         }
-        text.parse::<Decimal>()
-            .map_err(|_| MoneyError::Amount)?
-            .try_into()
+    }
+
+    fn with(self, amount: Option<Decimal>) -> Result<Self, MoneyError> {
+        let amount = amount.filter(|amount| *amount < Self::BOUND);
+        let currency = self.currency;
+        amount
+            .map(|amount| Self { amount, currency })
+            .ok_or(MoneyError::Amount)
     }
 }
 
-impl fmt::Display for Amount {
-    /// Always with two decimals, whatever the currency: `1980.00`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.0)
+/// Plain digits only: `Decimal` would also take signs, underscores and a bare point.
+fn decimal(text: &str) -> Result<Decimal, MoneyError> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits =
+        |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole, 8) || !digits(fraction, Currency::MOST_DECIMALS as usize) {
+        return Err(MoneyError::Amount);
     }
-}
-
-/// An ISO 4217 currency code, by form: three upper-case letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// The code's three letters.
-    pub fn code(&self) -> &str {
-        // Always ASCII: see `from_str`, the only way to make one.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl FromStr for Currency {
-    type Err = MoneyError;
-
-    fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let letters: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
-        letters
-            .iter()
-            .all(u8::is_ascii_uppercase)
-            .then_some(Self(letters))
-            .ok_or(MoneyError::Currency)
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-/// An amount in a currency. Two of them are only ever compared or added within one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Money {
-    /// How much.
-    pub amount: Amount,
-    /// Of what.
-    pub currency: Currency,
-}
-
-impl Money {
-    /// Parses both halves, as they stand in a message or a row.
-    pub fn parse(amount: &str, currency: &str) -> Result<Self, MoneyError> {
-        Ok(Self {
-            amount: amount.parse()?,
-            currency: currency.parse()?,
-        })
-    }
+    text.parse().map_err(|_| MoneyError::Amount)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn money(amount: &str, currency: &str) -> Money {
+        Money::parse(amount, currency).unwrap()
+    }
+
     #[test]
-    fn amounts_are_exact_and_print_with_two_decimals() {
+    fn an_amount_is_written_with_the_decimals_of_its_currency() {
         let cases = [
-            ("0", "0.00"),
-            ("0.1", "0.10"),
-            ("1980", "1980.00"),
-            ("007.50", "7.50"),
-            ("99999999.99", "99999999.99"),
+            ("0", "JPY", "0"),
+            ("1980", "JPY", "1980"),
+            ("1980.00", "JPY", "1980"),
+            ("007.5", "EUR", "7.50"),
+            ("0.1", "USD", "0.10"),
+            ("99999999.99", "USD", "99999999.99"),
+            ("1.98", "KWD", "1.980"),
+            ("1.987", "KWD", "1.987"),
+            ("1.2345", "UYW", "1.2345"),
         ];
-        for (text, printed) in cases {
-            let amount: Amount = text.parse().unwrap();
-            assert_eq!(amount.to_string(), printed, "how {text} prints");
+        for (text, currency, written) in cases {
+            assert_eq!(money(text, currency).amount(), written, "{text} {currency}");
         }
+        assert_eq!(
+            money("1980.00", "JPY"),
+            money("1980", "JPY"),
+            "an amount has one value"
+        );
+    }
+
+    #[test]
+    fn an_amount_with_more_decimals_than_its_currency_is_refused() {
+        for (text, currency) in [
+            ("1980.50", "JPY"),
+            ("0.001", "EUR"),
+            ("1.9875", "KWD"),
+            ("0.1", "KRW"),
+        ] {
+            let expected = MoneyError::Decimals(currency.parse().unwrap());
+            assert_eq!(Money::parse(text, currency), Err(expected), "{text} {currency}");
+        }
+        let said = |text, currency| Money::parse(text, currency).unwrap_err().to_string();
+        assert_eq!(said("1.5", "JPY"), "must be a whole number: JPY has no decimals");
+        assert_eq!(
+            said("1.555", "EUR"),
+            "must have at most 2 decimals: EUR has no more"
+        );
     }
 
     #[test]
     fn sums_and_products_are_exact_and_stay_within_bounds() {
-        let amount = |text: &str| text.parse::<Amount>().unwrap();
-        assert_eq!(amount("0.10").times(3), Ok(amount("0.30")));
-        assert_eq!(amount("0.10").plus(amount("0.20")), Ok(amount("0.30")));
-        assert_eq!(amount("99999999.99").times(0), Ok(Amount::ZERO));
+        assert_eq!(money("0.10", "USD").times(3), Ok(money("0.30", "USD")));
         assert_eq!(
-            amount("99999999.99").plus(Amount::ZERO),
-            Ok(amount("99999999.99"))
+            money("0.10", "USD").plus(money("0.20", "USD")),
+            Ok(money("0.30", "USD"))
         );
+        assert_eq!(money("0.001", "KWD").times(999), Ok(money("0.999", "KWD")));
+        let most = money("99999999.99", "USD");
+        let none = Money::zero(most.currency());
+        assert_eq!(most.times(0), Ok(none));
+        assert_eq!(most.plus(none), Ok(most));
         for beyond in [
-            amount("99999999.99").plus(amount("0.01")),
-            amount("50000000").times(2),
-            amount("99999999.99").times(u32::MAX),
+            most.plus(money("0.01", "USD")),
+            money("50000000", "JPY").times(2),
+            most.times(u32::MAX),
         ] {
             assert_eq!(beyond, Err(MoneyError::Amount), "more than an amount can be");
         }
+        assert_eq!(
+            money("1", "JPY").plus(money("1", "USD")),
+            Err(MoneyError::Currencies)
+        );
     }
 
     #[test]
-    fn whatever_is_no_amount_is_refused() {
+    fn a_text_that_is_no_amount_is_refused() {
         let refused = [
             "",
             "-1",
             "+1",
             "1.",
             ".5",
-            "1.234",
+            "1.23456",
             "100000000",
             "1e3",
             "1_000",
@@ -184,7 +241,7 @@ mod tests {
         ];
         for text in refused {
             assert_eq!(
-                text.parse::<Amount>(),
+                Money::parse(text, "UYW"),
                 Err(MoneyError::Amount),
                 "{text:?} is no amount"
             );
@@ -192,14 +249,35 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_is_three_upper_case_letters() {
-        assert_eq!("JPY".parse::<Currency>().unwrap().code(), "JPY");
-        for text in ["", "jpy", "JP", "JPYY", "J1Y", "円"] {
+    fn what_was_stored_before_a_rule_is_still_read_and_shown_whole() {
+        for (text, currency, written) in [
+            ("1980.00", "JPY", "1980"),
+            ("1980.50", "JPY", "1980.5"),
+            ("5.00", "HRK", "5.00"),
+            ("1.23", "KWD", "1.230"),
+        ] {
             assert_eq!(
-                text.parse::<Currency>(),
-                Err(MoneyError::Currency),
-                "{text:?} is no currency"
+                Money::kept(text, currency).unwrap().amount(),
+                written,
+                "{text} {currency}"
             );
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_field_is_noted() {
+        let fields = ["price.amount", "price.currencyCode"];
+        let wrong = |amount, currency| {
+            let mut violations = Violations::default();
+            assert_eq!(Money::take(&mut violations, fields, amount, currency), None);
+            violations
+                .iter()
+                .map(|violation| violation.field)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(wrong("x", "ABC"), fields);
+        assert_eq!(wrong("1.234", "yen"), fields);
+        assert_eq!(wrong("1.5", "JPY"), ["price.amount"]);
+        assert_eq!(wrong("1.5", "ABC"), ["price.currencyCode"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Pages: lists are cut by key, never by offset, so that rows added or deleted meanwhile neither repeat nor hide one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::Violations;
@@ -40,47 +41,80 @@ impl TryFrom<i32> for PageSize {
     }
 }
 
-/// Where a page begins: after the row with this key. Opaque to clients, who get it as text and send it back.
-///
-/// The text is base64url (RFC 4648, section 5) of a version byte and the key, so that another kind of key can follow.
-/// It carries no secret and grants nothing: a forged one only begins elsewhere in a list that its sender may read anyway.
+/// Which list a page is of: its method, whose it is, and everything that chooses what is in it. Two requests with the same
+/// scope walk the same list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageToken(Uuid);
+pub struct ListScope([u8; Self::LENGTH]);
 
-/// A text that is no page token of ours.
+impl ListScope {
+    /// Enough that two lists of one caller do not meet by chance. On purpose, too, would win nothing: see [`PageToken`].
+    const LENGTH: usize = 8;
+
+    /// The scope of a list, by its name, and what the request and its caller choose it by, always in the same order. The size
+    /// of its pages is no part of it: it may change from page to page (AIP-158).
+    pub fn of<'a>(list: &'a str, choices: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hash = Sha256::new();
+        for part in std::iter::once(list).chain(choices) {
+            // With its length: no two lists of parts run into the same bytes.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        Self(std::array::from_fn(|index| hash[index]))
+    }
+}
+
+/// Where a page begins: after the row with this key, in one list. Opaque to clients, who get it as text and send it back with
+/// the request that it came from.
+///
+/// The text is base64url (RFC 4648, section 5) of a version byte, the scope of the list and the key, so that another kind of
+/// key can follow. It carries no secret and grants nothing: a forged one only begins elsewhere in a list that its sender may
+/// read anyway. With the scope, a token that is sent with another query is refused instead of beginning somewhere in its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageToken {
+    key: Uuid,
+    scope: ListScope,
+}
+
+/// A text that is no page token of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a token that a list returned: leave it out to begin at the first page")]
+#[error(
+    "is not a token that this list returned: send it with the request that it came from, or leave it out for the first page"
+)]
 pub struct PageTokenError;
 
 impl PageToken {
-    const VERSION: u8 = 1;
+    /// 1 had no scope.
+    const VERSION: u8 = 2;
+    const LENGTH: usize = 1 + ListScope::LENGTH + 16;
 
-    /// The page after the row with this key.
-    pub fn after(key: Uuid) -> Self {
-        Self(key)
+    /// The page of a list after the row with this key.
+    pub fn after(key: Uuid, scope: ListScope) -> Self {
+        Self { key, scope }
     }
 
     /// The key of the last row that the client has.
     pub fn key(self) -> Uuid {
-        self.0
+        self.key
     }
 
     /// The token as clients see it.
     pub fn encode(self) -> String {
-        let mut bytes = [Self::VERSION; 17];
-        bytes[1..].copy_from_slice(self.0.as_bytes());
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
+        bytes.push(Self::VERSION);
+        bytes.extend(self.scope.0);
+        bytes.extend(self.key.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote; anything else is an error.
-    pub fn decode(text: &str) -> Result<Self, PageTokenError> {
-        let mut bytes = [0; 17];
-        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
-            Ok(17) if bytes[0] == Self::VERSION => Uuid::from_slice(&bytes[1..])
-                .map(Self)
-                .map_err(|_| PageTokenError),
-            _ => Err(PageTokenError),
-        }
+    /// Reads what [`encode`](Self::encode) wrote for the same list; anything else is an error.
+    pub fn decode(text: &str, scope: ListScope) -> Result<Self, PageTokenError> {
+        let mut bytes = [0; Self::LENGTH];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
+        let (head, key) = bytes.split_at(1 + ListScope::LENGTH);
+        let is_of_list = length == Ok(Self::LENGTH) && head[0] == Self::VERSION && head[1..] == scope.0;
+        let key = Uuid::from_slice(key).map_err(|_| PageTokenError)?;
+        is_of_list.then_some(Self { key, scope }).ok_or(PageTokenError)
     }
 }
 
@@ -91,17 +125,21 @@ pub struct PageRequest {
     pub size: PageSize,
     /// Where it begins; `None` is the first page.
     pub token: Option<PageToken>,
+    /// Of which list.
+    pub scope: ListScope,
 }
 
 impl PageRequest {
-    /// Parses what a request for a page says; the empty token is the first page's.
-    pub fn parse(size: i32, token: &str) -> Result<Self, Violations> {
+    /// Parses what a request for a page of a list says; the empty token is the first page's.
+    pub fn parse(size: i32, token: &str, scope: ListScope) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let token = (!token.is_empty()).then(|| PageToken::decode(token)).transpose();
+        let token = (!token.is_empty())
+            .then(|| PageToken::decode(token, scope))
+            .transpose();
         let size = violations.take("pageSize", PageSize::try_from(size));
         let token = violations.take("pageToken", token);
         size.zip(token)
-            .map(|(size, token)| Self { size, token })
+            .map(|(size, token)| Self { size, token, scope })
             .ok_or(violations)
     }
 }
@@ -118,14 +156,14 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Makes a page of rows that were read with one more than was asked for: the one too many tells that there is a next
     /// page, without counting anything.
-    pub fn cut(mut rows: Vec<T>, size: PageSize, key: impl Fn(&T) -> Uuid) -> Self {
-        let size = size.get() as usize;
+    pub fn cut(mut rows: Vec<T>, request: &PageRequest, key: impl Fn(&T) -> Uuid) -> Self {
+        let size = request.size.get() as usize;
         let more = rows.len() > size;
         rows.truncate(size);
         let next = rows
             .last()
             .filter(|_| more)
-            .map(|last| PageToken::after(key(last)));
+            .map(|last| PageToken::after(key(last), request.scope));
         Self { items: rows, next }
     }
 }
@@ -133,6 +171,10 @@ impl<T> Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn scope() -> ListScope {
+        ListScope::of("products", ["tea"])
+    }
 
     #[test]
     fn a_page_size_is_1_to_100_and_0_means_20() {
@@ -155,15 +197,25 @@ mod tests {
 
     #[test]
     fn a_token_survives_a_round_trip_and_nothing_else_is_one() {
-        let token = PageToken::after(Uuid::now_v7());
+        let token = PageToken::after(Uuid::now_v7(), scope());
         let text = token.encode();
-        assert_eq!(PageToken::decode(&text), Ok(token));
+        assert_eq!(PageToken::decode(&text, scope()), Ok(token));
 
-        let other_version = URL_SAFE_NO_PAD.encode([9; 17]);
+        let other_version = URL_SAFE_NO_PAD.encode([9; PageToken::LENGTH]);
+        let first_version = URL_SAFE_NO_PAD.encode([1; 17]);
         let longer = format!("{text}AAAA");
-        for text in ["", "x", "!!!!", "日本", &text[1..], &longer, &other_version] {
+        for text in [
+            "",
+            "x",
+            "!!!!",
+            "日本",
+            &text[1..],
+            &longer,
+            &other_version,
+            &first_version,
+        ] {
             assert_eq!(
-                PageToken::decode(text),
+                PageToken::decode(text, scope()),
                 Err(PageTokenError),
                 "{text:?} is no token"
             );
@@ -171,17 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_another_list_is_refused() {
+        let text = PageToken::after(Uuid::now_v7(), scope()).encode();
+        for other in [
+            ListScope::of("products", ["te", "a"]),
+            ListScope::of("products", ["teas"]),
+            ListScope::of("products", []),
+            ListScope::of("orders", ["tea"]),
+        ] {
+            assert_eq!(PageToken::decode(&text, other), Err(PageTokenError), "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_request_for_a_page_says_all_that_is_wrong_with_it() {
-        let first = PageRequest::parse(0, "").unwrap();
+        let first = PageRequest::parse(0, "", scope()).unwrap();
         assert_eq!(
             (first.size.get(), first.token),
             (20, None),
             "what is left out has its default"
         );
-        let token = PageToken::after(Uuid::now_v7());
-        assert_eq!(PageRequest::parse(3, &token.encode()).unwrap().token, Some(token));
+        let token = PageToken::after(Uuid::now_v7(), scope());
+        let next = PageRequest::parse(3, &token.encode(), scope()).unwrap();
+        assert_eq!(next.token, Some(token), "of a page of another size");
 
-        let refused = PageRequest::parse(101, "nonsense").unwrap_err();
+        let refused = PageRequest::parse(101, "nonsense", scope()).unwrap_err();
         let fields: Vec<_> = refused.iter().map(|violation| violation.field).collect();
         assert_eq!(fields, ["pageSize", "pageToken"]);
     }
@@ -189,20 +255,20 @@ mod tests {
     #[test]
     fn a_page_has_a_next_one_only_when_a_row_is_left_over() {
         let keys: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
-        let size = PageSize(2);
+        let request = PageRequest::parse(2, "", scope()).unwrap();
 
-        let page = Page::cut(keys.clone(), size, |key| *key);
+        let page = Page::cut(keys.clone(), &request, |key| *key);
         assert_eq!(page.items, keys[..2], "the row too many is not part of the page");
         assert_eq!(
             page.next,
-            Some(PageToken::after(keys[1])),
+            Some(PageToken::after(keys[1], scope())),
             "the next page begins after the last row given"
         );
 
-        let last = Page::cut(keys[..2].to_vec(), size, |key| *key);
+        let last = Page::cut(keys[..2].to_vec(), &request, |key| *key);
         assert_eq!(last.next, None, "a full page with nothing behind it is the last");
         assert_eq!(
-            Page::cut(Vec::new(), size, |key: &Uuid| *key).next,
+            Page::cut(Vec::new(), &request, |key: &Uuid| *key).next,
             None,
             "an empty list has one page"
         );

@@ -1,5 +1,12 @@
-//! Texts that people type: trimmed, in Unicode NFC, without control characters, and no longer than they may be.
+//! Texts that people type: trimmed, in Unicode NFC, without control characters or characters that hide, and no longer than
+//! they may be.
 
+use icu_casemap::CaseMapper;
+use icu_properties::props::{
+    BidiClass, BidiControl, DefaultIgnorableCodePoint, EmojiComponent, GeneralCategory, JoinControl,
+    PrependedConcatenationMark, VariationSelector,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 
 /// Why a text is refused, in words for the person who typed it.
@@ -8,16 +15,32 @@ pub enum TextError {
     /// More characters than the field takes.
     #[error("must have at most {0} characters")]
     TooLong(usize),
-    /// A control character (Unicode category Cc), a line break included.
+    /// A control character (Unicode category Cc) or another line break (Zl, Zp).
     #[error("must not contain control characters")]
     Control,
+    /// A character that cannot be seen, where it does nothing for those beside it; or nothing that can be seen.
+    #[error("must not contain invisible characters, except those that shape the visible ones beside them")]
+    Hidden,
 }
 
 /// The text as it is stored and compared: white space around it cut off, in Unicode Normalization Form C (UAX #15), at
 /// most `most` characters (Unicode scalar values) long.
 ///
 /// A text with control characters is refused rather than mended: they are never typed by accident, and what they hide
-/// differs between terminals, logs and browsers.
+/// differs between terminals, logs and browsers. So is one with characters that cannot be seen (Cf, or
+/// Default_Ignorable_Code_Point), except where writing needs them:
+///
+/// - a variation selector directly after a visible character: `❤️`, `葛󠄀城`;
+/// - a joiner, or another character that shapes or divides words, directly after a visible character and not at the end,
+///   where only joiners may stand: `علی‌رضا`, `👩‍🌾`, Khmer words, a soft hyphen;
+/// - a mark of direction (LRM, RLM, ALM) beside something visible, but no embedding, override or isolate, which reach beyond
+///   the text and reorder what is shown around it;
+/// - tags in the flag of a region.
+///
+/// So no text is blank that is not empty, and no two hidden characters stand side by side.
+///
+/// # Errors
+/// What is wrong with the text; the first thing that is found.
 pub fn clean(text: &str, most: usize) -> Result<String, TextError> {
     let trimmed = text.trim();
     // NFC at most triples a text's length in UTF-8 bytes (UAX #15, section 3.11) and never makes it shorter than a
@@ -26,13 +49,111 @@ pub fn clean(text: &str, most: usize) -> Result<String, TextError> {
         return Err(TextError::TooLong(most));
     }
     let text: String = trimmed.nfc().collect();
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_control) {
         return Err(TextError::Control);
     }
     if text.chars().count() > most {
         return Err(TextError::TooLong(most));
     }
-    Ok(text)
+    let is_well_formed = text.is_empty() || hidden_ones_are_in_place(&text);
+    is_well_formed.then_some(text).ok_or(TextError::Hidden)
+}
+
+/// The text as it is compared where neither case nor width matters: `Ｍａｔｃｈａ` and `matcha`, `ﾏｯﾁｬ` and `マッチャ`, `Straße`
+/// and `STRASSE` fold to the same. NFKC (UAX #15) and full case folding (The Unicode Standard, section 3.13).
+pub fn fold(text: &str) -> String {
+    let composed: String = text.nfkc().collect();
+    // Folding may leave what composes, such as the dot of a folded İ.
+    CaseMapper::new().fold_string(&composed).nfkc().collect()
+}
+
+/// Whether a character cannot be seen: a control or format character (Cc, Cf), or one that Unicode says not to display
+/// (Default_Ignorable_Code_Point), such as a zero-width space, a soft hyphen, a joiner or a variation selector. White space is
+/// not hidden, and neither are the format characters that have a shape, such as the Arabic number sign.
+pub fn is_hidden(c: char) -> bool {
+    let is_format = category(c) == GeneralCategory::Format
+        && !CodePointSetData::new::<PrependedConcatenationMark>().contains(c);
+    is_format || c.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            category(c),
+            GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+        )
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
+}
+
+/// What a character is to those beside it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Visible,
+    /// White space, and the Braille pattern without dots: the one symbol that is drawn as nothing.
+    Blank,
+    /// Chooses the form of the character before it.
+    Variation,
+    /// ZWJ and ZWNJ.
+    Joiner,
+    /// LRM, RLM and ALM.
+    Direction,
+    /// What is around it is reordered.
+    Reordering,
+    /// A part of the flag of a region.
+    Tag,
+    /// All others that cannot be seen.
+    Divider,
+}
+
+impl Kind {
+    fn of(c: char) -> Self {
+        match c {
+            '\u{2800}' => Self::Blank,
+            _ if c.is_whitespace() => Self::Blank,
+            _ if !is_hidden(c) => Self::Visible,
+            _ if CodePointSetData::new::<VariationSelector>().contains(c) => Self::Variation,
+            _ if CodePointSetData::new::<JoinControl>().contains(c) => Self::Joiner,
+            _ if CodePointSetData::new::<BidiControl>().contains(c) => {
+                match CodePointMapData::<BidiClass>::new().get(c) {
+                    BidiClass::LeftToRight | BidiClass::RightToLeft | BidiClass::ArabicLetter => {
+                        Self::Direction
+                    }
+                    _ => Self::Reordering,
+                }
+            }
+            _ if CodePointSetData::new::<EmojiComponent>().contains(c) => Self::Tag,
+            _ => Self::Divider,
+        }
+    }
+
+    /// Whether a character of this kind may follow one of that kind; none at the beginning.
+    fn may_follow(self, before: Option<Self>) -> bool {
+        match self {
+            Self::Visible | Self::Blank => true,
+            Self::Variation => before == Some(Self::Visible),
+            Self::Joiner | Self::Divider => matches!(before, Some(Self::Visible | Self::Variation)),
+            Self::Direction => matches!(before, Some(Self::Visible | Self::Variation | Self::Blank)),
+            Self::Tag => matches!(before, Some(Self::Visible | Self::Tag)),
+            Self::Reordering => false,
+        }
+    }
+}
+
+/// Whether the hidden characters of a text stand where they do something, and something in it can be seen.
+fn hidden_ones_are_in_place(text: &str) -> bool {
+    let mut before = None;
+    let mut is_visible = false;
+    for kind in text.chars().map(Kind::of) {
+        if !kind.may_follow(before) {
+            return false;
+        }
+        is_visible |= kind == Kind::Visible;
+        before = Some(kind);
+    }
+    is_visible && before != Some(Kind::Divider)
 }
 
 #[cfg(test)]
@@ -59,8 +180,89 @@ mod tests {
 
     #[test]
     fn control_characters_are_refused() {
-        for text in ["a\0b", "a\nb", "a\u{7f}b", "a\u{85}b"] {
+        for text in ["a\0b", "a\nb", "a\u{7f}b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b"] {
             assert_eq!(clean(text, 10), Err(TextError::Control), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_looks_blank_is_refused() {
+        for text in [
+            "\u{200b}",
+            "\u{ad}",
+            "\u{feff}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{2060}",
+            "\u{200d}",
+            "\u{fe0f}",
+            "\u{202e}",
+            "\u{180e}",
+            "\u{e0041}",
+            "\u{fff9}",
+            "\u{2800}",
+            "\u{2800} \u{2800}",
+            " \u{200b} \u{200b} ",
+        ] {
+            assert_eq!(clean(text, 10), Err(TextError::Hidden), "{text:?} looks blank");
+        }
+    }
+
+    #[test]
+    fn a_hidden_character_out_of_its_place_is_refused() {
+        for text in [
+            "\u{feff}Mina",
+            "\u{200d}Mina",
+            "Mina\u{200b}",
+            "Mina\u{ad}",
+            "Mi\u{200b}\u{200b}na",
+            "Mi \u{fe0f}na",
+            "Mi\u{fe0f}\u{fe0f}na",
+            "Mi\u{202e}na",
+            "\u{2066}Mina\u{2069}",
+            "Mi \u{200b} na",
+        ] {
+            assert_eq!(clean(text, 20), Err(TextError::Hidden), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_that_need_hidden_characters_are_kept() {
+        for text in [
+            "علی\u{200c}رضا",
+            "क्\u{200d}ष",
+            "ന്\u{200d}",
+            "👩\u{200d}🌾",
+            "❤\u{fe0f}\u{200d}🔥",
+            "1\u{fe0f}\u{20e3}",
+            "葛\u{e0100}城",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "សៀវភៅ\u{200b}ថ្មី",
+            "Donau\u{ad}dampfer",
+            "שלום \u{200e}(ABC)",
+            "\u{600}١",
+            "⠓\u{2800}⠊",
+        ] {
+            assert_eq!(clean(text, 20), Ok(text.into()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn folding_forgets_case_and_width() {
+        for (one, other) in [
+            ("ﾏｯﾁｬ", "マッチャ"),
+            ("ﾊﾟﾝ", "パン"),
+            ("ＭＡＴＣＨＡ", "matcha"),
+            ("㍿", "株式会社"),
+            ("Straße", "STRASSE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ﬁg", "FIG"),
+            ("№", "no"),
+            ("Å", "å"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} and {other}");
+        }
+        assert_eq!(fold("İ"), "i\u{307}", "which is not the letter i");
     }
 }

@@ -14,15 +14,15 @@ pub struct FieldViolation {
 /// Collects violations while a request is parsed: every field is looked at, and only then is the request refused.
 ///
 /// ```
-/// # use akinai_kernel::{Currency, PageSize, Violations};
-/// fn parse(size: i32, currency: &str) -> Result<(PageSize, Currency), Violations> {
+/// # use akinai_kernel::{Country, PageSize, Violations};
+/// fn parse(size: i32, country: &str) -> Result<(PageSize, Country), Violations> {
 ///     let mut violations = Violations::default();
 ///     let size = violations.take("pageSize", PageSize::try_from(size));
-///     let currency = violations.take("currencyCode", currency.parse());
-///     size.zip(currency).ok_or(violations)
+///     let country = violations.take("country", country.parse());
+///     size.zip(country).ok_or(violations)
 /// }
-/// let refused = parse(500, "yen").unwrap_err();
-/// assert_eq!(refused.iter().map(|violation| violation.field).collect::<Vec<_>>(), ["pageSize", "currencyCode"]);
+/// let refused = parse(500, "Japan").unwrap_err();
+/// assert_eq!(refused.iter().map(|violation| violation.field).collect::<Vec<_>>(), ["pageSize", "country"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations(Vec<FieldViolation>);

@@ -15,8 +15,8 @@ use crate::domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderIte
 
 pub(super) fn money(money: Money) -> MoneyMessage {
     MoneyMessage {
-        amount: money.amount.to_string(),
-        currency_code: money.currency.code().into(),
+        amount: money.amount(),
+        currency_code: money.currency().code().into(),
     }
 }
 

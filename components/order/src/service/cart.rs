@@ -15,11 +15,18 @@ pub(crate) struct AddToCart<'a> {
 impl<S: Carts, P: Catalogue> Shop<S, P> {
     /// Adds to the caller's cart, for users.
     ///
+    /// A repeat is recognised first: whatever the product and the cart have become meanwhile, it answers with the cart as it is.
+    ///
     /// The catalogue is asked before anything is changed, for the whole cart: what comes after the change needs no more of
     /// it, so that a caller does not hear `unavailable` of an addition that was made.
     pub(crate) async fn add_to_cart(&self, caller: &Caller, request: AddToCart<'_>) -> Result<Cart, Error> {
         let user = user(caller)?;
         let (line, key) = request.parse().map_err(Error::Invalid)?;
+        if let Some(key) = &key
+            && self.was_added(user, key, line).await?
+        {
+            return self.priced(user, Vec::new()).await;
+        }
         let before = self.store.cart(user).await?;
         let products = self.products_of(&before, Some(line.product)).await?;
         let product = products.iter().find(|product| product.id == line.product);
@@ -27,7 +34,12 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         let added = self.store.add(user, product, line.quantity, key.as_ref()).await?;
         match added {
             Added::Done => {}
-            Added::Repeated => self.repeats(user, key.as_ref(), line).await?,
+            // The same request was being served meanwhile.
+            Added::Repeated => {
+                if let Some(key) = &key {
+                    self.was_added(user, key, line).await?;
+                }
+            }
             Added::CartFull => return Err(Error::CartFull),
             Added::LineFull => return Err(Error::LineFull),
             Added::Closed => return Err(Error::CartClosed),
@@ -71,18 +83,14 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         Ok(Cart::of(CartLines::default(), &[]))
     }
 
-    /// Whether an addition is the one that its key was used for.
-    async fn repeats(&self, user: UserId, key: Option<&Key>, line: Line) -> Result<(), Error> {
-        let before = match key {
-            Some(key) => self.store.addition(user, key).await?,
-            None => None,
-        };
-        match before {
+    /// Whether a key was used for this addition; an error if it was for another one.
+    async fn was_added(&self, user: UserId, key: &Key, line: Line) -> Result<bool, Error> {
+        match self.store.addition(user, key).await? {
             Some(before) if before != line => Err(Error::Invalid(Violations::one(
                 "requestKey",
                 "was used for another addition: take a new one",
             ))),
-            _ => Ok(()),
+            before => Ok(before.is_some()),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use kernel::{Caller, Money, MoneyError, OrderId, ProductId, UserId, Violations};
+use kernel::{Caller, Money, OrderId, ProductId, UserId, Violations};
 
 use super::{
     Carts, Catalogue, Error, Inserted, Inventory, InventoryError, Orders, Outcome, Shop, parse_line, user,
@@ -342,16 +342,7 @@ impl CreateOrder<'_> {
         let Some((amount, currency)) = self.expected_total else {
             return Some(None);
         };
-        match Money::parse(amount, currency) {
-            Ok(money) => Some(Some(money)),
-            Err(error @ MoneyError::Amount) => {
-                violations.add("expectedTotal.amount", error);
-                None
-            }
-            Err(error @ MoneyError::Currency) => {
-                violations.add("expectedTotal.currencyCode", error);
-                None
-            }
-        }
+        let fields = ["expectedTotal.amount", "expectedTotal.currencyCode"];
+        Money::take(violations, fields, amount, currency).map(Some)
     }
 }

@@ -1,6 +1,6 @@
 //! Reading, watching and cancelling orders.
 
-use kernel::{Caller, OrderId, Page, PageRequest, Violations};
+use kernel::{Caller, ListScope, OrderId, Page, PageRequest, Violations};
 
 use super::{Due, Error, Inventory, Orders, Shop};
 use crate::domain::{Order, Reach, Status};
@@ -37,11 +37,13 @@ impl<S: Orders, P> Shop<S, P> {
         request: ListOrders<'_>,
     ) -> Result<Page<Order>, Error> {
         let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
-        let page = PageRequest::parse(request.page_size, request.page_token).map_err(Error::Invalid)?;
+        let scope = scope(reach, request.status);
+        let page =
+            PageRequest::parse(request.page_size, request.page_token, scope).map_err(Error::Invalid)?;
         // One more than asked for tells whether there is a next page.
         let limit = page.size.get() + 1;
         let orders = self.store.list(reach, request.status, page.token, limit).await?;
-        Ok(Page::cut(orders, page.size, |order| order.id.uuid()))
+        Ok(Page::cut(orders, &page, |order| order.id.uuid()))
     }
 
     async fn find(&self, reach: Reach, id: OrderId) -> Result<(Order, Due), Error> {
@@ -80,6 +82,15 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
             Err(error) => Err(Error::Unfinished(error.to_string())),
         }
     }
+}
+
+/// The list of the orders that a caller reaches, of one status or of all.
+fn scope(reach: Reach, status: Option<Status>) -> ListScope {
+    let whose = match reach {
+        Reach::All => "everybody".to_owned(),
+        Reach::Own(user) => user.to_string(),
+    };
+    ListScope::of("orders", [whose.as_str(), status.map_or("", Status::name)])
 }
 
 fn within_reach(caller: &Caller, id: &str) -> Result<(Reach, OrderId), Error> {

@@ -115,7 +115,7 @@ impl Carts for Postgres {
                     quantity: quantity(&pieces)?,
                 },
                 name,
-                unit_price: parsed(Money::parse(&price, &currency))?,
+                unit_price: parsed(Money::kept(&price, &currency))?,
             })
         });
         Ok(CartLines {
@@ -136,8 +136,8 @@ impl Carts for Postgres {
             text(product.id),
             pieces(quantity),
             text(&product.name),
-            text(product.price.amount),
-            text(product.price.currency.code()),
+            text(product.price.amount()),
+            text(product.price.currency().code()),
             optional(key.map(Key::as_str)),
         ];
         match self.0.write(ADD, &parameters).await {

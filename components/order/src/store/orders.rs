@@ -250,8 +250,8 @@ fn insertion(order: &NewOrder) -> [Parameter; 19] {
         order.cart_version.map_or(Parameter::DbNull, number),
         text(order.key.as_str()),
         text(order.hash.as_str()),
-        text(order.total.amount),
-        text(order.total.currency.code()),
+        text(order.total.amount()),
+        text(order.total.currency().code()),
         text(&address.name),
         text(&address.postal_code),
         text(&address.country),
@@ -262,7 +262,7 @@ fn insertion(order: &NewOrder) -> [Parameter; 19] {
         text(&address.phone),
         texts(items.iter().map(|item| item.product)),
         texts(items.iter().map(|item| &item.name)),
-        texts(items.iter().map(|item| item.unit_price.amount)),
+        texts(items.iter().map(|item| item.unit_price.amount())),
         texts(items.iter().map(|item| item.quantity.get())),
     ]
 }

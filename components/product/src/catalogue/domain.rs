@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use kernel::{Caller, Money, ProductId, TextError, Timestamp, clean};
+use kernel::{Caller, Money, ProductId, TextError, Timestamp, clean, is_hidden};
 
 /// Something for sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,9 +158,10 @@ impl ImageUrl {
 }
 
 /// Browsers read a backslash as a slash (URL Standard, "special" schemes), so that `/\host` leads to another site as `//host`
-/// does; what stands before an `@` only serves to mislead; white space and quotes break out of where a page puts the URL.
+/// does; what stands before an `@`, or cannot be seen, only serves to mislead; white space and quotes break out of where a page
+/// puts the URL.
 fn is_picture(url: &str) -> bool {
-    let is_plain = !url.contains(|c: char| c.is_whitespace() || r#"\"'<>`"#.contains(c));
+    let is_plain = !url.contains(|c: char| c.is_whitespace() || is_hidden(c) || r#"\"'<>`"#.contains(c));
     let leads = match url.strip_prefix("https://") {
         Some(rest) => {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -323,6 +324,7 @@ mod tests {
             "/a b",
             "/a\"onerror=",
             "/<script>",
+            "https://exam\u{ad}ple.com/a",
         ] {
             assert_eq!(
                 ImageUrl::parse(text),

@@ -201,8 +201,8 @@ impl From<View> for Product {
             name: product.name,
             description: product.description,
             price: Some(Money {
-                amount: product.price.amount.to_string(),
-                currency_code: product.price.currency.code().into(),
+                amount: product.price.amount(),
+                currency_code: product.price.currency().code().into(),
             }),
             image_url: product.image_url.unwrap_or_default(),
             available: pieces(available),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kernel::{Amount, Caller, Currency, Money, Page, PageRequest, PageToken, ProductId, Violations};
+use kernel::{Caller, ListScope, Money, Page, PageRequest, PageToken, ProductId, Violations};
 
 use super::domain::{
     Batch, Change, Description, ImageUrl, Name, NewProduct, Product, Quantity, Query, Stock, View,
@@ -18,7 +18,7 @@ pub(crate) trait Store {
     async fn find_all(&self, ids: &[ProductId]) -> Result<Vec<(Product, Stock)>, StoreError>;
 
     /// Living products, newest first, after the one that the token names and at most `limit` of them; with a query,
-    /// those whose name or description contains it, in upper or lower case.
+    /// those whose name or description contains it, whatever the case and width.
     async fn list(
         &self,
         after: Option<PageToken>,
@@ -160,7 +160,7 @@ impl<S: Store> Catalogue<S> {
             .into_iter()
             .map(|(product, stock)| View::of(product, stock, caller))
             .collect();
-        Ok(Page::cut(views, page.size, |view| view.product.id.uuid()))
+        Ok(Page::cut(views, &page, |view| view.product.id.uuid()))
     }
 
     /// Changes a product, for admins.
@@ -246,10 +246,8 @@ impl Price<'_> {
             violations.add("price", "must be given");
             return None;
         };
-        let amount = violations.take("price.amount", price.amount.parse::<Amount>());
-        let currency = violations.take("price.currencyCode", price.currency.parse::<Currency>());
-        let (amount, currency) = amount.zip(currency)?;
-        Some(Money { amount, currency })
+        let fields = ["price.amount", "price.currencyCode"];
+        Money::take(violations, fields, price.amount, price.currency)
     }
 }
 
@@ -323,19 +321,14 @@ impl UpdateStock<'_> {
 
 impl ListProducts<'_> {
     fn parse(&self) -> Result<(PageRequest, Option<Query>), Violations> {
-        let mut violations = Violations::default();
-        let size = violations.take("pageSize", self.page_size.try_into());
-        let token = violations.take("pageToken", parse_token(self.page_token));
-        let query = violations.take("query", Query::parse(self.query));
-        match (size, token, query) {
-            (Some(size), Some(token), Some(query)) => Ok((PageRequest { size, token }, query)),
-            _ => Err(violations),
-        }
+        let query = Query::parse(self.query);
+        // The same list for every caller: after signing in, the next page goes on.
+        let scope = ListScope::of("products", query.iter().flatten().map(Query::text));
+        let page = PageRequest::parse(self.page_size, self.page_token, scope);
+        let mut violations = page.as_ref().err().cloned().unwrap_or_default();
+        let query = violations.take("query", query);
+        page.ok().zip(query).ok_or(violations)
     }
-}
-
-fn parse_token(text: &str) -> Result<Option<PageToken>, kernel::PageTokenError> {
-    (!text.is_empty()).then(|| PageToken::decode(text)).transpose()
 }
 
 #[cfg(test)]

@@ -155,8 +155,8 @@ impl From<View> for products::Product {
             name: product.name,
             description: product.description,
             price: Money {
-                amount: product.price.amount.to_string(),
-                currency_code: product.price.currency.code().into(),
+                amount: product.price.amount(),
+                currency_code: product.price.currency().code().into(),
             },
             image_url: product.image_url,
             available,

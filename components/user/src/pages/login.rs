@@ -2,13 +2,13 @@
 
 use connect::Body;
 use http::{Response, StatusCode};
-use kernel::{SessionId, UserId};
+use kernel::{Email, SessionId, UserId};
 
 use super::layout::{Field, Kind as FieldKind, Page, Wrong, buttons, choice, form, problem, redirect};
 use super::texts::fill;
 use super::{LOGIN, Outcome, REGISTER, REMEMBER_FOR, Trouble, Visit};
 use crate::attempts::{Attempts, Bucket, Cache, TooMany};
-use crate::domain::{Email, Guess, Login};
+use crate::domain::{Guess, Login};
 use crate::hydra::{AcceptLogin, Challenge, Kind, LoginContext, LoginRequest, Reject};
 
 /// How sure it is who signs in: a password, and nothing else (OpenID Connect Core, section 2; ISO/IEC 29115 calls it level 1).

@@ -58,7 +58,7 @@ impl Memory {
 
 impl Store for &Memory {
     async fn add(&self, new: NewUser) -> Result<User, TakenError> {
-        if self.is_taken(&new.email.key(), new.id) {
+        if self.is_taken(new.email.key(), new.id) {
             return Err(TakenError::Taken);
         }
         let now = Timestamp::from_unix_micros(0);
@@ -103,7 +103,7 @@ impl Store for &Memory {
 
     async fn update(&self, reach: Reach, id: UserId, change: Change) -> Result<Option<User>, TakenError> {
         if let Some(email) = &change.email
-            && self.is_taken(&email.key(), id)
+            && self.is_taken(email.key(), id)
         {
             return Err(TakenError::Taken);
         }
@@ -400,10 +400,58 @@ fn an_email_address_opens_one_account() {
         ("mina@example.com", "Mina")
     );
 
-    let again = run(world
-        .accounts()
-        .create_user(&Caller::Anonymous, request("MINA@example.com")));
-    assert_eq!(word(again), "already exists");
+    for same in ["MINA@example.com", "ｍｉｎａ@example.com"] {
+        let again = run(world.accounts().create_user(&Caller::Anonymous, request(same)));
+        assert_eq!(word(again), "already exists", "{same}");
+    }
+}
+
+#[test]
+fn both_forms_of_a_domain_are_one_account_and_sign_in_to_it() {
+    for (first, second) in [
+        ("x@bücher.example", "X@XN--BCHER-KVA.example"),
+        ("x@xn--bcher-kva.example", "x@bücher.example"),
+    ] {
+        let world = World::default();
+        let accounts = world.accounts();
+        let made = run(accounts.create_user(&Caller::Anonymous, request(first))).unwrap();
+        assert_eq!(
+            made.email.as_str(),
+            "x@bücher.example",
+            "what people read is shown"
+        );
+        let again = run(accounts.create_user(&Caller::Anonymous, request(second)));
+        assert_eq!(word(again), "already exists", "{first} and then {second}");
+        let guess = "correct horse".parse().unwrap();
+        let known = run(accounts.authenticate(&second.parse().unwrap(), &guess)).unwrap();
+        assert_eq!(
+            known,
+            Some((made.id, 0)),
+            "{second} signs in to the account of {first}"
+        );
+    }
+}
+
+#[test]
+fn characters_that_cannot_be_seen_make_no_account_and_no_name() {
+    let world = World::default();
+    let accounts = world.accounts();
+    for email in [
+        "mina@exam\u{200b}ple.com",
+        "mi\u{ad}na@example.com",
+        "mina@example.com\u{200e}",
+    ] {
+        let answer = run(accounts.create_user(&Caller::Anonymous, request(email)));
+        assert_eq!(word(answer), "invalid: email", "{email:?}");
+    }
+    let blank = CreateUser {
+        name: "\u{200b}\u{3164}",
+        ..request("mina@example.com")
+    };
+    assert_eq!(
+        word(run(accounts.create_user(&Caller::Anonymous, blank))),
+        "invalid: name"
+    );
 }
 
 #[test]

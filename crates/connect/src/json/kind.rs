@@ -17,7 +17,7 @@ pub trait Kind {
     /// The Rust type that prost holds them in.
     type Value;
 
-    /// Reads a value. `None` for one that only a newer schema knows, which is then treated as absent.
+    /// Reads a value. `None` for one that only a newer schema knows and that is to be treated as absent.
     fn read(reader: &mut Reader<'_>) -> Result<Option<Self::Value>, Error>;
 
     /// Writes a value, or says why it has no JSON form.
@@ -282,7 +282,8 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 
-/// An enum. Numbers without a name are kept and written as numbers; names that are not known are ignored.
+/// An enum. Numbers without a name are kept and written as numbers; names that are not known are refused, or ignored where the
+/// [`Reader`] was told so.
 #[derive(Debug)]
 pub struct Enum<E>(PhantomData<E>);
 
@@ -293,11 +294,13 @@ impl<E: super::Enum> Kind for Enum<E> {
         if !reader.is_string() {
             return Int32::read(reader);
         }
+        let start = reader.clone();
         let name = reader.string()?;
-        Ok(E::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, number)| *number))
+        let known = E::NAMES.iter().find(|(known, _)| *known == name);
+        match known {
+            None if !reader.ignores_unknown_enum_names() => Err(start.error(expected_one_of(E::NAMES))),
+            known => Ok(known.map(|(_, number)| *number)),
+        }
     }
 
     fn write(value: &i32, writer: &mut Writer<'_>) -> Result<(), Error> {
@@ -311,6 +314,14 @@ impl<E: super::Enum> Kind for Enum<E> {
     fn is_default(value: &i32) -> bool {
         *value == 0
     }
+}
+
+fn expected_one_of(names: &[(&str, i32)]) -> Text {
+    let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    format!(
+        "unknown name of an enum's value, expected one of {}",
+        names.join(", ")
+    )
 }
 
 /// `google.protobuf.NullValue`: the one enum that JSON has as `null`.
@@ -327,7 +338,13 @@ impl Kind for NullValue {
         if !reader.is_string() {
             return Int32::read(reader);
         }
-        Ok((reader.string()? == "NULL_VALUE").then_some(0))
+        let start = reader.clone();
+        match reader.string()? == "NULL_VALUE" {
+            false if !reader.ignores_unknown_enum_names() => {
+                Err(start.error(expected_one_of(&[("NULL_VALUE", 0)])))
+            }
+            is_known => Ok(is_known.then_some(0)),
+        }
     }
 
     fn write(_: &i32, writer: &mut Writer<'_>) -> Result<(), Error> {

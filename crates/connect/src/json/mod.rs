@@ -6,9 +6,10 @@
 //! [`ObjectWriter`] know what a field's cardinality means.
 //!
 //! Reading is strict where the mapping leaves no choice and lenient where it asks for it: names are accepted in
-//! lowerCamelCase and as written in the .proto file, unknown names and unknown enum names are ignored, `null` means
-//! absent. A name that comes twice, and two members of one oneof, are refused. Errors name the field's path and never
-//! repeat its value, which may be a secret.
+//! lowerCamelCase and as written in the .proto file, unknown names of fields are ignored, `null` means absent. A name that
+//! comes twice, and two members of one oneof, are refused. So is an unknown name of an enum's value in a request: a filter
+//! that is dropped answers another question than was asked. In an answer it is ignored, because a server may be newer than
+//! its client. Errors name the field's path and never repeat its value, which may be a secret.
 //!
 //! [spec]: https://protobuf.dev/programming-guides/json/
 
@@ -98,9 +99,20 @@ pub trait Enum {
 
 /// Reads a message from a whole JSON text. `types` are the messages that may stand inside a `google.protobuf.Any`.
 pub fn from_slice<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
-    let text = std::str::from_utf8(json)
-        .map_err(|error| Error::at("the JSON text is not valid UTF-8", json, error.valid_up_to()))?;
-    let mut reader = Reader::new(text, types);
+    read_whole(Reader::new(utf8(json)?, types))
+}
+
+/// As [`from_slice`], for what a peer with a newer schema may have written: unknown names of enums' values are ignored.
+pub fn from_slice_of_newer_schema<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
+    read_whole(Reader::new(utf8(json)?, types).ignoring_unknown_enum_names())
+}
+
+fn utf8(json: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(json)
+        .map_err(|error| Error::at("the JSON text is not valid UTF-8", json, error.valid_up_to()))
+}
+
+fn read_whole<M: Message>(mut reader: Reader<'_>) -> Result<M, Error> {
     let message = M::read_json(&mut reader)?;
     reader.finish()?;
     Ok(message)

@@ -12,6 +12,7 @@ pub struct Reader<'a> {
     at: usize,
     depth: usize,
     types: &'a Types,
+    ignores_unknown_enum_names: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -22,7 +23,22 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             types,
+            ignores_unknown_enum_names: false,
         }
+    }
+
+    /// The same reader, to which the name of an enum's value that it does not know is as good as absent: for what a peer with
+    /// a newer schema answers.
+    pub fn ignoring_unknown_enum_names(self) -> Self {
+        Self {
+            ignores_unknown_enum_names: true,
+            ..self
+        }
+    }
+
+    /// Whether unknown names of enums are ignored, and not refused.
+    pub(super) fn ignores_unknown_enum_names(&self) -> bool {
+        self.ignores_unknown_enum_names
     }
 
     /// The messages that may stand inside a `google.protobuf.Any`.

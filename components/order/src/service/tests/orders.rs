@@ -69,7 +69,7 @@ fn an_order_is_its_user_s_and_an_admin_s() {
 }
 
 #[test]
-fn lists_are_of_one_s_own_whatever_the_token() {
+fn lists_are_of_one_s_own_and_a_token_is_of_one_list() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), somebody());
     let (_, another) = somebody();
     let mine: Vec<_> = (0..3)
@@ -79,11 +79,22 @@ fn lists_are_of_one_s_own_whatever_the_token() {
     let (first, token) = list(&shop, &caller, "", None);
     assert_eq!(first, [mine[2], mine[1]], "newest first");
     assert_eq!(list(&shop, &caller, &token, None), (vec![mine[0]], String::new()));
-    assert_eq!(
-        list(&shop, &another, &token, None).0,
-        [],
-        "a token shows nobody anything"
-    );
+    for (caller, status) in [
+        (&another, None),
+        (&admin(), None),
+        (&caller, Some(Status::Confirmed)),
+    ] {
+        let request = ListOrders {
+            page_size: 2,
+            page_token: &token,
+            status,
+        };
+        let refused = run(shop.list_orders(caller, request));
+        assert!(
+            matches!(refused, Err(Error::Invalid(_))),
+            "{caller:?}, {status:?}: {refused:?}"
+        );
+    }
     assert_eq!(list(&shop, &admin(), "", None).0, [theirs, mine[2]]);
     run(shop.cancel_order(&caller, &mine[1].to_string())).unwrap();
     assert_eq!(list(&shop, &caller, "", Some(Status::Cancelled)).0, [mine[1]]);

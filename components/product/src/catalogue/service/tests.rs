@@ -207,6 +207,74 @@ fn pages_hold_every_product_once() {
 }
 
 #[test]
+fn a_page_token_of_another_query_is_refused() {
+    let catalogue = catalogue(3);
+    let list = |page_token: &str, query: &str| {
+        let request = ListProducts {
+            page_size: 1,
+            page_token,
+            query,
+        };
+        run(catalogue.list_products(&Caller::Anonymous, request))
+    };
+    let token = |query: &str| list("", query).unwrap().next.unwrap().encode();
+    for (of, with) in [("tea", "te"), ("tea", ""), ("", "tea")] {
+        assert_eq!(
+            fields(list(&token(of), with)),
+            ["pageToken"],
+            "of {of:?}, with {with:?}"
+        );
+    }
+    for query in ["tea", ""] {
+        assert_eq!(
+            list(&token(query), query).unwrap().items.len(),
+            1,
+            "with its own, {query:?}"
+        );
+    }
+    assert_eq!(
+        list(&token(" tea"), "tea ").unwrap().items.len(),
+        1,
+        "space around a query is none of it"
+    );
+}
+
+#[test]
+fn a_price_is_in_a_currency_that_there_is_and_has_its_decimals() {
+    let create = |amount, currency| {
+        let price = Some(Price { amount, currency });
+        run(catalogue(0).create_product(&admin(), CreateProduct { price, ..TEA }))
+    };
+    for (amount, currency, wrong) in [
+        ("1980.50", "JPY", "price.amount"),
+        ("1.2345", "KWD", "price.amount"),
+        ("1", "ABC", "price.currencyCode"),
+        ("1", "XXX", "price.currencyCode"),
+    ] {
+        assert_eq!(fields(create(amount, currency)), [wrong], "{amount} {currency}");
+    }
+    for (amount, currency, written) in [
+        ("1980.00", "JPY", "1980"),
+        ("1.5", "KWD", "1.500"),
+        ("2", "EUR", "2.00"),
+    ] {
+        assert_eq!(create(amount, currency).unwrap().product.price.amount(), written);
+    }
+}
+
+#[test]
+fn a_name_that_looks_blank_is_refused() {
+    for name in ["\u{200b}", "\u{3164}", " \u{2800} ", "\u{ad}\u{ad}"] {
+        let product = CreateProduct { name, ..TEA };
+        assert_eq!(
+            fields(run(catalogue(0).create_product(&admin(), product))),
+            ["name"],
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
 fn all_that_is_wrong_is_said_at_once() {
     let long = "x".repeat(101);
     let request = ListProducts {
@@ -287,7 +355,7 @@ fn a_new_product_is_what_was_asked_for() {
     let catalogue = catalogue(0);
     let view = run(catalogue.create_product(&admin(), TEA)).unwrap();
     assert_eq!(view.product.name, "煎茶", "trimmed");
-    assert_eq!(view.product.price.amount.to_string(), "1980.00");
+    assert_eq!(view.product.price.amount(), "1980");
     assert_eq!(view.product.image_url.as_deref(), Some("/tea.jpg"));
     let stock = view.stock.unwrap();
     assert_eq!((stock.quantity, stock.reserved, stock.version), (7, 0, 1));
@@ -353,7 +421,7 @@ fn only_what_the_mask_names_is_changed_or_even_looked_at() {
         .unwrap()
         .product;
     assert_eq!(after.description, "Roasted.");
-    assert_eq!(after.price.currency.code(), "EUR");
+    assert_eq!(after.price.currency().code(), "EUR");
     assert_eq!(after.image_url, None, "an empty one takes the picture away");
 }
 
