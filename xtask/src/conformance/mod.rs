@@ -83,6 +83,7 @@ pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> 
 /// As [`conformance`].
 pub(crate) async fn conformance_of_compiled(workspace: &Workspace) -> Result<()> {
     let runner = runner(workspace).await?;
+    server::warm_up(workspace).await?;
     for subject in &subjects()? {
         check(workspace, &runner, subject, &Options::default()).await?;
     }

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,15 +51,7 @@ pub async fn serve(workspace: &Workspace) -> Result<()> {
         !wanted.use_tls,
         "the runner asks for TLS, which tools/conformance/server.yaml does not claim"
     );
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-    let mut command = host(workspace, &wanted);
-    command
-        .args(["--listen", &address.to_string()])
-        // Ours is the runner's.
-        .stdout(Stdio::null())
-        .env_remove("RUST_BACKTRACE");
-    let mut host = Process::spawn(&mut command, EndSignal::Terminate)?;
-    wait_until_it_answers(&mut host, address).await?;
+    let (mut host, address) = start(workspace, &wanted).await?;
     let response = ServerCompatResponse {
         host: address.ip().to_string(),
         port: address.port().into(),
@@ -67,6 +59,28 @@ pub async fn serve(workspace: &Workspace) -> Result<()> {
     write_response(io::stdout().lock(), &response)?;
     let status = host.wait().await?;
     bail!("the host ended by itself ({status})")
+}
+
+/// Starts the test service and ends it: a host compiles a component that it has not seen, and keeps it. The runner starts
+/// several at once and waits 10 s for each.
+///
+/// # Errors
+/// It does not start.
+pub(super) async fn warm_up(workspace: &Workspace) -> Result<()> {
+    start(workspace, &ServerCompatRequest::default()).await.map(drop)
+}
+
+async fn start(workspace: &Workspace, wanted: &ServerCompatRequest) -> Result<(Process, SocketAddr)> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let mut command = host(workspace, wanted);
+    command
+        .args(["--listen", &address.to_string()])
+        // Ours is the runner's.
+        .stdout(Stdio::null())
+        .env_remove("RUST_BACKTRACE");
+    let mut host = Process::spawn(&mut command, EndSignal::Terminate)?;
+    wait_until_it_answers(&mut host, address).await?;
+    Ok((host, address))
 }
 
 fn read_request(mut input: impl io::Read) -> Result<ServerCompatRequest> {
