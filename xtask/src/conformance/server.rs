@@ -2,7 +2,6 @@
 //! with a `ServerCompatResponse`, each behind its length in four bytes.
 
 use std::env;
-use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
@@ -121,15 +120,16 @@ fn host(workspace: &Workspace, wanted: &ServerCompatRequest) -> Command {
             host.env("RUST_LOG", "warn");
             host
         }
-        Some(spin) => on_spin(spin, manifest.into()),
+        Some(spin) => {
+            let state = workspace.private().join("spin/conformance");
+            let mut spin = Command::new(spin);
+            spin.args(["up", "--quiet", "--from"]).arg(manifest);
+            spin.arg("--log-dir").arg(state.join("logs"));
+            spin.arg("--state-dir").arg(state);
+            spin
+        }
     };
     command.args(["--variable", &limit]);
-    command
-}
-
-fn on_spin(spin: OsString, manifest: OsString) -> Command {
-    let mut command = Command::new(spin);
-    command.args(["up", "--quiet", "--from"]).arg(manifest);
     command
 }
 
