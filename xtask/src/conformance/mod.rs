@@ -112,7 +112,7 @@ async fn runner(workspace: &Workspace) -> Result<PathBuf> {
     }
     find_go()?;
     let mut go = Command::new("go");
-    go.args(["build", "-mod=readonly", "-trimpath", "-o"])
+    go.args(["build", "-mod=readonly", "-o"])
         .arg(&program)
         .arg("connectrpc.com/conformance/cmd/connectconformance")
         .current_dir(folder(workspace));
