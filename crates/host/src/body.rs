@@ -166,7 +166,7 @@ pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> 
 /// The body of a response.
 pub(crate) enum Reply {
     /// A component's. It ends with an error when the request's time is up.
-    Guest(Arc<Guest>, Watch),
+    Guest { guest: Arc<Guest>, _watch: Watch },
     /// The host's own.
     Host(Full<Bytes>),
 }
@@ -203,7 +203,10 @@ impl Reply {
             tokio::time::sleep_until(deadline).await;
             watched.give_up();
         });
-        Self::Guest(guest, Watch(watch))
+        Self::Guest {
+            guest,
+            _watch: Watch(watch),
+        }
     }
 }
 
@@ -223,7 +226,7 @@ impl Body for Reply {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
             Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Guest(guest, _) => {
+            Self::Guest { guest, .. } => {
                 guest.given_up.register(cx.waker());
                 match &mut *guest.body() {
                     Some((body, _)) => Pin::new(body).poll_frame(cx),
@@ -236,7 +239,7 @@ impl Body for Reply {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Host(body) => body.is_end_stream(),
-            Self::Guest(guest, _) => guest
+            Self::Guest { guest, .. } => guest
                 .body()
                 .as_ref()
                 .is_some_and(|(body, _)| body.is_end_stream()),
@@ -246,7 +249,7 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Host(body) => body.size_hint(),
-            Self::Guest(guest, _) => {
+            Self::Guest { guest, .. } => {
                 let body = guest.body();
                 body.as_ref()
                     .map(|(body, _)| body.size_hint())

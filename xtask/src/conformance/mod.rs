@@ -87,6 +87,7 @@ pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> 
 /// # Errors
 /// As [`conformance`].
 pub(crate) async fn conformance_of_compiled(workspace: &Workspace, runner: &Path) -> Result<()> {
+    server::warm_up(workspace).await?;
     for subject in &subjects()? {
         check(workspace, runner, subject, &Options::default()).await?;
     }

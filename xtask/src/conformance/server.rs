@@ -2,8 +2,7 @@
 //! with a `ServerCompatResponse`, each behind its length in four bytes.
 
 use std::env;
-use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,15 +50,7 @@ pub async fn serve(workspace: &Workspace) -> Result<()> {
         !wanted.use_tls,
         "the runner asks for TLS, which tools/conformance/server.yaml does not claim"
     );
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-    let mut command = host(workspace, &wanted);
-    command
-        .args(["--listen", &address.to_string()])
-        // Ours is the runner's.
-        .stdout(Stdio::null())
-        .env_remove("RUST_BACKTRACE");
-    let mut host = Process::spawn(&mut command, EndSignal::Terminate)?;
-    wait_until_it_answers(&mut host, address).await?;
+    let (mut host, address) = start(workspace, &wanted).await?;
     let response = ServerCompatResponse {
         host: address.ip().to_string(),
         port: address.port().into(),
@@ -67,6 +58,28 @@ pub async fn serve(workspace: &Workspace) -> Result<()> {
     write_response(io::stdout().lock(), &response)?;
     let status = host.wait().await?;
     bail!("the host ended by itself ({status})")
+}
+
+/// Starts the test service and ends it: a host compiles a component that it has not seen, and keeps it. The runner starts
+/// several at once and waits 10 s for each.
+///
+/// # Errors
+/// It does not start.
+pub(super) async fn warm_up(workspace: &Workspace) -> Result<()> {
+    start(workspace, &ServerCompatRequest::default()).await.map(drop)
+}
+
+async fn start(workspace: &Workspace, wanted: &ServerCompatRequest) -> Result<(Process, SocketAddr)> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let mut command = host(workspace, wanted);
+    command
+        .args(["--listen", &address.to_string()])
+        // Ours is the runner's.
+        .stdout(Stdio::null())
+        .env_remove("RUST_BACKTRACE");
+    let mut host = Process::spawn(&mut command, EndSignal::Terminate)?;
+    wait_until_it_answers(&mut host, address).await?;
+    Ok((host, address))
 }
 
 fn read_request(mut input: impl io::Read) -> Result<ServerCompatRequest> {
@@ -107,15 +120,16 @@ fn host(workspace: &Workspace, wanted: &ServerCompatRequest) -> Command {
             host.env("RUST_LOG", "warn");
             host
         }
-        Some(spin) => on_spin(spin, manifest.into()),
+        Some(spin) => {
+            let state = workspace.private().join("spin/conformance");
+            let mut spin = Command::new(spin);
+            spin.args(["up", "--quiet", "--from"]).arg(manifest);
+            spin.arg("--log-dir").arg(state.join("logs"));
+            spin.arg("--state-dir").arg(state);
+            spin
+        }
     };
     command.args(["--variable", &limit]);
-    command
-}
-
-fn on_spin(spin: OsString, manifest: OsString) -> Command {
-    let mut command = Command::new(spin);
-    command.args(["up", "--quiet", "--from"]).arg(manifest);
     command
 }
 
