@@ -2,13 +2,24 @@
 //!
 //! Alone in their process, and one after the other, because they measure the process.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use harness::{Client, Platform, Product, Setup};
-use http::{HeaderValue, StatusCode};
+use host::{App, Config, Limits, Server};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::TokioExecutor;
+use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use xtask::workspace::Workspace;
 
 /// How many requests are under way at the same time.
 const CONCURRENCY: usize = 64;
@@ -179,6 +190,188 @@ async fn round(client: &Client, products: &[Product], count: usize) {
     });
     let answered = stream::iter(requests).buffer_unordered(CONCURRENCY).count().await;
     assert_eq!(answered, count, "every request must be answered");
+}
+
+/// What a stream may add to the memory of the process, client included.
+const STREAMING: u64 = 100 << 20;
+
+/// What each message of a long stream has, and how many there are: a gigabyte in each direction.
+const MESSAGE: usize = 1 << 20;
+const MESSAGES: usize = 1 << 10;
+
+/// `connectrpc.conformance.v1.BidiStreamRequest`, as far as it is needed here.
+#[derive(Clone, PartialEq, prost::Message)]
+struct BidiStreamRequest {
+    #[prost(message, optional, tag = "1")]
+    response_definition: Option<StreamResponseDefinition>,
+    #[prost(bool, tag = "2")]
+    full_duplex: bool,
+    #[prost(bytes = "bytes", tag = "3")]
+    request_data: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StreamResponseDefinition {
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    response_data: Vec<Vec<u8>>,
+}
+
+/// The test service, on a host with these limits.
+async fn test_service(limits: Limits) -> Server {
+    let root = Workspace::here().root().to_owned();
+    let app = App::load(Config {
+        limits,
+        cache_dir: Some(root.join("target/compiled-components")),
+        ..Config::new(root.join("tests/conformance/spin.toml"))
+    });
+    let app = app.await.expect("the test service loads");
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    app.serve(address).await.expect("a free port to listen on")
+}
+
+/// A message in an envelope.
+fn envelope(message: &BidiStreamRequest) -> Bytes {
+    let message = message.encode_to_vec();
+    let length = u32::try_from(message.len()).expect("a short message");
+    [&[0][..], &length.to_be_bytes(), &message].concat().into()
+}
+
+/// Opens a full-duplex stream of that many answers, each with the request that it answers: with these requests, and then as
+/// many large ones. Counts the requests that were taken.
+async fn converse(
+    server: &Server,
+    answers: usize,
+    requests: usize,
+    taken: Arc<AtomicUsize>,
+) -> Response<Incoming> {
+    let first = envelope(&BidiStreamRequest {
+        response_definition: Some(StreamResponseDefinition {
+            response_data: vec![Vec::new(); answers],
+        }),
+        full_duplex: true,
+        request_data: Bytes::new(),
+    });
+    let next = envelope(&BidiStreamRequest {
+        response_definition: None,
+        full_duplex: false,
+        request_data: Bytes::from(vec![7; MESSAGE]),
+    });
+    let messages = std::iter::once(first).chain(std::iter::repeat_n(next, requests));
+    let frames = messages.map(move |message| {
+        taken.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, Infallible>(Frame::data(message))
+    });
+    let request = Request::post(format!(
+        "http://{}/connectrpc.conformance.v1.ConformanceService/BidiStream",
+        server.local_addr()
+    ));
+    let request = request
+        .header("content-type", "application/grpc+proto")
+        .body(StreamBody::new(stream::iter(frames)))
+        .expect("a request");
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    client.request(request).await.expect("an answer")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_gigabyte_in_both_directions_takes_little_memory() {
+    let _alone = ALONE.lock().await;
+    let server = test_service(Limits {
+        request_body: 2 << 30,
+        request_deadline: Duration::from_secs(600),
+        ..Limits::default()
+    })
+    .await;
+    // The instance, and the connection.
+    let warm = converse(&server, 9, 8, Arc::default()).await;
+    warm.into_body().collect().await.expect("a whole answer");
+    let (before, began) = (resident(), Instant::now());
+
+    let response = converse(&server, MESSAGES + 1, MESSAGES, Arc::default()).await;
+    assert_eq!(response.status(), 200, "the stream begins");
+    let mut body = response.into_body();
+    let (mut received, mut most) = (0, before);
+    let mut trailers = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.expect("the stream goes on");
+        received += frame.data_ref().map_or(0, Bytes::len);
+        most = most.max(resident());
+        trailers = frame.into_trailers().ok().or(trailers);
+    }
+    let status = trailers.and_then(|trailers| trailers.get("grpc-status").cloned());
+    assert_eq!(
+        status.as_ref().map(HeaderValue::as_bytes),
+        Some(&b"0"[..]),
+        "it ends well"
+    );
+    assert!(
+        received > MESSAGES * MESSAGE,
+        "every message comes back, but {received} bytes did"
+    );
+    let grown = most.saturating_sub(before);
+    println!(
+        "{MESSAGES} messages of {MESSAGE} bytes in each direction: {:?}, {} MB more than idle ({} MB)",
+        began.elapsed(),
+        grown >> 20,
+        before >> 20
+    );
+    assert!(
+        grown < STREAMING,
+        "a stream is not kept, but took {} MB",
+        grown >> 20
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_reads_nothing_is_slowed_down_and_cut_off() {
+    let _alone = ALONE.lock().await;
+    let deadline = Duration::from_secs(4);
+    let server = test_service(Limits {
+        request_body: 2 << 30,
+        request_deadline: deadline,
+        in_flight: 1,
+        ..Limits::default()
+    })
+    .await;
+    let (before, began) = (resident(), Instant::now());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let stalled = converse(&server, MESSAGES + 1, MESSAGES, taken.clone()).await;
+    tokio::time::sleep(deadline / 2).await;
+    let sent = taken.load(Ordering::Relaxed);
+    assert!(
+        sent < 64,
+        "who does not read cannot write, but {sent} MB were taken"
+    );
+    assert_eq!(
+        status_of(&server).await,
+        503,
+        "the stream is in flight, and no other request may be"
+    );
+
+    while began.elapsed() < deadline + Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(
+        status_of(&server).await,
+        200,
+        "at the deadline the stream is given up, though its client holds it"
+    );
+    let grown = resident().saturating_sub(before);
+    assert!(
+        grown < STREAMING,
+        "what was sent is not kept, but took {} MB",
+        grown >> 20
+    );
+    drop(stalled);
+}
+
+/// The status of a short call of the test service.
+async fn status_of(server: &Server) -> u16 {
+    let client = Client::new(format!("http://{}", server.local_addr()));
+    let answer = client.call("connectrpc.conformance.v1.ConformanceService/Unary", json!({}));
+    answer.await.status.as_u16()
 }
 
 /// The physical memory of this process, in bytes: `VmRSS` in proc(5).

@@ -67,13 +67,17 @@ impl Victim {
     }
 }
 
+/// The media type of a refusal to a client whose protocol is unknown.
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_methods() {
     let victim = Victim::start().await;
 
     for path in ROUTES {
         for method in ["DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW"] {
-            let request = victim.client().request(method, path, Bytes::new());
+            let mut request = victim.client().post(path, "{}");
+            *request.method_mut() = method.parse().expect("a method");
             victim
                 .is_refused("a wrong method", request, (405, "unknown"))
                 .await;
@@ -97,7 +101,17 @@ async fn wrong_methods() {
             Some("POST"),
             "and the answer must say what does"
         );
-        answer.failure();
+        // Only a client that says that it speaks Connect is answered in Connect's JSON.
+        let media_type = if query.is_empty() {
+            PLAIN
+        } else {
+            "application/json"
+        };
+        assert_eq!(
+            answer.header("content-type"),
+            Some(media_type),
+            "GET {path}{query}"
+        );
     }
 }
 
@@ -158,7 +172,11 @@ async fn wrong_media_types() {
                 "{path}: {media_type:?} must be refused with 415, but: {}",
                 answer.text()
             );
-            answer.failure();
+            assert_eq!(
+                answer.header("content-type"),
+                Some(PLAIN),
+                "{path}: {media_type:?}"
+            );
         }
         let answer = victim
             .client()
@@ -170,7 +188,7 @@ async fn wrong_media_types() {
             "{path}: no media type must be refused with 415, but: {}",
             answer.text()
         );
-        answer.failure();
+        assert_eq!(answer.header("content-type"), Some(PLAIN), "{path}");
         victim.goes_on_after("wrong media types").await;
     }
 }
@@ -476,7 +494,6 @@ async fn garbage_to_the_plain_pages() {
                 answer.status,
                 answer.text()
             );
-            answer.failure();
         }
         let answer = victim.client().get(&format!("{path}?x=%00%ff&&==")).await;
         assert_eq!(

@@ -569,3 +569,40 @@ fn must_be_gzip(packed: &[u8], plain: &[u8]) {
 fn unbase64(text: &str) -> Vec<u8> {
     STANDARD.decode(text).expect("base64")
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grpc_call_of_what_is_not_there_is_unimplemented_in_its_trailers() {
+    let platform = Platform::start().await;
+    let client = platform.client();
+
+    for path in [
+        "/product.v1.ProductService/Nothing",
+        "/grpc.nothing.v1.Nothing/Nothing",
+    ] {
+        let answer = client.send(grpc_web(client, path, &envelope(0, b"{}"))).await;
+        assert_eq!(answer.status, 200, "{path}: the status of a call is in its body");
+        assert_eq!(
+            trailer(&trailers(&answer.body), "grpc-status"),
+            "12",
+            "{path}: unimplemented has the number 12"
+        );
+
+        let mut request = client.post(path, envelope(0, b""));
+        set(&mut request, "content-type", "application/grpc");
+        let answer = client.send(request).await;
+        assert_eq!(
+            answer.status, 200,
+            "{path}: the status of a call is in its trailers"
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/grpc+proto"),
+            "{path}"
+        );
+        assert!(
+            answer.body.is_empty(),
+            "{path}: no message, and no JSON: {}",
+            answer.text()
+        );
+    }
+}

@@ -540,3 +540,69 @@ fn nesting_is_bounded_alike_in_both_forms() {
     let refused = akinai_connect::json::to_vec(&any, &types);
     assert!(refused.is_err(), "an Any in an Any in an Any has an end");
 }
+
+#[tokio::test]
+async fn a_call_of_what_is_not_there_is_unimplemented_in_the_words_of_its_protocol() {
+    for path in ["/testing.v1.EchoService/Nope", "/a.B/C"] {
+        for media in [
+            "application/grpc",
+            "application/grpc+json",
+            "application/grpc+thrift",
+        ] {
+            let answer = post(path, &format!("content-type: {media}"), envelope(0, "")).await;
+            assert_eq!(
+                (answer.status, &*answer.body),
+                (200, &b""[..]),
+                "{path} by {media}"
+            );
+            assert_eq!(
+                answer.headers["content-type"], "application/grpc+proto",
+                "{path} by {media}"
+            );
+            let trailers = answer.trailers.expect("gRPC has HTTP trailers");
+            assert_eq!(trailers["grpc-status"], "12", "{path} by {media}");
+            assert_eq!(trailers["grpc-message"], format!("there is no method at {path}"));
+        }
+        let answer = post(path, WEB, envelope(0, "{}")).await;
+        let end = format!("grpc-status: 12\r\ngrpc-message: there is no method at {path}\r\n");
+        assert_eq!(
+            (answer.status, texts(&answer.body)),
+            (200, vec![(0x80, end)]),
+            "{path}"
+        );
+    }
+}
+
+/// Codings are compared without case, and `x-gzip` is gzip, in every header and parameter that names one.
+#[tokio::test]
+async fn codings_are_named_without_case_everywhere() {
+    let message = format!(r#"{{"text":"{}"}}"#, "marmalade ".repeat(500));
+    let packed = gzip(message.as_bytes());
+    for name in ["GZIP", "x-gzip", "X-Gzip"] {
+        let headers =
+            format!("content-type: application/json|content-encoding: {name}|accept-encoding: {name}");
+        let unary = post(LOOK, &headers, packed.clone()).await;
+        assert_eq!(
+            (unary.status, gunzip(&unary.body)),
+            (200, message.clone().into()),
+            "{name}"
+        );
+        let headers = format!("{WEB}|grpc-encoding: {name}|grpc-accept-encoding: {name}");
+        let web = post(LOOK, &headers, envelope(1, &packed)).await;
+        assert_eq!(gunzip(&envelopes(&web.body)[0].1), message.as_bytes(), "{name}");
+        let headers = format!("{STREAM}|connect-content-encoding: {name}");
+        let stream = post(COUNT, &headers, envelope(1, gzip(br#"{"to":1}"#))).await;
+        assert_eq!(
+            texts(&stream.body)[0],
+            (0, r#"{"number":1}"#.to_owned()),
+            "{name}"
+        );
+        let query = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&packed);
+        let path = format!("{LOOK}?encoding=json&base64=1&compression={name}&message={query}");
+        let get = answer_of(&support::router(), "GET", &path, "", "").await;
+        assert_eq!((get.status, &*get.body), (200, message.as_bytes()), "{name}");
+    }
+    let twice = "content-type: application/json|content-encoding: gzip|content-encoding: br";
+    let refused = post(LOOK, twice, packed).await;
+    assert_eq!(refused.status, 501, "two codings cannot be undone");
+}

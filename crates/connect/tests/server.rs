@@ -565,3 +565,38 @@ async fn calls_in_one_router_do_not_meet() {
     });
     futures::future::join_all(calls).await;
 }
+
+#[tokio::test]
+async fn a_call_by_get_tells_its_query() {
+    struct Tell;
+    impl akinai_connect::Interceptor for Tell {
+        async fn before(
+            &self,
+            context: &mut akinai_connect::Context,
+            _: &'static akinai_connect::MethodDescriptor,
+        ) -> Result<(), akinai_connect::ConnectError> {
+            let Some(parameters) = context.query_parameters() else {
+                return Ok(());
+            };
+            let told: Vec<String> = parameters
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            context
+                .response_headers
+                .insert("x-query", told.join(" ").parse().unwrap());
+            Ok(())
+        }
+    }
+    let router = support::router().intercept(Tell);
+    let path = format!("{LOOK}?connect=v1&encoding=json&message=%7B%7D&x=1&x=2");
+    let answer = answer_of(&router, request("GET", &path, "", "")).await;
+    assert_eq!(
+        answer.headers["x-query"],
+        "connect=v1 encoding=json message={} x=1 x=2"
+    );
+    let answer = answer_of(&router, request("POST", &path, JSON, "{}")).await;
+    assert!(
+        !answer.headers.contains_key("x-query"),
+        "a POST has its message in its body"
+    );
+}

@@ -6,8 +6,8 @@ use akinai_connect::{
     Body, Client, ConnectError, Context, Limits, MessageStream, Router, Transport, TransportError,
 };
 use akinai_connect_test_schema::testing::v1::{
-    CountRequest, CountResponse, EchoService, EchoServiceClient, EchoServiceServer, Everything, LookRequest,
-    LookResponse, TYPES,
+    CountRequest, CountResponse, EchoService, EchoServiceClient, EchoServiceServer, Everything,
+    GatherRequest, GatherResponse, LookRequest, LookResponse, TYPES,
 };
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _};
@@ -38,6 +38,7 @@ pub const LIMIT: usize = 64 * 1024;
 
 const LOOK: &str = "/testing.v1.EchoService/Look";
 const COUNT: &str = "/testing.v1.EchoService/Count";
+const GATHER: &str = "/testing.v1.EchoService/Gather";
 
 /// Messages in JSON.
 pub fn json(input: &[u8]) {
@@ -53,18 +54,20 @@ pub fn binary(input: &[u8]) {
     }
 }
 
-/// Bodies of requests with a message in an envelope.
+/// Bodies of requests with a message in an envelope, or any number of them.
 pub fn envelopes(input: &[u8]) {
     for media_type in [
         "application/connect+json",
         "application/connect+proto",
         "application/grpc-web+proto",
     ] {
-        let request = Request::post(COUNT)
-            .header("content-type", media_type)
-            .header("connect-content-encoding", "gzip")
-            .header("grpc-encoding", "gzip");
-        serve(request, input);
+        for path in [COUNT, GATHER] {
+            let request = Request::post(path)
+                .header("content-type", media_type)
+                .header("connect-content-encoding", "gzip")
+                .header("grpc-encoding", "gzip");
+            serve(request, input);
+        }
     }
 }
 
@@ -78,10 +81,12 @@ pub fn gzip(input: &[u8]) {
 
 /// Bodies of gRPC-Web in text.
 pub fn base64_text(input: &[u8]) {
-    let request = Request::post(LOOK)
-        .header("content-type", "application/grpc-web-text+proto")
-        .header("grpc-encoding", "gzip");
-    serve(request, input);
+    for path in [LOOK, GATHER] {
+        let request = Request::post(path)
+            .header("content-type", "application/grpc-web-text+proto")
+            .header("grpc-encoding", "gzip");
+        serve(request, input);
+    }
 }
 
 /// Queries of calls by GET: the input as it is, and as the message.
@@ -280,5 +285,16 @@ impl EchoService for Echo {
             padding: request.padding,
         };
         Ok(futures::stream::iter([Ok(answer)]).boxed_local())
+    }
+
+    async fn gather(
+        &self,
+        _: &mut Context,
+        mut requests: MessageStream<GatherRequest>,
+    ) -> Result<GatherResponse, ConnectError> {
+        while let Some(request) = requests.next().await {
+            drop(request?);
+        }
+        Ok(GatherResponse::default())
     }
 }
