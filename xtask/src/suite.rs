@@ -85,8 +85,8 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
     if options.tests.is_empty() && go.is_ok() {
         steps.begin("the Connect project's conformance suite");
-        build::native(workspace, &[]).await?;
-        conformance::conformance_of_compiled(workspace).await?;
+        build::native(workspace, conformance::PROGRAMS).await?;
+        conformance::conformance_of_compiled(workspace, &conformance::Options::default()).await?;
     }
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
