@@ -2,7 +2,8 @@
 //! some to make.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use host::{App, Config, Server};
@@ -13,9 +14,10 @@ use hyper_util::rt::TokioExecutor;
 use prost::Message;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use xtask::process::Scratch;
 use xtask::workspace::Workspace;
 
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// `connectrpc.conformance.v1.Protocol.PROTOCOL_GRPC`.
 const GRPC: i32 = 2;
@@ -111,16 +113,24 @@ struct Error {
 
 /// Serves an application of one component.
 async fn serve(folder: &str, h2c: Option<SocketAddr>) -> Server {
-    let root = Workspace::here().root().to_owned();
-    let mut config = Config::new(root.join("tests").join(folder).join("spin.toml"));
-    config.cache_dir = Some(root.join("target/compiled-components"));
+    let manifest = Workspace::here()
+        .root()
+        .join("tests")
+        .join(folder)
+        .join("spin.toml");
+    serve_manifest(manifest, h2c).await
+}
+
+async fn serve_manifest(manifest: PathBuf, h2c: Option<SocketAddr>) -> Server {
+    let mut config = Config::new(manifest);
+    config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
     config.h2c = h2c.iter().map(SocketAddr::to_string).collect::<BTreeSet<_>>();
     let app = App::load(config).await.expect("an application that loads");
     app.serve(ANY_PORT).await.expect("a free port to listen on")
 }
 
 /// Has the client make a call of the server.
-async fn carry_out(client: &Server, server: SocketAddr, requests: &[BidiStreamRequest]) -> Outcome {
+async fn carry_out(client: &Server, server: (&str, u16), requests: &[BidiStreamRequest]) -> Outcome {
     let any = |request: &BidiStreamRequest| Any {
         type_url: "type.googleapis.com/connectrpc.conformance.v1.BidiStreamRequest".into(),
         value: request.encode_to_vec(),
@@ -128,8 +138,8 @@ async fn carry_out(client: &Server, server: SocketAddr, requests: &[BidiStreamRe
     let order = Order {
         protocol: GRPC,
         codec: PROTO,
-        host: server.ip().to_string(),
-        port: server.port().into(),
+        host: server.0.to_owned(),
+        port: server.1.into(),
         method: "BidiStream".into(),
         stream_type: FULL_DUPLEX,
         messages: requests.iter().map(any).collect(),
@@ -163,11 +173,8 @@ fn header(name: &str, value: &str) -> Header {
     }
 }
 
-#[tokio::test]
-async fn grpc_streams_both_ways_between_components_on_two_hosts() {
-    let server = serve("conformance", None).await;
-    let address = server.local_addr();
-    let client = serve("conformance-client", Some(address)).await;
+/// Has the client talk to the server in turns, and checks what each hears.
+async fn must_talk(client: &Server, server: (&str, u16)) {
     let first = BidiStreamRequest {
         definition: Some(Definition {
             headers: vec![header("x-first", "1")],
@@ -177,7 +184,7 @@ async fn grpc_streams_both_ways_between_components_on_two_hosts() {
         full_duplex: true,
     };
     // Each answer is awaited before the next request is sent.
-    let outcome = carry_out(&client, address, &[first, BidiStreamRequest::default()]).await;
+    let outcome = carry_out(client, server, &[first, BidiStreamRequest::default()]).await;
     assert_eq!(outcome.error, None, "the call succeeds");
     let data: Vec<_> = outcome.payloads.iter().map(|payload| &payload.data[..]).collect();
     assert_eq!(data, [b"a", b"b", b"c"]);
@@ -186,11 +193,44 @@ async fn grpc_streams_both_ways_between_components_on_two_hosts() {
         "{:?}",
         outcome.headers
     );
-    assert_eq!(
-        outcome.trailers,
-        [header("x-last", "2")],
-        "trailers pass through both hosts"
-    );
+    assert_eq!(outcome.trailers, [header("x-last", "2")], "trailers pass through");
+}
+
+#[tokio::test]
+async fn grpc_streams_both_ways_between_components_on_two_hosts() {
+    let server = serve("conformance", None).await;
+    let address = server.local_addr();
+    let client = serve("conformance-client", Some(address)).await;
+    must_talk(&client, (&address.ip().to_string(), address.port())).await;
+}
+
+#[tokio::test]
+async fn grpc_streams_both_ways_between_components_of_one_application() {
+    let component = |name: &str, file: &str, grants: &str| {
+        let path = Workspace::here()
+            .root()
+            .join("target/wasm/wasm32-wasip2/component")
+            .join(file);
+        format!("[component.{name}]\nsource = {path:?}\nallowed_outbound_hosts = [{grants}]\n")
+    };
+    let manifest = [
+        "spin_manifest_version = 2\n[application]\nname = \"both\"\n".to_owned(),
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"client\"\n".to_owned(),
+        "[[trigger.http]]\nroute = { private = true }\ncomponent = \"server\"\n".to_owned(),
+        component(
+            "client",
+            "conformance_client.wasm",
+            "\"http://server.spin.internal\"",
+        ),
+        component("server", "conformance.wasm", ""),
+        "[variables]\nmessage_bytes = { default = \"0\" }\n".to_owned(),
+        "[component.server.variables]\nmessage_bytes = \"{{ message_bytes }}\"\n".to_owned(),
+    ];
+    let folder = Scratch::new("outgoing").expect("a folder");
+    let file = folder.path().join("spin.toml");
+    std::fs::write(&file, manifest.concat()).expect("a manifest");
+    let application = serve_manifest(file, None).await;
+    must_talk(&application, ("server.spin.internal", 80)).await;
 }
 
 /// The first bytes that a server gets of a call, which says nothing in return.
@@ -205,7 +245,8 @@ async fn first_bytes(is_named: bool) -> [u8; 4] {
         first
     };
     let requests = [BidiStreamRequest::default()];
-    let (first, outcome) = tokio::join!(accepted, carry_out(&client, address, &requests));
+    let server = (&*address.ip().to_string(), address.port());
+    let (first, outcome) = tokio::join!(accepted, carry_out(&client, server, &requests));
     assert_eq!(
         outcome.error.map(|error| error.code),
         Some(14),

@@ -2,6 +2,7 @@
 
 mod arriving;
 mod get;
+mod http_failure;
 mod request;
 mod response;
 mod status;
@@ -11,30 +12,24 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, TE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 
 use self::arriving::{Arriving, Reading, broken_off};
-use self::request::{Failure, left_until, unless_failed};
+use self::http_failure::failure;
+use self::request::{Failure, unless_failed};
 pub use self::response::{Response, Streaming};
 pub use self::transport::{Deadline, InMemory, Transport, TransportError};
 use crate::body::{Body, ReadError, read_whole};
-use crate::compression::{self, Compression, UnpackError};
-use crate::envelope;
-use crate::exchange::{PROTOCOL_VERSION, accept_encoding, content_encoding};
+use crate::compression::{Compression, UnpackError};
+use crate::exchange::content_encoding;
 use crate::json::{self, AnyType, Types};
 use crate::media::{MediaType, Protocol};
-use crate::{
-    CallOptions, Code, ConnectError, Encoding, Idempotency, MethodDescriptor, MethodKind, metadata, timeout,
-};
+use crate::{CallOptions, ConnectError, Encoding, MethodDescriptor, MethodKind, metadata};
 
 /// The largest response message, in bytes as sent, unless a client is told otherwise: as much as a server of this
 /// crate takes by default.
 const DEFAULT_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
-
-/// The longest path with query, in bytes, that a call is made with by GET: every HTTP implementation should take as much
-/// (RFC 9110, 4.1). A longer call is made by POST.
-const LONGEST_GET: usize = 8000;
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -315,144 +310,6 @@ impl<T: Transport> Client<T> {
         Arriving::begin(head.headers, body, reading).await
     }
 
-    /// A request whose body is one message, as unary calls of Connect have it; or one without a body, its message in the
-    /// query.
-    fn plain_request<Req: json::Message>(
-        &self,
-        media: MediaType,
-        method: &'static MethodDescriptor,
-        options: CallOptions,
-        message: &Req,
-    ) -> Result<http::Request<Body>, ConnectError> {
-        let message = self.encoding.encode(message, &self.types)?;
-        let packed = Packing::of(self).packed(&message);
-        let compression = if packed.is_some() {
-            self.compression
-        } else {
-            Compression::Identity
-        };
-        let body = packed.unwrap_or(message);
-        let uri = (self.gets && method.idempotency == Idempotency::NoSideEffects)
-            .then(|| self.uri_of_get(method, compression, &body))
-            .flatten();
-        let mut request = self.request(media, method, options, Body::full(body))?;
-        if let Some(name) = compression.name() {
-            request
-                .headers_mut()
-                .insert(content_encoding(media.protocol), name);
-        }
-        let Some(uri) = uri else {
-            return Ok(request);
-        };
-        *request.method_mut() = Method::GET;
-        *request.uri_mut() = uri;
-        *request.body_mut() = Body::default();
-        for name in [CONTENT_TYPE, PROTOCOL_VERSION, content_encoding(media.protocol)] {
-            request.headers_mut().remove(name);
-        }
-        Ok(request)
-    }
-
-    /// Path and query for a call by GET, if they are short enough.
-    fn uri_of_get(&self, method: &MethodDescriptor, compression: Compression, message: &[u8]) -> Option<Uri> {
-        let query = get::query(self.encoding, compression, message);
-        let uri = format!("{}?{query}", method.path);
-        (uri.len() <= LONGEST_GET)
-            .then(|| Uri::try_from(uri).ok())
-            .flatten()
-    }
-
-    /// A request whose body is one message in an envelope.
-    fn request_of_one<Req: json::Message>(
-        &self,
-        media: MediaType,
-        method: &'static MethodDescriptor,
-        options: CallOptions,
-        message: &Req,
-    ) -> Result<http::Request<Body>, ConnectError> {
-        let message = self.encoding.encode(message, &self.types)?;
-        let body = Body::full(Packing::of(self).seal(message));
-        self.request(media, method, options, body)
-    }
-
-    /// A request whose body is a stream of messages in envelopes.
-    fn request_of_many<Req: json::Message>(
-        &self,
-        media: MediaType,
-        method: &'static MethodDescriptor,
-        options: CallOptions,
-        messages: impl Stream<Item = Result<Req, ConnectError>> + 'static,
-    ) -> Result<(http::Request<Body>, Failure), ConnectError> {
-        let (encoding, types, packing) = (self.encoding, self.types.clone(), Packing::of(self));
-        let encode = move |message: Req| {
-            encoding
-                .encode(&message, &types)
-                .map(|message| packing.seal(message))
-        };
-        let (body, failure) = request::body(messages.map(move |message| message.and_then(&encode)));
-        let request = self.request(media, method, options, body)?;
-        Ok((request, failure))
-    }
-
-    /// The request for a call, but for what its message needs.
-    fn request(
-        &self,
-        media: MediaType,
-        method: &'static MethodDescriptor,
-        options: CallOptions,
-        body: Body,
-    ) -> Result<http::Request<Body>, ConnectError> {
-        let CallOptions {
-            mut headers,
-            deadline,
-        } = options;
-        metadata::remove_framing(&mut headers);
-        for name in [timeout::CONNECT, timeout::GRPC] {
-            headers.remove(name);
-        }
-        headers.insert(CONTENT_TYPE, media.header());
-        self.describe(media.protocol, &mut headers);
-        let mut request = http::Request::new(body);
-        request.extensions_mut().insert(method.kind);
-        request.extensions_mut().insert(method.idempotency);
-        if let Some(deadline) = deadline {
-            let left = left_until(deadline)?;
-            let (name, timeout) = match self.dialect {
-                Dialect::Connect => (timeout::CONNECT, timeout::write_connect(left)),
-                Dialect::Grpc | Dialect::GrpcWeb => (timeout::GRPC, timeout::write_grpc(left)),
-            };
-            if let Some(timeout) = timeout {
-                headers.insert(name, timeout);
-            }
-            request.extensions_mut().insert(Deadline(deadline));
-        }
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::from_static(method.path);
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-
-    /// Adds what a protocol's requests say of themselves.
-    fn describe(&self, protocol: Protocol, headers: &mut HeaderMap) {
-        match protocol {
-            Protocol::Unary | Protocol::Stream => {
-                headers.insert(PROTOCOL_VERSION, HeaderValue::from_static("1"));
-            }
-            // For proxies: those that cannot pass trailers on should say so (gRPC over HTTP2, "TE").
-            Protocol::Grpc => {
-                headers.insert(TE, HeaderValue::from_static("trailers"));
-            }
-            Protocol::GrpcWeb | Protocol::GrpcWebText => {}
-        }
-        let Some(name) = self.compression.name() else {
-            return;
-        };
-        headers.insert(accept_encoding(protocol), compression::SUPPORTED);
-        if protocol != Protocol::Unary {
-            headers.insert(content_encoding(protocol), name);
-        }
-    }
-
     /// Whether a successful response is what was asked for, and how it is compressed.
     fn check(&self, media: MediaType, headers: &HeaderMap) -> Result<Compression, ConnectError> {
         match headers.get(CONTENT_TYPE).and_then(MediaType::parse) {
@@ -513,36 +370,6 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Which messages a client compresses.
-#[derive(Clone, Copy)]
-struct Packing {
-    compression: Compression,
-    from: Option<usize>,
-}
-
-impl Packing {
-    fn of<T>(client: &Client<T>) -> Self {
-        Self {
-            compression: client.compression,
-            from: client.packed_from,
-        }
-    }
-
-    /// The message compressed, if it is to be.
-    fn packed(self, message: &[u8]) -> Option<Vec<u8>> {
-        match self.from {
-            None => self.compression.pack(message),
-            Some(least) if message.len() < least => None,
-            Some(_) => compression::gzip(message),
-        }
-    }
-
-    /// The message in an envelope.
-    fn seal(self, message: Vec<u8>) -> Bytes {
-        envelope::sealed(self.packed(&message), &message)
-    }
-}
-
 /// How a response says that it is compressed. We name what we can read, so anything else is the server's mistake.
 fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, ConnectError> {
     Compression::of(headers, &content_encoding(protocol))
@@ -551,37 +378,4 @@ fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, Conne
 
 fn wrong_message(problem: String) -> ConnectError {
     ConnectError::internal(format!("the response message is wrong: {problem}"))
-}
-
-/// The error of a response that is not a success. One that is not in the shape of a protocol comes from something between
-/// client and server, and has only its status to tell.
-fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError {
-    let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
-    let status_alone = ConnectError::new(
-        Code::from_http_status(head.status),
-        format!("HTTP status {}", head.status),
-    );
-    let said = match media.map(|media| (media.protocol, media.encoding)) {
-        Some((Protocol::Unary, Encoding::Json)) => ConnectError::from_json(body, status_alone.clone()).ok(),
-        // A status of gRPC's counts, whatever that of HTTP is (gRPC, `http-grpc-status-mapping.md`).
-        Some((Protocol::Grpc | Protocol::GrpcWeb, _)) if status::is_among(&head.headers) => {
-            return status::read(head.headers).err().unwrap_or(status_alone);
-        }
-        _ => None,
-    };
-    let Some(mut error) = said else {
-        return without_strangers_headers(status_alone, &head.headers);
-    };
-    let (headers, trailers) = metadata::split(head.headers);
-    metadata::append_all(error.metadata_mut(), &headers);
-    metadata::append_all(error.metadata_mut(), &trailers);
-    error
-}
-
-/// The headers of something in between say nothing about the call, and may be cookies: only when to come back is kept.
-fn without_strangers_headers(mut error: ConnectError, headers: &HeaderMap) -> ConnectError {
-    if let Some(later) = headers.get(RETRY_AFTER) {
-        error.metadata_mut().insert(RETRY_AFTER, later.clone());
-    }
-    error
 }
