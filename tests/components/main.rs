@@ -3,6 +3,7 @@
 mod inventory;
 mod issuer;
 mod order;
+mod outgoing;
 mod pages;
 mod product;
 mod service;

@@ -46,7 +46,7 @@ enum Command {
     Secrets,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
-    /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run the test service on, instead of our host.
+    /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run what is tested on, instead of our host.
     Conformance(conformance::Options),
     /// Serves the test service for the conformance runner, which starts this.
     #[command(hide = true)]

@@ -89,8 +89,8 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if is_whole {
         steps.begin("the Connect project's conformance suite");
         if let Ok(runner) = &counterparts.conformance_runner {
-            build::native(workspace, &[]).await?;
-            conformance::conformance_of_compiled(workspace, runner).await?;
+            build::native(workspace, conformance::PROGRAMS).await?;
+            conformance::conformance_of_compiled(workspace, runner, &conformance::Options::default()).await?;
         }
     }
     steps.finish();

@@ -67,6 +67,16 @@ impl Kind {
             (true, true) => "BidiStreaming",
         }
     }
+
+    /// The function of `connect::Client`.
+    fn client_function(self) -> &'static str {
+        match (self.takes_stream, self.gives_stream) {
+            (false, false) => "unary",
+            (false, true) => "server_streaming",
+            (true, false) => "client_streaming",
+            (true, true) => "bidi_streaming",
+        }
+    }
 }
 
 impl Service {
@@ -176,10 +186,8 @@ impl Service {
         let Self {
             type_name, module, ..
         } = self;
-        // A client sends no streams: such a method of its trait answers `unimplemented`.
-        let methods = || self.methods.iter().filter(|method| !method.kind.takes_stream);
-        let calls: String = methods().map(|method| method.call(module)).collect();
-        let relays: String = methods().map(Method::relay).collect();
+        let calls: String = self.methods.iter().map(|method| method.call(module)).collect();
+        let relays: String = self.methods.iter().map(Method::relay).collect();
         format!(
             "/// Calls a [`{type_name}`] somewhere else.\n\
              ///\n\
@@ -316,39 +324,42 @@ impl Method {
             documentation,
             function,
             constant,
-            request,
             response,
             ..
         } = self;
-        let (answer, call) = match self.kind.gives_stream {
-            true => ("Streaming", "server_streaming"),
-            false => ("Response", "unary"),
+        let (input, input_name) = (self.input(), self.input_name());
+        let call = self.kind.client_function();
+        let answer = match self.kind.gives_stream {
+            true => "Streaming",
+            false => "Response",
+        };
+        let reference = match self.kind.takes_stream {
+            true => "",
+            false => "&",
         };
         format!(
             "{documentation}\
              pub async fn {function}(\n\
                  &self,\n\
                  options: ::connect::CallOptions,\n\
-                 request: {request},\n\
+                 {input},\n\
              ) -> ::std::result::Result<::connect::{answer}<{response}>, ::connect::ConnectError> {{\n\
-                 self.client.{call}(&{module}::{constant}, options, &request).await\n\
+                 self.client.{call}(&{module}::{constant}, options, {reference}{input_name}).await\n\
              }}\n\n"
         )
     }
 
     /// The client's method as a service.
     fn relay(&self) -> String {
-        let Self {
-            function, request, ..
-        } = self;
-        let output = self.output();
+        let Self { function, .. } = self;
+        let (input, input_name, output) = (self.input(), self.input_name(), self.output());
         format!(
             "async fn {function}(\n\
                  &self,\n\
                  context: &mut ::connect::Context,\n\
-                 request: {request},\n\
+                 {input},\n\
              ) -> ::std::result::Result<{output}, ::connect::ConnectError> {{\n\
-                 let response = self.{function}(context.call_options(), request).await?;\n\
+                 let response = self.{function}(context.call_options(), {input_name}).await?;\n\
                  Ok(response.relay(context))\n\
              }}\n\n"
         )

@@ -8,8 +8,8 @@ use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 
-/// The body of a response that a [`Router`](crate::Router) gives: whole, or a stream of messages as a method gives them.
-/// Dropping it drops what the method was doing.
+/// The body of a request that a [`Client`](crate::Client) sends, or of a response that a [`Router`](crate::Router) gives:
+/// whole, or a stream of messages as the caller or the method gives them. Dropping it drops what gives them.
 #[derive(Default)]
 pub struct Body(Kind);
 
@@ -27,6 +27,14 @@ impl Default for Kind {
 impl Body {
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         Self(Kind::Whole(Full::new(bytes.into())))
+    }
+
+    /// The same body once more, where it is whole: a stream is there only once.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Whole(body) => Some(Self(Kind::Whole(body.clone()))),
+            Kind::Stream(_) => None,
+        }
     }
 
     /// Its frames, whatever it is.
@@ -48,7 +56,7 @@ impl Body {
     }
 }
 
-/// For answers of the same server that are no RPC's.
+/// For requests and answers that are no RPC's.
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::full(bytes)

@@ -74,6 +74,11 @@ impl Code {
         self as u16 + 1
     }
 
+    /// The code with this number in gRPC. 0 is success and no code.
+    pub(crate) fn from_number(number: u16) -> Option<Self> {
+        TABLE.iter().map(|row| row.0).find(|code| code.number() == number)
+    }
+
     /// The HTTP status of a response that carries this code.
     pub fn http_status(self) -> http::StatusCode {
         http::StatusCode::from_u16(TABLE[self as usize].2).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
@@ -110,7 +115,14 @@ mod tests {
             assert_eq!(Code::from_name(name), Some(code), "{name} is read back");
             assert_eq!(code.http_status().as_u16(), status, "{name} has its HTTP status");
             assert_eq!(usize::from(code.number()), index + 1, "{name} has its number");
+            assert_eq!(
+                Code::from_number(code.number()),
+                Some(code),
+                "its number is read back"
+            );
         }
         assert_eq!(Code::from_name("NOT_FOUND"), None, "names are lower case");
+        assert_eq!(Code::from_number(0), None, "success is no code");
+        assert_eq!(Code::from_number(17), None, "there are 16 codes");
     }
 }

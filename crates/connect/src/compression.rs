@@ -109,10 +109,7 @@ impl Compression {
         if self == Self::Identity || message.len() < WORTH_IT {
             return None;
         }
-        let mut encoder = GzEncoder::new(Vec::with_capacity(message.len() / 2), flate2::Compression::fast());
-        encoder.write_all(message).ok()?;
-        let packed = encoder.finish().ok()?;
-        (packed.len() < message.len()).then_some(packed)
+        gzip(message).filter(|packed| packed.len() < message.len())
     }
 
     /// What was compressed, of at most `limit` bytes: a small message may be made to unpack to any size.
@@ -131,6 +128,13 @@ impl Compression {
         }
         Ok(message.into())
     }
+}
+
+/// The message compressed, though that may make it larger. Writing to memory does not fail.
+pub(crate) fn gzip(message: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(message.len() / 2), flate2::Compression::fast());
+    encoder.write_all(message).ok()?;
+    encoder.finish().ok()
 }
 
 /// Whether this names gzip. gRPC and Connect take their names of codings from HTTP, where case means nothing.

@@ -20,6 +20,14 @@ impl Encoding {
         }
     }
 
+    /// Its name there.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Proto => "proto",
+        }
+    }
+
     /// Reads a request that somebody else wrote. The error says what is wrong with it, and repeats none of it.
     pub(crate) fn decode<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
         match self {

@@ -99,9 +99,14 @@ pub(crate) fn too_large(limit: usize) -> ConnectError {
 
 /// Puts a message into an envelope, compressed if it is worth it.
 pub(crate) fn seal(message: Vec<u8>, compression: Compression) -> Bytes {
-    match compression.pack(&message) {
+    sealed(compression.pack(&message), &message)
+}
+
+/// The envelope of a message that is compressed, if it is.
+pub(crate) fn sealed(packed: Option<Vec<u8>>, message: &[u8]) -> Bytes {
+    match packed {
         Some(packed) => put(COMPRESSED, &packed),
-        None => put(0, &message),
+        None => put(0, message),
     }
 }
 

@@ -20,19 +20,19 @@ use crate::media::{MediaType, Protocol};
 use crate::server::Reply;
 use crate::{ConnectError, Context, Encoding, metadata, stream, wkt};
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+pub(crate) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// `google.rpc.Status`, which carries an error's details.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Status {
+pub(crate) struct Status {
     #[prost(int32, tag = "1")]
-    code: i32,
+    pub(crate) code: i32,
     #[prost(string, tag = "2")]
-    message: String,
+    pub(crate) message: String,
     #[prost(message, repeated, tag = "3")]
-    details: Vec<wkt::Any>,
+    pub(crate) details: Vec<wkt::Any>,
 }
 
 /// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in the

@@ -2,10 +2,11 @@
 //!
 //! A .proto file becomes, through connect-build, messages, a trait with a method for each RPC, a server and a client.
 //! The server side is a [`Router`]: it turns an `http::Request` into a call of the trait and what that returns into an
-//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak unary calls and streams, with JSON
-//! or binary messages, gzip, errors with typed details, deadlines and metadata. A router takes and gives streams of every
-//! kind, in both directions at the same time where HTTP can (HTTP/2), and answers gRPC-Web and gRPC at the same paths. A generated client implements the service's trait too, so a client put into a router is a
-//! proxy.
+//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak Connect, gRPC and gRPC-Web: unary
+//! calls and streams of every kind, in both directions at the same time where HTTP can (HTTP/2), with JSON or binary
+//! messages, gzip, errors with typed details, deadlines and metadata. A router tells the protocols apart by a request's
+//! media type; a client speaks the one that it is told to ([`Client::grpc`], [`Client::grpc_web`]). A generated client
+//! implements the service's trait too, so a client put into a router is a proxy.
 //!
 //! What a call costs, beside the Connect project's own Rust crate: `bench/README.md`. How the decoders are fuzzed:
 //! `fuzz/README.md`.

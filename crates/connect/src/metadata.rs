@@ -50,19 +50,32 @@ pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
     }
 }
 
-/// Splits the headers of a unary response into leading and trailing metadata, without what is HTTP's or the
-/// protocol's own.
-pub(crate) fn split(mut headers: HeaderMap) -> (HeaderMap, HeaderMap) {
+/// The metadata among headers or trailers: without what is HTTP's or the protocol's own. Connect and gRPC keep these
+/// prefixes for themselves.
+pub(crate) fn custom(mut headers: HeaderMap) -> HeaderMap {
     remove_framing(&mut headers);
     for name in &SERVER_OWN {
         headers.remove(name);
     }
+    let own = |name: &&HeaderName| {
+        ["connect-", "grpc-"]
+            .iter()
+            .any(|prefix| name.as_str().starts_with(prefix))
+    };
+    let own: Vec<HeaderName> = headers.keys().filter(own).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// Splits the headers of a unary response into leading and trailing metadata.
+pub(crate) fn split(headers: HeaderMap) -> (HeaderMap, HeaderMap) {
     let (mut leading, mut trailing) = (HeaderMap::new(), HeaderMap::new());
-    for (name, value) in &headers {
+    for (name, value) in &custom(headers) {
         let trailer = name.as_str().strip_prefix(TRAILER_PREFIX);
         match trailer.map(HeaderName::try_from) {
             Some(Ok(trailer)) => trailing.append(trailer, value.clone()),
-            _ if name.as_str().starts_with("connect-") => false,
             _ => leading.append(name, value.clone()),
         };
     }

@@ -54,6 +54,23 @@ pub(crate) fn write_connect(left: Duration) -> Option<HeaderValue> {
         .filter(|_| milliseconds.len() <= CONNECT_DIGITS)
 }
 
+/// `grpc-timeout` for this much time, in the finest unit of at most 8 digits; `None` if it is too long for the header. What is
+/// cut off lets the server's time end before the client's, and then a stream that the server cancelled looks broken.
+pub(crate) fn write_grpc(left: Duration) -> Option<HeaderValue> {
+    let seconds = u128::from(left.as_secs());
+    let units = [
+        (left.as_micros(), 'u'),
+        (left.as_millis(), 'm'),
+        (seconds, 'S'),
+        (seconds / 60, 'M'),
+        (seconds / 3600, 'H'),
+    ];
+    let (number, unit) = units
+        .into_iter()
+        .find(|(number, _)| *number < 10_u128.pow(GRPC_DIGITS as u32))?;
+    HeaderValue::try_from(format!("{number}{unit}")).ok()
+}
+
 fn number(digits: &[u8], most: usize) -> Option<u64> {
     let well_formed = (1..=most).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let digits = std::str::from_utf8(digits).ok().filter(|_| well_formed)?;
@@ -76,5 +93,28 @@ mod tests {
         for wrong in ["", "S", "1", "1s", "-1S", "1.5S", "123456789S", "1SS", " 1S"] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_grpc_timeout_is_written_in_the_finest_unit_that_fits() {
+        let written = |left| write_grpc(left).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(
+            written(Duration::from_micros(200_001)).as_deref(),
+            Some("200001u")
+        );
+        assert_eq!(
+            written(Duration::from_millis(99_999_999)).as_deref(),
+            Some("99999999m")
+        );
+        assert_eq!(written(Duration::from_secs(100_000)).as_deref(), Some("100000S"));
+        assert_eq!(
+            written(Duration::from_secs(6_000_000_000)).as_deref(),
+            Some("1666666H")
+        );
+        assert_eq!(
+            written(Duration::from_secs(u64::MAX)),
+            None,
+            "longer than the header can say"
+        );
     }
 }

@@ -7,16 +7,18 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use akinai_connect::{
-    CallOptions, Client, Code, ConnectError, Context, Deadline, Encoding, InMemory, Router, Transport,
+    Body, CallOptions, Client, Code, ConnectError, Context, Deadline, Encoding, InMemory, Router, Transport,
     TransportError,
 };
 use akinai_connect_test_schema::testing::v1::{
-    EchoRequest, EchoService, EchoServiceClient, EchoServiceServer, Everything, FailRequest, LookRequest,
-    Scalars, TYPES,
+    EchoRequest, EchoService, EchoServiceClient, EchoServiceServer, Everything, FailRequest, GatherRequest,
+    LookRequest, Scalars, TYPES, TalkRequest,
 };
 use bytes::Bytes;
+use futures::channel::mpsc;
+use futures::{SinkExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 
 fn in_memory(encoding: Encoding) -> EchoServiceClient<InMemory> {
     let transport = InMemory::new(Rc::new(support::router()));
@@ -163,6 +165,80 @@ async fn a_client_in_a_router_is_a_proxy() {
     );
 }
 
+/// What a client makes of a router, directly and through a client in another router, by each protocol.
+fn ways_to_a_router() -> Vec<EchoServiceClient<InMemory>> {
+    let direct = || Client::new(InMemory::new(Rc::new(support::router()))).encoding(Encoding::Proto);
+    let relayed = || {
+        let relay = Router::new().service(EchoServiceServer::new(EchoServiceClient::with(direct().grpc())));
+        Client::new(InMemory::new(Rc::new(relay)))
+    };
+    let ways = [
+        direct(),
+        direct().gzip_from(0),
+        direct().grpc(),
+        direct().grpc_web(),
+        relayed(),
+        relayed().grpc(),
+    ];
+    ways.map(EchoServiceClient::with).into()
+}
+
+#[tokio::test]
+async fn streams_of_requests_reach_a_router_and_through_another_one() {
+    for client in ways_to_a_router() {
+        let texts = ["a", "b", "c"].map(|text| Ok(GatherRequest { text: text.into() }));
+        let gathered = client
+            .gather(CallOptions::default(), stream::iter(texts).boxed_local())
+            .await;
+        let gathered = gathered.unwrap();
+        assert_eq!(gathered.message.texts, ["a", "b", "c"]);
+        assert_eq!(gathered.trailers, headers(&[("x-gathered", "3")]));
+
+        let none = client
+            .gather(CallOptions::default(), stream::empty().boxed_local())
+            .await;
+        assert!(none.unwrap().message.texts.is_empty(), "a stream may be empty");
+    }
+}
+
+#[tokio::test]
+async fn a_router_answers_each_request_before_the_next_one() {
+    for client in ways_to_a_router() {
+        let (mut send, sent) = mpsc::channel(0);
+        let talk = |text: &str, error_code: &str| {
+            Ok(TalkRequest {
+                text: text.into(),
+                error_code: error_code.into(),
+            })
+        };
+        let mut answers = client
+            .talk(CallOptions::default(), sent.boxed_local())
+            .await
+            .unwrap();
+        assert_eq!(answers.headers()["x-talking"], "yes");
+        for text in ["a", "b"] {
+            let (sent, answer) = tokio::join!(send.send(talk(text, "")), answers.next());
+            sent.expect("the call goes on");
+            assert_eq!(answer.unwrap().unwrap().text, text);
+        }
+        let (_, answer) = tokio::join!(send.send(talk("enough", "aborted")), answers.next());
+        let error = answer.unwrap().unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::Aborted, "enough"));
+        assert!(answers.next().await.is_none(), "nothing follows an error");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_passes_an_error_among_the_requests_on() {
+    let requests = || stream::iter([Ok(GatherRequest::default()), Err(ConnectError::data_loss("torn"))]);
+    for client in ways_to_a_router() {
+        let error = client
+            .gather(CallOptions::default(), requests().boxed_local())
+            .await;
+        assert_eq!(error.unwrap_err().message(), "torn");
+    }
+}
+
 #[tokio::test]
 async fn a_client_is_called_as_the_service_it_is_for() {
     async fn look(service: &impl EchoService) -> Result<String, ConnectError> {
@@ -189,7 +265,7 @@ struct Canned {
     headers: Headers,
     body: &'static str,
     failure: Option<TransportError>,
-    seen: RefCell<Option<http::Request<Bytes>>>,
+    seen: RefCell<Option<http::Request<Body>>>,
 }
 
 impl Transport for Canned {
@@ -197,7 +273,7 @@ impl Transport for Canned {
 
     async fn send(
         &self,
-        request: http::Request<Bytes>,
+        request: http::Request<Body>,
     ) -> Result<http::Response<Full<Bytes>>, TransportError> {
         self.seen.replace(Some(request));
         if let Some(failure) = &self.failure {
@@ -246,7 +322,6 @@ async fn requests_follow_the_protocol() {
         "/testing.v1.EchoService/Look",
         "the transport adds where that is"
     );
-    assert_eq!(request.body(), r#"{"text":"商"}"#);
     assert_eq!(request.headers()["content-type"], "application/json");
     assert_eq!(request.headers()["connect-protocol-version"], "1");
     assert_eq!(
@@ -272,6 +347,8 @@ async fn requests_follow_the_protocol() {
         Some(&Deadline(deadline)),
         "the deadline for the transport"
     );
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, r#"{"text":"商"}"#);
 }
 
 #[tokio::test]

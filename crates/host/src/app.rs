@@ -3,7 +3,7 @@
 //! The futures are boxed: one that is not is compiled in the crate that awaits it, and so the host, wasmtime's generic half
 //! with it, would be compiled again for each program and each test that embeds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub struct Config {
     pub cache_dir: Option<PathBuf>,
     /// What requests and instances may take.
     pub limits: Limits,
+    /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, just as the components'
+    /// requests name them. All other servers are called by HTTP/1.1. gRPC needs HTTP/2.
+    pub h2c: BTreeSet<String>,
     /// Who stands between the components: nobody, save in tests.
     pub chaining: Option<Arc<dyn Chaining>>,
 }
@@ -46,6 +49,7 @@ impl Config {
             variables: BTreeMap::new(),
             cache_dir: None,
             limits: Limits::default(),
+            h2c: BTreeSet::new(),
             chaining: None,
         }
     }
@@ -59,6 +63,7 @@ impl fmt::Debug for Config {
             .field("variables", &self.variables.keys())
             .field("cache_dir", &self.cache_dir)
             .field("limits", &self.limits)
+            .field("h2c", &self.h2c)
             .finish_non_exhaustive()
     }
 }

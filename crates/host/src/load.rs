@@ -15,7 +15,7 @@ use crate::instance::{self, Blueprint, State};
 use crate::limits::Limits;
 use crate::manifest::{Component, ComponentId, Manifest, RedisTrigger};
 use crate::networking::AllowedHosts;
-use crate::outbound::{self, HttpClient};
+use crate::outbound::HttpClient;
 use crate::postgres::{self, Pools};
 use crate::routes::Router;
 use crate::subscriber::{self, Subscriber, Subscription, check_address};
@@ -34,7 +34,7 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
     let grants = grants(&manifest, &resolver)?;
     let linked = link(&manifest, config)?;
 
-    let client = outbound::http_client();
+    let client = HttpClient::new(config.h2c.clone());
     Ok(Arc::new_cyclic(|application| {
         let parts = manifest.component.into_iter().zip(grants).zip(linked);
         let components = parts.map(|(((id, component), grant), linked)| {

@@ -42,6 +42,15 @@ struct Arguments {
     /// Keeps compiled components in this folder, so that the next start is quick.
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
+
+    /// The servers that components call by HTTP/2 without TLS, as gRPC needs it, separated by commas.
+    #[arg(
+        long = "h2c",
+        value_name = "HOST:PORT",
+        env = "SPIN_OUTBOUND_H2C_PRIOR_KNOWLEDGE",
+        value_delimiter = ','
+    )]
+    h2c: Vec<String>,
 }
 
 fn parse_variable(argument: &str) -> Result<(String, String), &'static str> {
@@ -78,6 +87,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = App::load(Config {
         variables: BTreeMap::from_iter(arguments.variables),
         cache_dir: arguments.cache_dir,
+        h2c: arguments.h2c.into_iter().collect(),
         ..Config::new(arguments.manifest)
     })
     .await?;

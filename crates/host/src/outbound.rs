@@ -1,6 +1,7 @@
 //! Requests that components send: to each other in process, to the outside over sockets, each only where
 //! `allowed_outbound_hosts` permits.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,15 +24,37 @@ const SELF_HOST: &str = "self.alt";
 /// (crates/factor-outbound-http/src/wasi.rs). The request that the component is answering ends sooner.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Sends plain HTTP, over connections that are kept for the next request. One an application.
-pub(crate) type HttpClient = Client<HttpConnector, WasiBody>;
+/// Sends plain HTTP, over connections that are kept for the next request: HTTP/1.1, and HTTP/2 to the servers that are
+/// known to speak it. One an application.
+#[derive(Clone)]
+pub(crate) struct HttpClient {
+    http1: Client<HttpConnector, WasiBody>,
+    http2: Client<HttpConnector, WasiBody>,
+    /// Who speaks HTTP/2 without TLS, as a request's URI names them: there is no way to ask.
+    h2c: Arc<BTreeSet<String>>,
+}
 
-/// A client whose connections do not wait to fill packets: a request's head and body are written apart, and the peer
-/// would otherwise acknowledge the first only after 40 ms.
-pub(crate) fn http_client() -> HttpClient {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).build(connector)
+impl HttpClient {
+    /// A client whose connections do not wait to fill packets: a request's head and body are written apart, and the peer
+    /// would otherwise acknowledge the first only after 40 ms.
+    pub(crate) fn new(h2c: BTreeSet<String>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let mut builder = Client::builder(TokioExecutor::new());
+        Self {
+            http1: builder.build(connector.clone()),
+            http2: builder.http2_only(true).build(connector),
+            h2c: Arc::new(h2c),
+        }
+    }
+
+    /// The client for a server. Spin: crates/factor-outbound-http/src/wasi.rs, RequestSender::send_request.
+    fn to(&self, uri: &Uri) -> &Client<HttpConnector, WasiBody> {
+        let speaks_http2 = uri
+            .authority()
+            .is_some_and(|authority| self.h2c.contains(authority.as_str()));
+        if speaks_http2 { &self.http2 } else { &self.http1 }
+    }
 }
 
 /// One instance's way out.
@@ -104,7 +127,8 @@ impl Outbound {
             return send_tls(request, options).await;
         }
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let response = tokio::time::timeout(first_byte, self.client.request(request)).await;
+        let sending = self.client.to(request.uri()).request(request);
+        let response = tokio::time::timeout(first_byte, sending).await;
         let response = response
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(client_error)?;

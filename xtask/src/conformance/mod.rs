@@ -4,6 +4,7 @@
 //! configuration that it tests, tells it on its standard input what is wanted, and compares every answer with what the
 //! suite expects. docs/CONFORMANCE.md has the figures.
 
+mod client;
 mod server;
 
 use std::env;
@@ -28,7 +29,7 @@ const RUNNER: GoProgram = GoProgram {
     linker_flags: "-s -w",
 };
 
-/// The variable that names a Spin to run the test service on, instead of our host.
+/// The variable that names a Spin to run what is tested on, instead of our host.
 const SPIN: &str = "AKINAI_SPIN";
 
 /// The options of `cargo xtask conformance`.
@@ -50,46 +51,54 @@ struct Subject {
 }
 
 /// Everything that is tested.
-fn subjects() -> Result<Vec<Subject>> {
+fn subjects(workspace: &Workspace) -> Result<Vec<Subject>> {
     let xtask = env::current_exe().context("cannot tell where this program is")?;
-    Ok(vec![Subject {
+    let server = Subject {
         mode: "server",
         claims: "server.yaml",
         program: vec![xtask.into(), "conformance-server".into()],
-    }])
+    };
+    let client = Subject {
+        mode: "client",
+        claims: "client.yaml",
+        program: client::program(workspace),
+    };
+    Ok(vec![server, client])
 }
+
+/// The native programs that the suite needs besides the host.
+pub(crate) const PROGRAMS: &[&str] = &[client::BRIDGE];
 
 /// Compiles what is tested, builds the runner if there is none, and runs every case.
 ///
 /// # Errors
 /// Something does not compile, Go is missing, or a case failed: the runner has said which and why.
 pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> {
-    let subjects = subjects()?;
-    let mut steps = Steps::new(2 + subjects.len());
+    let mut steps = Steps::new(3);
     steps.begin("compile the components, those of the tests included, and the host");
     build::components_and_those_of_tests(workspace).await?;
-    build::native(workspace, &[]).await?;
+    build::native(workspace, PROGRAMS).await?;
     steps.begin("have the conformance runner (built by Go, once, in about two minutes)");
     let runner = runner(workspace).await?;
-    for subject in &subjects {
-        steps.begin(format_args!(
-            "run the conformance suite against our {}",
-            subject.mode
-        ));
-        check(workspace, &runner, subject, &options).await?;
-    }
+    steps.begin("run the conformance suite against our server and our client");
+    conformance_of_compiled(workspace, &runner, &options).await?;
     steps.finish();
     Ok(())
 }
 
-/// Runs the suite as a part of all tests, when everything is compiled already.
+/// Runs the suite when everything is compiled already.
 ///
 /// # Errors
 /// As [`conformance`].
-pub(crate) async fn conformance_of_compiled(workspace: &Workspace, runner: &Path) -> Result<()> {
+pub(crate) async fn conformance_of_compiled(
+    workspace: &Workspace,
+    runner: &Path,
+    options: &Options,
+) -> Result<()> {
     server::warm_up(workspace).await?;
-    for subject in &subjects()? {
-        check(workspace, runner, subject, &Options::default()).await?;
+    client::warm_up(workspace).await?;
+    for subject in &subjects(workspace)? {
+        check(workspace, runner, subject, options).await?;
     }
     Ok(())
 }
@@ -106,6 +115,28 @@ pub(crate) async fn runner(workspace: &Workspace) -> Result<PathBuf> {
 /// Where the runner's version and what we claim to support is written down.
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("conformance")
+}
+
+/// The command that runs the application in a folder of `tests`: on our host, or on the Spin that the environment names.
+fn host(workspace: &Workspace, application: &str) -> Command {
+    let manifest = workspace.root().join("tests").join(application).join("spin.toml");
+    match env::var_os(SPIN) {
+        None => {
+            let mut host = Command::new(workspace.native_program("akinai-host"));
+            host.arg("--manifest").arg(manifest);
+            host.arg("--cache-dir").arg(workspace.private().join("cache"));
+            host.env("RUST_LOG", "warn");
+            host
+        }
+        Some(spin) => {
+            let state = workspace.private().join("spin").join(application);
+            let mut spin = Command::new(spin);
+            spin.args(["up", "--quiet", "--from"]).arg(manifest);
+            spin.arg("--log-dir").arg(state.join("logs"));
+            spin.arg("--state-dir").arg(state);
+            spin
+        }
+    }
 }
 
 async fn check(workspace: &Workspace, runner: &Path, subject: &Subject, options: &Options) -> Result<()> {

@@ -1,16 +1,15 @@
 //! The server under test, as the runner starts it: it reads a `ServerCompatRequest`, starts the test service, and answers
 //! with a `ServerCompatResponse`, each behind its length in four bytes.
 
-use std::env;
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use prost::Message;
 
-use super::SPIN;
+use super::host;
 use crate::http::{self, Request};
 use crate::origin::Origin;
 use crate::process::{EndSignal, Process};
@@ -71,8 +70,12 @@ pub(super) async fn warm_up(workspace: &Workspace) -> Result<()> {
 
 async fn start(workspace: &Workspace, wanted: &ServerCompatRequest) -> Result<(Process, SocketAddr)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-    let mut command = host(workspace, wanted);
+    let mut command = host(workspace, "conformance");
     command
+        .args([
+            "--variable",
+            &format!("message_bytes={}", wanted.message_receive_limit),
+        ])
         .args(["--listen", &address.to_string()])
         // Ours is the runner's.
         .stdout(Stdio::null())
@@ -106,31 +109,6 @@ fn write_response(mut output: impl io::Write, response: &ServerCompatResponse) -
     let length = u32::try_from(message.len()).context("the response is too long")?;
     output.write_all(&[&length.to_be_bytes()[..], &message].concat())?;
     output.flush().context("the runner does not listen")
-}
-
-/// The command that runs the test service: on our host, or on the Spin that the environment names.
-fn host(workspace: &Workspace, wanted: &ServerCompatRequest) -> Command {
-    let manifest = workspace.root().join("tests/conformance/spin.toml");
-    let limit = format!("message_bytes={}", wanted.message_receive_limit);
-    let mut command = match env::var_os(SPIN) {
-        None => {
-            let mut host = Command::new(workspace.native_program("akinai-host"));
-            host.arg("--manifest").arg(manifest);
-            host.arg("--cache-dir").arg(workspace.private().join("cache"));
-            host.env("RUST_LOG", "warn");
-            host
-        }
-        Some(spin) => {
-            let state = workspace.private().join("spin/conformance");
-            let mut spin = Command::new(spin);
-            spin.args(["up", "--quiet", "--from"]).arg(manifest);
-            spin.arg("--log-dir").arg(state.join("logs"));
-            spin.arg("--state-dir").arg(state);
-            spin
-        }
-    };
-    command.args(["--variable", &limit]);
-    command
 }
 
 /// Waits until there is an answer, whatever it is.

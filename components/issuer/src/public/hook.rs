@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use connect::Transport as _;
+use connect::{Body, Transport as _};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use platform::http::Chained;
@@ -49,7 +49,7 @@ impl Hook {
         let request = Request::post(&*self.path)
             .header(header::CONTENT_TYPE, "application/json; charset=UTF-8")
             .header(header::AUTHORIZATION, self.bearer)
-            .body(Bytes::from(question(grant).to_string()))
+            .body(Body::from(Bytes::from(question(grant).to_string())))
             .map_err(broken)?;
         let response = Chained::to(ASKED).send(request).await;
         let response = response.map_err(|error| Failure::Broken(format!("the refresh hook: {error:?}")))?;

@@ -3,7 +3,7 @@
 
 use akinai_connect::json::{self, Types};
 use akinai_connect::{
-    Client, ConnectError, Context, Limits, MessageStream, Router, Transport, TransportError,
+    Body, Client, ConnectError, Context, Limits, MessageStream, Router, Transport, TransportError,
 };
 use akinai_connect_test_schema::testing::v1::{
     CountRequest, CountResponse, EchoService, EchoServiceClient, EchoServiceServer, Everything,
@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("headers", headers),
     ("stream_response", stream_response),
     ("end_of_stream", end_of_stream),
+    ("trailers", trailers),
     ("error", error),
 ];
 
@@ -140,6 +141,33 @@ pub fn end_of_stream(input: &[u8]) {
     receive_stream(response, [&[2], &length.to_be_bytes()[..], input].concat());
 }
 
+/// What gRPC and gRPC-Web responses end in: lines of trailers, and the values of those that mean something.
+pub fn trailers(input: &[u8]) {
+    let look = |client: Client<Given>| {
+        let client = EchoServiceClient::with(client);
+        let _ = now(client.look(Default::default(), LookRequest::default()));
+    };
+    let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
+    for flags in [0x80, 0x81] {
+        let body = [&[flags], &length.to_be_bytes()[..], input].concat();
+        let response = Response::builder()
+            .header("content-type", "application/grpc-web+json")
+            .header("grpc-encoding", "gzip")
+            .body(Full::from(body));
+        let Ok(response) = response else { return };
+        look(Client::new(Given(response)).response_limit(LIMIT).grpc_web());
+    }
+    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
+        let response = Response::builder()
+            .header("content-type", "application/grpc+json")
+            .header(name, input)
+            .header("grpc-status", "5")
+            .body(Full::default());
+        let Ok(response) = response else { return };
+        look(Client::new(Given(response)).response_limit(LIMIT).grpc());
+    }
+}
+
 /// Bodies of responses that are errors.
 pub fn error(input: &[u8]) {
     let response = Response::builder()
@@ -234,7 +262,7 @@ struct Given(Response<Full<Bytes>>);
 impl Transport for Given {
     type ResponseBody = Full<Bytes>;
 
-    async fn send(&self, _: Request<Bytes>) -> Result<Response<Full<Bytes>>, TransportError> {
+    async fn send(&self, _: Request<Body>) -> Result<Response<Full<Bytes>>, TransportError> {
         Ok(self.0.clone())
     }
 }

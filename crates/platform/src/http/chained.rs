@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use connect::{Deadline, Idempotency, MethodKind, Transport, TransportError};
-use http::{HeaderMap, Request, Response, StatusCode, Uri, uri::PathAndQuery};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{Either, Full};
 
 use super::{Error, Incoming, Timed, begin, exchange, retry};
@@ -110,15 +110,24 @@ impl Chained {
         ))
     }
 
-    async fn attempt(&self, request: Request<Bytes>, until: Instant) -> Result<Response<Body>, Failure> {
+    async fn attempt(
+        &self,
+        request: Request<connect::Body>,
+        until: Instant,
+    ) -> Result<Response<Body>, Failure> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
-        let streams = request.extensions().get() == Some(&MethodKind::ServerStreaming);
+        // A body with trailers is not read whole, either: they would be lost.
+        let ends_at = match kind(&request).gives_stream() {
+            true => deadline,
+            false => Some(until),
+        };
+        let comes_in_pieces = kind(&request).gives_stream() || request.headers().contains_key(header::TE);
         let left = until.saturating_duration_since(Instant::now());
         let answered = within(left, async {
-            Ok::<_, Error>(match streams {
+            Ok::<_, Error>(match comes_in_pieces {
                 true => begin(request, None)
                     .await?
-                    .map(|body| Either::Right(Timed::until(deadline, body))),
+                    .map(|body| Either::Right(Timed::until(ends_at, body))),
                 false => exchange(request, None, MOST_RESPONSE)
                     .await?
                     .map(|body| Either::Left(Full::new(body))),
@@ -142,12 +151,16 @@ fn is_failure(status: StatusCode) -> bool {
     )
 }
 
+/// How many messages a call takes and gives. What says nothing is no RPC.
+fn kind(request: &Request<connect::Body>) -> MethodKind {
+    request.extensions().get().copied().unwrap_or(MethodKind::Unary)
+}
+
 /// Whether a request may be sent more than once: it reads, or its repeat changes nothing. A stream may have begun.
-fn may_repeat(request: &Request<Bytes>) -> bool {
-    let extensions = request.extensions();
-    extensions.get() != Some(&MethodKind::ServerStreaming)
+fn may_repeat(request: &Request<connect::Body>) -> bool {
+    kind(request) == MethodKind::Unary
         && matches!(
-            extensions.get(),
+            request.extensions().get(),
             Some(Idempotency::NoSideEffects | Idempotency::Idempotent)
         )
 }
@@ -155,22 +168,31 @@ fn may_repeat(request: &Request<Bytes>) -> bool {
 impl Transport for Chained {
     type ResponseBody = Body;
 
-    /// All attempts together end within the limit, the response's body included. A stream of messages has to begin
-    /// within that time, and may then go on until the caller's deadline.
-    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, TransportError> {
+    /// All attempts together end within the limit, the response's body included. A stream of answers has to begin
+    /// within that time, and may then go on until the caller's deadline. A stream of requests may take until then, too,
+    /// for the answer may have to wait for the last of them.
+    async fn send(&self, mut request: Request<connect::Body>) -> Result<Response<Body>, TransportError> {
         let begun = Instant::now();
         let address = self.address(request.uri().path_and_query());
         *request.uri_mut() = address.map_err(|cause| self.failed(request.headers(), cause))?;
         let limit = self.limit().await;
         let limit = limit.map_err(|cause| self.failed(request.headers(), cause))?;
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
-        let until = deadline.map_or(begun + limit, |deadline| deadline.min(begun + limit));
+        let until = match deadline {
+            Some(deadline) if kind(&request).takes_stream() => deadline,
+            Some(deadline) => deadline.min(begun + limit),
+            None => begun + limit,
+        };
         let may_repeat = may_repeat(&request);
+        let lease = limit.max(until.saturating_duration_since(begun)) + TELLING;
+        let (head, mut body) = request.into_parts();
 
         for attempt in 1.. {
-            let pass = self.breaker.enter(limit + TELLING).await;
-            let pass = pass.map_err(|open| self.failed(request.headers(), open))?;
-            let failure = match self.attempt(request.clone(), until).await {
+            let pass = self.breaker.enter(lease).await;
+            let pass = pass.map_err(|open| self.failed(&head.headers, open))?;
+            // A stream is there once, and its call is made once.
+            let sent = body.try_clone().unwrap_or_else(|| std::mem::take(&mut body));
+            let failure = match self.attempt(Request::from_parts(head.clone(), sent), until).await {
                 Ok(response) => {
                     pass.succeeded().await;
                     return Ok(response);
@@ -187,7 +209,7 @@ impl Transport for Chained {
                 Failure::NoAnswer(cause) => (cause.to_string(), None),
                 Failure::Late(elapsed) => (elapsed.to_string(), None),
             };
-            let error = self.failed(request.headers(), format_args!("attempt {attempt}: {error}"));
+            let error = self.failed(&head.headers, format_args!("attempt {attempt}: {error}"));
             match (pause, answer) {
                 (Some(pause), _) => sleep(pause).await,
                 (None, Some(response)) => return Ok(response),

@@ -16,12 +16,16 @@ use spin_sdk::wasip3::wit_future;
 const PIECE: usize = 16 * 1024;
 
 /// The body of a request that this component answers, or of a response to a request that it sent.
-pub struct Incoming(State);
+pub struct Incoming {
+    state: State,
+    /// Sends what is left of the request that this responds to. Dropping it gives that up.
+    sending: Option<LocalBoxFuture<'static, ()>>,
+}
 
 enum State {
     Ended,
     Idle(Reader),
-    Reading(LocalBoxFuture<'static, (Reader, Result<Option<Bytes>, ErrorCode>)>),
+    Reading(LocalBoxFuture<'static, (Reader, Result<Option<Frame<Bytes>>, ErrorCode>)>),
 }
 
 /// A body that has not ended.
@@ -31,6 +35,8 @@ struct Reader {
     outcome: Option<FutureReader<Result<Option<Trailers>, ErrorCode>>>,
     /// What is left of it, where that is known.
     left: Option<u64>,
+    /// Whether its trailers are wanted. Waiting for them costs a trip to the host.
+    trailers: bool,
     /// Tells the host, when dropped, that the body is wanted no longer.
     _received: FutureWriter<Result<(), ErrorCode>>,
 }
@@ -43,51 +49,68 @@ type Contents = (
 
 impl Incoming {
     pub(super) fn empty() -> Self {
-        Self(State::Ended)
+        Self::in_state(State::Ended)
     }
 
-    /// The body that `consume` takes out of a message with these headers.
+    fn in_state(state: State) -> Self {
+        Self { state, sending: None }
+    }
+
+    /// The body that `consume` takes out of a message with these headers, with its trailers if they are wanted.
     pub(super) fn new(
         headers: &HeaderMap,
+        trailers: bool,
         consume: impl FnOnce(FutureReader<Result<(), ErrorCode>>) -> Contents,
     ) -> Self {
         let left = content_length(headers);
-        if left == Some(0) {
+        if left == Some(0) && !trailers {
             return Self::empty();
         }
         let (received, told) = wit_future::new(|| Ok(()));
         let (contents, outcome) = consume(told);
-        Self(State::Idle(Reader {
+        Self::in_state(State::Idle(Reader {
             contents,
             outcome: Some(outcome),
             left,
+            trailers,
             _received: received,
         }))
+    }
+
+    /// The same body, that goes on sending the request whenever it is read.
+    pub(super) fn while_sending(mut self, request: Option<LocalBoxFuture<'static, ()>>) -> Self {
+        self.sending = request;
+        self
     }
 }
 
 impl Reader {
-    async fn next(mut self) -> (Self, Result<Option<Bytes>, ErrorCode>) {
+    async fn next(mut self) -> (Self, Result<Option<Frame<Bytes>>, ErrorCode>) {
         let room = self.left.and_then(|left| usize::try_from(left).ok());
-        let room = Vec::with_capacity(room.unwrap_or(PIECE).min(PIECE));
+        let room = Vec::with_capacity(room.unwrap_or(PIECE).clamp(1, PIECE));
         let (_, piece) = self.contents.read(room).await;
         if piece.is_empty() {
             let end = self.end().await;
-            return (self, end.map(|()| None));
+            return (self, end.map(|trailers| trailers.map(Frame::trailers)));
         }
         self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
-        (self, Ok(Some(piece.into())))
+        (self, Ok(Some(Frame::data(piece.into()))))
     }
 
-    /// A body that broke off must not pass for a shorter one.
-    async fn end(&mut self) -> Result<(), ErrorCode> {
+    /// The trailers, if there are any. A body that broke off must not pass for a shorter one.
+    async fn end(&mut self) -> Result<Option<HeaderMap>, ErrorCode> {
         if self.left.is_some_and(|left| left > 0) {
             return Err(ErrorCode::HttpRequestBodySize(self.left));
         }
         match self.outcome.take() {
-            Some(outcome) => outcome.await.map(|_trailers| ()),
-            None => Ok(()),
+            Some(outcome) => Ok(outcome.await?.map(|trailers| headers(&trailers))),
+            None => Ok(None),
         }
+    }
+
+    /// Whether there may be more to read after a piece of the body.
+    fn goes_on(&self) -> bool {
+        self.left != Some(0) || self.trailers
     }
 }
 
@@ -99,28 +122,33 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
-        if let State::Idle(_) = self.0
-            && let State::Idle(reader) = std::mem::replace(&mut self.0, State::Ended)
+        if let Some(sending) = &mut self.sending
+            && sending.as_mut().poll(context).is_ready()
         {
-            self.0 = State::Reading(Box::pin(reader.next()));
+            self.sending = None;
         }
-        let State::Reading(reading) = &mut self.0 else {
+        if let State::Idle(_) = self.state
+            && let State::Idle(reader) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            self.state = State::Reading(Box::pin(reader.next()));
+        }
+        let State::Reading(reading) = &mut self.state else {
             return Poll::Ready(None);
         };
-        let (reader, piece) = ready!(reading.as_mut().poll(context));
-        self.0 = match (&piece, reader.left) {
-            (Ok(Some(_)), left) if left != Some(0) => State::Idle(reader),
+        let (reader, frame) = ready!(reading.as_mut().poll(context));
+        self.state = match &frame {
+            Ok(Some(frame)) if frame.is_data() && reader.goes_on() => State::Idle(reader),
             _ => State::Ended,
         };
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)).transpose())
+        Poll::Ready(frame.transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, State::Ended)
+        matches!(self.state, State::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.state {
             State::Ended => SizeHint::with_exact(0),
             State::Idle(Reader { left: Some(left), .. }) => SizeHint::with_exact(*left),
             State::Idle(_) | State::Reading(_) => SizeHint::default(),

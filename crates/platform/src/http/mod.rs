@@ -8,6 +8,7 @@
 mod chained;
 mod incoming;
 mod outgoing;
+mod remote;
 mod retry;
 mod serve;
 mod timed;
@@ -23,7 +24,8 @@ use self::outgoing::send;
 #[doc(hidden)]
 pub use self::serve::serve;
 pub use self::timed::Timed;
-pub use self::{chained::Chained, incoming::Incoming};
+pub use self::{chained::Chained, incoming::Incoming, remote::Remote};
+
 /// A component, or a host outside, did not answer. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -94,7 +96,7 @@ pub async fn get(uri: &str, most: usize, connect: Option<Duration>) -> Result<(S
 }
 
 /// The response, its body still to come.
-async fn begin(request: Request<Bytes>, connect: Option<Duration>) -> Result<Response<Incoming>, Error> {
+async fn begin(request: Request<Body>, connect: Option<Duration>) -> Result<Response<Incoming>, Error> {
     send(request, connect).await.map_err(Error::new)
 }
 
@@ -104,11 +106,11 @@ async fn begin(request: Request<Bytes>, connect: Option<Duration>) -> Result<Res
 /// # Errors
 /// There is no answer, or a larger one.
 pub async fn exchange(
-    request: Request<Bytes>,
+    request: Request<impl Into<Body>>,
     connect: Option<Duration>,
     most: usize,
 ) -> Result<Response<Bytes>, Error> {
-    let (head, body) = begin(request, connect).await?.into_parts();
+    let (head, body) = begin(request.map(Into::into), connect).await?.into_parts();
     let body = Limited::new(body, most).collect().await.map_err(Error::new)?;
     Ok(Response::from_parts(head, body.to_bytes()))
 }

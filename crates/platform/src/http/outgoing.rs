@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields, RequestOptions, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter};
@@ -93,17 +93,19 @@ fn broken_off() -> ErrorCode {
     ErrorCode::InternalError(Some("the body broke off".into()))
 }
 
-/// Sends a request and waits for the head of its response.
+/// Sends a request and waits for the head of its response. What is left of the request's body then goes on while the
+/// response's is read. Trailers are read where the request says that they are wanted (RFC 9110, 10.1.4).
 pub(super) async fn send(
-    request: Request<Bytes>,
+    request: Request<connect::Body>,
     connect: Option<Duration>,
 ) -> Result<Response<Incoming>, ErrorCode> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
-    if !body.is_empty() {
-        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    if let Some(length @ 1..) = body.size_hint().exact() {
+        head.headers.insert(header::CONTENT_LENGTH, length.into());
     }
-    let (outgoing, readers) = Outgoing::new(body.is_empty());
+    let trailers = head.headers.get(header::TE).is_some_and(|te| te == "trailers");
+    let (outgoing, readers) = Outgoing::new(body.is_end_stream());
     let (request, _sent) = types::Request::new(
         fields(&head.headers)?,
         readers.contents,
@@ -113,14 +115,20 @@ pub(super) async fn send(
     address(&request, &head).map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
 
     let mut sending = pin!(client::send(request));
-    let mut writing = pin!(outgoing.write(Full::new(body)).fuse());
+    let mut writing = Some(outgoing.write(body).boxed_local());
     // In this order: once the host is sending it takes the body at once, and no wait is needed for that.
     let response = poll_fn(|context| {
         let response = sending.as_mut().poll(context);
-        let _ = writing.as_mut().poll(context);
+        if writing
+            .as_mut()
+            .is_some_and(|writing| writing.as_mut().poll(context).is_ready())
+        {
+            writing = None;
+        }
         response
     });
-    received(response.await?)
+    let response = received(response.await?, trailers)?;
+    Ok(response.map(|body| body.while_sending(writing)))
 }
 
 /// What a host may make of it: those that do not know how to time connecting leave it out.
@@ -140,11 +148,13 @@ fn address(request: &types::Request, head: &http::request::Parts) -> Result<(), 
     request.set_path_with_query(head.uri.path_and_query().map(|path| path.as_str()))
 }
 
-fn received(response: types::Response) -> Result<Response<Incoming>, ErrorCode> {
+fn received(response: types::Response, trailers: bool) -> Result<Response<Incoming>, ErrorCode> {
     let status = StatusCode::from_u16(response.get_status_code());
     let status = status.map_err(|_| ErrorCode::HttpProtocolError)?;
     let headers = incoming::headers(&response.get_headers());
-    let body = Incoming::new(&headers, |told| types::Response::consume_body(response, told));
+    let body = Incoming::new(&headers, trailers, |told| {
+        types::Response::consume_body(response, told)
+    });
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

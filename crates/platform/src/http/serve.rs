@@ -65,7 +65,9 @@ fn accept(request: types::Request) -> Result<Request<Incoming>, ErrorCode> {
         || headers.contains_key(header::CONTENT_LENGTH)
         || headers.contains_key(header::TRANSFER_ENCODING);
     let body = match has_body {
-        true => Incoming::new(&headers, |told| types::Request::consume_body(request, told)),
+        true => Incoming::new(&headers, false, |told| {
+            types::Request::consume_body(request, told)
+        }),
         false => Incoming::empty(),
     };
     let mut request = Request::new(body);

@@ -1,0 +1,84 @@
+//! What carries calls: the way from a client to a server.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::{Body, ConnectError, Router};
+
+/// How requests reach a server: an HTTP client that knows the server's address.
+pub trait Transport {
+    /// The body of a response, in whatever pieces it arrives. Where the request has `te: trailers`, its last frame is the
+    /// response's trailers, if there are any.
+    type ResponseBody: http_body::Body<Error: std::fmt::Display> + 'static;
+
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// The URI has only path and query: the transport puts its server's scheme and authority before them. The request's
+    /// body may be a stream that has not ended when the response begins: the transport goes on sending it while it
+    /// waits for the response and while the response's body is read, and gives the call up when that body is dropped.
+    ///
+    /// A [`Deadline`] among the request's extensions says when to stop waiting, for the response's body too; it must be
+    /// kept whatever the server does. A [`MethodKind`](crate::MethodKind) there says which of the two bodies are streams
+    /// of messages, and an [`Idempotency`](crate::Idempotency) whether the request may be sent again, which a body allows
+    /// that can be [cloned](Body::try_clone).
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Self::ResponseBody>, TransportError>>;
+}
+
+impl<T: Transport> Transport for Rc<T> {
+    type ResponseBody = T::ResponseBody;
+
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Self::ResponseBody>, TransportError>> {
+        (**self).send(request)
+    }
+}
+
+/// When a [`Transport`] must stop waiting, as an extension of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(pub Instant);
+
+/// Why a [`Transport`] has no response. The texts are for the caller of the RPC: no addresses, no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportError {
+    /// The server cannot be reached, or hung up.
+    Unavailable(String),
+    /// The deadline passed.
+    DeadlineExceeded(String),
+}
+
+impl From<TransportError> for ConnectError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Unavailable(message) => ConnectError::unavailable(message),
+            TransportError::DeadlineExceeded(message) => ConnectError::deadline_exceeded(message),
+        }
+    }
+}
+
+/// Calls a [`Router`] in the same process, without HTTP in between: for tests, and for services composed into one
+/// program.
+#[derive(Debug)]
+pub struct InMemory {
+    router: Rc<Router>,
+}
+
+impl InMemory {
+    /// A transport to this router.
+    pub fn new(router: Rc<Router>) -> Self {
+        Self { router }
+    }
+}
+
+impl Transport for InMemory {
+    type ResponseBody = Body;
+
+    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, TransportError> {
+        Ok(self.router.handle(request).await)
+    }
+}

@@ -1,0 +1,44 @@
+//! The client under test of the Connect project's conformance suite: a component that makes the calls that it is told to.
+//!
+//! The body of a request is a `ClientCompatRequest`, and that of the response the `ClientCompatResponse` to it, both in
+//! protobuf's binary form (the contract is in `tests/proto`). Only crates/connect and crates/platform are between it and
+//! HTTP, so what the suite finds is true of every client that is made with them.
+
+mod call;
+mod drive;
+pub mod proto;
+
+use connect::Body;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use platform::http::{Incoming, text};
+use prost::Message as _;
+
+use crate::proto::v1::client_compat_response::Result as Outcome;
+use crate::proto::v1::{ClientCompatRequest, ClientCompatResponse, ClientErrorResult};
+
+/// The largest order that is taken, in bytes: more than the suite ever gives.
+const MOST: usize = 4 << 20;
+
+platform::http_handler!(handle);
+
+async fn handle(request: Request<Incoming>) -> Response<Body> {
+    let order = Limited::new(request.into_body(), MOST).collect().await;
+    let order = order.map_err(|error| error.to_string());
+    let order = order
+        .and_then(|order| ClientCompatRequest::decode(order.to_bytes()).map_err(|error| error.to_string()));
+    let order = match order {
+        Ok(order) => order,
+        Err(problem) => return text(StatusCode::BAD_REQUEST, problem),
+    };
+    let test_name = order.test_name.clone();
+    let result = match call::make(order).await {
+        Ok(result) => Outcome::Response(result),
+        Err(message) => Outcome::Error(ClientErrorResult { message }),
+    };
+    let response = ClientCompatResponse {
+        test_name,
+        result: Some(result),
+    };
+    Response::new(Body::from(bytes::Bytes::from(response.encode_to_vec())))
+}

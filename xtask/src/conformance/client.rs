@@ -1,0 +1,38 @@
+//! The client under test, as the runner starts it: a program between the two (`tests/conformance-bridge`), which starts the
+//! hosts that run the client.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::host;
+use crate::process::run;
+use crate::workspace::Workspace;
+
+/// The program in between.
+pub(super) const BRIDGE: &str = "conformance-bridge";
+
+/// The program and its arguments: the command that starts a host, to which it adds where that listens.
+pub(super) fn program(workspace: &Workspace) -> Vec<OsString> {
+    let host = host(workspace, "conformance-client");
+    let mut program = vec![
+        workspace.native_program(BRIDGE).into(),
+        host.get_program().to_owned(),
+    ];
+    program.extend(host.get_args().map(OsString::from));
+    program.push("--listen".into());
+    program
+}
+
+/// Has a host compile the client, and keep it: the runner waits 20 s for the first of all answers.
+///
+/// # Errors
+/// The host does not start.
+pub(super) async fn warm_up(workspace: &Workspace) -> Result<()> {
+    let program = program(workspace);
+    let (bridge, arguments) = program.split_first().context("there is a program")?;
+    run(Command::new(bridge).args(arguments))
+        .await
+        .context("the client under test does not start")
+}
