@@ -19,3 +19,4 @@ mod readme;
 mod relying_parties;
 mod services;
 mod sign_in;
+mod token;

@@ -199,13 +199,22 @@ impl World {
 }
 
 /// The public client of an application.
-pub(crate) fn shop() -> Value {
+fn shop() -> Value {
     json!({
         "client_name": "A shop", "redirect_uris": [CALLBACK],
         "post_logout_redirect_uris": ["https://shop.example/bye"],
         "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
         "scope": "openid offline_access admin", "audience": ["akinai"], "token_endpoint_auth_method": "none",
     })
+}
+
+/// The same at an origin of its own.
+pub(crate) fn shop_at(origin: &str) -> Value {
+    let mut client = shop();
+    client["redirect_uris"] = json!([format!("{origin}/callback")]);
+    client["post_logout_redirect_uris"] = json!([format!("{origin}/")]);
+    client["allowed_cors_origins"] = json!([origin]);
+    client
 }
 
 /// What the issuer component signs with, as an operator adds it.
