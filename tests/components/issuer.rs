@@ -978,6 +978,120 @@ async fn a_client_signs_its_user_out() {
     );
 }
 
+/// RP-Initiated Logout, section 2: the user is asked, and then signed out, whichever login the ID token is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_token_of_another_login_has_the_user_asked_and_signed_out() {
+    let world = World::start().await;
+    let remember = json!({ "remember": true });
+    let signed_in = async |browser: &mut Browser, subject: &str, login: Value| {
+        let mut login = login;
+        login["subject"] = subject.into();
+        let back = world.signed_in(browser, "prompt=login", login, json!({})).await;
+        world.granted(&exchange(&parameter(&back, "code"))).await
+    };
+    let bye = "https://shop.example/bye";
+    let path = |tokens: &Value| {
+        let hint = text(tokens, "id_token");
+        format!("/oauth2/sessions/logout?id_token_hint={hint}&post_logout_redirect_uri={bye}")
+    };
+    // What the page is asked to sign out, and where the browser is in the end.
+    let sign_out = async |browser: &mut Browser, tokens: &Value| {
+        let to = browser.go(&world, &path(tokens)).await;
+        let logout = parameter(&to, "logout_challenge");
+        let asked = world.request("logout", &logout).await;
+        let url = world
+            .answered("logout/accept", "logout_challenge", &logout, Value::Null)
+            .await;
+        (text(&asked, "sid"), browser.go(&world, &url).await)
+    };
+    let sid = |tokens: &Value| text(&claims(&tokens["id_token"]), "sid");
+    let is_remembered = async |browser: &mut Browser| {
+        let login = parameter(&browser.go(&world, &link("")).await, "login_challenge");
+        world.request("login", &login).await["skip"] == true
+    };
+
+    for (hinted_user, what) in [
+        (USER, "an earlier login"),
+        ("another-user", "another user's login"),
+    ] {
+        let mut browser = Browser::default();
+        let earlier = signed_in(&mut browser, hinted_user, remember.clone()).await;
+        let current = signed_in(&mut browser, USER, remember.clone()).await;
+        assert_eq!(
+            sign_out(&mut browser, &earlier).await,
+            (sid(&current), bye.to_owned()),
+            "{what}"
+        );
+        assert!(!is_remembered(&mut browser).await, "{what}: signed out");
+        assert!(!world.is_active(&current["refresh_token"]).await, "{what}");
+    }
+
+    // Another browser's login is none of this browser's business, and an old ID token is as good as a new one.
+    let (mut browser, mut other) = (Browser::default(), Browser::default());
+    let elsewhere = signed_in(&mut other, USER, remember.clone()).await;
+    let current = signed_in(&mut browser, USER, remember.clone()).await;
+    assert_eq!(sign_out(&mut browser, &elsewhere).await.0, sid(&current));
+    assert!(is_remembered(&mut other).await && world.is_active(&elsewhere["refresh_token"]).await);
+
+    // A login that was not to be remembered lasts in what was granted in it.
+    let mut browser = Browser::default();
+    let current = signed_in(&mut browser, USER, json!({})).await;
+    assert_eq!(
+        sign_out(&mut browser, &current).await,
+        (sid(&current), bye.to_owned())
+    );
+    assert!(!world.is_active(&current["access_token"]).await);
+    assert_eq!(browser.go(&world, &path(&current)).await, bye, "it is over");
+    let to = browser.go(&world, &path(&current).replace("/bye", "/by")).await;
+    assert!(
+        to.starts_with("http://pages.test/error"),
+        "it leads nowhere else: {to}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_consent_covers_what_was_granted() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let remember = json!({ "remember": true });
+    // The user unticks the audience and offline access, and does not want to be asked again.
+    let granted = json!({ "remember": true, "grant_scope": ["openid"], "grant_access_token_audience": [] });
+    world.signed_in(&mut browser, "", remember, granted).await;
+    let is_skipped = async |browser: &mut Browser, more: &str| {
+        let login = parameter(&browser.go(&world, &link(more)).await, "login_challenge");
+        let url = world.accept_login(&login, json!({})).await;
+        let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+        world.request("consent", &consent).await["skip"] == true
+    };
+    let cases = [
+        ("scope=openid&audience=", true),
+        ("scope=openid&audience=akinai", false),
+        ("scope=openid+offline_access&audience=", false),
+        ("scope=openid+admin&audience=", false),
+    ];
+    for (more, skipped) in cases {
+        assert_eq!(is_skipped(&mut browser, more).await, skipped, "{more}");
+        let silent = browser.go(&world, &link(&format!("{more}&prompt=none"))).await;
+        let login = parameter(&silent, "login_challenge");
+        let url = world.accept_login(&login, json!({})).await;
+        let to = browser.go(&world, &url).await;
+        let error = parameters(&to).remove("error");
+        let expected = (!skipped).then_some("consent_required");
+        assert_eq!(error.as_deref(), expected, "{more}, without asking");
+    }
+    // What the client may ask for by now was not granted because of that.
+    let wider = json!([{ "op": "add", "path": "/audience/-", "value": "nightly" }]);
+    let patched = world.admin("PATCH", "/admin/clients/shop", wider).await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    assert!(!is_skipped(&mut browser, "scope=openid&audience=nightly").await);
+    assert!(is_skipped(&mut browser, "scope=openid&audience=").await);
+    // Consent from before audiences were kept covers none.
+    world
+        .sql("update remembered_consents set scopes = '{openid,offline_access}', audience = default")
+        .await;
+    assert!(!is_skipped(&mut browser, "").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_and_consent_are_ended_by_their_subject() {
     let world = World::start().await;
@@ -1146,13 +1260,10 @@ async fn a_service_gets_a_token_of_its_own() {
     };
     assert_eq!(
         revoke(&[("client_id", "shop")], "").await,
-        200,
-        "nothing is said of another's token"
+        400,
+        "another's token (RFC 7009, section 2.1)"
     );
-    assert!(
-        world.is_active(&tokens["access_token"]).await,
-        "and nothing is done to it"
-    );
+    assert!(world.is_active(&tokens["access_token"]).await, "it lives on");
     assert_eq!((revoke(&[], &basic).await, revoke(&[], &new).await), (401, 200));
     assert!(!world.is_active(&tokens["access_token"]).await);
 }
@@ -1166,7 +1277,7 @@ async fn a_client_revokes_what_it_has() {
         for (form, status, alive) in [
             (&[("client_id", "shop")][..], 400, true),
             (&[("token", &token)], 400, true),
-            (&[("client_id", "other"), ("token", &token)], 200, true),
+            (&[("client_id", "other"), ("token", &token)], 400, true),
             (&[("client_id", "shop"), ("token", "nonsense")], 200, true),
             (
                 &[
@@ -1178,9 +1289,17 @@ async fn a_client_revokes_what_it_has() {
                 false,
             ),
             (&[("client_id", "shop"), ("token", &token)], 200, false),
+            (&[("client_id", "other"), ("token", &token)], 200, false),
         ] {
             let answer = world.form("/oauth2/revoke", form, &[]).await;
             assert_eq!(answer.status.as_u16(), status, "{form:?}: {}", answer.text());
+            let is_anothers = status == 400 && form[0].1 == "other";
+            let error = is_anothers.then(|| text(&parsed(&answer), "error"));
+            assert_eq!(
+                error.as_deref(),
+                is_anothers.then_some("invalid_grant"),
+                "{form:?}"
+            );
             assert_eq!(world.is_active(&tokens["refresh_token"]).await, alive, "{form:?}");
         }
         assert!(
