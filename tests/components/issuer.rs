@@ -1225,8 +1225,12 @@ async fn a_service_gets_a_token_of_its_own() {
         );
         let challenged = answer
             .header("www-authenticate")
-            .is_some_and(|value| value.starts_with("Basic"));
-        assert_eq!(challenged, status == 401 && !login.is_empty(), "{more:?} {login}");
+            .is_some_and(|value| value.starts_with("Basic realm="));
+        assert_eq!(
+            challenged,
+            status == 401,
+            "{more:?} {login}: RFC 9110, section 15.5.2"
+        );
     }
     let shop = [("grant_type", "client_credentials"), ("client_id", "shop")];
     assert_eq!(world.refused(&shop).await, "unauthorized_client");
@@ -1311,6 +1315,332 @@ async fn a_client_revokes_what_it_has() {
             "invalid_grant"
         );
     }
+}
+
+/// RFC 6749, sections 3.1 and 3.2: what OAuth does not define is not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_oauth_does_not_define_may_be_repeated() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let twice = "resource=a&resource=b&utm=1&utm=1";
+    let to = browser.go(&world, &format!("{}&{twice}", link(""))).await;
+    let login = parameter(&to, "login_challenge");
+    let url = world.accept_login(&login, json!({})).await;
+    let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+    let url = world.accept_consent(&consent, json!({})).await;
+    let code = parameter(&browser.go(&world, &url).await, "code");
+
+    let repeated = [("resource", "a"), ("resource", "b"), ("utm", "1"), ("utm", "1")];
+    let tokens = world
+        .granted(&[exchange(&code).as_slice(), &repeated].concat())
+        .await;
+    let refreshed = world
+        .granted(&[refreshing(&tokens["refresh_token"]).as_slice(), &repeated].concat())
+        .await;
+    let query: Vec<_> = form_urlencoded::parse(link("").split_once('?').expect("a query").1.as_bytes())
+        .into_owned()
+        .collect();
+    let query: Vec<_> = query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let posted = world
+        .form("/oauth2/auth", &[query.as_slice(), &repeated].concat(), &[])
+        .await;
+    let to = posted.header("location").unwrap_or_default().to_owned();
+    assert!(
+        to.starts_with("http://pages.test/login?"),
+        "{to}: {}",
+        posted.text()
+    );
+    let user = [(
+        "access_token",
+        refreshed["access_token"].as_str().expect("a token"),
+    )];
+    let user = world
+        .form("/userinfo", &[user.as_slice(), &repeated].concat(), &[])
+        .await;
+    assert_eq!(user.status, 200, "{}", user.text());
+    let signed_out = browser
+        .go(&world, &format!("/oauth2/sessions/logout?{twice}"))
+        .await;
+    assert_eq!(signed_out, "http://pages.test/signed_out");
+    let token = refreshed["refresh_token"].as_str().expect("a token");
+    let revoke = [("client_id", "shop"), ("token", token)];
+    let revoked = world
+        .form("/oauth2/revoke", &[revoke.as_slice(), &repeated].concat(), &[])
+        .await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+
+    // Those that it defines may not.
+    let defined = format!("{}&nonce=again", link(""));
+    let to = browser.go(&world, &defined).await;
+    assert!(
+        to.starts_with("http://pages.test/error?error=invalid_request"),
+        "{to}"
+    );
+    for (path, form) in [
+        (
+            "/oauth2/token",
+            [
+                ("grant_type", "refresh_token"),
+                ("client_id", "shop"),
+                ("client_id", "shop"),
+            ],
+        ),
+        (
+            "/oauth2/revoke",
+            [("token", "x"), ("token", "x"), ("client_id", "shop")],
+        ),
+        (
+            "/userinfo",
+            [("access_token", "x"), ("access_token", "x"), ("utm", "1")],
+        ),
+    ] {
+        let answer = world.form(path, &form, &[]).await;
+        assert_eq!(
+            (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+            (400, "invalid_request"),
+            "{path}"
+        );
+    }
+    let admin = "/admin/oauth2/auth/sessions/consent?subject=a&subject=b";
+    assert_eq!(
+        world.http().get(admin).await.status,
+        400,
+        "the admin API takes no name twice"
+    );
+}
+
+/// RFC 6749, section 2.3; RFC 6750, section 2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_authenticated_in_one_way() {
+    let world = World::start().await;
+    let tokens = world.tokens("").await;
+    let token = text(&tokens, "access_token");
+    let bearer = format!("Bearer {token}");
+    let form = [("access_token", token.as_str())];
+    let query = format!("/userinfo?access_token={token}");
+    let cases = [
+        (
+            "by header",
+            world.form("/userinfo", &[], &[("authorization", &bearer)]).await,
+            200,
+        ),
+        ("by form", world.form("/userinfo", &form, &[]).await, 200),
+        ("by query", world.get(&query, &[]).await, 401),
+        (
+            "by header and form",
+            world
+                .form("/userinfo", &form, &[("authorization", &bearer)])
+                .await,
+            400,
+        ),
+        (
+            "by header and query",
+            world.get(&query, &[("authorization", &bearer)]).await,
+            400,
+        ),
+        ("by form and query", world.form(&query, &form, &[]).await, 400),
+        (
+            "by two headers",
+            world
+                .get(
+                    "/userinfo",
+                    &[("authorization", &bearer), ("authorization", &bearer)],
+                )
+                .await,
+            400,
+        ),
+    ];
+    for (how, answer, status) in cases {
+        assert_eq!(answer.status.as_u16(), status, "{how}: {}", answer.text());
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert_eq!(
+            challenge.starts_with("Bearer realm="),
+            status != 200,
+            "{how}: {challenge}"
+        );
+        assert_eq!(
+            challenge.contains("error=\"invalid_request\""),
+            status == 400,
+            "{how}: {challenge}"
+        );
+    }
+
+    let basic = format!("Basic {}", STANDARD.encode(format!("batch:{SECRET}")));
+    let secret = [("client_id", "batch"), ("client_secret", SECRET)];
+    let in_query = format!("?client_id=batch&client_secret={SECRET}");
+    for path in ["/oauth2/token", "/oauth2/revoke"] {
+        let purpose = [("grant_type", "client_credentials"), ("token", "x")];
+        let of = |more: &[(&'static str, &'static str)]| [purpose.as_slice(), more].concat();
+        let basic = ("authorization", basic.as_str());
+        let two = [
+            ("Basic and form", world.form(path, &of(&secret), &[basic]).await),
+            (
+                "Basic and another id",
+                world.form(path, &of(&[("client_id", "shop")]), &[basic]).await,
+            ),
+            (
+                "Basic and assertion",
+                world
+                    .form(path, &of(&[("client_assertion", "x")]), &[basic])
+                    .await,
+            ),
+            ("two headers", world.form(path, &of(&[]), &[basic, basic]).await),
+            (
+                "two headers and form",
+                world.form(path, &of(&secret), &[basic, basic]).await,
+            ),
+            (
+                "Basic and query",
+                world.form(&format!("{path}{in_query}"), &of(&[]), &[basic]).await,
+            ),
+            (
+                "query",
+                world
+                    .form(&format!("{path}{in_query}"), &of(&[("client_id", "batch")]), &[])
+                    .await,
+            ),
+        ];
+        for (how, answer) in two {
+            assert_eq!(
+                (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+                (400, "invalid_request"),
+                "{how} at {path}"
+            );
+        }
+        assert_eq!(
+            world
+                .form(path, &of(&[("client_id", "batch")]), &[basic])
+                .await
+                .status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+/// Postgres stores no NUL: what has one is refused before, or was hashed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nul_is_refused_wherever_it_comes_from() {
+    let world = World::start().await;
+    let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+    let encoded = format!("batch%00:{SECRET}");
+    for pair in [
+        &encoded,
+        "batch\0:x",
+        "\0:x",
+        "batch:\0",
+        "batch:%00",
+        "b%ffatch:x",
+    ] {
+        for (path, form) in [
+            ("/oauth2/token", ("grant_type", "client_credentials")),
+            ("/oauth2/revoke", ("token", "x")),
+        ] {
+            let answer = world
+                .form(path, &[form], &[("authorization", &basic(pair))])
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+                (401, "invalid_client"),
+                "{pair:?} at {path}"
+            );
+            assert!(answer.header("www-authenticate").is_some(), "{pair:?} at {path}");
+        }
+    }
+    let mut browser = Browser::default();
+    for path in [
+        link("client_id=a\0"),
+        link("scope=a\0"),
+        link("state=a\0"),
+        link("utm=a\0"),
+    ] {
+        let to = browser.go(&world, &path).await;
+        assert!(to.contains("error=invalid_request"), "{path}: {to}");
+    }
+    for name in [
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "refresh_token",
+        "scope",
+        "audience",
+        "utm",
+    ] {
+        let answer = world
+            .token(&[
+                ("client_id", "shop"),
+                ("grant_type", "refresh_token"),
+                (name, "\0"),
+            ])
+            .await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+    }
+    for (path, header) in [
+        (
+            "/oauth2/sessions/logout?id_token_hint=%00",
+            ("cookie", "akinai_session=%00"),
+        ),
+        ("/userinfo?access_token=%00", ("authorization", "Bearer %00")),
+        ("/oauth2/auth?client_id=%00", ("cookie", "akinai_flow=%00")),
+    ] {
+        let answer = world.get(path, &[header]).await;
+        assert!(!answer.status.is_server_error(), "{path}: {}", answer.status);
+    }
+
+    let login = parameter(&browser.go(&world, &link("")).await, "login_challenge");
+    let requests = "/admin/oauth2/auth/requests";
+    let answers = [
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "metadata": { "note": "\0" } }),
+        ),
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "metadata": { "\0": 1 } }),
+        ),
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "client_name": "\0" }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/reject?login_challenge={login}"),
+            json!({ "error": "\0" }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/accept?login_challenge={login}"),
+            json!({ "subject": USER, "context": { "deep": [{ "a": "\0" }] } }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/accept?login_challenge={login}"),
+            json!({ "subject": USER, "acr": "\0" }),
+        ),
+        ("GET", "/admin/clients/%00".to_owned(), Value::Null),
+        ("GET", "/admin/clients?owner=%00".to_owned(), Value::Null),
+        (
+            "DELETE",
+            "/admin/oauth2/auth/sessions/login?subject=%00".to_owned(),
+            Value::Null,
+        ),
+    ];
+    for (method, path, body) in answers {
+        let answer = world.admin(method, &path, body.clone()).await;
+        assert_eq!(answer.status, 400, "{method} {path} {body}: {}", answer.text());
+    }
+    let url = world.accept_login(&login, json!({})).await;
+    let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+    let path = format!("{requests}/consent/accept?consent_challenge={consent}");
+    let session = json!({ "session": { "id_token": { "name": "\0" } } });
+    assert_eq!(world.admin("PUT", &path, session).await.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1526,14 +1856,44 @@ async fn pages_of_registered_origins_may_read_answers() {
             assert_eq!(allowed(&preflight(path, other).await), None, "{path} and {other}");
         }
     }
-    let refused = world
-        .form("/oauth2/token", &[("a", "b")], &[("origin", ORIGIN)])
-        .await;
-    assert_eq!(
-        allowed(&refused).as_deref(),
-        Some(ORIGIN),
-        "errors can be read, too"
-    );
+    // Errors can be read, too, however early: a body that is too large, and what is no form, another method, or unknown.
+    for path in ["/oauth2/token", "/oauth2/revoke", "/userinfo"] {
+        for (method, body, kind, status) in [
+            (
+                "POST",
+                "a".repeat(2 << 20),
+                "application/x-www-form-urlencoded",
+                413,
+            ),
+            (
+                "POST",
+                "a=%00".to_owned(),
+                "application/x-www-form-urlencoded",
+                400,
+            ),
+            ("POST", "{}".to_owned(), "application/json", 400),
+            ("DELETE", String::new(), "", 405),
+        ] {
+            let request = world.http().request(method, path, body.into());
+            let headers = [("origin", ORIGIN), ("content-type", kind)];
+            let answer = world.http().send(with(request, &headers)).await;
+            // Without a form there is no token in one.
+            let status = if (path, kind) == ("/userinfo", "application/json") {
+                401
+            } else {
+                status
+            };
+            assert_eq!(answer.status.as_u16(), status, "{method} {path} {kind}");
+            assert_eq!(
+                allowed(&answer).as_deref(),
+                Some(ORIGIN),
+                "{method} {path}: {status}"
+            );
+            let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
+            assert!(exposed.contains("www-authenticate"), "{method} {path}: {exposed}");
+            assert_eq!(answer.header("vary"), Some("Origin"), "{method} {path}: {status}");
+        }
+    }
     for public in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_eq!(
             allowed(&world.get(public, &[("origin", "https://anybody.example")]).await).as_deref(),
@@ -1542,6 +1902,19 @@ async fn pages_of_registered_origins_may_read_answers() {
     }
     let page = world.get(&link(""), &[("origin", ORIGIN)]).await;
     assert_eq!(allowed(&page), None, "browsers go there, scripts do not");
+
+    // Where the database cannot say which origins there are, a failure can still be read, and nothing else.
+    world.sql("alter table clients rename to hidden").await;
+    let form = [("client_id", "shop"), ("grant_type", "refresh_token")];
+    let failed = world.form("/oauth2/token", &form, &[("origin", ORIGIN)]).await;
+    assert_eq!(
+        (failed.status.as_u16(), allowed(&failed).as_deref()),
+        (500, Some(ORIGIN))
+    );
+    let refused = world
+        .form("/oauth2/token", &[("a", "b")], &[("origin", ORIGIN)])
+        .await;
+    assert_eq!((refused.status.as_u16(), allowed(&refused)), (400, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
