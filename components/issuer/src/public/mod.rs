@@ -13,12 +13,14 @@ mod userinfo;
 
 use connect::Body;
 use http::{Method, Response, StatusCode};
+use platform::http::Incoming;
 
 use crate::Issuer;
 use crate::exchange::{Call, method_not_allowed};
 use cors::Origins;
 
-pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
+/// Answers a request, whose body is read here: pages of other origins may read early refusals, too.
+pub(crate) async fn answer(issuer: &Issuer, call: &mut Call, body: Incoming) -> Response<Body> {
     let (methods, origins) = match call.path() {
         "/oauth2/auth" | "/oauth2/sessions/logout" => ("GET, POST", Origins::None),
         "/oauth2/token" | "/oauth2/revoke" => ("POST", Origins::Registered),
@@ -32,7 +34,10 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
         || methods.starts_with("GET") && call.method() == Method::HEAD;
     let mut response = match call.method() {
         &Method::OPTIONS if origins != Origins::None => cors::preflight(methods),
-        _ if is_allowed => respond(issuer, call).await,
+        _ if is_allowed => match call.read(body).await {
+            Ok(()) => respond(issuer, call).await,
+            Err(refusal) => refusal,
+        },
         _ => method_not_allowed(methods),
     };
     cors::allow(issuer, call, origins, &mut response).await;

@@ -5,7 +5,9 @@
 //! No page has a script, and none is kept. What a page needs to know comes with its challenge; nothing is remembered here
 //! between two of them.
 
+mod browser;
 mod consent;
+mod cookies;
 mod csrf;
 mod error;
 mod form;
@@ -19,6 +21,7 @@ mod register;
 mod settings;
 mod texts;
 
+use browser::Browser;
 use bytes::Bytes;
 use connect::Body;
 pub(crate) use consent::{ADMIN, session};
@@ -60,6 +63,8 @@ const MOST_BODY: usize = 64 * 1024;
 
 /// How long a browser is remembered, or what was granted, in seconds: 30 days.
 const REMEMBER_FOR: u32 = 30 * 24 * 3600;
+
+const NO_RANDOMNESS: &str = "there are no random numbers";
 
 /// Why there is no page, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -162,11 +167,10 @@ impl Visit {
     async fn new(head: Parts, body: &[u8]) -> Result<Self, (Parts, String)> {
         let made = async {
             let settings = Settings::read().await?;
-            let nonce = cookie(&head, csrf::name(settings.is_secure)).and_then(Nonce::parse);
             Ok((
                 PageKey::from_variable().await?,
                 Hydra::from_variable().await.map_err(|error| error.to_string())?,
-                nonce.or_else(Nonce::new).ok_or("there are no random numbers")?,
+                Nonce::of(&head, settings.is_secure).ok_or(NO_RANDOMNESS)?,
                 settings,
             ))
         };
@@ -227,6 +231,12 @@ impl Visit {
         let field = self.form.one(csrf::FIELD);
         let is_ours = self.nonce.vouches_for(field, &self.key, path, &challenge);
         is_ours.then_some(challenge).ok_or(Trouble::Forged)
+    }
+
+    /// The browser that the request is from.
+    fn browser(&self) -> Result<Browser, Trouble> {
+        let browser = Browser::of(&self.head, self.settings.is_secure);
+        browser.ok_or_else(|| Trouble::Failed(NO_RANDOMNESS.into()))
     }
 
     /// Whether the button that says no was pressed.
@@ -312,19 +322,6 @@ impl Visit {
     }
 }
 
-/// A cookie that is there once. One that is there twice is none: a page of another host below the same domain may have put
-/// the second one there (RFC 6265, section 8.6).
-fn cookie<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
-    let headers = head.headers.get_all(header::COOKIE).iter();
-    let mut values = headers
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(known, _)| *known == name)
-        .map(|(_, value)| value);
-    values.next().filter(|_| values.next().is_none())
-}
-
 fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut response = text(status, body);
     protect(&mut response, &Destinations::default());
@@ -355,18 +352,6 @@ mod tests {
             request.headers_mut().append(*name, value);
         }
         request.into_parts().0
-    }
-
-    #[test]
-    fn a_cookie_counts_once_only() {
-        let one = head(&[("cookie", "a=1; page=x; b=2")]);
-        assert_eq!((cookie(&one, "page"), cookie(&one, "age")), (Some("x"), None));
-        for twice in [
-            &[("cookie", "page=x; page=y")][..],
-            &[("cookie", "page=x"), ("cookie", "page=x")],
-        ] {
-            assert_eq!(cookie(&head(twice), "page"), None, "which one is ours?");
-        }
     }
 
     #[test]
