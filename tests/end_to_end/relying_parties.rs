@@ -91,7 +91,7 @@ async fn ory_s_hydra_client_drives_the_admin_api(issuer: Issuer) {
     let mut node = command("node", hydra_client().await);
     node.args(["--test", "built/admin.test.js"])
         .env("AKINAI_IS_HYDRA", (issuer == Issuer::Hydra).to_string());
-    // The users of these tests have no accounts: nobody would vouch for them when they refresh.
+    // The users of these tests have no accounts, so the hook would refuse to refresh their tokens.
     match issuer {
         Issuer::Component => {
             let world = World::with(issuer, |setup| {

@@ -145,7 +145,7 @@ impl World {
         of(&self.client, &self.url).or_else(|| of(&self.issuer, &self.issuer_url))
     }
 
-    /// Somebody has an account.
+    /// Opens an account.
     pub(crate) async fn sign_up(&self, email: &str, password: &str) {
         let wanted = json!({ "email": email, "password": password, "name": "Mina" });
         let method = "user.v1.UserService/CreateUser";
@@ -422,7 +422,7 @@ over_both_issuers!(
     a_refresh_token_that_comes_again_after_its_successor_ends_the_family,
     two_tabs_that_refresh_at_once_are_no_theft,
     a_client_cannot_revoke_the_token_of_another,
-    the_hint_of_an_earlier_login_signs_nobody_out_unasked,
+    the_hint_of_an_earlier_login_signs_out_only_after_a_question,
 );
 
 const ALL: [(&str, &str); 3] = [
@@ -771,7 +771,7 @@ async fn a_client_cannot_revoke_the_token_of_another(issuer: Issuer) {
     assert_eq!(world.refresh(&tokens).await.status, 200, "the token lives");
 }
 
-async fn the_hint_of_an_earlier_login_signs_nobody_out_unasked(issuer: Issuer) {
+async fn the_hint_of_an_earlier_login_signs_out_only_after_a_question(issuer: Issuer) {
     let world = World::start(issuer).await;
     world.sign_up(EMAIL, PASSWORD).await;
     let scope = "openid offline_access";
@@ -794,7 +794,7 @@ async fn the_hint_of_an_earlier_login_signs_nobody_out_unasked(issuer: Issuer) {
     match issuer {
         Issuer::Component => {
             let page = place.page("/oauth2/logout");
-            assert_eq!(world.own(&tokens).await.status, 200, "nobody has said yes");
+            assert_eq!(world.own(&tokens).await.status, 200, "the user has not said yes");
             browser.send(&world, &page, &[]).await;
             world.are_worth_nothing(&tokens).await;
         }

@@ -14,7 +14,7 @@ over_both_issuers!(
     what_the_issuer_refuses_is_said_in_words,
 );
 
-/// A platform whose application comes back to where `cargo xtask token` waits, and somebody with an account.
+/// A platform with an account, and with the redirect URI of `cargo xtask token` at its application.
 async fn world(issuer: Issuer) -> World {
     let world = World::start(issuer).await;
     world
