@@ -978,6 +978,120 @@ async fn a_client_signs_its_user_out() {
     );
 }
 
+/// RP-Initiated Logout, section 2: the user is asked, and then signed out, whichever login the ID token is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_token_of_another_login_has_the_user_asked_and_signed_out() {
+    let world = World::start().await;
+    let remember = json!({ "remember": true });
+    let signed_in = async |browser: &mut Browser, subject: &str, login: Value| {
+        let mut login = login;
+        login["subject"] = subject.into();
+        let back = world.signed_in(browser, "prompt=login", login, json!({})).await;
+        world.granted(&exchange(&parameter(&back, "code"))).await
+    };
+    let bye = "https://shop.example/bye";
+    let path = |tokens: &Value| {
+        let hint = text(tokens, "id_token");
+        format!("/oauth2/sessions/logout?id_token_hint={hint}&post_logout_redirect_uri={bye}")
+    };
+    // What the page is asked to sign out, and where the browser is in the end.
+    let sign_out = async |browser: &mut Browser, tokens: &Value| {
+        let to = browser.go(&world, &path(tokens)).await;
+        let logout = parameter(&to, "logout_challenge");
+        let asked = world.request("logout", &logout).await;
+        let url = world
+            .answered("logout/accept", "logout_challenge", &logout, Value::Null)
+            .await;
+        (text(&asked, "sid"), browser.go(&world, &url).await)
+    };
+    let sid = |tokens: &Value| text(&claims(&tokens["id_token"]), "sid");
+    let is_remembered = async |browser: &mut Browser| {
+        let login = parameter(&browser.go(&world, &link("")).await, "login_challenge");
+        world.request("login", &login).await["skip"] == true
+    };
+
+    for (hinted_user, what) in [
+        (USER, "an earlier login"),
+        ("another-user", "another user's login"),
+    ] {
+        let mut browser = Browser::default();
+        let earlier = signed_in(&mut browser, hinted_user, remember.clone()).await;
+        let current = signed_in(&mut browser, USER, remember.clone()).await;
+        assert_eq!(
+            sign_out(&mut browser, &earlier).await,
+            (sid(&current), bye.to_owned()),
+            "{what}"
+        );
+        assert!(!is_remembered(&mut browser).await, "{what}: signed out");
+        assert!(!world.is_active(&current["refresh_token"]).await, "{what}");
+    }
+
+    // Another browser's login is none of this browser's business, and an old ID token is as good as a new one.
+    let (mut browser, mut other) = (Browser::default(), Browser::default());
+    let elsewhere = signed_in(&mut other, USER, remember.clone()).await;
+    let current = signed_in(&mut browser, USER, remember.clone()).await;
+    assert_eq!(sign_out(&mut browser, &elsewhere).await.0, sid(&current));
+    assert!(is_remembered(&mut other).await && world.is_active(&elsewhere["refresh_token"]).await);
+
+    // A login that was not to be remembered lasts in what was granted in it.
+    let mut browser = Browser::default();
+    let current = signed_in(&mut browser, USER, json!({})).await;
+    assert_eq!(
+        sign_out(&mut browser, &current).await,
+        (sid(&current), bye.to_owned())
+    );
+    assert!(!world.is_active(&current["access_token"]).await);
+    assert_eq!(browser.go(&world, &path(&current)).await, bye, "it is over");
+    let to = browser.go(&world, &path(&current).replace("/bye", "/by")).await;
+    assert!(
+        to.starts_with("http://pages.test/error"),
+        "it leads nowhere else: {to}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_consent_covers_what_was_granted() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let remember = json!({ "remember": true });
+    // The user unticks the audience and offline access, and does not want to be asked again.
+    let granted = json!({ "remember": true, "grant_scope": ["openid"], "grant_access_token_audience": [] });
+    world.signed_in(&mut browser, "", remember, granted).await;
+    let is_skipped = async |browser: &mut Browser, more: &str| {
+        let login = parameter(&browser.go(&world, &link(more)).await, "login_challenge");
+        let url = world.accept_login(&login, json!({})).await;
+        let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+        world.request("consent", &consent).await["skip"] == true
+    };
+    let cases = [
+        ("scope=openid&audience=", true),
+        ("scope=openid&audience=akinai", false),
+        ("scope=openid+offline_access&audience=", false),
+        ("scope=openid+admin&audience=", false),
+    ];
+    for (more, skipped) in cases {
+        assert_eq!(is_skipped(&mut browser, more).await, skipped, "{more}");
+        let silent = browser.go(&world, &link(&format!("{more}&prompt=none"))).await;
+        let login = parameter(&silent, "login_challenge");
+        let url = world.accept_login(&login, json!({})).await;
+        let to = browser.go(&world, &url).await;
+        let error = parameters(&to).remove("error");
+        let expected = (!skipped).then_some("consent_required");
+        assert_eq!(error.as_deref(), expected, "{more}, without asking");
+    }
+    // What the client may ask for by now was not granted because of that.
+    let wider = json!([{ "op": "add", "path": "/audience/-", "value": "nightly" }]);
+    let patched = world.admin("PATCH", "/admin/clients/shop", wider).await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    assert!(!is_skipped(&mut browser, "scope=openid&audience=nightly").await);
+    assert!(is_skipped(&mut browser, "scope=openid&audience=").await);
+    // Consent from before audiences were kept covers none.
+    world
+        .sql("update remembered_consents set scopes = '{openid,offline_access}', audience = default")
+        .await;
+    assert!(!is_skipped(&mut browser, "").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_and_consent_are_ended_by_their_subject() {
     let world = World::start().await;
@@ -1111,8 +1225,12 @@ async fn a_service_gets_a_token_of_its_own() {
         );
         let challenged = answer
             .header("www-authenticate")
-            .is_some_and(|value| value.starts_with("Basic"));
-        assert_eq!(challenged, status == 401 && !login.is_empty(), "{more:?} {login}");
+            .is_some_and(|value| value.starts_with("Basic realm="));
+        assert_eq!(
+            challenged,
+            status == 401,
+            "{more:?} {login}: RFC 9110, section 15.5.2"
+        );
     }
     let shop = [("grant_type", "client_credentials"), ("client_id", "shop")];
     assert_eq!(world.refused(&shop).await, "unauthorized_client");
@@ -1146,13 +1264,10 @@ async fn a_service_gets_a_token_of_its_own() {
     };
     assert_eq!(
         revoke(&[("client_id", "shop")], "").await,
-        200,
-        "nothing is said of another's token"
+        400,
+        "another's token (RFC 7009, section 2.1)"
     );
-    assert!(
-        world.is_active(&tokens["access_token"]).await,
-        "and nothing is done to it"
-    );
+    assert!(world.is_active(&tokens["access_token"]).await, "it lives on");
     assert_eq!((revoke(&[], &basic).await, revoke(&[], &new).await), (401, 200));
     assert!(!world.is_active(&tokens["access_token"]).await);
 }
@@ -1166,7 +1281,7 @@ async fn a_client_revokes_what_it_has() {
         for (form, status, alive) in [
             (&[("client_id", "shop")][..], 400, true),
             (&[("token", &token)], 400, true),
-            (&[("client_id", "other"), ("token", &token)], 200, true),
+            (&[("client_id", "other"), ("token", &token)], 400, true),
             (&[("client_id", "shop"), ("token", "nonsense")], 200, true),
             (
                 &[
@@ -1178,9 +1293,17 @@ async fn a_client_revokes_what_it_has() {
                 false,
             ),
             (&[("client_id", "shop"), ("token", &token)], 200, false),
+            (&[("client_id", "other"), ("token", &token)], 200, false),
         ] {
             let answer = world.form("/oauth2/revoke", form, &[]).await;
             assert_eq!(answer.status.as_u16(), status, "{form:?}: {}", answer.text());
+            let is_anothers = status == 400 && form[0].1 == "other";
+            let error = is_anothers.then(|| text(&parsed(&answer), "error"));
+            assert_eq!(
+                error.as_deref(),
+                is_anothers.then_some("invalid_grant"),
+                "{form:?}"
+            );
             assert_eq!(world.is_active(&tokens["refresh_token"]).await, alive, "{form:?}");
         }
         assert!(
@@ -1192,6 +1315,332 @@ async fn a_client_revokes_what_it_has() {
             "invalid_grant"
         );
     }
+}
+
+/// RFC 6749, sections 3.1 and 3.2: what OAuth does not define is not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_oauth_does_not_define_may_be_repeated() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let twice = "resource=a&resource=b&utm=1&utm=1";
+    let to = browser.go(&world, &format!("{}&{twice}", link(""))).await;
+    let login = parameter(&to, "login_challenge");
+    let url = world.accept_login(&login, json!({})).await;
+    let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+    let url = world.accept_consent(&consent, json!({})).await;
+    let code = parameter(&browser.go(&world, &url).await, "code");
+
+    let repeated = [("resource", "a"), ("resource", "b"), ("utm", "1"), ("utm", "1")];
+    let tokens = world
+        .granted(&[exchange(&code).as_slice(), &repeated].concat())
+        .await;
+    let refreshed = world
+        .granted(&[refreshing(&tokens["refresh_token"]).as_slice(), &repeated].concat())
+        .await;
+    let query: Vec<_> = form_urlencoded::parse(link("").split_once('?').expect("a query").1.as_bytes())
+        .into_owned()
+        .collect();
+    let query: Vec<_> = query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let posted = world
+        .form("/oauth2/auth", &[query.as_slice(), &repeated].concat(), &[])
+        .await;
+    let to = posted.header("location").unwrap_or_default().to_owned();
+    assert!(
+        to.starts_with("http://pages.test/login?"),
+        "{to}: {}",
+        posted.text()
+    );
+    let user = [(
+        "access_token",
+        refreshed["access_token"].as_str().expect("a token"),
+    )];
+    let user = world
+        .form("/userinfo", &[user.as_slice(), &repeated].concat(), &[])
+        .await;
+    assert_eq!(user.status, 200, "{}", user.text());
+    let signed_out = browser
+        .go(&world, &format!("/oauth2/sessions/logout?{twice}"))
+        .await;
+    assert_eq!(signed_out, "http://pages.test/signed_out");
+    let token = refreshed["refresh_token"].as_str().expect("a token");
+    let revoke = [("client_id", "shop"), ("token", token)];
+    let revoked = world
+        .form("/oauth2/revoke", &[revoke.as_slice(), &repeated].concat(), &[])
+        .await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+
+    // Those that it defines may not.
+    let defined = format!("{}&nonce=again", link(""));
+    let to = browser.go(&world, &defined).await;
+    assert!(
+        to.starts_with("http://pages.test/error?error=invalid_request"),
+        "{to}"
+    );
+    for (path, form) in [
+        (
+            "/oauth2/token",
+            [
+                ("grant_type", "refresh_token"),
+                ("client_id", "shop"),
+                ("client_id", "shop"),
+            ],
+        ),
+        (
+            "/oauth2/revoke",
+            [("token", "x"), ("token", "x"), ("client_id", "shop")],
+        ),
+        (
+            "/userinfo",
+            [("access_token", "x"), ("access_token", "x"), ("utm", "1")],
+        ),
+    ] {
+        let answer = world.form(path, &form, &[]).await;
+        assert_eq!(
+            (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+            (400, "invalid_request"),
+            "{path}"
+        );
+    }
+    let admin = "/admin/oauth2/auth/sessions/consent?subject=a&subject=b";
+    assert_eq!(
+        world.http().get(admin).await.status,
+        400,
+        "the admin API takes no name twice"
+    );
+}
+
+/// RFC 6749, section 2.3; RFC 6750, section 2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_authenticated_in_one_way() {
+    let world = World::start().await;
+    let tokens = world.tokens("").await;
+    let token = text(&tokens, "access_token");
+    let bearer = format!("Bearer {token}");
+    let form = [("access_token", token.as_str())];
+    let query = format!("/userinfo?access_token={token}");
+    let cases = [
+        (
+            "by header",
+            world.form("/userinfo", &[], &[("authorization", &bearer)]).await,
+            200,
+        ),
+        ("by form", world.form("/userinfo", &form, &[]).await, 200),
+        ("by query", world.get(&query, &[]).await, 401),
+        (
+            "by header and form",
+            world
+                .form("/userinfo", &form, &[("authorization", &bearer)])
+                .await,
+            400,
+        ),
+        (
+            "by header and query",
+            world.get(&query, &[("authorization", &bearer)]).await,
+            400,
+        ),
+        ("by form and query", world.form(&query, &form, &[]).await, 400),
+        (
+            "by two headers",
+            world
+                .get(
+                    "/userinfo",
+                    &[("authorization", &bearer), ("authorization", &bearer)],
+                )
+                .await,
+            400,
+        ),
+    ];
+    for (how, answer, status) in cases {
+        assert_eq!(answer.status.as_u16(), status, "{how}: {}", answer.text());
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert_eq!(
+            challenge.starts_with("Bearer realm="),
+            status != 200,
+            "{how}: {challenge}"
+        );
+        assert_eq!(
+            challenge.contains("error=\"invalid_request\""),
+            status == 400,
+            "{how}: {challenge}"
+        );
+    }
+
+    let basic = format!("Basic {}", STANDARD.encode(format!("batch:{SECRET}")));
+    let secret = [("client_id", "batch"), ("client_secret", SECRET)];
+    let in_query = format!("?client_id=batch&client_secret={SECRET}");
+    for path in ["/oauth2/token", "/oauth2/revoke"] {
+        let purpose = [("grant_type", "client_credentials"), ("token", "x")];
+        let of = |more: &[(&'static str, &'static str)]| [purpose.as_slice(), more].concat();
+        let basic = ("authorization", basic.as_str());
+        let two = [
+            ("Basic and form", world.form(path, &of(&secret), &[basic]).await),
+            (
+                "Basic and another id",
+                world.form(path, &of(&[("client_id", "shop")]), &[basic]).await,
+            ),
+            (
+                "Basic and assertion",
+                world
+                    .form(path, &of(&[("client_assertion", "x")]), &[basic])
+                    .await,
+            ),
+            ("two headers", world.form(path, &of(&[]), &[basic, basic]).await),
+            (
+                "two headers and form",
+                world.form(path, &of(&secret), &[basic, basic]).await,
+            ),
+            (
+                "Basic and query",
+                world.form(&format!("{path}{in_query}"), &of(&[]), &[basic]).await,
+            ),
+            (
+                "query",
+                world
+                    .form(&format!("{path}{in_query}"), &of(&[("client_id", "batch")]), &[])
+                    .await,
+            ),
+        ];
+        for (how, answer) in two {
+            assert_eq!(
+                (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+                (400, "invalid_request"),
+                "{how} at {path}"
+            );
+        }
+        assert_eq!(
+            world
+                .form(path, &of(&[("client_id", "batch")]), &[basic])
+                .await
+                .status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+/// Postgres stores no NUL: what has one is refused before, or was hashed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nul_is_refused_wherever_it_comes_from() {
+    let world = World::start().await;
+    let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+    let encoded = format!("batch%00:{SECRET}");
+    for pair in [
+        &encoded,
+        "batch\0:x",
+        "\0:x",
+        "batch:\0",
+        "batch:%00",
+        "b%ffatch:x",
+    ] {
+        for (path, form) in [
+            ("/oauth2/token", ("grant_type", "client_credentials")),
+            ("/oauth2/revoke", ("token", "x")),
+        ] {
+            let answer = world
+                .form(path, &[form], &[("authorization", &basic(pair))])
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), text(&parsed(&answer), "error").as_str()),
+                (401, "invalid_client"),
+                "{pair:?} at {path}"
+            );
+            assert!(answer.header("www-authenticate").is_some(), "{pair:?} at {path}");
+        }
+    }
+    let mut browser = Browser::default();
+    for path in [
+        link("client_id=a\0"),
+        link("scope=a\0"),
+        link("state=a\0"),
+        link("utm=a\0"),
+    ] {
+        let to = browser.go(&world, &path).await;
+        assert!(to.contains("error=invalid_request"), "{path}: {to}");
+    }
+    for name in [
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "refresh_token",
+        "scope",
+        "audience",
+        "utm",
+    ] {
+        let answer = world
+            .token(&[
+                ("client_id", "shop"),
+                ("grant_type", "refresh_token"),
+                (name, "\0"),
+            ])
+            .await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+    }
+    for (path, header) in [
+        (
+            "/oauth2/sessions/logout?id_token_hint=%00",
+            ("cookie", "akinai_session=%00"),
+        ),
+        ("/userinfo?access_token=%00", ("authorization", "Bearer %00")),
+        ("/oauth2/auth?client_id=%00", ("cookie", "akinai_flow=%00")),
+    ] {
+        let answer = world.get(path, &[header]).await;
+        assert!(!answer.status.is_server_error(), "{path}: {}", answer.status);
+    }
+
+    let login = parameter(&browser.go(&world, &link("")).await, "login_challenge");
+    let requests = "/admin/oauth2/auth/requests";
+    let answers = [
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "metadata": { "note": "\0" } }),
+        ),
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "metadata": { "\0": 1 } }),
+        ),
+        (
+            "POST",
+            "/admin/clients".to_owned(),
+            json!({ "client_name": "\0" }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/reject?login_challenge={login}"),
+            json!({ "error": "\0" }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/accept?login_challenge={login}"),
+            json!({ "subject": USER, "context": { "deep": [{ "a": "\0" }] } }),
+        ),
+        (
+            "PUT",
+            format!("{requests}/login/accept?login_challenge={login}"),
+            json!({ "subject": USER, "acr": "\0" }),
+        ),
+        ("GET", "/admin/clients/%00".to_owned(), Value::Null),
+        ("GET", "/admin/clients?owner=%00".to_owned(), Value::Null),
+        (
+            "DELETE",
+            "/admin/oauth2/auth/sessions/login?subject=%00".to_owned(),
+            Value::Null,
+        ),
+    ];
+    for (method, path, body) in answers {
+        let answer = world.admin(method, &path, body.clone()).await;
+        assert_eq!(answer.status, 400, "{method} {path} {body}: {}", answer.text());
+    }
+    let url = world.accept_login(&login, json!({})).await;
+    let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
+    let path = format!("{requests}/consent/accept?consent_challenge={consent}");
+    let session = json!({ "session": { "id_token": { "name": "\0" } } });
+    assert_eq!(world.admin("PUT", &path, session).await.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1407,14 +1856,44 @@ async fn pages_of_registered_origins_may_read_answers() {
             assert_eq!(allowed(&preflight(path, other).await), None, "{path} and {other}");
         }
     }
-    let refused = world
-        .form("/oauth2/token", &[("a", "b")], &[("origin", ORIGIN)])
-        .await;
-    assert_eq!(
-        allowed(&refused).as_deref(),
-        Some(ORIGIN),
-        "errors can be read, too"
-    );
+    // Errors can be read, too, however early: a body that is too large, and what is no form, another method, or unknown.
+    for path in ["/oauth2/token", "/oauth2/revoke", "/userinfo"] {
+        for (method, body, kind, status) in [
+            (
+                "POST",
+                "a".repeat(2 << 20),
+                "application/x-www-form-urlencoded",
+                413,
+            ),
+            (
+                "POST",
+                "a=%00".to_owned(),
+                "application/x-www-form-urlencoded",
+                400,
+            ),
+            ("POST", "{}".to_owned(), "application/json", 400),
+            ("DELETE", String::new(), "", 405),
+        ] {
+            let request = world.http().request(method, path, body.into());
+            let headers = [("origin", ORIGIN), ("content-type", kind)];
+            let answer = world.http().send(with(request, &headers)).await;
+            // Without a form there is no token in one.
+            let status = if (path, kind) == ("/userinfo", "application/json") {
+                401
+            } else {
+                status
+            };
+            assert_eq!(answer.status.as_u16(), status, "{method} {path} {kind}");
+            assert_eq!(
+                allowed(&answer).as_deref(),
+                Some(ORIGIN),
+                "{method} {path}: {status}"
+            );
+            let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
+            assert!(exposed.contains("www-authenticate"), "{method} {path}: {exposed}");
+            assert_eq!(answer.header("vary"), Some("Origin"), "{method} {path}: {status}");
+        }
+    }
     for public in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_eq!(
             allowed(&world.get(public, &[("origin", "https://anybody.example")]).await).as_deref(),
@@ -1423,6 +1902,19 @@ async fn pages_of_registered_origins_may_read_answers() {
     }
     let page = world.get(&link(""), &[("origin", ORIGIN)]).await;
     assert_eq!(allowed(&page), None, "browsers go there, scripts do not");
+
+    // Where the database cannot say which origins there are, a failure can still be read, and nothing else.
+    world.sql("alter table clients rename to hidden").await;
+    let form = [("client_id", "shop"), ("grant_type", "refresh_token")];
+    let failed = world.form("/oauth2/token", &form, &[("origin", ORIGIN)]).await;
+    assert_eq!(
+        (failed.status.as_u16(), allowed(&failed).as_deref()),
+        (500, Some(ORIGIN))
+    );
+    let refused = world
+        .form("/oauth2/token", &[("a", "b")], &[("origin", ORIGIN)])
+        .await;
+    assert_eq!((refused.status.as_u16(), allowed(&refused)), (400, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

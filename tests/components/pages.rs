@@ -1051,6 +1051,86 @@ async fn signing_out_ends_the_session_here_and_there() {
     }
 }
 
+const BROWSER: &str = "akinai_browser";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_s_cookie_ends_no_sessions_of_others() {
+    let world = World::start().await;
+    let mina = world.open().await;
+    let noor_email = "noor@example.com";
+    let wanted = json!({ "email": noor_email, "password": PASSWORD });
+    let made = world.http().call("user.v1.UserService/CreateUser", wanted).await;
+    let noor = made.message()["user"]["id"].as_str().expect("an id").to_owned();
+    let sign_in = async |browser: &mut Browser, email: &str, session: &str| {
+        let request = login_request(json!({ "session_id": session }));
+        world.stub.put("login", "c", 200, request);
+        leads_to(&browser.sign_in(&world, email, PASSWORD).await, session);
+    };
+    let (mut browser, mut elsewhere) = (Browser::default(), Browser::default());
+    sign_in(&mut browser, EMAIL, "mina-1").await;
+    sign_in(&mut elsewhere, EMAIL, "mina-elsewhere").await;
+    // Without its cookie, or with one that is not ours, a browser is another one.
+    for (planted, session) in [(None, "mina-without"), (Some("x"), "mina-planted")] {
+        let mut other = browser.clone();
+        drop(other.0.remove(BROWSER));
+        other
+            .0
+            .extend(planted.map(|value| (BROWSER.to_owned(), value.to_owned())));
+        sign_in(&mut other, EMAIL, session).await;
+        assert_ne!(other.0[BROWSER], browser.0[BROWSER], "it gets one of its own");
+    }
+    // Whoever has a browser's cookie is its user no more than before.
+    let mut thief = Browser::default();
+    let _ = thief.0.insert(BROWSER.into(), browser.0[BROWSER].clone());
+    sign_in(&mut thief, noor_email, "noor-with-mina-s-cookie").await;
+    sign_in(&mut browser, EMAIL, "mina-2").await;
+
+    let sql = world.platform.database().sql();
+    let ended = async || {
+        let rows = sql.query(
+            "select session_id from user_service.ended_sessions order by session_id",
+            &[],
+        );
+        let rows = rows.await.expect("rows");
+        rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+    };
+    let sign_out = async |browser: &mut Browser, user: &str, session: &str| {
+        let request = merged(logout_request(user), json!({ "sid": session }));
+        world.stub.put("logout", "c", 200, request);
+        let _ = world.stub.told();
+        let answer = browser
+            .fill(&world, "/oauth2/logout", "logout_challenge", &[])
+            .await;
+        leads_to(&answer, session);
+        let told = world.stub.told().into_iter();
+        told.map(|(method, path, _)| format!("{method} {path}"))
+            .collect::<Vec<_>>()
+    };
+    sign_out(&mut thief, &noor, "noor-with-mina-s-cookie").await;
+    assert_eq!(ended().await, ["noor-with-mina-s-cookie"]);
+    let told = sign_out(&mut browser, &mina, "mina-2").await;
+    assert_eq!(ended().await, ["mina-1", "mina-2", "noor-with-mina-s-cookie"]);
+    let expected = [
+        "DELETE /admin/oauth2/auth/sessions/login?sid=mina-1",
+        "PUT logout/accept",
+    ];
+    assert_eq!(
+        told, expected,
+        "the issuer hears of the one that it is not ending by itself"
+    );
+
+    let kept = "select count(*) from user_service.login_sessions where browser = $1";
+    let found = sql
+        .query_one(kept, &[&browser.0[BROWSER]])
+        .await
+        .expect("a count");
+    assert_eq!(
+        found.get::<_, i64>(0),
+        0,
+        "the database has the cookie's hash alone"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_a_session_here_ends_it_at_the_issuer() {
     let issuer = harness::Issuer::start().await;
@@ -1121,7 +1201,10 @@ async fn tokens_are_refreshed_while_their_login_holds() {
         &key.replace("Bearer", "Basic"),
         &format!("{key}x"),
     ] {
-        assert_eq!(ask(wrong, 0, json!([])).await.status, 401, "{wrong}");
+        let answer = ask(wrong, 0, json!([])).await;
+        assert_eq!(answer.status, 401, "{wrong}");
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, Some("Bearer realm=\"akinai\""), "{wrong}");
     }
     assert_eq!(ask(&key, 1, json!([])).await.status, 403, "another epoch");
     assert_eq!(

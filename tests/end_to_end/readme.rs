@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::process::Command;
 use xtask::workspace::Workspace;
 
 use crate::clients::printed;
-use crate::sign_in::{Issuer, World, over_both_issuers, shop};
+use crate::sign_in::{Issuer, World, over_both_issuers, shop_at};
 
 /// Where the README says that `up` listens.
 const UP: &str = "http://127.0.0.1:3000";
@@ -51,10 +51,7 @@ impl Reader {
         world
             .sql(&format!("set search_path = product_service; {catalogue}"))
             .await;
-        let mut client = shop();
-        client["redirect_uris"] = json!(["http://127.0.0.1:3000/callback"]);
-        client["post_logout_redirect_uris"] = json!(["http://127.0.0.1:3000/"]);
-        world.set_client("shop", None, client).await;
+        world.set_client("shop", None, shop_at(UP)).await;
         Self {
             world,
             product: None,

@@ -13,7 +13,7 @@ use xtask::services::free_port;
 use xtask::workspace::Workspace;
 
 use crate::clients::{client, command, must};
-use crate::sign_in::{Issuer, World, over_both_issuers, shop};
+use crate::sign_in::{Issuer, World, over_both_issuers, shop_at};
 
 const EMAIL: &str = "mina@example.com";
 const ADMIN: &str = "admin@example.com";
@@ -34,11 +34,7 @@ impl Shop {
         for email in [EMAIL, ADMIN] {
             world.sign_up(email, PASSWORD).await;
         }
-        let mut client = shop();
-        client["redirect_uris"] = json!([format!("{application}/callback")]);
-        client["post_logout_redirect_uris"] = json!([format!("{application}/")]);
-        client["allowed_cors_origins"] = json!([application]);
-        world.set_client("shop", None, client).await;
+        world.set_client("shop", None, shop_at(&application)).await;
         let service = json!({
             "client_name": "A service", "grant_types": ["client_credentials"], "audience": ["akinai"],
             "token_endpoint_auth_method": "client_secret_basic",
@@ -95,7 +91,7 @@ async fn ory_s_hydra_client_drives_the_admin_api(issuer: Issuer) {
     let mut node = command("node", hydra_client().await);
     node.args(["--test", "built/admin.test.js"])
         .env("AKINAI_IS_HYDRA", (issuer == Issuer::Hydra).to_string());
-    // The users of these tests have no accounts: nobody would vouch for them when they refresh.
+    // The users of these tests have no accounts, so the hook would refuse to refresh their tokens.
     match issuer {
         Issuer::Component => {
             let world = World::with(issuer, |setup| {

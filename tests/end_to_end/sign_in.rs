@@ -145,7 +145,7 @@ impl World {
         of(&self.client, &self.url).or_else(|| of(&self.issuer, &self.issuer_url))
     }
 
-    /// Somebody has an account.
+    /// Opens an account.
     pub(crate) async fn sign_up(&self, email: &str, password: &str) {
         let wanted = json!({ "email": email, "password": password, "name": "Mina" });
         let method = "user.v1.UserService/CreateUser";
@@ -199,13 +199,22 @@ impl World {
 }
 
 /// The public client of an application.
-pub(crate) fn shop() -> Value {
+fn shop() -> Value {
     json!({
         "client_name": "A shop", "redirect_uris": [CALLBACK],
         "post_logout_redirect_uris": ["https://shop.example/bye"],
         "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
         "scope": "openid offline_access admin", "audience": ["akinai"], "token_endpoint_auth_method": "none",
     })
+}
+
+/// The same at an origin of its own.
+pub(crate) fn shop_at(origin: &str) -> Value {
+    let mut client = shop();
+    client["redirect_uris"] = json!([format!("{origin}/callback")]);
+    client["post_logout_redirect_uris"] = json!([format!("{origin}/")]);
+    client["allowed_cors_origins"] = json!([origin]);
+    client
 }
 
 /// What the issuer component signs with, as an operator adds it.
@@ -383,6 +392,19 @@ impl Browser {
         let page = self.send(world, &page, &fields).await.page("/oauth2/consent");
         self.send(world, &page, grant).await.outside()
     }
+
+    /// Signs in by password, whether or not the browser is remembered; the tokens.
+    async fn sign_in_anew(&mut self, world: &World, email: &str) -> Value {
+        let scope = "openid offline_access";
+        let page = self
+            .begin(world, scope, "&prompt=login")
+            .await
+            .page("/oauth2/login");
+        let fields = [("email", email), ("password", PASSWORD), ("remember", "yes")];
+        let page = self.send(world, &page, &fields).await.page("/oauth2/consent");
+        let back = self.send(world, &page, &ALL).await.outside();
+        world.exchange(&back["code"]).await
+    }
 }
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
@@ -392,13 +414,15 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
 over_both_issuers!(
     a_person_signs_up_signs_in_and_signs_out,
     a_person_signs_out_on_the_issuer_s_page,
+    signing_out_on_the_page_ends_all_sessions_of_the_user_in_this_browser,
+    signing_out_by_rpc_ends_all_sessions_of_the_user_in_this_browser,
     only_admins_grant_the_scope_admin,
     a_person_who_refuses_comes_back_without_a_code,
     a_new_password_and_a_deletion_end_what_was_issued_before,
     a_refresh_token_that_comes_again_after_its_successor_ends_the_family,
     two_tabs_that_refresh_at_once_are_no_theft,
     a_client_cannot_revoke_the_token_of_another,
-    the_hint_of_an_earlier_login_signs_nobody_out_unasked,
+    the_hint_of_an_earlier_login_signs_out_only_after_a_question,
 );
 
 const ALL: [(&str, &str); 3] = [
@@ -524,6 +548,75 @@ async fn a_person_signs_out_on_the_issuer_s_page(issuer: Issuer) {
     assert_eq!(world.own(&tokens).await.status, 401, "the old token is refused");
     assert!(world.refresh(&tokens).await.status.is_client_error());
     browser.begin(&world, "openid", "").await.page("/oauth2/login");
+}
+
+/// A world in which one browser has signed in three times: Mina, Noor, and Mina again; and Mina once in another browser.
+struct SharedBrowser {
+    world: World,
+    browser: Browser,
+    first: Value,
+    noor: Value,
+    second: Value,
+    elsewhere: Value,
+}
+
+impl SharedBrowser {
+    async fn start(issuer: Issuer) -> Self {
+        let world = World::start(issuer).await;
+        for email in [EMAIL, "noor@example.com"] {
+            world.sign_up(email, PASSWORD).await;
+        }
+        let mut browser = Browser::default();
+        Self {
+            first: browser.sign_in_anew(&world, EMAIL).await,
+            noor: browser.sign_in_anew(&world, "noor@example.com").await,
+            second: browser.sign_in_anew(&world, EMAIL).await,
+            elsewhere: Browser::default().sign_in_anew(&world, EMAIL).await,
+            world,
+            browser,
+        }
+    }
+
+    /// Mina's tokens of this browser are worth nothing any more, and all others are.
+    async fn only_minas_sessions_here_have_ended(&self) {
+        for (whose, tokens, is_over) in [
+            ("Mina's second login", &self.second, true),
+            ("Mina's first login", &self.first, true),
+            ("Noor's login in the same browser", &self.noor, false),
+            ("Mina's login in another browser", &self.elsewhere, false),
+        ] {
+            let accessed = self.world.own(tokens).await.status;
+            assert_eq!(accessed == 401, is_over, "access token of {whose}: {accessed}");
+            let refreshed = self.world.refresh(tokens).await.status;
+            assert_eq!(
+                refreshed.is_client_error(),
+                is_over,
+                "refresh token of {whose}: {refreshed}"
+            );
+        }
+    }
+}
+
+async fn signing_out_on_the_page_ends_all_sessions_of_the_user_in_this_browser(issuer: Issuer) {
+    let mut shared = SharedBrowser::start(issuer).await;
+    let hint = shared.second["id_token"].as_str().expect("an ID token");
+    let link = encoded(&[("id_token_hint", hint)]);
+    let link = format!("{}/oauth2/sessions/logout?{link}", shared.world.issuer_url);
+    let page = shared
+        .browser
+        .open(&shared.world, &link)
+        .await
+        .page("/oauth2/logout");
+    let left = shared.browser.send(&shared.world, &page, &[]).await;
+    left.page("/oauth2/signed-out");
+    shared.only_minas_sessions_here_have_ended().await;
+}
+
+async fn signing_out_by_rpc_ends_all_sessions_of_the_user_in_this_browser(issuer: Issuer) {
+    let shared = SharedBrowser::start(issuer).await;
+    let signed_out = shared.world.call(&shared.second, "SignOut", json!({})).await;
+    signed_out.message();
+    shared.only_minas_sessions_here_have_ended().await;
 }
 
 async fn only_admins_grant_the_scope_admin(issuer: Issuer) {
@@ -678,7 +771,7 @@ async fn a_client_cannot_revoke_the_token_of_another(issuer: Issuer) {
     assert_eq!(world.refresh(&tokens).await.status, 200, "the token lives");
 }
 
-async fn the_hint_of_an_earlier_login_signs_nobody_out_unasked(issuer: Issuer) {
+async fn the_hint_of_an_earlier_login_signs_out_only_after_a_question(issuer: Issuer) {
     let world = World::start(issuer).await;
     world.sign_up(EMAIL, PASSWORD).await;
     let scope = "openid offline_access";
@@ -701,7 +794,7 @@ async fn the_hint_of_an_earlier_login_signs_nobody_out_unasked(issuer: Issuer) {
     match issuer {
         Issuer::Component => {
             let page = place.page("/oauth2/logout");
-            assert_eq!(world.own(&tokens).await.status, 200, "nobody has said yes");
+            assert_eq!(world.own(&tokens).await.status, 200, "the user has not said yes");
             browser.send(&world, &page, &[]).await;
             world.are_worth_nothing(&tokens).await;
         }

@@ -50,7 +50,7 @@ impl Hydra {
         Self::launch(place, hook).boxed()
     }
 
-    /// Starts one without a platform: nobody is asked whether a user may still refresh.
+    /// Starts one without a platform, and so without a hook for refreshing.
     ///
     /// # Panics
     ///

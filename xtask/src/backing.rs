@@ -19,7 +19,8 @@ use crate::workspace::Workspace;
 /// The private server's database that the services share.
 const DATABASE: &str = "akinai";
 
-/// Hydra's database beside it, and the role that owns that. Not `hydra`: on a server of somebody's own that may be another one's.
+/// Hydra's database beside it, and the role that owns that. Not `hydra`: the server of `DATABASE_URL` may have
+/// another Hydra's of that name.
 const HYDRA_DATABASE: &str = "akinai_hydra";
 
 /// Under which name the key of the refresh hook is kept.

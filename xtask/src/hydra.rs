@@ -122,7 +122,7 @@ impl Private {
 pub struct Place {
     /// Where Hydra's public API listens.
     pub public: SocketAddr,
-    /// Where its admin API listens. It asks nobody who they are: an address that only this machine reaches.
+    /// Where its admin API listens. It authenticates no caller, so this is an address that only this machine reaches.
     pub admin: SocketAddr,
     /// How browsers reach the public API: the `iss` of its tokens.
     pub issuer: Origin,
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_hook_nobody_is_asked() {
+    fn the_hook_is_configured_only_where_there_is_one() {
         let mut private = Private {
             dsn: Secret::new("postgres://x"),
             system: Secret::new("s"),

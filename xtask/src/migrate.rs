@@ -104,7 +104,7 @@ pub async fn create_database(admin_url: &Secret, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Creates the role `name` and a database of the same name that it owns and nobody else may enter, unless they are there, on the
+/// Creates the role `name` and a database of the same name that only it may enter, unless they are there, on the
 /// server of `admin_url`. For a program that makes its own tables. Answers with the role's URL of the database.
 ///
 /// # Errors

@@ -162,10 +162,10 @@ async fn make_hydra_template(
     let dsn = create_owned_database(&postgres.admin_url(), hydra::TEMPLATE, &password).await?;
     let private = hydra::Private::of(dsn, secrets, None)?;
     Hydra::migrate(program, scratch.path(), &private).await?;
-    // Nobody signs in here.
+    // No user signs in here.
     let place = hydra::Place::on_free_ports("http://127.0.0.1:3000".parse()?)?;
     let mut first = Hydra::start(workspace, program, scratch.path(), &private, place).await?;
-    // Nobody may be connected to a template that is copied.
+    // A template can be copied only while there is no connection to it.
     first.stop().await
 }
 

@@ -143,7 +143,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         Some(hydra) => {
             let issuer = hydra.place.issuer.clone();
             steps.begin(format_args!(
-                "start Ory Hydra at {issuer}, and have somebody to sign in: clients, demo accounts"
+                "start Ory Hydra at {issuer}, with its clients; add the demo accounts"
             ));
             variables.extend(hydra.place.variables());
             let (hydra, sign_in) = hydra.start(workspace, &home, &mut database, listen).await?;
@@ -202,7 +202,7 @@ impl PreparedHydra {
     }
 }
 
-/// Where Hydra goes beside a platform at `origin`. Its admin API asks nobody who they are: it gets a port of this machine alone.
+/// Where Hydra goes beside a platform at `origin`. Its admin API authenticates no caller: only this machine reaches its port.
 fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
     let public = free_address(
         SocketAddr::new(options.listen.ip(), options.hydra_port),

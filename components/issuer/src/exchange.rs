@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use connect::Body;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use platform::{
     http::Incoming,
@@ -20,7 +18,7 @@ use crate::store::StoreError;
 /// The largest body that is read, in bytes.
 const MOST_BODY: usize = 64 * 1024;
 
-/// A request, read to its end.
+/// A request.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) head: Parts,
@@ -28,14 +26,21 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Reads a request; or the answer to one whose body is too large or breaks off.
-    pub(crate) async fn read(request: Request<Incoming>) -> Result<Self, Response<Body>> {
-        let (head, body) = request.into_parts();
+    /// A request whose body is not read yet.
+    pub(crate) fn new(head: Parts) -> Self {
+        Self {
+            head,
+            body: Bytes::new(),
+        }
+    }
+
+    /// Reads the body; or the answer to one that is too large or breaks off.
+    pub(crate) async fn read(&mut self, body: Incoming) -> Result<(), Response<Body>> {
         match Limited::new(body, MOST_BODY).collect().await {
-            Ok(body) => Ok(Self {
-                head,
-                body: body.to_bytes(),
-            }),
+            Ok(body) => {
+                self.body = body.to_bytes();
+                Ok(())
+            }
             Err(_) => Err(platform::http::text(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is too large, or broke off",
@@ -58,7 +63,7 @@ impl Call {
 
     /// The parameters of a form in the body (RFC 6749, appendix B).
     pub(crate) fn form(&self) -> Result<Form, OAuthError> {
-        if !platform::http::is_form(&self.head.headers) {
+        if !self.has_form() {
             return Err(OAuthError::invalid_request(
                 "the body has to be a form: application/x-www-form-urlencoded",
             ));
@@ -66,6 +71,17 @@ impl Call {
         let text = std::str::from_utf8(&self.body)
             .map_err(|_| OAuthError::invalid_request("the body is no UTF-8"))?;
         Form::parse(text).map_err(|error| OAuthError::invalid_request(error.to_string()))
+    }
+
+    /// Whether the body says that it is a form.
+    pub(crate) fn has_form(&self) -> bool {
+        platform::http::is_form(&self.head.headers)
+    }
+
+    /// Whether the query has a parameter of this name. It is not judged otherwise.
+    pub(crate) fn query_names(&self, name: &str) -> bool {
+        let query = self.head.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).any(|(known, _)| known == name)
     }
 
     /// A header that is there once and is text.
@@ -82,10 +98,18 @@ impl Call {
         platform::http::cookie(&self.head.headers, name)
     }
 
-    /// The bearer token (RFC 6750, section 2.1).
-    pub(crate) fn bearer(&self) -> Option<&str> {
-        let (scheme, token) = self.header(header::AUTHORIZATION)?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    /// The header `Authorization`, if there is one; the empty text for one that is no text.
+    ///
+    /// # Errors
+    /// `invalid_request` where there are two: which one counts is not for us to choose (RFC 6749, section 2.3; RFC 6750,
+    /// section 2).
+    pub(crate) fn authorization(&self) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.head.headers.get_all(header::AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => Ok(Some(value.to_str().unwrap_or_default())),
+            (Some(_), Some(_)) => Err(OAuthError::invalid_request("send one Authorization header")),
+        }
     }
 
     /// For the log.
@@ -178,6 +202,8 @@ pub(crate) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn call(headers: &[(&str, &str)]) -> Call {
@@ -193,15 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_given_once_by_its_scheme() {
-        assert_eq!(call(&[("authorization", "bearer t")]).bearer(), Some("t"));
-        for wrong in [
-            &[("authorization", "Basic t")][..],
-            &[("authorization", "Bearer")],
-            &[("authorization", "Bearer t"), ("authorization", "Bearer u")],
-        ] {
-            assert_eq!(call(wrong).bearer(), None, "{wrong:?}");
-        }
+    fn an_authorization_counts_once_only() {
+        assert_eq!(call(&[]).authorization(), Ok(None));
+        assert_eq!(
+            call(&[("authorization", "Bearer t")]).authorization(),
+            Ok(Some("Bearer t"))
+        );
+        let twice = call(&[("authorization", "Bearer t"), ("authorization", "Bearer t")]);
+        assert_eq!(twice.authorization().unwrap_err().name, "invalid_request");
     }
 
     #[test]

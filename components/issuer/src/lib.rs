@@ -45,13 +45,14 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() == "/ready" {
         return ready::answer(request.method(), DATABASE).await;
     }
-    let call = match Call::read(request).await {
-        Ok(call) => call,
-        Err(answer) => return answer,
-    };
+    let (head, body) = request.into_parts();
+    let mut call = Call::new(head);
     match issuer().await {
-        Ok((Serves::Public, issuer)) => public::answer(&issuer, &call).await,
-        Ok((Serves::Admin, issuer)) => admin::answer(&issuer, &call).await,
+        Ok((Serves::Public, issuer)) => public::answer(&issuer, &mut call, body).await,
+        Ok((Serves::Admin, issuer)) => match call.read(body).await {
+            Ok(()) => admin::answer(&issuer, &call).await,
+            Err(refusal) => refusal,
+        },
         Err(cause) => {
             log::error(call.names(), cause);
             platform::http::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")

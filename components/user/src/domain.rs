@@ -129,6 +129,10 @@ pub(crate) struct Login {
     pub(crate) epoch: i64,
 }
 
+/// What a browser is known by where logins are kept: the SHA-256 of its cookie, in 64 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BrowserId(pub(crate) String);
+
 /// What a person wants to be called: up to 100 characters, possibly none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);

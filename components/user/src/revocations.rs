@@ -6,7 +6,7 @@ use std::{
 };
 
 use connect::wkt;
-use futures::future::join;
+use futures::future::{join, try_join_all};
 use kernel::UserId;
 use platform::{
     clock::within,
@@ -45,6 +45,10 @@ thread_local! {
 /// remembering let nobody in (`login_sessions`).
 const ISSUER_LIMIT: Duration = Duration::from_secs(1);
 
+/// How many sessions the issuer is told of at most. A browser is remembered by one of them, which is among the newest; the
+/// others let nobody in, either.
+const MOST_TOLD: usize = 16;
+
 /// Marks and messages in the Redis that `spin.toml` grants, and the sessions of the issuer.
 pub(crate) struct Marks;
 
@@ -66,8 +70,11 @@ async fn end_sessions(user: UserId, sessions: Sessions<'_>) -> Result<(), String
     let ended = async {
         let hydra = Hydra::from_variable().await?;
         match sessions {
-            Sessions::Stay => Ok(()),
-            Sessions::One(session) => hydra.end_session(session).await,
+            Sessions::These(sessions) => {
+                let newest = sessions.iter().take(MOST_TOLD);
+                let ended = try_join_all(newest.map(|session| hydra.end_session(session)));
+                ended.await.map(drop)
+            }
             Sessions::All => {
                 let user = user.to_string();
                 let (logins, consents) = join(hydra.end_logins(&user), hydra.end_consents(&user)).await;

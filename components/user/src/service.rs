@@ -5,7 +5,7 @@ use kernel::{
 };
 
 use crate::domain::{
-    Change, Claims, Credentials, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
+    BrowserId, Change, Claims, Credentials, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
     PasswordHash, Reach, Roles, Standing, User, Verdict,
 };
 
@@ -42,8 +42,9 @@ pub(crate) trait Store {
     /// Ends all tokens of an account by raising its epoch.
     async fn raise_epoch(&self, reach: Reach, id: UserId) -> Result<bool, StoreError>;
 
-    /// Ends one session of an account; one that has ended already stays so.
-    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<bool, StoreError>;
+    /// Ends a session of an account, and all others that began in the same browser. Those that it has ended, this one first
+    /// and the newest of the others after it; none if there is no such living account. One that has ended already stays so.
+    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<Vec<SessionId>, StoreError>;
 
     /// Gives an account these roles and no others.
     async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError>;
@@ -51,8 +52,9 @@ pub(crate) trait Store {
     /// What is kept of the password of the living account with this e-mail address.
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError>;
 
-    /// Remembers a login, unless its session has been ended or its epoch is over: then it answers `false`.
-    async fn start_session(&self, login: &Login) -> Result<bool, StoreError>;
+    /// Remembers a login and the browser that it was made in, unless its session has been ended or its epoch is over: then it
+    /// answers `false`.
+    async fn start_session(&self, login: &Login, browser: &BrowserId) -> Result<bool, StoreError>;
 
     /// The login that was made in a session, if nothing has ended it since.
     async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError>;
@@ -94,10 +96,8 @@ pub(crate) trait Revocations {
 /// Which of a user's sessions at the issuer end with a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sessions<'a> {
-    /// None: they go on, or the issuer ends them by itself.
-    Stay,
-    /// This one.
-    One(&'a SessionId),
+    /// These. None where all go on, or the issuer ends the one that is meant by itself.
+    These(&'a [SessionId]),
     /// All, and what was granted in them.
     All,
 }
@@ -257,7 +257,8 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         Ok(())
     }
 
-    /// Ends the session of the caller's token, or all of the caller's sessions, for users.
+    /// Ends the session of the caller's token, with all others that the same browser has of the caller, or all of the caller's
+    /// sessions, for users.
     ///
     /// A token that names no session can only be ended with all others. That must be asked for: who signs out of one
     /// device does not expect to be signed out of the rest.
@@ -265,19 +266,15 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         let Caller::User(user) = caller else {
             return Err(Error::Unauthenticated);
         };
-        let (done, sessions) = match (everywhere, &user.session) {
-            (true, _) => (
-                self.store.raise_epoch(Reach::Own(user.id), user.id).await?,
-                Sessions::All,
-            ),
-            (false, Some(session)) => (
-                self.store.end_session(user.id, session).await?,
-                Sessions::One(session),
-            ),
-            (false, None) => return Err(Error::NoSession),
-        };
-        found(done)?;
-        self.revocations.revoked(user.id, sessions).await;
+        if everywhere {
+            found(self.store.raise_epoch(Reach::Own(user.id), user.id).await?)?;
+            self.revocations.revoked(user.id, Sessions::All).await;
+            return Ok(());
+        }
+        let session = user.session.as_ref().ok_or(Error::NoSession)?;
+        let ended = self.store.end_session(user.id, session).await?;
+        found(!ended.is_empty())?;
+        self.revocations.revoked(user.id, Sessions::These(&ended)).await;
         Ok(())
     }
 
@@ -317,7 +314,7 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         };
         let user = self.store.set_roles(reach, id, &roles).await?;
         let user = user.ok_or(Error::NotFound)?;
-        self.revocations.revoked(id, Sessions::Stay).await;
+        self.revocations.revoked(id, Sessions::These(&[])).await;
         Ok(user)
     }
 
@@ -366,8 +363,8 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
 
     /// Begins a session at a login by password. `false` if the session, or the epoch that the password was right in, has
     /// ended: whoever it is has to sign in to a new one.
-    pub(crate) async fn start_session(&self, login: &Login) -> Result<bool, Error> {
-        Ok(self.store.start_session(login).await?)
+    pub(crate) async fn start_session(&self, login: &Login, browser: &BrowserId) -> Result<bool, Error> {
+        Ok(self.store.start_session(login, browser).await?)
     }
 
     /// The login by which the issuer remembers a browser, if it still holds.
@@ -384,11 +381,13 @@ impl<S: Store, H: PasswordHasher, R: Revocations> Accounts<S, H, R> {
         Ok(self.store.whose(login).await?)
     }
 
-    /// Ends a session that the issuer is ending, too, at the user's wish.
+    /// Ends a session at the user's wish, with all others that the same browser has of the user. The issuer is ending that
+    /// one by itself, and is told of the others.
     pub(crate) async fn end_session(&self, id: UserId, session: &SessionId) -> Result<(), Error> {
+        let ended = self.store.end_session(id, session).await?;
         // The session of a user who is deleted has ended with them.
-        if self.store.end_session(id, session).await? {
-            self.revocations.revoked(id, Sessions::Stay).await;
+        if let [_, others @ ..] = ended.as_slice() {
+            self.revocations.revoked(id, Sessions::These(others)).await;
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 use crate::{
     attempts::{Bucket, Count, Counter},
     domain::{
-        Change, Credentials, Event, EventIds, EventKind, EventLimit, Login, Name, NewUser, PasswordHash,
-        Reach, Roles, Standing, User,
+        BrowserId, Change, Credentials, Event, EventIds, EventKind, EventLimit, Login, Name, NewUser,
+        PasswordHash, Reach, Roles, Standing, User,
     },
     service::{Store, StoreError, TakenError},
 };
@@ -125,22 +125,34 @@ macro_rules! holds {
     };
 }
 
-// A few old rows go with each new one: more go than come, and no statement is ever long. Rows that another one is removing
-// are left to it.
+// Old rows go with the new ones: more go than come, and no statement is ever long. Rows that another one is removing are left
+// to it. New rows come in the order of their keys, so that two statements that end the same sessions wait for each other and
+// never both ways.
 const END_SESSION: &str = concat!(
     "with owner as (select id from users where id = $1::text::uuid and not is_deleted), \
+     meant as ( \
+         select id as user_id, $2::text as session_id, null::timestamptz as started_at from owner \
+         union all \
+         select other.user_id, other.session_id, other.started_at from owner \
+         join login_sessions this on this.user_id = owner.id and this.session_id = $2::text \
+         join login_sessions other on other.user_id = owner.id and other.browser = this.browser \
+                                  and other.session_id <> this.session_id \
+         where not exists ( \
+             select from ended_sessions ended \
+             where ended.user_id = other.user_id and ended.session_id = other.session_id)), \
      old as ( \
          select user_id, session_id from ended_sessions \
          where ended_at < now() - ",
     session_lifetime!(),
-    " and (user_id, session_id) <> ($1::text::uuid, $2) \
-         order by ended_at limit 10 for update skip locked), \
+    " and (user_id, session_id) not in (select user_id, session_id from meant) \
+         order by ended_at limit (select 10 * count(*) from meant) for update skip locked), \
      pruned as ( \
          delete from ended_sessions using old \
          where ended_sessions.user_id = old.user_id and ended_sessions.session_id = old.session_id), \
      ended as ( \
-         insert into ended_sessions (user_id, session_id) select id, $2 from owner on conflict do nothing) \
-     select id from owner"
+         insert into ended_sessions (user_id, session_id) \
+         select user_id, session_id from meant order by user_id, session_id on conflict do nothing) \
+     select session_id from meant order by started_at desc nulls first"
 );
 
 const CREDENTIALS: &str =
@@ -160,8 +172,9 @@ const START_SESSION: &str = concat!(
          delete from login_sessions using old \
          where login_sessions.user_id = old.user_id and login_sessions.session_id = old.session_id), \
      started as ( \
-         insert into login_sessions (user_id, session_id, epoch) select id, $2, $3 from owner \
-         on conflict (user_id, session_id) do update set epoch = excluded.epoch, started_at = now()) \
+         insert into login_sessions (user_id, session_id, epoch, browser) select id, $2, $3, $4::text from owner \
+         on conflict (user_id, session_id) do update set \
+             epoch = excluded.epoch, browser = excluded.browser, started_at = now()) \
      select id from owner"
 );
 
@@ -311,12 +324,14 @@ impl Store for Postgres {
         Ok(!self.0.write(RAISE_EPOCH, &target(reach, id)).await?.is_empty())
     }
 
-    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<bool, StoreError> {
+    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<Vec<SessionId>, StoreError> {
         let parameters = [
             Parameter::Str(id.to_string()),
             Parameter::Str(session.to_string()),
         ];
-        Ok(!self.0.write(END_SESSION, &parameters).await?.is_empty())
+        let rows = self.0.write(END_SESSION, &parameters).await?;
+        let session = |mut row: Row| parsed(row.text()?.parse());
+        rows.into_iter().map(session).collect()
     }
 
     async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError> {
@@ -335,8 +350,10 @@ impl Store for Postgres {
         rows.into_iter().next().map(read_credentials).transpose()
     }
 
-    async fn start_session(&self, login: &Login) -> Result<bool, StoreError> {
-        Ok(!self.0.write(START_SESSION, &named(login)).await?.is_empty())
+    async fn start_session(&self, login: &Login, browser: &BrowserId) -> Result<bool, StoreError> {
+        let [user, session, epoch] = named(login);
+        let parameters = [user, session, epoch, Parameter::Str(browser.0.clone())];
+        Ok(!self.0.write(START_SESSION, &parameters).await?.is_empty())
     }
 
     async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError> {

@@ -102,7 +102,7 @@ test("a cookie that somebody else has planted is worth nothing after signing in"
   const session = (all) => all.find(({ name }) => name.includes("session")).value;
   assert.notEqual(session(await victim.context().cookies()), session(cookies), "the session is a new one");
   await attacker.goto(link().url);
-  // Hydra leaves it to whom it belongs: it is the attacker's own.
+  // Hydra does not end it: it belongs to the attacker.
   const where = isHydra ? "/oauth2/consent" : "/oauth2/login";
   assert.equal(new URL(attacker.url()).pathname, where, "and the old one has ended");
 });

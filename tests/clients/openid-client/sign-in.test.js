@@ -195,6 +195,11 @@ test("a service gets a token by its secret, shown in the way that it is register
   for (const wrong of [oauth.ClientSecretPost(secret), oauth.ClientSecretBasic(`${secret}x`), oauth.None()]) {
     await assert.rejects(oauth.clientCredentialsGrant(await service(wrong)), { status: 401 });
   }
+  const authorization = `Basic ${btoa("service:wrong")}`;
+  const body = new URLSearchParams({ grant_type: "client_credentials" });
+  const refused = await fetch(`${issuer}/oauth2/token`, { method: "POST", headers: { authorization }, body });
+  assert.equal(refused.status, 401);
+  assert.equal(refused.headers.has("www-authenticate"), !isHydra, "RFC 9110, section 15.5.2");
 });
 
 // --- Attacks ---

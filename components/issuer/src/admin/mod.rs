@@ -79,9 +79,8 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
 }
 
 async fn respond(issuer: &Issuer, call: &Call) -> Result {
-    let query = call
-        .query()
-        .map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let query = call.query().and_then(Form::each_once);
+    let query = query.map_err(|error| Refusal::Invalid(error.to_string()))?;
     let path = call.path().strip_prefix("/admin/").ok_or(Refusal::NotFound)?;
     let (method, parts) = (call.method().as_str(), path.split('/').collect::<Vec<_>>());
     match parts.as_slice() {
@@ -127,9 +126,27 @@ fn decoded(segment: &str) -> Result<String> {
     form.get("s").map(str::to_owned).ok_or(Refusal::NotFound)
 }
 
-/// The JSON that a request brings.
+/// The JSON that a request brings. No text in it has a NUL: most of it is stored as it is, and Postgres stores none.
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T> {
-    serde_json::from_slice(&call.body).map_err(|error| Refusal::Invalid(format!("the body: {error}")))
+    let wrong = |error: serde_json::Error| Refusal::Invalid(format!("the body: {error}"));
+    let body: Value = serde_json::from_slice(&call.body).map_err(wrong)?;
+    if has_nul(&body) {
+        return Err(Refusal::Invalid(
+            "the body has a text with a NUL character".into(),
+        ));
+    }
+    serde_json::from_value(body).map_err(wrong)
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The JSON object that a request brings. (serde would read a struct from a list, too.)

@@ -3,16 +3,73 @@
 /// The most bytes of parameters that are looked at.
 pub(crate) const MOST_BYTES: usize = 16 * 1024;
 
-/// Names and values, each name once.
+/// Parameters of requests that must not be there more than once (RFC 6749, sections 3.1 and 3.2): those of the specifications
+/// for OAuth and OpenID Connect, and our own. Any other name may be repeated, because it is not ours to judge; `audience` and
+/// `resource` are lists by their specifications (RFC 8693, section 2.1; RFC 8707, section 2).
+const ONCE: [&str; 45] = [
+    // RFC 6749.
+    "client_id",
+    "client_secret",
+    "code",
+    "grant_type",
+    "password",
+    "redirect_uri",
+    "refresh_token",
+    "response_type",
+    "scope",
+    "state",
+    "username",
+    // OpenID Connect Core, sections 3.1.2.1, 5.2, 5.5, 6.1 and 7.2.1; Multiple Response Types, section 2.1.
+    "acr_values",
+    "claims",
+    "claims_locales",
+    "display",
+    "id_token_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "registration",
+    "request",
+    "request_uri",
+    "response_mode",
+    "ui_locales",
+    // RP-Initiated Logout, section 2.
+    "logout_hint",
+    "post_logout_redirect_uri",
+    // RFC 6750, section 2; RFC 7009, section 2.1.
+    "access_token",
+    "token",
+    "token_type_hint",
+    // RFC 7636, RFC 7521, RFC 8628, RFC 8693, RFC 9396 and RFC 9449.
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "assertion",
+    "client_assertion",
+    "client_assertion_type",
+    "device_code",
+    "subject_token",
+    "subject_token_type",
+    "requested_token_type",
+    "authorization_details",
+    "dpop_jkt",
+    // Ours, as Hydra names them.
+    "consent_verifier",
+    "login_verifier",
+    "logout_verifier",
+];
+
+/// Names and values, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 /// Why a text is no list of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormError {
-    /// RFC 6749, sections 3.1 and 3.2: a parameter must not be there twice.
-    #[error("a parameter is there more than once")]
-    Twice,
+    /// A parameter that must not be there twice.
+    #[error("parameter {0:.100} is there more than once")]
+    Twice(String),
     #[error("the parameters are more than {MOST_BYTES} bytes")]
     TooLong,
     /// A byte that is not UTF-8, or a control character: nothing that a parameter of OAuth may have (RFC 6749, appendix A).
@@ -21,7 +78,7 @@ pub(crate) enum FormError {
 }
 
 impl Form {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Reads `application/x-www-form-urlencoded`, with each of the parameters that we know once at most.
     pub(crate) fn parse(text: &str) -> Result<Self, FormError> {
         if text.len() > MOST_BYTES {
             return Err(FormError::TooLong);
@@ -35,18 +92,35 @@ impl Form {
             {
                 return Err(FormError::Character);
             }
-            if form.0.iter().any(|(known, _)| *known == name) {
-                return Err(FormError::Twice);
-            }
             form.0.push((name.into_owned(), value.into_owned()));
         }
+        form.refuse_repeated(|name| ONCE.contains(&name))?;
         Ok(form)
     }
 
-    /// A parameter's value. One that is there without a value counts as absent (RFC 6749, section 3.1).
+    /// The same, if every name is there once at most, whatever it is.
+    pub(crate) fn each_once(self) -> Result<Self, FormError> {
+        self.refuse_repeated(|_| true)?;
+        Ok(self)
+    }
+
+    fn refuse_repeated(&self, is_meant: impl Fn(&str) -> bool) -> Result<(), FormError> {
+        let repeated = self
+            .0
+            .iter()
+            .find(|(name, _)| is_meant(name) && self.all(name).nth(1).is_some());
+        repeated.map_or(Ok(()), |(name, _)| Err(FormError::Twice(name.clone())))
+    }
+
+    /// A parameter's value; of one that may be repeated, the first one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found
+        self.all(name).next()
+    }
+
+    /// All values of a parameter. One that is there without a value counts as absent (RFC 6749, section 3.1).
+    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |(known, _)| known == name);
+        named
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
     }
@@ -109,14 +183,31 @@ mod tests {
 
     #[test]
     fn doubtful_parameters_are_refused() {
-        for twice in ["a=1&a=2", "a=1&b=2&%61=1", "a&a"] {
-            assert_eq!(Form::parse(twice), Err(FormError::Twice), "{twice}");
+        for name in ONCE {
+            let twice = format!("{name}=1&b=2&%{:02x}{}=1", name.as_bytes()[0], &name[1..]);
+            assert_eq!(Form::parse(&twice), Err(FormError::Twice(name.into())), "{twice}");
         }
         for wrong in ["a=%00", "a=%ff", "a=b%0d%0ac", "%0a=1", "a=%c3%28"] {
             assert_eq!(Form::parse(wrong), Err(FormError::Character), "{wrong}");
         }
         let huge = format!("a={}", "b".repeat(MOST_BYTES));
         assert_eq!(Form::parse(&huge), Err(FormError::TooLong));
+    }
+
+    #[test]
+    fn parameters_that_oauth_does_not_define_may_be_repeated() {
+        let form =
+            Form::parse("resource=a&scope=openid&resource=b&audience=c&audience=d&ours=&ours=1").unwrap();
+        let all = |name| form.all(name).collect::<Vec<_>>();
+        assert_eq!(
+            (all("resource"), all("audience")),
+            (vec!["a", "b"], vec!["c", "d"])
+        );
+        assert_eq!(form.get("ours"), Some("1"), "one without a value is absent");
+        assert_eq!(Form::parse("state=&state=1").unwrap().get("state"), Some("1"));
+        assert_eq!(form.each_once(), Err(FormError::Twice("resource".into())));
+        let once = Form::parse("resource=a&scope=openid").unwrap();
+        assert_eq!(once.clone().each_once(), Ok(once));
     }
 
     #[test]

@@ -223,14 +223,13 @@ pub(crate) fn requested_scopes(form: &Form, client: &Client) -> Result<Vec<Strin
     }
 }
 
-/// Those that a request for a token or a code names (`audience`, separated by spaces, as Hydra has it), if the client may have
-/// them.
+/// Those that a request for a token or a code names (`audience`, separated by spaces or repeated, as Hydra has it), if the
+/// client may have them.
 pub(crate) fn requested_audience(form: &Form, client: &Client) -> Result<Vec<String>, OAuthError> {
     let mut requested: Vec<String> = Vec::new();
     for audience in form
-        .get("audience")
-        .unwrap_or_default()
-        .split(' ')
+        .all("audience")
+        .flat_map(|audiences| audiences.split(' '))
         .filter(|audience| !audience.is_empty())
     {
         if !requested.iter().any(|known| known == audience) {
@@ -279,7 +278,7 @@ mod tests {
     #[test]
     fn a_whole_request_is_read() {
         let query = format!(
-            "{GOOD}&nonce=n&prompt=login+consent&max_age=60&ui_locales=ja+en&login_hint=h&audience=akinai"
+            "{GOOD}&nonce=n&prompt=login+consent&max_age=60&ui_locales=ja+en&login_hint=h&audience=akinai&audience=batch+akinai"
         );
         let request = parse(&query).unwrap();
         assert_eq!(request.target.redirect_uri, "https://shop.example/cb");
@@ -287,7 +286,10 @@ mod tests {
         assert_eq!((request.nonce.as_deref(), request.max_age), (Some("n"), Some(60)));
         assert_eq!(
             (request.scopes, request.audience),
-            (vec!["openid".to_owned()], vec!["akinai".to_owned()])
+            (
+                vec!["openid".to_owned()],
+                vec!["akinai".to_owned(), "batch".to_owned()]
+            )
         );
         assert!(request.prompt.login && request.prompt.consent && !request.prompt.none);
         assert_eq!(request.hints.ui_locales, ["ja", "en"]);

@@ -274,7 +274,7 @@ async fn after_login(
     let consent_skip = request.may_skip_consent(client)
         && issuer
             .store
-            .remembers_consent(subject, &client.id, &request.scopes)
+            .remembers_consent(subject, &client.id, &request.scopes, &request.audience)
             .await?;
     if request.prompt.none && !consent_skip {
         let error = OAuthError::new("consent_required", "the user has to be asked for consent");

@@ -20,6 +20,13 @@ struct Credentials {
     method: AuthMethod,
 }
 
+/// What every 401 says (RFC 9110, section 15.5.2): how a client that is no app shows who it is (RFC 7617, section 2).
+const CHALLENGE: &str = "Basic realm=\"issuer\", charset=\"UTF-8\"";
+
+/// Parameters by which clients show who they are. None of them may stand in the address, where logs keep it (RFC 6749, section
+/// 2.3.1).
+const SECRETS: [&str; 2] = ["client_secret", "client_assertion"];
+
 /// Why a request goes no further.
 #[derive(Debug)]
 pub(crate) enum Denied {
@@ -51,13 +58,7 @@ impl Denied {
                     "the client is unknown, or did not show the right secret in its way",
                 );
                 let mut response = oauth_error(StatusCode::UNAUTHORIZED, &error);
-                if call.head.headers.contains_key(header::AUTHORIZATION) {
-                    set(
-                        &mut response,
-                        header::WWW_AUTHENTICATE,
-                        "Basic realm=\"issuer\", charset=\"UTF-8\"",
-                    );
-                }
+                set(&mut response, header::WWW_AUTHENTICATE, CHALLENGE);
                 response
             }
             Self::Error(error) => {
@@ -74,7 +75,12 @@ impl Denied {
 
 /// The client that a request is from.
 pub(crate) async fn authenticate(issuer: &Issuer, call: &Call, form: &Form) -> Result<Client, Denied> {
-    let credentials = credentials(call.header(header::AUTHORIZATION), form)?;
+    if SECRETS.into_iter().any(|name| call.query_names(name)) {
+        return Err(
+            OAuthError::invalid_request("a client's secret has to be in the header or the body").into(),
+        );
+    }
+    let credentials = credentials(call.authorization()?, form)?;
     let stored = issuer.store.client(&credentials.id).await?;
     let client = stored.as_ref().map(wire_client::client);
     match client.filter(|client| holds(&credentials, client)) {
@@ -94,6 +100,15 @@ fn holds(credentials: &Credentials, client: &Client) -> bool {
 
 fn credentials(authorization: Option<&str>, form: &Form) -> Result<Credentials, Denied> {
     let (id, secret) = (form.get("client_id"), form.get("client_secret"));
+    let assertion = form.get("client_assertion").or(form.get("client_assertion_type"));
+    // RFC 6749, section 2.3: one way at a time.
+    let ways = [authorization.is_some(), secret.is_some(), assertion.is_some()];
+    if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
+        return Err(two_ways());
+    }
+    if assertion.is_some() {
+        return Err(Denied::Client);
+    }
     let Some(authorization) = authorization else {
         let id = id.ok_or_else(|| OAuthError::invalid_request("client_id is missing"))?;
         return Ok(Credentials {
@@ -107,15 +122,18 @@ fn credentials(authorization: Option<&str>, form: &Form) -> Result<Credentials, 
         });
     };
     let (basic_id, basic_secret) = basic(authorization).ok_or(Denied::Client)?;
-    // RFC 6749, section 2.3: one way at a time.
-    if secret.is_some() || id.is_some_and(|id| id != basic_id) {
-        return Err(OAuthError::invalid_request("the client is authenticated in two ways").into());
+    if id.is_some_and(|id| id != basic_id) {
+        return Err(two_ways());
     }
     Ok(Credentials {
         id: basic_id,
         secret: Some(basic_secret),
         method: AuthMethod::Basic,
     })
+}
+
+fn two_ways() -> Denied {
+    OAuthError::invalid_request("the client is authenticated in two ways").into()
 }
 
 /// RFC 6749, section 2.3.1: both halves are form-encoded before they are joined.
@@ -129,11 +147,13 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     Some((decoded(id)?, decoded(secret)?))
 }
 
-/// A form-encoded value by itself. `&` and `=` in it are what they are: some clients do not encode.
+/// A form-encoded value by itself. `&` and `=` in it are what they are: some clients do not encode. None for one with a
+/// character that no client's id or secret has (RFC 6749, appendices A.1 and A.2).
 fn decoded(text: &str) -> Option<String> {
     let escaped = text.replace('&', "%26").replace('=', "%3D");
     let (name, _) = form_urlencoded::parse(escaped.as_bytes()).next()?;
-    Some(name.into_owned())
+    let is_in_form = name.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+    is_in_form.then(|| name.into_owned())
 }
 
 #[cfg(test)]
@@ -166,6 +186,14 @@ mod tests {
             (Some("a:s"), "client_id=b"),
             (Some("no colon"), ""),
             (Some(":s"), ""),
+            (Some("a%00:s"), ""),
+            (Some("a\0:s"), ""),
+            (Some("a:s%00"), ""),
+            (Some("a:s%ff"), ""),
+            (Some("a:s"), "client_assertion=x"),
+            (Some("a:s"), "client_assertion_type=x"),
+            (None, "client_id=a&client_secret=s&client_assertion=x"),
+            (None, "client_id=a&client_assertion=x"),
         ] {
             assert!(read(pair, form).is_err(), "{pair:?} and {form:?}");
         }

@@ -41,14 +41,17 @@ pub(crate) async fn allow(issuer: &Issuer, call: &Call, origins: Origins, respon
     let allowed = match (origins, call.header(header::ORIGIN)) {
         (Origins::None, _) | (Origins::Registered, None) => None,
         (Origins::All, _) => Some("*"),
-        (Origins::Registered, Some(origin)) => is_registered(issuer, call, origin).await.then_some(origin),
+        (Origins::Registered, Some(origin)) => {
+            let may_read = may_read(issuer, call, origin, response.status()).await;
+            may_read.then_some(origin)
+        }
     };
     if let Some(allowed) = allowed {
         set(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         set(
             response,
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "www-authenticate",
+            "retry-after, www-authenticate, x-request-id",
         );
     }
     if origins == Origins::Registered {
@@ -56,13 +59,15 @@ pub(crate) async fn allow(issuer: &Issuer, call: &Call, origins: Origins, respon
     }
 }
 
-async fn is_registered(issuer: &Issuer, call: &Call, origin: &str) -> bool {
+/// Whether some client has registered the origin. While the database cannot say, all may read that something failed here:
+/// such an answer has nothing else in it.
+async fn may_read(issuer: &Issuer, call: &Call, origin: &str, status: StatusCode) -> bool {
     if !is_origin(origin) {
         return false;
     }
     let registered = issuer.store.allows_origin(origin).await;
     registered.unwrap_or_else(|error| {
         log::error(call.names(), error);
-        false
+        status.is_server_error()
     })
 }

@@ -13,7 +13,7 @@ use crate::domain::form::{Form, with_query};
 use crate::domain::request::OAuthError;
 use crate::domain::secret::{Hash, Token};
 use crate::exchange::{Call, append, redirect};
-use crate::store::{LoginSession, NewLogout};
+use crate::store::NewLogout;
 use crate::wire_client;
 
 /// The path of this endpoint.
@@ -40,7 +40,7 @@ async fn sign_out(issuer: &Issuer, call: &Call) -> Result<Response<Body>, Denied
     };
     match (form.get("logout_verifier"), form.get("id_token_hint")) {
         (Some(verifier), _) => finish(issuer, call, &Hash::of(verifier)).await,
-        (None, Some(token)) => at_a_client_s_wish(issuer, &form, token).await,
+        (None, Some(token)) => at_a_client_s_wish(issuer, call, &form, token).await,
         (None, None) => at_the_user_s_wish(issuer, call, &form).await,
     }
 }
@@ -52,17 +52,51 @@ async fn at_the_user_s_wish(issuer: &Issuer, call: &Call, form: &Form) -> Result
             OAuthError::invalid_request("state and post_logout_redirect_uri need an id_token_hint").into(),
         );
     }
-    let session = match Cookie::Session.of(call, issuer) {
-        Some(cookie) => issuer.store.session_of_cookie(&cookie).await?,
-        None => None,
-    };
-    match session {
+    match current_login(issuer, call).await? {
         None => Ok(redirect(&issuer.settings.signed_out_url)),
-        Some(session) => ask(issuer, form, &session, None, &issuer.settings.signed_out_url).await,
+        Some(login) => ask(issuer, form, &login, None, &issuer.settings.signed_out_url).await,
     }
 }
 
-async fn at_a_client_s_wish(issuer: &Issuer, form: &Form, token: &str) -> Result<Response<Body>, Denied> {
+/// A login that can be signed out of.
+struct Login {
+    subject: String,
+    session_id: String,
+}
+
+/// The login that the browser is remembered by.
+async fn current_login(issuer: &Issuer, call: &Call) -> Result<Option<Login>, Denied> {
+    let Some(cookie) = Cookie::Session.of(call, issuer) else {
+        return Ok(None);
+    };
+    let session = issuer.store.session_of_cookie(&cookie).await?;
+    Ok(session.map(|session| Login {
+        subject: session.subject,
+        session_id: session.id,
+    }))
+}
+
+/// The login that an ID token is of, as long as a browser is remembered by it or something that was granted in it lives.
+async fn hinted_login(issuer: &Issuer, claims: &Map<String, Value>) -> Result<Option<Login>, Denied> {
+    let text = |claim: &str| claims.get(claim).and_then(Value::as_str).unwrap_or_default();
+    let (subject, session_id) = (text("sub"), text("sid"));
+    let session = issuer.store.session(session_id).await?;
+    let is_remembered = session.is_some_and(|session| session.subject == subject);
+    let lives = is_remembered || issuer.store.has_grant(subject, session_id).await?;
+    Ok(lives.then(|| Login {
+        subject: subject.to_owned(),
+        session_id: session_id.to_owned(),
+    }))
+}
+
+/// The browser's own login is the one to sign out of, whatever login of whichever user the ID token is of: the user is asked, and
+/// the client's address follows only then (RP-Initiated Logout, section 2).
+async fn at_a_client_s_wish(
+    issuer: &Issuer,
+    call: &Call,
+    form: &Form,
+    token: &str,
+) -> Result<Response<Body>, Denied> {
     let claims = hint::id_token(issuer, token).await?;
     let claims =
         claims.ok_or_else(|| OAuthError::invalid_request("id_token_hint is no ID token of this issuer"))?;
@@ -80,12 +114,14 @@ async fn at_a_client_s_wish(issuer: &Issuer, form: &Form, token: &str) -> Result
             return Err(OAuthError::invalid_request(error).into());
         }
     };
-    let text = |claim: &str| claims.get(claim).and_then(Value::as_str).unwrap_or_default();
-    let session = issuer.store.session(text("sid")).await?;
-    match session.filter(|session| session.subject == text("sub")) {
-        // The login was not to be remembered, or has ended: there is nothing to sign out of.
+    let login = match current_login(issuer, call).await? {
+        Some(login) => Some(login),
+        None => hinted_login(issuer, &claims).await?,
+    };
+    match login {
+        // There is nothing to sign out of.
         None => Ok(redirect(&redirect_to)),
-        Some(session) => ask(issuer, form, &session, Some(&client.id), &redirect_to).await,
+        Some(login) => ask(issuer, form, &login, Some(&client.id), &redirect_to).await,
     }
 }
 
@@ -102,7 +138,7 @@ async fn client_of(issuer: &Issuer, claims: &Map<String, Value>) -> Result<Clien
 async fn ask(
     issuer: &Issuer,
     form: &Form,
-    session: &LoginSession,
+    login: &Login,
     client_id: Option<&str>,
     redirect_to: &str,
 ) -> Result<Response<Body>, Denied> {
@@ -118,8 +154,8 @@ async fn ask(
         .store
         .start_logout(NewLogout {
             challenge: &challenge.hash(),
-            subject: &session.subject,
-            session_id: &session.id,
+            subject: &login.subject,
+            session_id: &login.session_id,
             client_id,
             request_url: &request_url,
             redirect_to,

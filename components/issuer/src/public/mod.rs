@@ -13,13 +13,14 @@ mod userinfo;
 
 use connect::Body;
 use http::{Method, Response, StatusCode};
-use platform::http::method_not_allowed;
+use platform::http::{Incoming, method_not_allowed};
 
 use crate::Issuer;
 use crate::exchange::Call;
 use cors::Origins;
 
-pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
+/// Answers a request, whose body is read here: pages of other origins may read early refusals, too.
+pub(crate) async fn answer(issuer: &Issuer, call: &mut Call, body: Incoming) -> Response<Body> {
     let (methods, origins) = match call.path() {
         "/oauth2/auth" | "/oauth2/sessions/logout" => ("GET, HEAD, POST", Origins::None),
         "/oauth2/token" | "/oauth2/revoke" => ("POST, OPTIONS", Origins::Registered),
@@ -32,7 +33,10 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
     let is_allowed = methods.split(", ").any(|method| call.method() == method);
     let mut response = match (is_allowed, call.method()) {
         (true, &Method::OPTIONS) => cors::preflight(methods),
-        (true, _) => respond(issuer, call).await,
+        (true, _) => match call.read(body).await {
+            Ok(()) => respond(issuer, call).await,
+            Err(refusal) => refusal,
+        },
         (false, _) => method_not_allowed(methods),
     };
     cors::allow(issuer, call, origins, &mut response).await;

@@ -6,37 +6,57 @@ use serde_json::Value;
 
 use super::hint;
 use crate::Issuer;
+use crate::domain::form::Form;
+use crate::domain::request::OAuthError;
 use crate::domain::scopes;
-use crate::exchange::{Call, Failure, empty, json_answer, set};
+use crate::exchange::{Call, Failure, empty, json_answer, oauth_error, set};
 use crate::store::Grant;
 use crate::tokens::public_claims;
 
 pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
-    let in_form = || call.form().ok().filter(|_| call.method() == Method::POST);
-    let token = match (call.bearer(), in_form()) {
-        (Some(token), _) => Some(token.to_owned()),
-        // RFC 6750, section 2.2.
-        (None, Some(form)) => form.get("access_token").map(str::to_owned),
-        (None, None) => None,
-    };
-    let Some(token) = token else {
-        return refused(StatusCode::UNAUTHORIZED, "Bearer");
+    let token = match token(call) {
+        Ok(Some(token)) => token,
+        Ok(None) => return refused(StatusCode::UNAUTHORIZED, None),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, Some(&error)),
     };
     match hint::access_token(issuer, &token).await {
         Ok(Some(active)) => match active.grant.filter(|grant| scopes::is_openid(&grant.scopes)) {
             Some(grant) => json_answer(StatusCode::OK, &claims(&grant)),
-            None => refused(
-                StatusCode::FORBIDDEN,
-                "Bearer error=\"insufficient_scope\", error_description=\"the token is not one of a user who has granted openid\", \
-                 scope=\"openid\"",
-            ),
+            None => refused(StatusCode::FORBIDDEN, Some(&no_openid())),
         },
-        Ok(None) => refused(
-            StatusCode::UNAUTHORIZED,
-            "Bearer error=\"invalid_token\", error_description=\"the token is unknown, expired or revoked\"",
-        ),
+        Ok(None) => refused(StatusCode::UNAUTHORIZED, Some(&invalid_token())),
         Err(error) => empty(Failure::from(error).report(call)),
     }
+}
+
+/// The access token, from the header or from a form (RFC 6750, sections 2.1 and 2.2). One in the query is not taken (RFC 9700,
+/// section 4.3.2).
+///
+/// # Errors
+/// `invalid_request` where it comes in more than one way (section 2), or where the form is none.
+fn token(call: &Call) -> Result<Option<String>, OAuthError> {
+    let header = call.authorization()?;
+    let form = match call.method() == Method::POST && call.has_form() {
+        true => call.form()?,
+        false => Form::default(),
+    };
+    let in_form = form.get("access_token");
+    let ways = [
+        header.is_some(),
+        in_form.is_some(),
+        call.query_names("access_token"),
+    ];
+    if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
+        return Err(OAuthError::invalid_request(
+            "send the access token in one way: as a bearer token in the header Authorization",
+        ));
+    }
+    let bearer = header.and_then(|header| header.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(bearer
+        .map(|(_, token)| token.trim())
+        .or(in_form)
+        .map(str::to_owned))
 }
 
 fn claims(grant: &Grant) -> Value {
@@ -45,9 +65,94 @@ fn claims(grant: &Grant) -> Value {
     Value::Object(claims)
 }
 
-/// RFC 6750, section 3.
-fn refused(status: StatusCode, challenge: &str) -> Response<Body> {
-    let mut response = empty(status);
-    set(&mut response, header::WWW_AUTHENTICATE, challenge);
+fn no_openid() -> OAuthError {
+    OAuthError::new(
+        "insufficient_scope",
+        "the token is not one of a user who has granted openid",
+    )
+}
+
+fn invalid_token() -> OAuthError {
+    OAuthError::new("invalid_token", "the token is unknown, expired or revoked")
+}
+
+/// RFC 6750, section 3: who has sent no token is told no error. Neither name nor description of ours has a quotation mark in it.
+fn refused(status: StatusCode, error: Option<&OAuthError>) -> Response<Body> {
+    let mut challenge = "Bearer realm=\"issuer\"".to_owned();
+    let mut response = match error {
+        None => empty(status),
+        Some(error) => {
+            let OAuthError { name, description } = error;
+            challenge.push_str(&format!(
+                ", error=\"{name}\", error_description=\"{description}\""
+            ));
+            oauth_error(status, error)
+        }
+    };
+    if status == StatusCode::FORBIDDEN {
+        challenge.push_str(", scope=\"openid\"");
+    }
+    set(&mut response, header::WWW_AUTHENTICATE, &challenge);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderValue, Request};
+
+    use super::*;
+
+    fn asked(method: Method, query: &str, authorization: &[&'static str], form: &'static str) -> Call {
+        let uri = format!("/userinfo{query}");
+        let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        for value in authorization {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(header::AUTHORIZATION, value);
+        }
+        if !form.is_empty() {
+            let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
+        let mut call = Call::new(request.into_parts().0);
+        call.body = Bytes::from_static(form.as_bytes());
+        call
+    }
+
+    #[test]
+    fn an_access_token_comes_in_one_way() {
+        let read = |method, query, authorization: &[&'static str], form| {
+            token(&asked(method, query, authorization, form)).map_err(|error| error.name)
+        };
+        let (get, post) = (|| Method::GET, || Method::POST);
+        let (header, form, query) = (&["bearer t"][..], "access_token=t", "?access_token=t");
+        let found = |token: &str| Ok(Some(token.to_owned()));
+        assert_eq!(read(get(), "", header, ""), found("t"));
+        assert_eq!(read(post(), "", &[], form), found("t"));
+        assert_eq!(
+            read(post(), "", header, "access_token=&x=1"),
+            found("t"),
+            "an empty one is none"
+        );
+        assert_eq!(read(get(), query, &[], ""), Ok(None), "not in the query");
+        assert_eq!(read(get(), "", &["Basic t"], ""), Ok(None));
+        assert_eq!(read(get(), "", &["Bearer"], ""), Ok(None));
+        for (method, query, authorization, form) in [
+            (post(), "", header, form),
+            (post(), "", &["Basic YTpi"][..], form),
+            (get(), query, header, ""),
+            (post(), query, &[], form),
+            (post(), query, header, form),
+            (get(), "", &["Bearer t", "Bearer t"], ""),
+            (post(), "", &["Bearer t", "Bearer t"], form),
+            (post(), "", &[], "access_token=t&access_token=t"),
+        ] {
+            let answer = read(method, query, authorization, form);
+            assert_eq!(
+                answer,
+                Err("invalid_request".into()),
+                "{query} {authorization:?} {form}"
+            );
+        }
+    }
 }

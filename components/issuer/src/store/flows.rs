@@ -164,7 +164,7 @@ const END: &str = "update flows set step = 'over', verifier_hash = null \
 
 const REMEMBERED_CONSENT: &str = "select exists ( \
          select from remembered_consents where subject = $1::text and client_id = $2::text \
-             and (expires_at is null or expires_at > now()) and scopes @> $3::text[])";
+             and (expires_at is null or expires_at > now()) and scopes @> $3::text[] and audience @> $4::text[])";
 
 impl Store {
     pub(crate) async fn start_flow(&self, flow: NewFlow<'_>) -> Result<(), StoreError> {
@@ -255,14 +255,15 @@ impl Store {
         Ok(self.write_one(END, &parameters).await?.is_some())
     }
 
-    /// Whether the user has granted all of this to the client before, to be remembered.
+    /// Whether the user has granted all of these scopes and audiences to the client before, to be remembered.
     pub(crate) async fn remembers_consent(
         &self,
         subject: &str,
         client_id: &str,
         scopes: &[String],
+        audience: &[String],
     ) -> Result<bool, StoreError> {
-        let parameters = [text(subject), text(client_id), texts(scopes)];
+        let parameters = [text(subject), text(client_id), texts(scopes), texts(audience)];
         let row = self.read_one(REMEMBERED_CONSENT, &parameters).await?;
         Ok(super::only(row)?.boolean()?)
     }

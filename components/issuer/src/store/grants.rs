@@ -74,6 +74,17 @@ pub(crate) enum Refreshed {
     Refused,
 }
 
+/// What became of a refresh token that a client has revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// All tokens of its family are dead now.
+    Dead,
+    /// It was issued to another client. It lives on.
+    Anothers,
+    /// It is none, or was dead before.
+    Unknown,
+}
+
 /// The select list that [`read`] takes apart.
 macro_rules! columns {
     ($from:literal) => {
@@ -133,11 +144,12 @@ const FINISH: &str = "with finished as ( \
              now() + make_interval(secs => $13::bigint) \
          from finished returning id, client_id, subject), \
      remembered as ( \
-         insert into remembered_consents as known (subject, client_id, scopes, expires_at) \
-         select subject, client_id, $6::text[], \
+         insert into remembered_consents as known (subject, client_id, scopes, audience, expires_at) \
+         select subject, client_id, $6::text[], $7::text[], \
              case when $15::bigint > 0 then now() + make_interval(secs => $15::bigint) end \
          from granted where $14::boolean \
-         on conflict (subject, client_id) do update set scopes = excluded.scopes, expires_at = excluded.expires_at) \
+         on conflict (subject, client_id) do update set \
+             scopes = excluded.scopes, audience = excluded.audience, expires_at = excluded.expires_at) \
      insert into codes (hash, grant_id, redirect_uri, code_challenge) \
      select $3::text, id, $4::text, $5::text from granted returning 1";
 
@@ -229,9 +241,16 @@ const GRANTS_OF: &str = concat!(
      order by id limit $4::bigint"
 );
 
-const REVOKE_BY_REFRESH_TOKEN: &str = "update grants set revoked_at = clock_timestamp() \
-     where id = (select grant_id from refresh_tokens where hash = $1::text) and client_id = $2::text \
-         and revoked_at is null returning id";
+const HAS_GRANT: &str = "select exists ( \
+         select from grants where subject = $1::text and session_id = $2::text \
+             and revoked_at is null and ends_at > now())";
+
+const REVOKE_BY_REFRESH_TOKEN: &str = "with family as ( \
+         select * from grants where id = (select grant_id from refresh_tokens where hash = $1::text) for update), \
+     meant as (select id, client_id = $2::text as is_own from family where revoked_at is null and ends_at > clock_timestamp()), \
+     killed as ( \
+         update grants set revoked_at = clock_timestamp() from meant where grants.id = meant.id and meant.is_own) \
+     select is_own from meant";
 
 const REVOKE: &str = "update grants set revoked_at = clock_timestamp() \
      where id = $1::text and ($2::text is null or client_id = $2::text) and revoked_at is null returning id";
@@ -367,17 +386,25 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Kills the family of this client's refresh token; false if there was none to kill.
+    /// Whether something lives that a user has granted in this login.
+    pub(crate) async fn has_grant(&self, subject: &str, session: &str) -> Result<bool, StoreError> {
+        let row = self.read_one(HAS_GRANT, &[text(subject), text(session)]).await?;
+        Ok(only(row)?.boolean()?)
+    }
+
+    /// Kills the family of a refresh token, if it is this client's.
     pub(crate) async fn revoke_refresh_token(
         &self,
         token: &Hash,
         client_id: &str,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Revoked, StoreError> {
         let parameters = [text(token.as_str()), text(client_id)];
-        Ok(self
-            .write_one(REVOKE_BY_REFRESH_TOKEN, &parameters)
-            .await?
-            .is_some())
+        let row = self.write_one(REVOKE_BY_REFRESH_TOKEN, &parameters).await?;
+        match row.map(|mut row| row.boolean()).transpose()? {
+            Some(true) => Ok(Revoked::Dead),
+            Some(false) => Ok(Revoked::Anothers),
+            None => Ok(Revoked::Unknown),
+        }
     }
 
     /// Kills a grant, if it is this client's, where one is named.

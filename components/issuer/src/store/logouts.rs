@@ -62,15 +62,25 @@ const REJECT: &str = "update logouts set step = 'over' \
      where challenge_hash = $1::text and step = 'asked' and expires_at > now() returning 1";
 
 // Signing out at a client's wish needs no cookie: the ID token has named the session, and the page has asked. Else only the
-// browser of that session ends it: one that has signed in anew meanwhile stays signed in.
+// browser of that session ends it: one that has signed in anew meanwhile stays signed in. What was granted in the session dies
+// with it, its rows taken in the order of their keys.
 const FINISH: &str = concat!(
     "with done as ( \
          update logouts set step = 'over', verifier_hash = null \
          where verifier_hash = $1::text and step = 'accepted' and expires_at > now() returning *), \
+     meant as ( \
+         select done.subject, done.session_id from done \
+         where done.client_id is not null or exists ( \
+             select from login_sessions where id = done.session_id and cookie_hash = $2::text)), \
      ended as ( \
-         delete from login_sessions using done \
-         where login_sessions.id = done.session_id and login_sessions.subject = done.subject \
-             and (done.client_id is not null or login_sessions.cookie_hash = $2::text)) \
+         delete from login_sessions using meant \
+         where login_sessions.id = meant.session_id and login_sessions.subject = meant.subject), \
+     locked as ( \
+         select grants.id from grants, meant \
+         where grants.subject = meant.subject and grants.session_id = meant.session_id and grants.revoked_at is null \
+         order by grants.id for update of grants), \
+     revoked as ( \
+         update grants set revoked_at = clock_timestamp() from locked where grants.id = locked.id) \
      select ",
     columns!(),
     " from done"
@@ -108,7 +118,7 @@ impl Store {
             .is_some())
     }
 
-    /// Ends the session, once. `cookie` is the session cookie of the browser that comes back.
+    /// Ends the session and what was granted in it, once. `cookie` is the session cookie of the browser that comes back.
     pub(crate) async fn finish_logout(
         &self,
         verifier: &Hash,

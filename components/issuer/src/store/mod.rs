@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use clients::StoredClient;
 pub(crate) use flows::{Answer, Flow, LoginTaken, NewFlow, Step};
-pub(crate) use grants::{Exchanged, Grant, NewGrant, Refreshed};
+pub(crate) use grants::{Exchanged, Grant, NewGrant, Refreshed, Revoked};
 pub(crate) use keys::Added;
 pub(crate) use logouts::{Logout, NewLogout};
 pub(crate) use sessions::LoginSession;

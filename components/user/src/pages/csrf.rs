@@ -2,39 +2,37 @@
 //!
 //! The browser has a cookie with a random text; each form has the MAC of it, of the page and of the challenge. Another site can
 //! have a browser send a form, but cannot read the cookie or a page, so it has no such MAC; and that of one challenge is none
-//! for another. The cookie is a session's, `SameSite=Lax` (the browser comes here from the issuer, which may be another site), and
-//! with TLS has the prefix `__Host-`, so that no neighbour below the same domain can set it (RFC 6265bis, section 4.1.3.2).
+//! for another. The browser keeps the cookie until it is closed.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use http::request::Parts;
+
+use super::cookies::{Cookie, RandomText};
 use super::keys::PageKey;
 use crate::hydra::Challenge;
 
 /// What the key is used for here.
 const PURPOSE: &str = "csrf";
 
-/// Bytes of the cookie.
-const BYTES: usize = 16;
+const COOKIE: Cookie = Cookie {
+    secure: "__Host-akinai_page",
+    plain: "akinai_page",
+};
 
 /// The name of the field in each form.
 pub(crate) const FIELD: &str = "csrf";
 
 /// What the browser's cookie says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Nonce(String);
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Nonce(RandomText<16>);
 
 impl Nonce {
-    /// A new one. None if the host has no random numbers.
-    pub(crate) fn new() -> Option<Self> {
-        let mut bytes = [0; BYTES];
-        getrandom::fill(&mut bytes).ok()?;
-        Some(Self(URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    /// The one in a cookie, if it is one of ours by its form.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == BYTES).then(|| Self(text.into()))
+    /// The one of the browser that a request is from; a new one for a browser that has none. None if the host has no random
+    /// numbers.
+    pub(crate) fn of(head: &Parts, is_secure: bool) -> Option<Self> {
+        let known = COOKIE.read(head, is_secure).and_then(RandomText::parse);
+        known.or_else(RandomText::new).map(Self)
     }
 
     /// The field of the form of a page for a challenge.
@@ -49,22 +47,16 @@ impl Nonce {
     }
 
     fn parts<'a>(&'a self, page: &'a str, challenge: &'a Challenge) -> [&'a [u8]; 3] {
-        [page.as_bytes(), challenge.as_str().as_bytes(), self.0.as_bytes()]
+        [
+            page.as_bytes(),
+            challenge.as_str().as_bytes(),
+            self.0.as_str().as_bytes(),
+        ]
     }
 
     /// The header that has the browser keep it until it is closed.
     pub(crate) fn cookie(&self, is_secure: bool) -> String {
-        let (name, value) = (name(is_secure), &self.0);
-        let secure = if is_secure { "; Secure" } else { "" };
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}")
-    }
-}
-
-/// The cookie's name.
-pub(crate) fn name(is_secure: bool) -> &'static str {
-    match is_secure {
-        true => "__Host-akinai_page",
-        false => "akinai_page",
+        COOKIE.header(self.0.as_str(), None, is_secure)
     }
 }
 
@@ -80,7 +72,8 @@ mod tests {
     #[test]
     fn a_field_is_for_one_browser_one_page_and_one_challenge() {
         let key = PageKey::parse(&"A".repeat(44)).unwrap();
-        let (mine, others) = (Nonce::new().unwrap(), Nonce::new().unwrap());
+        let nonce = || Nonce(RandomText::new().expect("random numbers"));
+        let (mine, others) = (nonce(), nonce());
         let field = mine.field(&key, "login", &challenge("c"));
         assert!(mine.vouches_for(&field, &key, "login", &challenge("c")));
         assert!(
@@ -106,28 +99,5 @@ mod tests {
                 "{wrong:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_cookie_is_random_and_out_of_reach() {
-        let nonce = Nonce::new().unwrap();
-        assert_ne!(Some(&nonce), Nonce::new().as_ref());
-        assert_eq!(Nonce::parse(&nonce.0), Some(nonce.clone()), "it comes back");
-        for planted in [
-            "",
-            "x",
-            &"A".repeat(23),
-            "AAAA AAAAAAAAAAAAAAAAA",
-            &"A".repeat(10_000),
-        ] {
-            assert_eq!(Nonce::parse(planted), None, "{planted:.30}");
-        }
-        let secure = nonce.cookie(true);
-        assert!(secure.starts_with("__Host-akinai_page=") && secure.ends_with("; Secure"));
-        assert!(secure.contains("; Path=/; HttpOnly; SameSite=Lax"));
-        assert!(
-            !nonce.cookie(false).contains("Secure"),
-            "or a browser on plain HTTP drops it"
-        );
     }
 }

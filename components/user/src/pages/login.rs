@@ -1,7 +1,7 @@
 //! Signing in: by password, or because the issuer remembers the browser.
 
 use connect::Body;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use kernel::{Email, SessionId, UserId};
 
 use super::layout::{Field, Kind as FieldKind, Page, Wrong, buttons, choice, form, problem, redirect};
@@ -92,7 +92,7 @@ async fn authenticate(visit: &Visit) -> Result<Result<(UserId, i64), Mistake>, T
     Ok(known.ok_or(Mistake::Credentials))
 }
 
-/// Somebody has shown who they are: the session begins.
+/// The user has shown who they are: the session begins, in this browser.
 pub(super) async fn sign_in(
     visit: &Visit,
     challenge: &Challenge,
@@ -105,10 +105,16 @@ pub(super) async fn sign_in(
         session: session(request)?,
         epoch,
     };
-    match crate::accounts().await?.start_session(&login).await? {
-        true => accept(visit, challenge, &login, remember).await,
-        false => begin_anew(visit, challenge, request).await,
+    let browser = visit.browser()?;
+    let accounts = crate::accounts().await?;
+    if !accounts.start_session(&login, &browser.id()).await? {
+        return begin_anew(visit, challenge, request).await;
     }
+    let mut response = accept(visit, challenge, &login, remember).await?;
+    if let Ok(cookie) = HeaderValue::try_from(browser.cookie(visit.settings.is_secure)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// The browser is remembered, which counts while nothing has ended that login. Nobody is asked anything.
@@ -193,7 +199,7 @@ fn show(visit: &Visit, challenge: &Challenge, request: &LoginRequest, typed: &Ty
         });
     });
     if let Some(Mistake::TooMany(TooMany { seconds })) = typed.wrong {
-        super::set(&mut response, http::header::RETRY_AFTER, &seconds.to_string());
+        super::set(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
     response
 }

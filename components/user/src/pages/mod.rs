@@ -5,7 +5,9 @@
 //! No page has a script, and none is kept. What a page needs to know comes with its challenge; nothing is remembered here
 //! between two of them.
 
+mod browser;
 mod consent;
+mod cookies;
 mod csrf;
 mod error;
 mod form;
@@ -19,6 +21,7 @@ mod register;
 mod settings;
 mod texts;
 
+use browser::Browser;
 use bytes::Bytes;
 use connect::Body;
 pub(crate) use consent::{ADMIN, session};
@@ -30,7 +33,7 @@ use keys::PageKey;
 use layout::{ACTION, NO, Page, redirect};
 use platform::{
     client_address::ClientAddress,
-    http::{Incoming, cookie, is_form, method_not_allowed, text},
+    http::{Incoming, is_form, method_not_allowed, text},
     log::{self, Names},
     request_id::{self, X_REQUEST_ID},
 };
@@ -60,6 +63,8 @@ const MOST_BODY: usize = 64 * 1024;
 
 /// How long a browser is remembered, or what was granted, in seconds: 30 days.
 const REMEMBER_FOR: u32 = 30 * 24 * 3600;
+
+const NO_RANDOMNESS: &str = "there are no random numbers";
 
 /// Why there is no page, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -155,11 +160,10 @@ impl Visit {
     async fn new(head: Parts, body: &[u8]) -> Result<Self, (Parts, String)> {
         let made = async {
             let settings = Settings::read().await?;
-            let nonce = cookie(&head.headers, csrf::name(settings.is_secure)).and_then(Nonce::parse);
             Ok((
                 PageKey::from_variable().await?,
                 Hydra::from_variable().await.map_err(|error| error.to_string())?,
-                nonce.or_else(Nonce::new).ok_or("there are no random numbers")?,
+                Nonce::of(&head, settings.is_secure).ok_or(NO_RANDOMNESS)?,
                 settings,
             ))
         };
@@ -220,6 +224,12 @@ impl Visit {
         let field = self.form.one(csrf::FIELD);
         let is_ours = self.nonce.vouches_for(field, &self.key, path, &challenge);
         is_ours.then_some(challenge).ok_or(Trouble::Forged)
+    }
+
+    /// The browser that the request is from.
+    fn browser(&self) -> Result<Browser, Trouble> {
+        let browser = Browser::of(&self.head, self.settings.is_secure);
+        browser.ok_or_else(|| Trouble::Failed(NO_RANDOMNESS.into()))
     }
 
     /// Whether the button that says no was pressed.

@@ -13,7 +13,7 @@ struct Account {
     epoch: i64,
     is_deleted: bool,
     ended: Vec<SessionId>,
-    begun: Vec<Login>,
+    begun: Vec<(Login, BrowserId)>,
 }
 
 impl Account {
@@ -154,9 +154,22 @@ impl Store for &Memory {
         Ok(self.with(reach, id, |account| account.epoch += 1).is_some())
     }
 
-    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<bool, StoreError> {
-        let ended = self.with(Reach::Own(id), id, |account| account.ended.push(session.clone()));
-        Ok(ended.is_some())
+    async fn end_session(&self, id: UserId, session: &SessionId) -> Result<Vec<SessionId>, StoreError> {
+        let ended = self.with(Reach::Own(id), id, |account| {
+            let mut began = account.begun.iter();
+            let browser = began.find(|(login, _)| login.session == *session);
+            let browser = browser.map(|(_, browser)| browser.clone());
+            let others = account.begun.iter().rev().filter(|(login, began_in)| {
+                login.session != *session
+                    && Some(began_in) == browser.as_ref()
+                    && !account.ended.contains(&login.session)
+            });
+            let others = others.map(|(login, _)| login.session.clone());
+            let ended: Vec<_> = [session.clone()].into_iter().chain(others).collect();
+            account.ended.extend(ended.clone());
+            ended
+        });
+        Ok(ended.unwrap_or_default())
     }
 
     async fn set_roles(&self, reach: Reach, id: UserId, roles: &Roles) -> Result<Option<User>, StoreError> {
@@ -177,11 +190,11 @@ impl Store for &Memory {
         }))
     }
 
-    async fn start_session(&self, login: &Login) -> Result<bool, StoreError> {
+    async fn start_session(&self, login: &Login, browser: &BrowserId) -> Result<bool, StoreError> {
         let started = self.with(Reach::All, login.user, |account| {
             let holds = account.holds(login);
             if holds {
-                account.begun.push(login.clone());
+                account.begun.push((login.clone(), browser.clone()));
             }
             holds
         });
@@ -190,7 +203,7 @@ impl Store for &Memory {
 
     async fn resume_session(&self, id: UserId, session: &SessionId) -> Result<Option<Login>, StoreError> {
         let resumed = self.with(Reach::All, id, |account| {
-            let mut begun = account.begun.iter();
+            let mut begun = account.begun.iter().map(|(login, _)| login);
             begun
                 .find(|login| login.session == *session && account.holds(login))
                 .cloned()
@@ -265,8 +278,10 @@ impl Revocations for &Recorder {
     async fn revoked(&self, user: UserId, sessions: Sessions<'_>) {
         self.users.borrow_mut().push(user);
         self.sessions.borrow_mut().push(match sessions {
-            Sessions::Stay => "none".into(),
-            Sessions::One(session) => session.to_string(),
+            Sessions::These(sessions) => {
+                let names: Vec<_> = sessions.iter().map(SessionId::as_str).collect();
+                names.join(" ")
+            }
             Sessions::All => "all".into(),
         });
     }
@@ -971,6 +986,10 @@ fn one_hash_is_verified_whoever_signs_in() {
     }
 }
 
+fn browser(name: &str) -> BrowserId {
+    BrowserId(name.into())
+}
+
 #[test]
 fn a_login_holds_until_anything_ends_it() {
     type End = fn(&World, UserId);
@@ -1000,7 +1019,7 @@ fn a_login_holds_until_anything_ends_it() {
             None,
             "not begun"
         );
-        assert!(run(accounts.start_session(&made)).unwrap());
+        assert!(run(accounts.start_session(&made, &browser("b"))).unwrap());
         let resumed = run(accounts.resume_session(mina, &made.session)).unwrap();
         assert_eq!(resumed.as_ref(), Some(&made), "it goes on");
         assert_eq!(run(accounts.whose(&made)).unwrap().unwrap().id, mina);
@@ -1013,7 +1032,7 @@ fn a_login_holds_until_anything_ends_it() {
         );
         assert_eq!(run(accounts.whose(&made)).unwrap(), None, "{what}");
         assert!(
-            !run(accounts.start_session(&made)).unwrap(),
+            !run(accounts.start_session(&made, &browser("b"))).unwrap(),
             "{what}: it does not begin again"
         );
         assert_eq!(world.told(), [mina], "{what} is told to others");
@@ -1040,5 +1059,51 @@ fn the_issuer_hears_which_sessions_end() {
     .unwrap();
     run(accounts.delete_user(&user(mina), &mina.to_string())).unwrap();
     let told = world.recorder.sessions.take();
-    assert_eq!(told, ["s", "none", "none", "all", "all", "all", "all"]);
+    assert_eq!(told, ["s", "", "", "all", "all", "all", "all"]);
+}
+
+#[test]
+fn signing_out_ends_all_logins_of_the_user_in_this_browser() {
+    type End = fn(&World, UserId);
+    let ends: [(&str, End, &str); 2] = [
+        (
+            "the RPC",
+            |world, mina| {
+                run(world
+                    .accounts()
+                    .sign_out(&signed_in(mina, &[], Some("new")), false))
+                .unwrap()
+            },
+            "new old",
+        ),
+        (
+            "the issuer's logout page",
+            |world, mina| run(world.accounts().end_session(mina, &"new".parse().unwrap())).unwrap(),
+            "old",
+        ),
+    ];
+    for (what, end, told) in ends {
+        let world = World::default();
+        let (mina, noor) = (world.open("mina@example.com"), world.open("noor@example.com"));
+        let accounts = world.accounts();
+        let logins = [
+            (mina, "old", "home", false),
+            (mina, "phone", "phone", true),
+            (noor, "noor", "home", true),
+            (mina, "new", "home", false),
+        ];
+        for (user, session, place, _) in logins {
+            run(accounts.start_session(&login(user, session, 0), &browser(place))).unwrap();
+        }
+        end(&world, mina);
+        for (user, session, _, goes_on) in logins {
+            let whose = run(accounts.whose(&login(user, session, 0))).unwrap();
+            assert_eq!(whose.is_some(), goes_on, "{what}: {session}");
+        }
+        assert_eq!(
+            world.recorder.sessions.take(),
+            [told],
+            "{what}: the issuer hears of them"
+        );
+    }
 }
