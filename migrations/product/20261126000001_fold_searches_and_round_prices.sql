@@ -18,15 +18,15 @@ end;
 -- alone, and then what full case folding makes of ß and ς. İ loses its dot, so that `istanbul` finds İstanbul.
 create function search_form(source text) returns text
 language sql immutable strict parallel safe
-return normalize(
-    replace(replace(replace(
-        lower(regexp_replace(
-            normalize(source, NFKC),
+return replace(replace(replace(
+    lower(normalize(
+        regexp_replace(
+            source,
             '[\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u202A-\u202E\u2060-\u206F\u3164'
             '\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFF8\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF]',
-            '', 'g') collate "und-x-icu"),
-        'ß', 'ss'), 'ς', 'σ'), U&'i\0307', 'i'),
-    NFKC);
+            '', 'g'),
+        NFKC) collate "und-x-icu"),
+    'ß', 'ss'), 'ς', 'σ'), U&'i\0307', 'i');
 
 -- One rewrite of the table for all of it. A price that had more decimals than its currency is rounded, half up: it could not be
 -- paid. Without a typmod a price keeps the decimals that it is written with, and no rewrite is due when a currency with more of

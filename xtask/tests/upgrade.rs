@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kernel::Email;
+use kernel::{Currency, Email};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
 use xtask::migrate::{ServiceSchema, create_database, migrate, service_schemas};
@@ -57,7 +57,8 @@ fn until(day: &str, all: &[ServiceSchema], folder: &Path) -> Vec<ServiceSchema> 
         std::fs::create_dir_all(&to).expect("a folder");
         for file in std::fs::read_dir(&schema.folder).expect("the migrations") {
             let file = file.expect("a file");
-            if &*file.file_name().to_string_lossy()[..day.len()] <= day {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if &name[..day.len()] <= day {
                 std::fs::copy(file.path(), to.join(file.file_name())).expect("copied");
             }
         }
@@ -72,6 +73,24 @@ fn until(day: &str, all: &[ServiceSchema], folder: &Path) -> Vec<ServiceSchema> 
 async fn texts(connection: &mut PgConnection, query: &str) -> Vec<String> {
     let rows = sqlx::query_scalar(query).fetch_all(connection).await;
     rows.expect("the query is right")
+}
+
+/// The decimals of each currency, as the function `minor_units` of a schema has them.
+async fn decimals(connection: &mut PgConnection, schema: &str, currencies: &[Currency]) -> Vec<i32> {
+    let codes: Vec<&str> = currencies.iter().map(Currency::code).collect();
+    let query = format!(
+        "select {schema}.minor_units(code) from unnest($1::text[]) with ordinality as c (code, place) order by place"
+    );
+    let rows = sqlx::query_scalar(&query).bind(codes).fetch_all(connection).await;
+    rows.expect("the function is there")
+}
+
+/// All that there are.
+fn currencies() -> Vec<Currency> {
+    let letters = || 'A'..='Z';
+    let codes =
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+    codes.filter_map(|code| code.parse().ok()).collect()
 }
 
 #[tokio::test]
@@ -137,6 +156,19 @@ async fn rows_of_before_go_on_working() {
     let others = "select unit_price::text from order_service.cart_items union all \
                   select request_key from order_service.cart_additions";
     assert_eq!(texts(&mut connection, others).await, ["1981", "k1"]);
+
+    let currencies = currencies();
+    let expected: Vec<i32> = currencies
+        .iter()
+        .map(|currency| currency.decimals() as i32)
+        .collect();
+    for schema in ["product_service", "order_service"] {
+        assert_eq!(
+            decimals(&mut connection, schema, &currencies).await,
+            expected,
+            "{schema} has the currencies of the kernel"
+        );
+    }
 
     for (address, is_found) in ADDRESSES {
         let key = address.parse::<Email>().expect("an address").key().to_owned();

@@ -28,7 +28,7 @@ impl Encoding {
         }
     }
 
-    /// Reads a request that somebody else wrote. The error says what is wrong with it, and repeats none of it.
+    /// Reads a request. The error says what is wrong with it, and repeats none of it.
     pub(crate) fn decode<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
         match self {
             Self::Json => json::from_slice(bytes, types).map_err(|error| error.to_string()),

@@ -68,12 +68,14 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Whether a character cannot be seen: a control or format character (Cc, Cf), or one that Unicode says not to display
-/// (Default_Ignorable_Code_Point), such as a zero-width space, a soft hyphen, a joiner or a variation selector. White space is
-/// not hidden, and neither are the format characters that have a shape, such as the Arabic number sign.
+/// (Default_Ignorable_Code_Point), such as a zero-width space, a soft hyphen, a joiner or a variation selector; and the Braille
+/// pattern without dots, the one symbol that is drawn as nothing. White space is not hidden, and neither are the format
+/// characters that have a shape, such as the Arabic number sign.
 pub fn is_hidden(c: char) -> bool {
     let is_format = category(c) == GeneralCategory::Format
         && !CodePointSetData::new::<PrependedConcatenationMark>().contains(c);
-    is_format || c.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
+    is_format || is_ignorable || c.is_control() || c == BLANK_BRAILLE
 }
 
 fn is_control(c: char) -> bool {
@@ -88,11 +90,14 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
+/// A space between letters, to those who read Braille.
+const BLANK_BRAILLE: char = '\u{2800}';
+
 /// What a character is to those beside it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Visible,
-    /// White space, and the Braille pattern without dots: the one symbol that is drawn as nothing.
+    /// White space, also that of Braille.
     Blank,
     /// Chooses the form of the character before it.
     Variation,
@@ -111,7 +116,7 @@ enum Kind {
 impl Kind {
     fn of(c: char) -> Self {
         match c {
-            '\u{2800}' => Self::Blank,
+            BLANK_BRAILLE => Self::Blank,
             _ if c.is_whitespace() => Self::Blank,
             _ if !is_hidden(c) => Self::Visible,
             _ if CodePointSetData::new::<VariationSelector>().contains(c) => Self::Variation,
