@@ -34,6 +34,12 @@ pub struct Options {
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let mut steps = Steps::new(if options.tests.is_empty() { 7 } else { 4 });
+    let go = go();
+    match &go {
+        Err(error) if is_ci() => bail!("the clients that are written in Go cannot be tested: {error:#}"),
+        Err(error) => skipped("WITH CLIENTS IN GO", error),
+        Ok(()) => {}
+    }
     if options.tests.is_empty() {
         check(workspace, &mut steps).await?;
     }
@@ -44,7 +50,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("have a browser: Debian's Chromium (about 100 MB, once), or an installed one");
     let browser = browser::browser(workspace).await;
     if let Err(error) = &browser {
-        skipped(error);
+        skipped("IN A BROWSER", error);
     }
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
@@ -74,6 +80,9 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if let Ok(program) = &browser {
         cargo.env("AKINAI_TEST_BROWSER", program);
     }
+    if go.is_ok() {
+        cargo.env("AKINAI_TEST_GO", "yes");
+    }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
@@ -81,14 +90,30 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
     // Once more, where it is read: a run without a browser must not look like one with it.
     if let Err(error) = &browser {
-        skipped(error);
+        skipped("IN A BROWSER", error);
+    }
+    if let Err(error) = &go {
+        skipped("WITH CLIENTS IN GO", error);
     }
     Ok(())
 }
 
 /// Says that a part of the tests is left out, and why.
-fn skipped(error: &anyhow::Error) {
-    println!("\n*** THE TESTS IN A BROWSER ARE SKIPPED: {error:#}\n");
+fn skipped(which: &str, error: &anyhow::Error) {
+    println!("\n*** THE TESTS {which} ARE SKIPPED: {error:#}\n");
+}
+
+/// Whether there is a Go on the `PATH`.
+fn go() -> Result<()> {
+    let version = process::output(Command::new("go").arg("version"));
+    version
+        .map(|_| ())
+        .context("Go is not installed: get Go 1.24 or newer (https://go.dev/dl)")
+}
+
+/// Whether this is a run that must leave nothing out.
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
 /// What needs no server: the contracts, the format, the lints.

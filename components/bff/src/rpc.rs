@@ -3,15 +3,17 @@
 use std::rc::Rc;
 
 use api::{
-    order::v1::{OrderServiceClient, OrderServiceServer},
-    product::v1::{ProductServiceClient, ProductServiceServer},
-    user::v1::UserServiceServer,
+    order::v1::{OrderServiceClient, OrderServiceServer, order_service},
+    product::v1::{ProductServiceClient, ProductServiceServer, product_service},
+    user::v1::{UserServiceServer, user_service},
 };
-use connect::{Limits, Router};
+use connect::{Limits, Router, ServiceDescriptor};
+use connect_grpc::health::HealthServer;
 use platform::clock;
 
 use crate::{
     edge::Edge,
+    health::HealthChecks,
     settings::{ORDER, PRODUCT},
     users::Users,
 };
@@ -22,12 +24,21 @@ const LIMITS: Limits = Limits {
     request_bytes: 256 * 1024,
 };
 
+/// The public services: those that the router serves for the services behind it, that reflection shows, and whose health can
+/// be asked. `InventoryService`, `SessionService` and `UserEventService` are not among them: they are for services alone.
+pub(crate) const PUBLIC: [&ServiceDescriptor; 3] = [
+    &user_service::SERVICE,
+    &product_service::SERVICE,
+    &order_service::SERVICE,
+];
+
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
             .service(UserServiceServer::new(Users::new()))
             .service(ProductServiceServer::new(ProductServiceClient::new(PRODUCT.way())))
             .service(OrderServiceServer::new(OrderServiceClient::new(ORDER.way())))
+            .service(HealthServer::new(HealthChecks))
             .intercept(Edge)
             .limits(LIMITS)
             .cut_off_after(clock::sleep),
@@ -35,7 +46,6 @@ thread_local! {
 }
 
 /// The router of this instance. A client is a service, so each call goes straight on to the component that knows.
-/// `InventoryService`, `SessionService` and `UserEventService` are not among them: they are for services alone.
 pub(crate) fn router() -> Rc<Router> {
     ROUTER.with(Rc::clone)
 }
