@@ -68,7 +68,7 @@ impl Interceptor for Edge {
             token_ends_at,
         } = call.admitted(token, context).await?;
         if let Some(ends_at) = token_ends_at
-            && method.kind == MethodKind::ServerStreaming
+            && method.kind != MethodKind::Unary
         {
             let left = Duration::from_secs(ends_at.saturating_sub(call.now));
             context.limit_deadline(Instant::now() + left);
@@ -171,9 +171,11 @@ impl Call {
         let token = given.as_ref().ok().and_then(Option::as_deref);
         let claim = token.map(claim);
         let own = match self.method.kind {
-            MethodKind::ServerStreaming => Own::Stream,
             MethodKind::Unary if HASHING.contains(&self.method.path) => Own::Password,
             MethodKind::Unary => Own::None,
+            MethodKind::ServerStreaming | MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
+                Own::Stream
+            }
         };
         let wants_keys = token.is_some() && !signing_keys::are_known(self.now);
         let entered = gate.enter(claim.as_ref(), own, wants_keys).await;

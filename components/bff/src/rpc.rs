@@ -1,6 +1,7 @@
 //! The public RPCs: which services there are behind the edge.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use api::{
     order::v1::{OrderServiceClient, OrderServiceServer, order_service},
@@ -22,6 +23,10 @@ use crate::{
 /// full length, is a tenth of it.
 const LIMITS: Limits = Limits {
     request_bytes: 256 * 1024,
+    // No method takes a stream. One that does must not become a way around the limit of a message.
+    stream_bytes: Some(16 * 1024 * 1024),
+    stream_messages: Some(10_000),
+    message_time: Some(Duration::from_secs(10)),
 };
 
 /// The public services: those that the router serves for the services behind it, that reflection shows, and whose health can

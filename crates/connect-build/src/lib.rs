@@ -163,7 +163,7 @@ fn prost() -> prost_build::Config {
 fn package_code(name: &str, messages: &str, files: &[&FileDescriptorProto]) -> Result<String, Error> {
     let mut code = messages.to_owned();
     for file in files {
-        code.push_str(&service::generate(file)?);
+        code.push_str(&service::generate(file));
     }
     code.push_str(&json::generate(name, files)?);
     let file = syn::parse_file(&code)

@@ -3,21 +3,20 @@
 use prost_types::method_options::IdempotencyLevel;
 use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 
-use crate::Error;
 use crate::names::{constant, snake, type_path, upper_camel};
 use crate::schema::qualified;
 
 /// The code of all services of a file.
-pub(crate) fn generate(file: &FileDescriptorProto) -> Result<String, Error> {
+pub(crate) fn generate(file: &FileDescriptorProto) -> String {
     let services = file.service.iter().enumerate().map(|(index, service)| {
-        let service = Service::new(file, index, service)?;
-        Ok([
+        let service = Service::new(file, index, service);
+        [
             service.descriptors(),
             service.definition(),
             service.server(),
             service.client(),
         ]
-        .concat())
+        .concat()
     });
     services.collect()
 }
@@ -46,31 +45,45 @@ struct Method {
     constant: String,
     request: String,
     response: String,
-    /// Whether it answers with a stream.
-    streams: bool,
+    kind: Kind,
     /// The variant of `connect::Idempotency`.
     idempotency: &'static str,
 }
 
+/// How many messages a method takes and gives.
+#[derive(Clone, Copy)]
+struct Kind {
+    takes_stream: bool,
+    gives_stream: bool,
+}
+
+impl Kind {
+    /// The variant of `connect::MethodKind`.
+    fn variant(self) -> &'static str {
+        match (self.takes_stream, self.gives_stream) {
+            (false, false) => "Unary",
+            (false, true) => "ServerStreaming",
+            (true, false) => "ClientStreaming",
+            (true, true) => "BidiStreaming",
+        }
+    }
+}
+
 impl Service {
-    fn new(
-        file: &FileDescriptorProto,
-        index: usize,
-        service: &ServiceDescriptorProto,
-    ) -> Result<Self, Error> {
+    fn new(file: &FileDescriptorProto, index: usize, service: &ServiceDescriptorProto) -> Self {
         let full_name = qualified(file.package(), service.name());
         let path = [SERVICE_FIELD, index as i32];
         let methods = service.method.iter().enumerate().map(|(index, method)| {
             let path = [path[0], path[1], METHOD_FIELD, index as i32];
-            Method::new(file, &full_name, &path, method)
+            Method::new(file, &path, method)
         });
-        Ok(Self {
+        Self {
             documentation: documentation(file, &path),
             type_name: upper_camel(service.name()),
             module: snake(service.name()),
-            methods: methods.collect::<Result<_, _>>()?,
+            methods: methods.collect(),
             full_name,
-        })
+        }
     }
 
     /// A module with what the .proto file says about the service, for routing and policies.
@@ -163,8 +176,10 @@ impl Service {
         let Self {
             type_name, module, ..
         } = self;
-        let calls: String = self.methods.iter().map(|method| method.call(module)).collect();
-        let relays: String = self.methods.iter().map(Method::relay).collect();
+        // A client sends no streams: such a method of its trait answers `unimplemented`.
+        let methods = || self.methods.iter().filter(|method| !method.kind.takes_stream);
+        let calls: String = methods().map(|method| method.call(module)).collect();
+        let relays: String = methods().map(Method::relay).collect();
         format!(
             "/// Calls a [`{type_name}`] somewhere else.\n\
              ///\n\
@@ -185,38 +200,30 @@ impl Service {
 }
 
 impl Method {
-    fn new(
-        file: &FileDescriptorProto,
-        service: &str,
-        path: &[i32],
-        method: &MethodDescriptorProto,
-    ) -> Result<Self, Error> {
-        if method.client_streaming() {
-            return Err(Error::new(format!(
-                "{service}/{} takes a stream: only its answers may be one",
-                method.name()
-            )));
-        }
+    fn new(file: &FileDescriptorProto, path: &[i32], method: &MethodDescriptorProto) -> Self {
         let idempotency = method
             .options
             .as_ref()
             .map_or(IdempotencyLevel::IdempotencyUnknown, |options| {
                 options.idempotency_level()
             });
-        Ok(Self {
+        Self {
             documentation: documentation(file, path),
             name: method.name().to_owned(),
             function: snake(method.name()),
             constant: constant(method.name()),
             request: type_path(file.package(), method.input_type()),
             response: type_path(file.package(), method.output_type()),
-            streams: method.server_streaming(),
+            kind: Kind {
+                takes_stream: method.client_streaming(),
+                gives_stream: method.server_streaming(),
+            },
             idempotency: match idempotency {
                 IdempotencyLevel::IdempotencyUnknown => "Unknown",
                 IdempotencyLevel::Idempotent => "Idempotent",
                 IdempotencyLevel::NoSideEffects => "NoSideEffects",
             },
-        })
+        }
     }
 
     fn descriptor(&self, service: &str) -> String {
@@ -226,7 +233,7 @@ impl Method {
             idempotency,
             ..
         } = self;
-        let kind = if self.streams { "ServerStreaming" } else { "Unary" };
+        let kind = self.kind.variant();
         format!(
             "/// `{name}`.\n\
              pub static {constant}: MethodDescriptor = MethodDescriptor {{\n\
@@ -239,10 +246,27 @@ impl Method {
         )
     }
 
+    /// The name and type of what the trait's function takes.
+    fn input(&self) -> String {
+        let request = &self.request;
+        match self.kind.takes_stream {
+            true => format!("requests: ::connect::MessageStream<{request}>"),
+            false => format!("request: {request}"),
+        }
+    }
+
+    /// The name alone.
+    fn input_name(&self) -> &'static str {
+        match self.kind.takes_stream {
+            true => "requests",
+            false => "request",
+        }
+    }
+
     /// What the trait's function gives.
     fn output(&self) -> String {
         let response = &self.response;
-        match self.streams {
+        match self.kind.gives_stream {
             true => format!("::connect::MessageStream<{response}>"),
             false => response.clone(),
         }
@@ -253,18 +277,17 @@ impl Method {
             documentation,
             name,
             function,
-            request,
             ..
         } = self;
-        let output = self.output();
+        let (input, input_name, output) = (self.input(), self.input_name(), self.output());
         format!(
             "{documentation}\
              fn {function}(\n\
                  &self,\n\
                  context: &mut ::connect::Context,\n\
-                 request: {request},\n\
+                 {input},\n\
              ) -> impl ::std::future::Future<Output = ::std::result::Result<{output}, ::connect::ConnectError>> {{\n\
-                 let _ = (context, request);\n\
+                 let _ = (context, {input_name});\n\
                  async {{ Err(::connect::ConnectError::unimplemented(\"{service}/{name} is not implemented\")) }}\n\
              }}\n\n"
         )
@@ -272,21 +295,16 @@ impl Method {
 
     /// The match arm that calls the implementation.
     fn dispatch(&self) -> String {
-        let Self {
-            name,
-            function,
-            request,
-            ..
-        } = self;
-        let output = self.output();
-        let reply = match self.streams {
+        let Self { name, function, .. } = self;
+        let (input, input_name, output) = (self.input(), self.input_name(), self.output());
+        let reply = match self.kind.gives_stream {
             true => "Ok(call.reply_stream(response))",
             false => "call.reply(&response)",
         };
         format!(
             "{name:?} => {{\n\
-                 let request: {request} = call.request()?;\n\
-                 let response: {output} = self.implementation.{function}(call.context(), request).await?;\n\
+                 let {input} = call.{input_name}()?;\n\
+                 let response: {output} = self.implementation.{function}(call.context(), {input_name}).await?;\n\
                  {reply}\n\
              }}\n"
         )
@@ -302,7 +320,7 @@ impl Method {
             response,
             ..
         } = self;
-        let (answer, call) = match self.streams {
+        let (answer, call) = match self.kind.gives_stream {
             true => ("Streaming", "server_streaming"),
             false => ("Response", "unary"),
         };

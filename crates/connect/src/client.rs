@@ -371,8 +371,7 @@ impl<T: Transport> Client<T> {
 
 /// How a response says that it is compressed. We name what we can read, so anything else is the server's mistake.
 fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, ConnectError> {
-    let name = headers.get(content_encoding(protocol));
-    Compression::named(name.map(HeaderValue::as_bytes))
+    Compression::of(headers, &content_encoding(protocol))
         .map_err(|_| ConnectError::internal("the response is compressed in a way that was not asked for"))
 }
 

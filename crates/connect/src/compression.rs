@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::ConnectError;
 use crate::envelope::too_large;
@@ -61,27 +61,37 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    /// The compression that a header or parameter of a request names; nothing named is none.
+    /// The compression that a header or parameter of a request names; nothing named is none. Codings are compared
+    /// without case, and `x-gzip` is gzip (RFC 9110, 8.4.1). More than one cannot be undone here.
     pub(crate) fn named(name: Option<&[u8]>) -> Result<Self, ConnectError> {
-        match name {
-            None | Some(b"" | b"identity") => Ok(Self::Identity),
-            Some(b"gzip") => Ok(Self::Gzip),
-            Some(_) => Err(ConnectError::unimplemented(
+        let name = name.unwrap_or_default().trim_ascii();
+        if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
+            Ok(Self::Identity)
+        } else if is_gzip(name) {
+            Ok(Self::Gzip)
+        } else {
+            Err(ConnectError::unimplemented(
                 "unknown compression: supported encodings are gzip, identity",
-            )),
+            ))
         }
     }
 
-    /// The best compression that a list like `br, gzip;q=0.5` (RFC 9110, 12.5.3) accepts.
-    pub(crate) fn accepted(list: Option<&HeaderValue>) -> Self {
-        let list = list.and_then(|list| list.to_str().ok()).unwrap_or_default();
-        let takes_gzip = list.split(',').any(|entry| {
+    /// [`Self::named`], of all headers with a name: two of them are a list of two codings (RFC 9110, 5.3).
+    pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Self, ConnectError> {
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        Self::named(Some(&values.join(&b", "[..])))
+    }
+
+    /// The best compression that lists like `br, gzip;q=0.5` (RFC 9110, 12.5.3) accept: the headers with this name.
+    pub(crate) fn accepted(headers: &HeaderMap, name: &HeaderName) -> Self {
+        let lists = headers.get_all(name).iter().filter_map(|list| list.to_str().ok());
+        let takes_gzip = lists.flat_map(|list| list.split(',')).any(|entry| {
             let (name, parameter) = entry.split_once(';').unwrap_or((entry, ""));
             let weight = parameter
-                .trim()
-                .strip_prefix("q=")
-                .and_then(|weight| weight.parse::<f32>().ok());
-            name.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
+                .split_once('=')
+                .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+                .and_then(|(_, weight)| weight.trim().parse::<f32>().ok());
+            is_gzip(name.trim().as_bytes()) && weight != Some(0.0)
         });
         if takes_gzip { Self::Gzip } else { Self::Identity }
     }
@@ -123,24 +133,58 @@ impl Compression {
     }
 }
 
+/// Whether this names gzip. gRPC and Connect take their names of codings from HTTP, where case means nothing.
+fn is_gzip(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip")
+}
+
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT_ENCODING;
+
     use super::*;
     use crate::Code;
 
-    fn list(value: &'static str) -> Compression {
-        Compression::accepted(Some(&HeaderValue::from_static(value)))
+    /// Headers with these values, separated by `|`.
+    fn headers(values: &'static str) -> HeaderMap {
+        let value = |value| (ACCEPT_ENCODING, HeaderValue::from_static(value));
+        values.split('|').map(value).collect()
     }
 
     #[test]
     fn gzip_is_chosen_where_it_is_accepted() {
-        for accepting in ["gzip", "br, gzip", "GZIP;q=0.5", "gzip ; q=1"] {
-            assert_eq!(list(accepting), Compression::Gzip, "{accepting:?}");
+        let accepted = |values| Compression::accepted(&headers(values), &ACCEPT_ENCODING);
+        let accepting = [
+            "gzip",
+            "br, gzip",
+            "GZIP;q=0.5",
+            "gzip ; q=1",
+            "x-gzip",
+            "br|gzip",
+            "gzip;Q=0.1",
+        ];
+        for values in accepting {
+            assert_eq!(accepted(values), Compression::Gzip, "{values:?}");
         }
-        for refusing in ["", "br", "gzip;q=0", "gzip;q=0.000", "identity", "x-gzip"] {
-            assert_eq!(list(refusing), Compression::Identity, "{refusing:?}");
+        for values in ["", "br", "gzip;q=0", "gzip;q=0.000", "X-GZIP;Q=0", "identity"] {
+            assert_eq!(accepted(values), Compression::Identity, "{values:?}");
         }
-        assert_eq!(Compression::accepted(None), Compression::Identity);
+        let none = Compression::accepted(&HeaderMap::new(), &ACCEPT_ENCODING);
+        assert_eq!(none, Compression::Identity);
+    }
+
+    #[test]
+    fn codings_are_named_without_case() {
+        let named = |values| Compression::of(&headers(values), &ACCEPT_ENCODING).ok();
+        for values in ["gzip", "GZIP", "x-gzip", "X-Gzip", " gzip "] {
+            assert_eq!(named(values), Some(Compression::Gzip), "{values:?}");
+        }
+        for values in ["", "identity", "IDENTITY"] {
+            assert_eq!(named(values), Some(Compression::Identity), "{values:?}");
+        }
+        for values in ["br", "gzip, gzip", "gzip|br", "gzipped"] {
+            assert_eq!(named(values), None, "{values:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, Uri};
+
+use crate::query;
 
 /// What surrounds one request while it is handled: what came with it besides the message, and what goes back with the
 /// answer.
 ///
 /// Metadata whose name ends in `-bin` is bytes in base64 (Connect protocol, "Metadata"). It passes through as it is: who reads
 /// it has to accept padding and its absence, who writes it leaves padding out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Context {
     /// The headers of the request.
     pub headers: HeaderMap,
@@ -22,6 +25,8 @@ pub struct Context {
     /// What interceptors leave for handlers, by type: above all who is calling.
     pub extensions: Extensions,
     deadline: Option<Instant>,
+    /// The URI of a GET.
+    get: Option<Uri>,
 }
 
 impl Context {
@@ -32,6 +37,19 @@ impl Context {
             deadline,
             ..Self::default()
         }
+    }
+
+    /// The same context of a call that came by GET, with this URI.
+    pub(crate) fn by_get(mut self, uri: Uri) -> Self {
+        self.get = Some(uri);
+        self
+    }
+
+    /// The parameters of the query, decoded and in their order, where the call came by GET; `None` where it came by POST.
+    /// The message is among them (Connect protocol, "Unary-Get-Request"). Bytes that are not UTF-8 read as U+FFFD.
+    pub fn query_parameters(&self) -> Option<impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>> {
+        let uri = self.get.as_ref()?;
+        Some(query::parameters(uri.query().unwrap_or_default()))
     }
 
     /// When the caller stops waiting, if it said so.

@@ -29,6 +29,22 @@ pub enum MethodKind {
     Unary,
     /// Any number of messages for one message, as they come.
     ServerStreaming,
+    /// One message for any number of messages, as they come.
+    ClientStreaming,
+    /// Any number of messages for any number of messages, both as they come.
+    BidiStreaming,
+}
+
+impl MethodKind {
+    /// Whether a request may have any number of messages.
+    pub fn takes_stream(self) -> bool {
+        matches!(self, Self::ClientStreaming | Self::BidiStreaming)
+    }
+
+    /// Whether a response may have any number of messages.
+    pub fn gives_stream(self) -> bool {
+        matches!(self, Self::ServerStreaming | Self::BidiStreaming)
+    }
 }
 
 /// What the option `idempotency_level` of a method says.

@@ -5,67 +5,74 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, Method, Response, Uri};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, request};
 
 use crate::body::{Body, ReadError, read_whole};
 use crate::compression::{Compression, UnpackError};
-use crate::envelope::{self, Splitter};
+use crate::envelope;
 use crate::json::kind::decode_base64;
 use crate::media::{MediaType, Protocol};
-use crate::server::Reply;
+use crate::requests::Requests;
+use crate::server::{MessageStream, Reply, Sleep};
 use crate::{
-    ConnectError, Context, Encoding, Idempotency, MethodDescriptor, MethodKind, grpc, query, stream, timeout,
-    unary,
+    ConnectError, Context, Encoding, Idempotency, Limits, MethodDescriptor, MethodKind, grpc, query, stream,
+    timeout, unary,
 };
 
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 /// A call that HTTP method and media type let pass to its method.
 #[derive(Debug)]
-pub(crate) struct Exchange<'a> {
+pub(crate) struct Exchange {
     media: MediaType,
     /// The query of a GET, which has the message.
-    query: Option<&'a str>,
+    query: Option<String>,
     /// How the request's message is compressed, as [`Exchange::check`] read it.
     packed: Compression,
     /// How the response may be compressed.
     compression: Compression,
 }
 
-impl<'a> Exchange<'a> {
+impl Exchange {
     /// Decides by HTTP method and media type whether this is a call; if not, gives the answer to it.
     pub(crate) fn accept(
-        http_method: &Method,
-        uri: &'a Uri,
-        headers: &HeaderMap,
+        head: &request::Parts,
         method: &'static MethodDescriptor,
     ) -> Result<Self, Box<Response<Body>>> {
         let by_get = method.idempotency == Idempotency::NoSideEffects && method.kind == MethodKind::Unary;
-        let (media, query) = if http_method == Method::POST {
-            let media = headers.get(CONTENT_TYPE).and_then(MediaType::parse);
+        let (media, query) = if head.method == Method::POST {
+            let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
             (media.filter(|media| media.suits(method.kind)), None)
-        } else if http_method == Method::GET && by_get && has_body(headers) {
+        } else if head.method == Method::GET && by_get && has_body(&head.headers) {
             (None, None)
-        } else if http_method == Method::GET && by_get {
-            let query = uri.query().unwrap_or_default();
+        } else if head.method == Method::GET && by_get {
+            let query = head.uri.query().unwrap_or_default();
             let encoding = query::parameter(query, "encoding").and_then(|name| Encoding::from_name(&name));
             let media = encoding.map(|encoding| MediaType {
                 protocol: Protocol::Unary,
                 encoding,
             });
-            (media, Some(query))
+            (media, Some(query.to_owned()))
         } else {
             let allowed = if by_get { "GET, POST" } else { "POST" };
-            return Err(Box::new(unary::wrong_http_method(method, allowed)));
+            return Err(Box::new(unary::wrong_http_method(method, allowed, spoken(head))));
         };
-        let media = media.ok_or_else(|| Box::new(unary::wrong_media_type(method.kind)))?;
-        let accepted = headers.get(accept_encoding(media.protocol));
+        let media = media.ok_or_else(|| Box::new(unary::wrong_media_type(method.kind, spoken(head))))?;
         Ok(Self {
             media,
             query,
             packed: Compression::Identity,
-            compression: Compression::accepted(accepted),
+            compression: Compression::accepted(&head.headers, &accept_encoding(media.protocol)),
         })
+    }
+
+    /// The context of the call, whose request has this URI and these headers.
+    pub(crate) fn context(&self, uri: Uri, headers: HeaderMap) -> Context {
+        let context = Context::new(headers, None);
+        match self.query {
+            Some(_) => context.by_get(uri),
+            None => context,
+        }
     }
 
     /// How the message is encoded, and so the answer.
@@ -89,7 +96,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn check_version(&self, headers: &HeaderMap) -> Result<(), ConnectError> {
-        let (place, wanted, found) = match (self.media.protocol, self.query) {
+        let (place, wanted, found) = match (self.media.protocol, self.query.as_deref()) {
             (Protocol::Unary, Some(query)) => ("connect", "v1", query::parameter(query, "connect")),
             (Protocol::Unary | Protocol::Stream, _) => {
                 ("Connect-Protocol-Version", "1", text(headers, &PROTOCOL_VERSION))
@@ -105,11 +112,10 @@ impl<'a> Exchange<'a> {
     }
 
     fn packed(&self, headers: &HeaderMap) -> Result<Compression, ConnectError> {
-        let name = match self.query {
-            Some(query) => query::parameter(query, "compression"),
-            None => text(headers, &content_encoding(self.media.protocol)),
-        };
-        Compression::named(name.as_deref().map(str::as_bytes))
+        match &self.query {
+            Some(query) => Compression::named(query::bytes(query, "compression").as_deref()),
+            None => Compression::of(headers, &content_encoding(self.media.protocol)),
+        }
     }
 
     fn timeout(&self, headers: &HeaderMap) -> Result<Option<Duration>, ConnectError> {
@@ -124,30 +130,36 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The request message, still encoded, of at most `limit` bytes, as sent and unpacked.
-    pub(crate) async fn message<B>(&self, body: B, limit: usize) -> Result<Bytes, ConnectError>
+    /// The request message, still encoded.
+    pub(crate) async fn message<B>(&self, body: B, limits: Limits) -> Result<Bytes, ConnectError>
     where
         B: http_body::Body,
         B::Error: std::fmt::Display,
     {
-        if let Some(query) = self.query {
-            return self.unpack(message_in_query(query, limit)?, limit);
+        let limit = limits.request_bytes;
+        match (&self.query, self.media.protocol) {
+            (Some(query), _) => self.unpack(message_in_query(query, limit)?, limit),
+            (None, Protocol::Unary) => self.unpack(read(body, limit).await?, limit),
+            (None, _) => self.requests(body, limits).only().await,
         }
-        match self.media.protocol {
-            Protocol::Unary => self.unpack(read(body, limit, limit).await?, limit),
-            Protocol::Stream | Protocol::Grpc | Protocol::GrpcWeb => {
-                let body = read(body, limit.saturating_add(envelope::PREFIX), limit).await?;
-                only_message(&body, self.packed, limit)
-            }
-            Protocol::GrpcWebText => {
-                let length = limit
-                    .saturating_add(envelope::PREFIX)
-                    .div_ceil(3)
-                    .saturating_mul(4);
-                let body = grpc::decode_text(&read(body, length, limit).await?)?;
-                only_message(&body, self.packed, limit)
-            }
-        }
+    }
+
+    /// The request messages, still encoded, each when it is asked for.
+    pub(crate) fn messages<B>(&self, body: B, limits: Limits, sleep: Option<Sleep>) -> MessageStream<Bytes>
+    where
+        B: http_body::Body + 'static,
+        B::Error: std::fmt::Display,
+    {
+        self.requests(body, limits).into_stream(sleep)
+    }
+
+    fn requests<B>(&self, body: B, limits: Limits) -> Requests<B>
+    where
+        B: http_body::Body,
+        B::Error: std::fmt::Display,
+    {
+        let is_text = self.media.protocol == Protocol::GrpcWebText;
+        Requests::new(body, self.packed, is_text, limits)
     }
 
     fn unpack(&self, message: Bytes, limit: usize) -> Result<Bytes, ConnectError> {
@@ -171,6 +183,28 @@ impl<'a> Exchange<'a> {
                 grpc::respond(self.media, self.compression, result, context)
             }
         }
+    }
+}
+
+/// The protocol that the client of a request speaks, as far as the request tells, whether or not it is right in it.
+fn spoken(head: &request::Parts) -> Option<Protocol> {
+    let by_media = head.headers.get(CONTENT_TYPE).and_then(Protocol::of);
+    let is_connect = || {
+        let query = head.uri.query().unwrap_or_default();
+        head.headers.contains_key(PROTOCOL_VERSION) || query::parameter(query, "connect").is_some()
+    };
+    by_media.or_else(|| is_connect().then_some(Protocol::Unary))
+}
+
+/// The answer to a request for a path at which no method is served.
+pub(crate) fn no_such_path(head: &request::Parts) -> Response<Body> {
+    let shown: String = head.uri.path().chars().take(200).collect();
+    let error = ConnectError::unimplemented(format!("there is no method at {shown}"));
+    match spoken(head) {
+        Some(protocol @ (Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText)) => {
+            grpc::refuse(protocol, error)
+        }
+        spoken => unary::refuse(StatusCode::NOT_FOUND, error, spoken),
     }
 }
 
@@ -202,37 +236,18 @@ pub(crate) fn accept_encoding(protocol: Protocol) -> HeaderName {
     }
 }
 
-/// Reads a body of at most `most` bytes, which is more than the `limit` for its message where it has more in it.
-async fn read<B>(body: B, most: usize, limit: usize) -> Result<Bytes, ConnectError>
+/// Reads a body that is one message.
+async fn read<B>(body: B, limit: usize) -> Result<Bytes, ConnectError>
 where
     B: http_body::Body,
     B::Error: std::fmt::Display,
 {
-    read_whole(body, most).await.map_err(|error| match error {
+    read_whole(body, limit).await.map_err(|error| match error {
         ReadError::TooLarge => envelope::too_large(limit),
         ReadError::Broken(error) => {
             ConnectError::invalid_argument(format!("the request body broke off: {error}"))
         }
     })
-}
-
-/// The one message that a method of ours takes.
-fn only_message(body: &[u8], packed: Compression, limit: usize) -> Result<Bytes, ConnectError> {
-    let mut splitter = Splitter::new(limit);
-    splitter.add(body);
-    let Some(first) = splitter.next()? else {
-        return Err(match body {
-            [] => ConnectError::unimplemented("the method takes one message, and there is none"),
-            _ => ConnectError::invalid_argument("the request body broke off within a message"),
-        });
-    };
-    if !splitter.is_empty() {
-        return Err(ConnectError::unimplemented(
-            "the method takes one message, and there is more",
-        ));
-    }
-    first.refuse_flags_beyond(0)?;
-    first.message(packed, limit).map_err(UnpackError::of_request)
 }
 
 fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {

@@ -18,7 +18,7 @@ use crate::compression::Compression;
 use crate::envelope::{GRPC_WEB_END, put};
 use crate::media::{MediaType, Protocol};
 use crate::server::Reply;
-use crate::{ConnectError, Context, metadata, stream, wkt};
+use crate::{ConnectError, Context, Encoding, metadata, stream, wkt};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -123,15 +123,52 @@ fn in_text(body: Body) -> Body {
     Body::stream(body.into_frames().map(encode))
 }
 
-/// The bytes of a body in base64, which may be several texts in a row, each with its padding.
-pub(crate) fn decode_text(text: &[u8]) -> Result<Vec<u8>, ConnectError> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+/// The bytes of a body in base64, which may be several texts in a row, each with its padding, and comes in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct TextDecoder {
+    /// The beginning of four characters, whose rest has not come.
+    begun: Vec<u8>,
+}
+
+impl TextDecoder {
+    /// The bytes of the next piece.
+    pub(crate) fn decode(&mut self, piece: &[u8]) -> Result<Vec<u8>, ConnectError> {
+        let missing = (4 - self.begun.len()) % 4;
+        let (first, rest) = piece.split_at(missing.min(piece.len()));
+        self.begun.extend_from_slice(first);
+        let mut bytes = Vec::with_capacity(piece.len() / 4 * 3 + 3);
+        if self.begun.len() == 4 {
+            decode_fours(&self.begun, &mut bytes)?;
+            self.begun.clear();
+        }
+        let (whole, begun) = rest.split_at(rest.len() / 4 * 4);
+        decode_fours(whole, &mut bytes)?;
+        self.begun.extend_from_slice(begun);
+        Ok(bytes)
+    }
+
+    /// Whether the text may end here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.begun.is_empty()
+    }
+}
+
+fn decode_fours(text: &[u8], bytes: &mut Vec<u8>) -> Result<(), ConnectError> {
     for four in text.chunks(4) {
         STANDARD
-            .decode_vec(four, &mut bytes)
+            .decode_vec(four, bytes)
             .map_err(|_| ConnectError::invalid_argument("the request body is not base64"))?;
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// The answer to a call of what is not there: the client reads no HTTP status, but trailers.
+pub(crate) fn refuse(protocol: Protocol, error: ConnectError) -> Response<Body> {
+    let media = MediaType {
+        protocol,
+        encoding: Encoding::Proto,
+    };
+    respond(media, Compression::Identity, Err(error), Context::default())
 }
 
 #[cfg(test)]
@@ -145,9 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn base64_may_be_padded_in_the_middle() {
-        assert_eq!(decode_text(b"YQ==YmM=ZGVm").unwrap(), b"abcdef");
-        assert!(decode_text(b"YQ=").is_err(), "a text that broke off");
-        assert!(decode_text(b"!!!!").is_err(), "no base64");
+    fn base64_may_be_padded_in_the_middle_and_cut_anywhere() {
+        let text = b"YQ==YmM=ZGVm";
+        for cut in 0..=text.len() {
+            let mut decoder = TextDecoder::default();
+            let (first, second) = text.split_at(cut);
+            let decoded = [decoder.decode(first).unwrap(), decoder.decode(second).unwrap()].concat();
+            assert_eq!(decoded, b"abcdef", "cut at {cut}");
+            assert!(decoder.is_complete());
+        }
+        let mut decoder = TextDecoder::default();
+        decoder.decode(b"YQ=").unwrap();
+        assert!(!decoder.is_complete(), "a text that broke off");
+        assert!(TextDecoder::default().decode(b"!!!!").is_err(), "no base64");
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! A .proto file becomes, through connect-build, messages, a trait with a method for each RPC, a server and a client.
 //! The server side is a [`Router`]: it turns an `http::Request` into a call of the trait and what that returns into an
-//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak unary calls and streams of answers,
-//! with JSON or binary messages, gzip, errors with typed details, deadlines and metadata. A router answers gRPC-Web and
-//! gRPC at the same paths. A generated client implements the service's trait too, so a client put into a router is a
+//! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak unary calls and streams, with JSON
+//! or binary messages, gzip, errors with typed details, deadlines and metadata. A router takes and gives streams of every
+//! kind, in both directions at the same time where HTTP can (HTTP/2), and answers gRPC-Web and gRPC at the same paths. A generated client implements the service's trait too, so a client put into a router is a
 //! proxy.
 //!
 //! What a call costs, beside the Connect project's own Rust crate: `bench/README.md`. How the decoders are fuzzed:
@@ -29,6 +29,7 @@ pub mod json;
 mod media;
 mod metadata;
 mod query;
+mod requests;
 mod server;
 mod stream;
 mod timeout;

@@ -19,6 +19,30 @@ pub(crate) enum Protocol {
     GrpcWebText,
 }
 
+impl Protocol {
+    /// The protocol that the client speaks who sent this `Content-Type`, whether or not we know the encoding of messages
+    /// that it names.
+    pub(crate) fn of(content_type: &HeaderValue) -> Option<Self> {
+        let text = content_type.to_str().ok()?;
+        let name = text
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if let Some(known) = MediaType::named(&name) {
+            return Some(known.protocol);
+        }
+        match name.split('+').next().unwrap_or_default() {
+            "application/connect" => Some(Self::Stream),
+            "application/grpc" => Some(Self::Grpc),
+            "application/grpc-web" => Some(Self::GrpcWeb),
+            "application/grpc-web-text" => Some(Self::GrpcWebText),
+            _ => None,
+        }
+    }
+}
+
 /// What a `Content-Type` of ours says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MediaType {
@@ -49,19 +73,13 @@ const TABLE: [(&str, Protocol, Encoding); 10] = [
 ];
 
 impl MediaType {
-    /// The media type that a `Content-Type` names. JSON is UTF-8, and may say so; other parameters are refused, for
-    /// they would change what the bytes mean.
+    /// The media type that a `Content-Type` names. JSON is UTF-8, and may say so; another `charset` is refused, for it would
+    /// change what the bytes mean. Other parameters mean nothing (RFC 9110, 5.6.6 and 8.3.1).
     pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
-        let (name, parameter) = match text.split_once(';') {
-            Some((name, parameter)) => (name.trim(), Some(parameter.trim())),
-            None => (text.trim(), None),
-        };
-        let found = Self::named(&name.to_ascii_lowercase())?;
-        let is_fine = match parameter {
-            None => true,
-            Some(parameter) => found.encoding == Encoding::Json && is_utf8(parameter),
-        };
+        let (name, rest) = text.split_once(';').unwrap_or((text, ""));
+        let found = Self::named(&name.trim().to_ascii_lowercase())?;
+        let is_fine = found.encoding != Encoding::Json || parameters(rest).all(is_fine_for_json);
         is_fine.then_some(found)
     }
 
@@ -102,11 +120,26 @@ impl MediaType {
     }
 }
 
-fn is_utf8(parameter: &str) -> bool {
-    let charset = parameter
-        .split_once('=')
-        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
-    charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+/// The parameters behind the name of a media type, which may be empty. A semicolon in a quoted value separates nothing.
+fn parameters(text: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |character| {
+        let separates = character == ';' && !is_quoted;
+        is_quoted ^= character == '"' && !is_escaped;
+        is_escaped = character == '\\' && is_quoted && !is_escaped;
+        separates
+    })
+}
+
+/// Whether JSON may have this parameter: any but a charset that JSON is not in (RFC 8259, 8.1 and 11).
+fn is_fine_for_json(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    let is_charset = name.trim().eq_ignore_ascii_case("charset");
+    let value = value.trim().trim_matches('"');
+    !is_charset
+        || ["utf-8", "utf8"]
+            .iter()
+            .any(|utf8| value.eq_ignore_ascii_case(utf8))
 }
 
 #[cfg(test)]
@@ -129,7 +162,22 @@ mod tests {
         let web = Some((Protocol::GrpcWebText, Encoding::Proto));
         assert_eq!(parsed("application/grpc-web-text"), web);
         let json = Some((Protocol::Unary, Encoding::Json));
-        assert_eq!(parsed("Application/JSON; charset=\"UTF-8\""), json);
+        let with_parameters = [
+            "Application/JSON; charset=\"UTF-8\"",
+            "application/json;",
+            "application/json ; ; charset=utf8;",
+            "application/json; version=1; charset=utf-8",
+            r#"application/json; a="x;charset=latin1""#,
+            r#"application/json; a="\";charset=latin1""#,
+        ];
+        for value in with_parameters {
+            assert_eq!(parsed(value), json, "{value:?}");
+        }
+        let proto = Some((Protocol::Unary, Encoding::Proto));
+        assert_eq!(
+            parsed("application/proto; charset=utf-8; messageType=\"a.B\""),
+            proto
+        );
     }
 
     #[test]
@@ -138,7 +186,8 @@ mod tests {
             "",
             "text/json",
             "application/json; charset=latin1",
-            "application/proto; charset=utf-8",
+            "application/json; a=b; Charset=\"latin1\"",
+            r#"application/json; a="b\\";charset=latin1"#,
             "application/connect",
             "application/connect+xml",
             "application/grpc+xml",

@@ -4,20 +4,35 @@ use std::borrow::Cow;
 
 /// The value of the first parameter with this name, decoded. Bytes that are not UTF-8 read as U+FFFD.
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    Some(match bytes(query, name)? {
-        Cow::Borrowed(value) => String::from_utf8_lossy(value),
-        Cow::Owned(value) => Cow::Owned(String::from_utf8_lossy(&value).into_owned()),
-    })
+    bytes(query, name).map(text)
 }
 
 /// The value of the first parameter with this name, decoded, whatever bytes it has.
 pub(crate) fn bytes<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
-    let mut pairs = query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs
+    pairs(query)
         .find(|(key, _)| *decode(key) == *name.as_bytes())
         .map(|(_, value)| decode(value))
+}
+
+/// All parameters, decoded, in their order. Bytes that are not UTF-8 read as U+FFFD.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    pairs(query)
+        .filter(|pair| *pair != ("", ""))
+        .map(|(name, value)| (text(decode(name)), text(decode(value))))
+}
+
+/// Names and values, as they were sent.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
 }
 
 /// Undoes percent-encoding; a percent sign that begins none stands for itself.
@@ -80,5 +95,20 @@ mod tests {
                 "{name:?} in {query:?}"
             );
         }
+    }
+
+    #[test]
+    fn all_parameters_are_listed_in_their_order() {
+        let listed = |query| -> Vec<(String, String)> {
+            parameters(query)
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect()
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            listed("b=2&a=%E5%95%86&b=1"),
+            [pair("b", "2"), pair("a", "商"), pair("b", "1")]
+        );
+        assert_eq!(listed(""), []);
     }
 }

@@ -11,9 +11,8 @@ use bytes::Bytes;
 use futures::future::{Either, LocalBoxFuture, select};
 use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::json::{self, AnyType, TextFields, Types};
-use crate::unary;
 use crate::{Body, ConnectError, Context, Encoding, MethodDescriptor, ServiceDescriptor};
 
 /// What a [`Router`] accepts.
@@ -24,13 +23,24 @@ pub struct Limits {
     /// It bounds memory too, but not one to one: a repeated field of empty messages takes two bytes an element as sent,
     /// and here what the generated struct takes. Where memory is short, set it to what real messages need.
     pub request_bytes: usize,
+    /// What all messages of one request stream may have together, in bytes, unpacked; more is answered
+    /// `resource_exhausted`. None is no limit: no more of a stream is kept than one message, however long it is.
+    pub stream_bytes: Option<u64>,
+    /// How many messages one request stream may have; more are answered `resource_exhausted`. None is no limit.
+    pub stream_messages: Option<u64>,
+    /// How long a handler waits for the next message of a request stream; then the stream fails with
+    /// `deadline_exceeded`. None is no limit. It needs [`Router::cut_off_after`].
+    pub message_time: Option<Duration>,
 }
 
 impl Default for Limits {
-    /// 4 MiB, as gRPC servers have it.
+    /// 4 MiB a message, as gRPC servers have it; streams of any length, whose next message comes within a minute.
     fn default() -> Self {
         Self {
             request_bytes: 4 * 1024 * 1024,
+            stream_bytes: None,
+            stream_messages: None,
+            message_time: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -48,14 +58,41 @@ pub trait Service {
 /// What [`Service::call`] returns.
 pub type CallFuture<'a> = LocalBoxFuture<'a, Result<Reply, ConnectError>>;
 
-/// A call on its way into a method: the request message, still encoded, and its context.
+/// A call on its way into a method: its context, and its message or messages, still encoded.
 pub struct Call<'a> {
     context: &'a mut Context,
     method: &'static MethodDescriptor,
-    interceptors: &'a [Box<dyn BoxedInterceptor>],
-    message: Bytes,
+    interceptors: &'a Interceptors,
+    input: Input,
     encoding: Encoding,
     types: &'a Types,
+}
+
+/// What a method takes.
+enum Input {
+    Message(Bytes),
+    /// As they come.
+    Messages(MessageStream<Bytes>),
+}
+
+/// What makes messages of a request out of bytes.
+struct Decoder<'a> {
+    method: &'static MethodDescriptor,
+    interceptors: &'a Interceptors,
+    encoding: Encoding,
+    types: &'a Types,
+}
+
+impl Decoder<'_> {
+    fn decode<M: json::Message>(&self, message: &Bytes, context: &Context) -> Result<M, ConnectError> {
+        let message: M = self.encoding.decode(message, self.types).map_err(|problem| {
+            ConnectError::invalid_argument(format!("the request message is wrong: {problem}"))
+        })?;
+        for interceptor in self.interceptors {
+            interceptor.message(context, self.method, &message)?;
+        }
+        Ok(message)
+    }
 }
 
 impl Call<'_> {
@@ -64,16 +101,47 @@ impl Call<'_> {
         self.context
     }
 
-    /// The request message; `invalid_argument` if it is not one, or what an interceptor has against it.
+    /// The request message of a method that takes one; `invalid_argument` if it is not one, or what an interceptor has
+    /// against it.
     pub fn request<M: json::Message>(&self) -> Result<M, ConnectError> {
-        let decoded = self.encoding.decode(&self.message, self.types);
-        let message: M = decoded.map_err(|problem| {
-            ConnectError::invalid_argument(format!("the request message is wrong: {problem}"))
-        })?;
-        for interceptor in self.interceptors {
-            interceptor.message(self.context, self.method, &message)?;
+        match &self.input {
+            Input::Message(message) => self.decoder().decode(message, self.context),
+            Input::Messages(_) => Err(ConnectError::internal("the method takes a stream, not a message")),
         }
-        Ok(message)
+    }
+
+    /// The request messages of a method that takes a stream, to be taken once. Each is read when it is asked for, then
+    /// decoded and shown to the interceptors with the context as it is now. After an error nothing follows.
+    pub fn requests<M: json::Message + 'static>(&mut self) -> Result<MessageStream<M>, ConnectError> {
+        let taken = Input::Message(Bytes::new());
+        let Input::Messages(messages) = std::mem::replace(&mut self.input, taken) else {
+            return Err(ConnectError::internal("the method takes a message, not a stream"));
+        };
+        let (method, encoding) = (self.method, self.encoding);
+        let (interceptors, types, context) = (
+            self.interceptors.clone(),
+            self.types.clone(),
+            self.context.clone(),
+        );
+        let decode = move |message: Result<Bytes, ConnectError>| {
+            let decoder = Decoder {
+                method,
+                interceptors: &interceptors,
+                encoding,
+                types: &types,
+            };
+            decoder.decode(&message?, &context)
+        };
+        Ok(until_error(messages.map(decode)))
+    }
+
+    fn decoder(&self) -> Decoder<'_> {
+        Decoder {
+            method: self.method,
+            interceptors: self.interceptors,
+            encoding: self.encoding,
+            types: self.types,
+        }
     }
 
     /// The handler's answer, encoded as the request was.
@@ -91,7 +159,20 @@ impl Call<'_> {
     }
 }
 
-/// What a method with a stream of answers returns. The stream ends with an error, or, when all went well, just so.
+/// A stream of messages before its first error, and that error.
+fn until_error<M: 'static>(
+    messages: impl Stream<Item = Result<M, ConnectError>> + 'static,
+) -> MessageStream<M> {
+    let pass = |has_failed: &mut bool, message: Result<M, ConnectError>| {
+        let passed = (!*has_failed).then_some(message);
+        *has_failed |= passed.as_ref().is_none_or(Result::is_err);
+        std::future::ready(passed)
+    };
+    messages.scan(false, pass).boxed_local()
+}
+
+/// What a method that takes a stream of messages gets, and one that gives a stream returns. The stream ends with an error,
+/// or, when all went well, just so. Dropping it gives the rest up.
 pub type MessageStream<M> = LocalBoxStream<'static, Result<M, ConnectError>>;
 
 /// [`MessageStream`], encoded.
@@ -168,7 +249,7 @@ fn out_of_time() -> ConnectError {
 }
 
 /// Waits for some time.
-type Sleep = Rc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
+pub(crate) type Sleep = Rc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>;
 
 /// Code that runs before every method: who is calling, may they, how often, what travels on.
 pub trait Interceptor {
@@ -179,7 +260,8 @@ pub trait Interceptor {
         method: &'static MethodDescriptor,
     ) -> impl Future<Output = Result<(), ConnectError>>;
 
-    /// Looks at a call's message before the method does. What it returns as an error is the answer.
+    /// Looks at a call's message before the method does: at each one of a request stream. What it returns as an error is
+    /// the answer, or, in a stream, what the method gets instead of the message and of all that would follow.
     ///
     /// # Errors
     /// What the interceptor has against the message; nothing, if it has no opinion.
@@ -228,13 +310,16 @@ impl<I: Interceptor> BoxedInterceptor for I {
     }
 }
 
+/// In the order in which they run. Shared, because a request stream outlasts the call that gave it.
+type Interceptors = Vec<Rc<dyn BoxedInterceptor>>;
+
 /// Serves services over HTTP: one function from request to response, that any HTTP server can call.
 ///
 /// Made once and used for many requests at the same time, on one thread.
 #[derive(Default)]
 pub struct Router {
     routes: HashMap<&'static str, Route>,
-    interceptors: Vec<Box<dyn BoxedInterceptor>>,
+    interceptors: Interceptors,
     limits: Limits,
     types: Types,
     sleep: Option<Sleep>,
@@ -270,7 +355,7 @@ impl Router {
     /// Runs an interceptor before every method, after those that were added earlier.
     #[must_use]
     pub fn intercept(mut self, interceptor: impl Interceptor + 'static) -> Self {
-        self.interceptors.push(Box::new(interceptor));
+        self.interceptors.push(Rc::new(interceptor));
         self
     }
 
@@ -300,21 +385,21 @@ impl Router {
         self
     }
 
-    /// Answers a request. Never fails: what goes wrong becomes an answer in Connect's shape.
+    /// Answers a request. Never fails: what goes wrong becomes an answer in the shape of the client's protocol.
     pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
     where
-        B: http_body::Body,
+        B: http_body::Body + 'static,
         B::Error: std::fmt::Display,
     {
         let (head, body) = request.into_parts();
         let Some(route) = self.routes.get(head.uri.path()) else {
-            return unary::no_such_path(head.uri.path());
+            return exchange::no_such_path(&head);
         };
-        let mut exchange = match Exchange::accept(&head.method, &head.uri, &head.headers, route.method) {
+        let mut exchange = match Exchange::accept(&head, route.method) {
             Ok(exchange) => exchange,
             Err(refusal) => return *refusal,
         };
-        let mut context = Context::new(head.headers, None);
+        let mut context = exchange.context(head.uri.clone(), head.headers);
         let result = match exchange.check(&mut context) {
             Ok(()) => {
                 let time = self.time(&context);
@@ -335,24 +420,26 @@ impl Router {
     async fn call<B>(
         &self,
         route: &Route,
-        exchange: &Exchange<'_>,
+        exchange: &Exchange,
         context: &mut Context,
         body: B,
     ) -> Result<Reply, ConnectError>
     where
-        B: http_body::Body,
+        B: http_body::Body + 'static,
         B::Error: std::fmt::Display,
     {
         for interceptor in &self.interceptors {
             interceptor.before(context, route.method).await?;
         }
-        let limit = self.limits.request_bytes;
-        let message = exchange.message(body, limit).await?;
+        let input = match route.method.kind.takes_stream() {
+            true => Input::Messages(exchange.messages(body, self.limits, self.sleep.clone())),
+            false => Input::Message(exchange.message(body, self.limits).await?),
+        };
         let call = Call {
             context,
             method: route.method,
             interceptors: &self.interceptors,
-            message,
+            input,
             encoding: exchange.encoding(),
             types: &self.types,
         };

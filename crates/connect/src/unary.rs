@@ -17,39 +17,55 @@ const JSON: MediaType = MediaType {
     encoding: Encoding::Json,
 };
 
-/// The answer to a path at which no method is served.
-pub(crate) fn no_such_path(path: &str) -> Response<Body> {
-    let shown: String = path.chars().take(200).collect();
-    refuse(
-        StatusCode::NOT_FOUND,
-        ConnectError::unimplemented(format!("there is no method at {shown}")),
-    )
-}
-
 /// The answer to an HTTP method that the called method does not know. The code is what clients make of the status alone.
-pub(crate) fn wrong_http_method(method: &MethodDescriptor, allowed: &'static str) -> Response<Body> {
+pub(crate) fn wrong_http_method(
+    method: &MethodDescriptor,
+    allowed: &'static str,
+    spoken: Option<Protocol>,
+) -> Response<Body> {
     let MethodDescriptor { service, name, .. } = method;
     let mut error = ConnectError::new(Code::Unknown, format!("{service}/{name} is called by {allowed}"));
     error
         .metadata_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
-    refuse(StatusCode::METHOD_NOT_ALLOWED, error)
+    refuse(StatusCode::METHOD_NOT_ALLOWED, error, spoken)
 }
 
 /// The answer to a media type that methods of this kind do not take.
-pub(crate) fn wrong_media_type(kind: MethodKind) -> Response<Body> {
+pub(crate) fn wrong_media_type(kind: MethodKind, spoken: Option<Protocol>) -> Response<Body> {
     let advice = match kind {
         MethodKind::Unary => "send application/json or application/proto",
-        MethodKind::ServerStreaming => "send application/connect+json or application/connect+proto",
+        MethodKind::ServerStreaming | MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
+            "send application/connect+json or application/connect+proto"
+        }
     };
     let mut error = ConnectError::new(Code::Unknown, format!("unknown media type: {advice}"));
     error.metadata_mut().insert(ACCEPT_POST, MediaType::list(kind));
-    refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error)
+    refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, spoken)
 }
 
-/// An error for what is not a call, with the HTTP status that says so.
-fn refuse(status: StatusCode, error: ConnectError) -> Response<Body> {
-    let mut response = respond(JSON, Compression::Identity, Err(error), Context::default());
+/// An error for what is not a call, with the HTTP status that says so. It is in JSON for clients that speak Connect's
+/// unary protocol. All others go by the status; the text is for people who look.
+pub(crate) fn refuse(
+    status: StatusCode,
+    mut error: ConnectError,
+    spoken: Option<Protocol>,
+) -> Response<Body> {
+    let mut response = match spoken {
+        Some(Protocol::Unary) => respond(JSON, Compression::Identity, Err(error), Context::default()),
+        _ => {
+            let text = format!("{}\n", error.message());
+            let mut headers = std::mem::take(error.metadata_mut());
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; charset=utf-8"),
+            );
+            headers.insert(CONTENT_LENGTH, text.len().into());
+            let mut response = Response::new(Body::full(text));
+            *response.headers_mut() = headers;
+            response
+        }
+    };
     *response.status_mut() = status;
     response
 }

@@ -41,6 +41,13 @@ fn request(method: &str, path: &str, headers: &str, body: impl Into<Bytes>) -> R
     builder.body(Full::new(body.into())).expect("a request")
 }
 
+fn up_to(request_bytes: usize) -> Limits {
+    Limits {
+        request_bytes,
+        ..Limits::default()
+    }
+}
+
 const JSON: &str = "content-type: application/json";
 
 #[tokio::test]
@@ -118,6 +125,28 @@ async fn right_requests_are_answered() {
             "{}",
             "{}",
         ),
+        ("POST", ECHO, "content-type: application/json;", "{}", "{}"),
+        (
+            "POST",
+            ECHO,
+            "content-type: application/json; x=y; charset=utf-8",
+            "{}",
+            "{}",
+        ),
+        (
+            "POST",
+            ECHO,
+            "content-type: application/proto; charset=utf-8",
+            "",
+            "",
+        ),
+        (
+            "POST",
+            ECHO,
+            "content-type: application/json|content-encoding: Identity",
+            "{}",
+            "{}",
+        ),
         ("POST", "/testing.v1.EchoService/Echo?x=y", JSON, "{}", "{}"),
         ("POST", LOOK, JSON, r#"{"text":"商"}"#, r#"{"text":"商"}"#),
         (
@@ -191,7 +220,7 @@ type Refusal<'a> = (u16, &'a str, &'a str);
 
 #[tokio::test]
 async fn wrong_requests_are_refused_in_connects_shape() {
-    let router = support::router().limits(Limits { request_bytes: 1000 });
+    let router = support::router().limits(up_to(1000));
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(1000));
     let deep = "[".repeat(900);
     let get = |query: &str| format!("{LOOK}?{query}");
@@ -201,15 +230,10 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", "/".into(), JSON, b"{}"), (404, "unimplemented", "there is no method at /")),
         (("POST", "/testing.v1.EchoService/echo".into(), JSON, b"{}"), (404, "unimplemented", "there is no method")),
         (("POST", "/testing.v1.EchoService/Nothing".into(), JSON, b"{}"), (501, "unimplemented", "testing.v1.EchoService/Nothing is not implemented")),
-        (("GET", ECHO.into(), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
+        (("GET", format!("{ECHO}?connect=v1"), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
         (("PUT", LOOK.into(), JSON, b"{}"), (405, "unknown", "testing.v1.EchoService/Look is called by GET, POST")),
-        (("OPTIONS", ECHO.into(), "", b""), (405, "unknown", "testing.v1.EchoService/Echo is called by POST")),
-        (("POST", ECHO.into(), "", b"{}"), (415, "unknown", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: text/plain", b"{}"), (415, "unknown", "unknown media type")),
+        (("POST", ECHO.into(), "connect-protocol-version: 1|content-type: text/plain", b"{}"), (415, "unknown", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json; charset=latin1", b"{}"), (415, "unknown", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/json; x=y", b"{}"), (415, "unknown", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/proto; charset=utf-8", b""), (415, "unknown", "unknown media type")),
-        (("POST", ECHO.into(), "content-type: application/connect+json", b"{}"), (415, "unknown", "unknown media type")),
         (("POST", ECHO.into(), "content-type: application/json|connect-protocol-version: 2", b"{}"), (400, "invalid_argument", "Connect-Protocol-Version must be \"1\"")),
         (("POST", ECHO.into(), "content-type: application/json|content-encoding: br", b"{}"), (501, "unimplemented", "unknown compression: supported encodings are gzip, identity")),
         (("POST", ECHO.into(), "content-type: application/json|content-encoding: gzip", b"{}"), (400, "invalid_argument", "the message is not valid gzip")),
@@ -227,8 +251,8 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         (("POST", ECHO.into(), "content-type: application/proto", b"\xff\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
         (("POST", LOOK.into(), "content-type: application/proto", b"\x0a\x02\xff\xff"), (400, "invalid_argument", "the request message is wrong:")),
         (("POST", LOOK.into(), JSON, long.as_bytes()), (429, "resource_exhausted", "the message is larger than 1000 bytes")),
-        (("GET", get("message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
-        (("GET", get("encoding=xml&message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
+        (("GET", get("connect=v1&message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
+        (("GET", get("connect=v1&encoding=xml&message=%7B%7D"), "", b""), (415, "unknown", "unknown media type")),
         (("GET", get("encoding=json"), "", b""), (400, "invalid_argument", "the query has no \"message\"")),
         (("GET", get("encoding=json&message=%7B%7D&connect=v2"), "", b""), (400, "invalid_argument", "connect must be \"v1\"")),
         (("GET", get("encoding=json&message=%7B%7D&compression=zstd"), "", b""), (501, "unimplemented", "unknown compression")),
@@ -251,6 +275,79 @@ async fn wrong_requests_are_refused_in_connects_shape() {
         assert_eq!(
             answer.headers["content-type"], "application/json",
             "answer to {what}"
+        );
+    }
+}
+
+/// Clients of gRPC, gRPC-Web and Connect's streams read no JSON there, and of others we know nothing: they go by the status.
+#[tokio::test]
+async fn what_is_no_call_is_refused_without_json_in_other_protocols() {
+    let router = support::router();
+    let grpc = "content-type: application/grpc+xml";
+    let cases = [
+        (
+            ("POST", "/testing.v1.EchoService/Nope", ""),
+            (404, "there is no method at /testing.v1.EchoService/Nope\n"),
+        ),
+        (
+            ("POST", "/a.B/C", "content-type: application/connect+proto"),
+            (404, "there is no method at /a.B/C\n"),
+        ),
+        (
+            ("GET", ECHO, ""),
+            (405, "testing.v1.EchoService/Echo is called by POST\n"),
+        ),
+        (
+            ("OPTIONS", ECHO, ""),
+            (405, "testing.v1.EchoService/Echo is called by POST\n"),
+        ),
+        (
+            ("DELETE", ECHO, "content-type: application/grpc"),
+            (405, "testing.v1.EchoService/Echo is called by POST\n"),
+        ),
+        (
+            ("POST", ECHO, ""),
+            (
+                415,
+                "unknown media type: send application/json or application/proto\n",
+            ),
+        ),
+        (
+            ("POST", ECHO, "content-type: image/jpeg"),
+            (
+                415,
+                "unknown media type: send application/json or application/proto\n",
+            ),
+        ),
+        (
+            ("POST", ECHO, grpc),
+            (
+                415,
+                "unknown media type: send application/json or application/proto\n",
+            ),
+        ),
+        (
+            ("POST", ECHO, "content-type: application/connect+json"),
+            (
+                415,
+                "unknown media type: send application/json or application/proto\n",
+            ),
+        ),
+        (
+            ("GET", LOOK, ""),
+            (
+                415,
+                "unknown media type: send application/json or application/proto\n",
+            ),
+        ),
+    ];
+    for ((method, path, headers), (status, text)) in cases {
+        let what = format!("{method} {path} {headers}");
+        let answer = answer_of(&router, request(method, path, headers, "{}")).await;
+        assert_eq!((answer.status, &*answer.body), (status, text), "{what}");
+        assert_eq!(
+            answer.headers["content-type"], "text/plain; charset=utf-8",
+            "{what}"
         );
     }
 }
@@ -410,7 +507,7 @@ async fn the_timeout_becomes_a_deadline() {
 async fn bodies_come_in_pieces_and_break_off() {
     type Piece = Result<http_body::Frame<Bytes>, &'static str>;
     async fn status_of(pieces: Vec<Piece>, limit: usize) -> (u16, String) {
-        let router = support::router().limits(Limits { request_bytes: limit });
+        let router = support::router().limits(up_to(limit));
         let body = StreamBody::new(futures::stream::iter(pieces));
         let request = Request::post(LOOK)
             .header("content-type", "application/json")

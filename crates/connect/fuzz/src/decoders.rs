@@ -178,7 +178,10 @@ fn serve(request: http::request::Builder, body: &[u8]) {
     let Ok(request) = request.body(Full::new(Bytes::copy_from_slice(body))) else {
         return;
     };
-    let limits = Limits { request_bytes: LIMIT };
+    let limits = Limits {
+        request_bytes: LIMIT,
+        ..Limits::default()
+    };
     let router = Router::new().service(EchoServiceServer::new(Echo)).limits(limits);
     let response = now(router.handle(request));
     let Ok(_) = now(response.into_body().collect());

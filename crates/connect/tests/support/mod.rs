@@ -5,7 +5,8 @@ use akinai_connect::json::TextFields;
 use akinai_connect::{Code, ConnectError, Context, Interceptor, MethodDescriptor, Router};
 use akinai_connect_test_schema::testing::v1::{
     CountRequest, CountResponse, EchoRequest, EchoResponse, EchoService, EchoServiceServer, FailRequest,
-    FailResponse, LookRequest, LookResponse, WaitRequest, WaitResponse,
+    FailResponse, GatherRequest, GatherResponse, LookRequest, LookResponse, TalkRequest, TalkResponse,
+    WaitRequest, WaitResponse,
 };
 use futures::StreamExt as _;
 use futures::stream;
@@ -15,10 +16,19 @@ thread_local! {
     static DROPPED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// How many calls of `Wait` were given up, in this test.
+/// How many calls of `Wait`, `Gather` and `Talk` were given up or came to their end, in this test.
 #[allow(dead_code, reason = "not every test target looks")]
 pub(crate) fn dropped() -> usize {
     DROPPED.get()
+}
+
+/// Counts when it is dropped.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        DROPPED.set(DROPPED.get() + 1);
+    }
 }
 
 /// Answers with what it gets: messages, and headers whose names begin with `x-echo`.
@@ -69,13 +79,41 @@ impl EchoService for Echo {
         })
     }
 
-    async fn wait(&self, _: &mut Context, _: WaitRequest) -> Result<WaitResponse, ConnectError> {
-        struct Guard;
-        impl Drop for Guard {
-            fn drop(&mut self) {
-                DROPPED.set(DROPPED.get() + 1);
-            }
+    async fn gather(
+        &self,
+        context: &mut Context,
+        mut requests: MessageStream<GatherRequest>,
+    ) -> Result<GatherResponse, ConnectError> {
+        let _guard = Guard;
+        let mut texts = Vec::new();
+        while let Some(request) = requests.next().await {
+            texts.push(request?.text);
         }
+        context.response_trailers.insert("x-gathered", texts.len().into());
+        Ok(GatherResponse { texts })
+    }
+
+    async fn talk(
+        &self,
+        context: &mut Context,
+        requests: MessageStream<TalkRequest>,
+    ) -> Result<MessageStream<TalkResponse>, ConnectError> {
+        context
+            .response_headers
+            .insert("x-talking", HeaderValue::from_static("yes"));
+        let guard = Guard;
+        let answer = move |request: Result<TalkRequest, ConnectError>| {
+            let _guard = &guard;
+            let TalkRequest { text, error_code } = request?;
+            match Code::from_name(&error_code) {
+                Some(code) => Err(ConnectError::new(code, text)),
+                None => Ok(TalkResponse { text }),
+            }
+        };
+        Ok(requests.map(answer).boxed_local())
+    }
+
+    async fn wait(&self, _: &mut Context, _: WaitRequest) -> Result<WaitResponse, ConnectError> {
         let _guard = Guard;
         std::future::pending().await
     }
