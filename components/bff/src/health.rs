@@ -123,7 +123,7 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
 mod tests {
     use std::cell::RefCell;
 
-    use futures::{executor::block_on, future::ready};
+    use futures::{FutureExt as _, future::ready};
 
     use super::*;
 
@@ -157,12 +157,12 @@ mod tests {
         let found = changes(look, || ready(()), Duration::from_secs(60))
             .take(2)
             .collect::<Vec<_>>();
-        assert_eq!(block_on(found), [2, 1]);
+        assert_eq!(found.now_or_never(), Some(vec![2, 1]));
     }
 
     #[test]
     fn stream_of_a_status_that_stays_ends_when_its_time_is_up() {
         let found = changes(|| ready(1), || ready(()), Duration::from_millis(10)).collect::<Vec<_>>();
-        assert_eq!(block_on(found), [1]);
+        assert_eq!(found.now_or_never(), Some(vec![1]));
     }
 }

@@ -61,6 +61,7 @@ const RULES: &[(&str, Rule)] = &[
     ("/order.v1.OrderService/WatchOrder",                   User),
     ("/grpc.health.v1.Health/Check",                        Anyone),
     ("/grpc.health.v1.Health/Watch",                        Anyone),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Anyone),
 ];
 
 impl Rule {

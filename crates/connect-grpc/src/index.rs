@@ -10,7 +10,7 @@ use prost::{DecodeError, Message as _};
 use crate::reflection::Shown;
 
 /// The files that are shown, by what they declare.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Index {
     /// The full names of the services.
     services: BTreeSet<String>,
@@ -22,6 +22,7 @@ pub(crate) struct Index {
     extensions: HashMap<String, BTreeMap<i32, String>>,
 }
 
+#[derive(Debug)]
 struct File {
     /// A `FileDescriptorProto`.
     bytes: Vec<u8>,

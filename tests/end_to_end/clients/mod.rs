@@ -6,6 +6,7 @@
 
 mod buf_curl;
 mod go;
+mod grpcurl;
 mod javascript;
 mod python;
 mod rust;

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -26,10 +27,10 @@ func grpcColumn(address string) (Column, error) {
 		grpcgo.WithDefaultCallOptions(grpcgo.UseCompressor(gzip.Name)),
 		grpcgo.WithUnaryInterceptor(grpcUnary),
 		grpcgo.WithStreamInterceptor(grpcStream),
+		grpcgo.WithStatsHandler(grpcStats{}),
 	)
 	column := way{protocol: grpc}.column("grpc-go")
-	// It names no encoding: binary is what gRPC takes then. And what it reserves for itself, it sends for no caller.
-	column.UnaryType, column.StreamType = "application/grpc", "application/grpc"
+	// What it reserves for itself, it sends for no caller.
 	column.Timeout = nil
 	column.Conformance = grpcConformance{conformance.NewConformanceServiceClient(connection)}
 	column.Products = grpcProducts{product.NewProductServiceClient(connection)}
@@ -44,10 +45,33 @@ func grpcColumn(address string) (Column, error) {
 type grpcCallKey struct{}
 
 // grpcCall is filled by the library when the call has ended, or, for the header, when its first message has come.
-type grpcCall struct{ header, trailer metadata.MD }
+type grpcCall struct {
+	header, trailer metadata.MD
+	// How the messages of the answer are compressed, which the library does not tell with the header.
+	encoding string
+}
 
-func (call *grpcCall) Header() http.Header  { return canonical(call.header) }
+func (call *grpcCall) Header() http.Header {
+	header := canonical(call.header)
+	header.Set(grpc.unaryEncoding, call.encoding)
+	return header
+}
+
 func (call *grpcCall) Trailer() http.Header { return canonical(call.trailer) }
+
+// grpcStats is told of what the library keeps from its callers.
+type grpcStats struct{}
+
+func (grpcStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	call, isOurs := ctx.Value(grpcCallKey{}).(*grpcCall)
+	if header, ok := event.(*stats.InHeader); ok && isOurs {
+		call.encoding = header.Compression
+	}
+}
+
+func (grpcStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (grpcStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (grpcStats) HandleConn(context.Context, stats.ConnStats)                       {}
 
 // canonical returns metadata with its names as net/http spells them.
 func canonical(metadata metadata.MD) http.Header {

@@ -80,6 +80,11 @@ func (way way) column(library string) Column {
 	}
 	name := library + " speaks " + way.protocol.name + " with " + encoding
 	unaryType := way.protocol.unaryPrefix + encoding
+	streamType := way.protocol.streamPrefix + encoding
+	if way.protocol.name == grpc.name && !way.json {
+		// It names no encoding: binary is what gRPC takes then.
+		unaryType, streamType = "application/grpc", "application/grpc"
+	}
 	if way.get {
 		name += " by GET"
 		unaryType = ""
@@ -87,7 +92,7 @@ func (way way) column(library string) Column {
 	return Column{
 		Name:           name,
 		UnaryType:      unaryType,
-		StreamType:     way.protocol.streamPrefix + encoding,
+		StreamType:     streamType,
 		Get:            way.get,
 		UnaryEncoding:  way.protocol.unaryEncoding,
 		StreamEncoding: way.protocol.streamEncoding,
