@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{admin, bench, build, deploy, openapi, suite, token, up};
+use xtask::{admin, bench, build, conformance, deploy, openapi, suite, token, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -48,6 +48,11 @@ enum Command {
     Openapi,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
+    /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run the test service on, instead of our host.
+    Conformance(conformance::Options),
+    /// Serves the test service for the conformance runner, which starts this.
+    #[command(hide = true)]
+    ConformanceServer,
     /// Measures the platform, beside a component that does nothing and the same two hops written natively.
     Bench(bench::Options),
 }
@@ -96,6 +101,8 @@ async fn run(command: Command) -> Result<()> {
         Command::Secrets => deploy::write(&workspace),
         Command::Openapi => openapi::write(&workspace),
         Command::Test(options) => suite::test(&workspace, options).await,
+        Command::Conformance(options) => conformance::conformance(&workspace, options).await,
+        Command::ConformanceServer => conformance::serve(&workspace).await,
         Command::Bench(options) => bench::run(&workspace, options).await,
     }
 }

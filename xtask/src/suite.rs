@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
+use std::env;
 use std::io::ErrorKind;
 use std::process::Command;
 use std::time::Instant;
@@ -8,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::browser;
 use crate::build;
+use crate::conformance;
 use crate::migrate::{create_database, migrate, service_schemas};
 use crate::process::{self, Scratch, run};
 use crate::secret::Secrets;
@@ -17,6 +19,9 @@ use crate::workspace::Workspace;
 
 /// What every test's own database is copied from.
 const TEMPLATE: &str = "akinai_template";
+
+/// What needs Go.
+const OF_GO: &str = "THE CONFORMANCE SUITE, WITH THE CLIENTS IN GO AND GRPCURL,";
 
 /// The options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,12 +38,10 @@ pub struct Options {
 /// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again.
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
-    let mut steps = Steps::new(if options.tests.is_empty() { 7 } else { 4 });
-    let go = go();
-    match &go {
-        Err(error) if is_ci() => bail!("the clients that are written in Go cannot be tested: {error:#}"),
-        Err(error) => skipped("WITH CLIENTS IN GO", error),
-        Ok(()) => {}
+    let mut steps = Steps::new(if options.tests.is_empty() { 8 } else { 4 });
+    let go = conformance::find_go();
+    if let Err(error) = &go {
+        left_out(OF_GO, error)?;
     }
     if options.tests.is_empty() {
         check(workspace, &mut steps).await?;
@@ -50,7 +53,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("have a browser: Debian's Chromium (about 100 MB, once), or an installed one");
     let browser = browser::browser(workspace).await;
     if let Err(error) = &browser {
-        skipped("IN A BROWSER", error);
+        skipped(error);
     }
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
@@ -86,34 +89,38 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
+    if options.tests.is_empty() && go.is_ok() {
+        steps.begin("the Connect project's conformance suite");
+        build::native(workspace, &[]).await?;
+        conformance::conformance_of_compiled(workspace).await?;
+    }
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
     // Once more, where it is read: a run without a browser must not look like one with it.
     if let Err(error) = &browser {
-        skipped("IN A BROWSER", error);
+        skipped(error);
     }
-    if let Err(error) = &go {
-        skipped("WITH CLIENTS IN GO", error);
+    match &go {
+        Err(error) => left_out(OF_GO, error),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Says that a part of the suite is left out, and why.
+///
+/// # Errors
+/// Always with CI=true: a machine that checks for all must check all.
+fn left_out(part: &str, error: &anyhow::Error) -> Result<()> {
+    if env::var("CI").is_ok_and(|ci| ci == "true") {
+        bail!("{part} CANNOT BE RUN, and with CI=true nothing may be left out: {error:#}");
+    }
+    println!("\n*** {part} IS LEFT OUT: {error:#}\n");
     Ok(())
 }
 
 /// Says that a part of the tests is left out, and why.
-fn skipped(which: &str, error: &anyhow::Error) {
-    println!("\n*** THE TESTS {which} ARE SKIPPED: {error:#}\n");
-}
-
-/// Whether there is a Go on the `PATH`.
-fn go() -> Result<()> {
-    let version = process::output(Command::new("go").arg("version"));
-    version
-        .map(|_| ())
-        .context("Go is not installed: get Go 1.24 or newer (https://go.dev/dl)")
-}
-
-/// Whether this is a run that must leave nothing out.
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true")
+fn skipped(error: &anyhow::Error) {
+    println!("\n*** THE TESTS IN A BROWSER ARE SKIPPED: {error:#}\n");
 }
 
 /// What needs no server: the contracts, the format, the lints.

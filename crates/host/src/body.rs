@@ -1,17 +1,19 @@
 //! Bodies on their way through the host: a request's, bounded in size, and a response's, bounded in time.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::task::AtomicWaker;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::inflight::Ticket;
@@ -153,14 +155,54 @@ pub(crate) fn discard(mut body: Incoming, most: u64) {
 /// The body of a response.
 pub(crate) enum Reply {
     /// A component's. It ends with an error when the request's time is up.
-    Guest {
-        body: WasiBody,
-        deadline: Pin<Box<Sleep>>,
-        /// Held until the response is sent or given up.
-        _ticket: Ticket,
-    },
+    Guest(Arc<Guest>, Watch),
     /// The host's own.
     Host(Full<Bytes>),
+}
+
+/// The body that a component gives, until the request's time is up. Then it is dropped, and what the component was doing
+/// with it, even if nothing asks for it any more: a client that does not read must not keep a request in flight.
+pub(crate) struct Guest {
+    /// With the ticket, which is held until the response is sent or given up.
+    body: Mutex<Option<(WasiBody, Ticket)>>,
+    given_up: AtomicWaker,
+}
+
+impl Guest {
+    fn body(&self) -> MutexGuard<'_, Option<(WasiBody, Ticket)>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_up(&self) {
+        let body = self.body().take();
+        drop(body);
+        self.given_up.wake();
+    }
+}
+
+impl Reply {
+    /// A component's body, until `deadline`.
+    pub(crate) fn of_guest(body: WasiBody, deadline: Instant, ticket: Ticket) -> Self {
+        let guest = Arc::new(Guest {
+            body: Mutex::new(Some((body, ticket))),
+            given_up: AtomicWaker::new(),
+        });
+        let watched = guest.clone();
+        let watch = tokio::spawn(async move {
+            tokio::time::sleep_until(deadline).await;
+            watched.give_up();
+        });
+        Self::Guest(guest, Watch(watch))
+    }
+}
+
+/// The task that gives a body up at its deadline. It ends with the response.
+pub(crate) struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Body for Reply {
@@ -170,27 +212,35 @@ impl Body for Reply {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
             Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Guest { body, deadline, .. } => match Pin::new(body).poll_frame(cx) {
-                Poll::Pending => deadline
-                    .as_mut()
-                    .poll(cx)
-                    .map(|()| Some(Err(Error::HttpResponseTimeout))),
-                ready => ready,
-            },
+            Self::Guest(guest, _) => {
+                guest.given_up.register(cx.waker());
+                match &mut *guest.body() {
+                    Some((body, _)) => Pin::new(body).poll_frame(cx),
+                    None => Poll::Ready(Some(Err(Error::HttpResponseTimeout))),
+                }
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Host(body) => body.is_end_stream(),
-            Self::Guest { body, .. } => body.is_end_stream(),
+            Self::Guest(guest, _) => guest
+                .body()
+                .as_ref()
+                .is_some_and(|(body, _)| body.is_end_stream()),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Host(body) => body.size_hint(),
-            Self::Guest { body, .. } => body.size_hint(),
+            Self::Guest(guest, _) => {
+                let body = guest.body();
+                body.as_ref()
+                    .map(|(body, _)| body.size_hint())
+                    .unwrap_or_default()
+            }
         }
     }
 }

@@ -286,19 +286,10 @@ impl Endpoint {
             );
             return busy();
         };
-        let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
-        let answered = tokio::select! {
-            biased;
-            answered = self.handler.handle(stub, request) => answered,
-            () = &mut deadline => return self.too_late(),
-        };
-        match answered {
-            Ok(response) => response.map(|body| Reply::Guest {
-                body,
-                deadline,
-                _ticket: ticket,
-            }),
-            Err(error) => self.failed(&error),
+        match tokio::time::timeout_at(deadline, self.handler.handle(stub, request)).await {
+            Ok(Ok(response)) => response.map(|body| Reply::of_guest(body, deadline, ticket)),
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.too_late(),
         }
     }
 

@@ -5,29 +5,41 @@
 pub mod proto;
 mod service;
 
-use std::rc::Rc;
-
-use connect::{Body, Router};
-use http::{Request, Response};
-use platform::clock;
-use platform::http::Incoming;
+use connect::{Body, Limits, Router};
+use http::{Request, Response, StatusCode};
+use platform::http::{Incoming, text};
+use platform::{clock, variables};
 
 use crate::proto::v1::ConformanceServiceServer;
 use crate::proto::{testing, v1};
 use crate::service::Conformance;
 
-thread_local! {
-    static ROUTER: Rc<Router> = Rc::new(
-        Router::new()
-            .service(ConformanceServiceServer::new(Conformance))
-            .types(v1::TYPES)
-            .types(testing::TYPES)
-            .cut_off_after(clock::sleep)
-    );
-}
-
 platform::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
-    ROUTER.with(Rc::clone).handle(request).await
+    let limits = match message_bytes().await {
+        Ok(request_bytes) => Limits {
+            request_bytes,
+            ..Limits::default()
+        },
+        Err(problem) => return text(StatusCode::INTERNAL_SERVER_ERROR, problem),
+    };
+    let router = Router::new()
+        .service(ConformanceServiceServer::new(Conformance))
+        .types(v1::TYPES)
+        .types(testing::TYPES)
+        .limits(limits)
+        .cut_off_after(clock::sleep);
+    router.handle(request).await
+}
+
+/// The largest message that is taken, as the variable says; where that is zero, the protocol layer's default.
+async fn message_bytes() -> Result<usize, String> {
+    let told = variables::get("message_bytes").await;
+    let told = told.map_err(|error| error.to_string())?;
+    match told.parse() {
+        Ok(0) => Ok(Limits::default().request_bytes),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("the variable message_bytes must be a number of bytes".into()),
+    }
 }

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use connect::wkt::Any;
 use connect::{Code, ConnectError, Context, MessageStream};
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use platform::clock;
 use prost::{Message, Name};
 
-use crate::proto::v1::conformance_payload::RequestInfo;
+use crate::proto::v1::conformance_payload::{ConnectGetInfo, RequestInfo};
 use crate::proto::v1::unary_response_definition::Response;
 use crate::proto::v1::{
-    ConformancePayload, ConformanceService, Error, Header, IdempotentUnaryRequest, IdempotentUnaryResponse,
-    ServerStreamRequest, ServerStreamResponse, StreamResponseDefinition, UnaryRequest, UnaryResponse,
-    UnaryResponseDefinition,
+    BidiStreamRequest, BidiStreamResponse, ClientStreamRequest, ClientStreamResponse, ConformancePayload,
+    ConformanceService, Error, Header, IdempotentUnaryRequest, IdempotentUnaryResponse, ServerStreamRequest,
+    ServerStreamResponse, StreamResponseDefinition, UnaryRequest, UnaryResponse, UnaryResponseDefinition,
 };
 
 /// The service. It keeps nothing.
@@ -27,7 +27,7 @@ impl ConformanceService for Conformance {
         context: &mut Context,
         request: UnaryRequest,
     ) -> Result<UnaryResponse, ConnectError> {
-        let seen = seen(context, &request);
+        let seen = seen(context, vec![any(&request)]);
         let payload = answer(context, request.response_definition, seen).await?;
         Ok(UnaryResponse {
             payload: Some(payload),
@@ -39,7 +39,7 @@ impl ConformanceService for Conformance {
         context: &mut Context,
         request: IdempotentUnaryRequest,
     ) -> Result<IdempotentUnaryResponse, ConnectError> {
-        let seen = seen(context, &request);
+        let seen = seen(context, vec![any(&request)]);
         let payload = answer(context, request.response_definition, seen).await?;
         Ok(IdempotentUnaryResponse {
             payload: Some(payload),
@@ -51,14 +51,59 @@ impl ConformanceService for Conformance {
         context: &mut Context,
         request: ServerStreamRequest,
     ) -> Result<MessageStream<ServerStreamResponse>, ConnectError> {
-        let seen = seen(context, &request);
-        let definition = request.response_definition.unwrap_or_default();
-        fill(&mut context.response_headers, &definition.response_headers)?;
-        fill(&mut context.response_trailers, &definition.response_trailers)?;
-        match definition.error {
-            Some(error) if definition.response_data.is_empty() => Err(failure(error).with_detail(&seen)),
-            _ => Ok(messages(definition, seen)),
+        let seen = seen(context, vec![any(&request)]);
+        let payloads = answers(context, request.response_definition.unwrap_or_default(), seen)?;
+        let responses = payloads.map_ok(|payload| ServerStreamResponse {
+            payload: Some(payload),
+        });
+        Ok(responses.boxed_local())
+    }
+
+    async fn client_stream(
+        &self,
+        context: &mut Context,
+        mut requests: MessageStream<ClientStreamRequest>,
+    ) -> Result<ClientStreamResponse, ConnectError> {
+        let first = requests.try_next().await?;
+        let mut received: Vec<Any> = first.iter().map(any).collect();
+        while let Some(request) = requests.try_next().await? {
+            received.push(any(&request));
         }
+        let definition = first.and_then(|first| first.response_definition);
+        let seen = seen(context, received);
+        let payload = answer(context, definition, seen).await?;
+        Ok(ClientStreamResponse {
+            payload: Some(payload),
+        })
+    }
+
+    async fn bidi_stream(
+        &self,
+        context: &mut Context,
+        mut requests: MessageStream<BidiStreamRequest>,
+    ) -> Result<MessageStream<BidiStreamResponse>, ConnectError> {
+        let Some(first) = requests.try_next().await? else {
+            return Ok(stream::empty().boxed_local());
+        };
+        let mut received = vec![any(&first)];
+        let definition = first.response_definition.unwrap_or_default();
+        let payloads = if first.full_duplex && !definition.response_data.is_empty() {
+            fill(&mut context.response_headers, &definition.response_headers)?;
+            fill(&mut context.response_trailers, &definition.response_trailers)?;
+            Conversation::new(definition, seen(context, received), requests).into_stream()
+        } else {
+            while !first.full_duplex
+                && let Some(request) = requests.try_next().await?
+            {
+                received.push(any(&request));
+            }
+            let seen = seen(context, received);
+            answers(context, definition, seen)?
+        };
+        let responses = payloads.map_ok(|payload| BidiStreamResponse {
+            payload: Some(payload),
+        });
+        Ok(responses.boxed_local())
     }
 }
 
@@ -83,19 +128,85 @@ async fn answer(
     })
 }
 
-/// The answers of a streaming method.
-fn messages(definition: StreamResponseDefinition, seen: RequestInfo) -> MessageStream<ServerStreamResponse> {
-    let delay = definition.response_delay_ms;
-    // What the server saw goes with the first message only.
-    let seen = std::iter::once(Some(seen)).chain(std::iter::repeat(None));
-    let parts = stream::iter(definition.response_data.into_iter().zip(seen));
-    let messages = parts.then(move |(data, request_info)| async move {
-        wait(delay).await;
-        let payload = Some(ConformancePayload { data, request_info });
-        Ok(ServerStreamResponse { payload })
-    });
-    let end = stream::iter(definition.error.map(|error| Err(failure(error))));
-    messages.chain(end).boxed_local()
+/// The answers of a method that gives a stream, after all that it takes.
+fn answers(
+    context: &mut Context,
+    definition: StreamResponseDefinition,
+    seen: RequestInfo,
+) -> Result<MessageStream<ConformancePayload>, ConnectError> {
+    fill(&mut context.response_headers, &definition.response_headers)?;
+    fill(&mut context.response_trailers, &definition.response_trailers)?;
+    match definition.error {
+        Some(error) if definition.response_data.is_empty() => Err(failure(error).with_detail(&seen)),
+        _ => Ok(Conversation::new(definition, seen, stream::empty().boxed_local()).into_stream()),
+    }
+}
+
+/// Answers that come one after each request, and then without.
+struct Conversation {
+    data: std::vec::IntoIter<Vec<u8>>,
+    delay: u32,
+    /// How it ends, if not well.
+    error: Option<Error>,
+    /// What was seen since the last answer.
+    seen: Option<RequestInfo>,
+    /// None when there are no more.
+    requests: Option<MessageStream<BidiStreamRequest>>,
+}
+
+impl Conversation {
+    fn new(
+        definition: StreamResponseDefinition,
+        seen: RequestInfo,
+        requests: MessageStream<BidiStreamRequest>,
+    ) -> Self {
+        Self {
+            data: definition.response_data.into_iter(),
+            delay: definition.response_delay_ms,
+            error: definition.error,
+            seen: Some(seen),
+            requests: Some(requests),
+        }
+    }
+
+    fn into_stream(self) -> MessageStream<ConformancePayload> {
+        let next = |mut conversation: Self| async move {
+            let payload = conversation.next().await?;
+            Ok(payload.map(|payload| (payload, conversation)))
+        };
+        stream::try_unfold(self, next).boxed_local()
+    }
+
+    async fn next(&mut self) -> Result<Option<ConformancePayload>, ConnectError> {
+        if self.seen.is_none() {
+            self.listen().await?;
+        }
+        let Some(data) = self.data.next() else {
+            return self.error.take().map_or(Ok(None), |error| Err(failure(error)));
+        };
+        wait(self.delay).await;
+        Ok(Some(ConformancePayload {
+            data,
+            request_info: self.seen.take(),
+        }))
+    }
+
+    /// Reads the next request, if there is one.
+    async fn listen(&mut self) -> Result<(), ConnectError> {
+        let Some(requests) = &mut self.requests else {
+            return Ok(());
+        };
+        match requests.try_next().await? {
+            Some(request) => {
+                self.seen = Some(RequestInfo {
+                    requests: vec![any(&request)],
+                    ..RequestInfo::default()
+                });
+            }
+            None => self.requests = None,
+        }
+        Ok(())
+    }
 }
 
 async fn wait(milliseconds: u32) {
@@ -104,24 +215,36 @@ async fn wait(milliseconds: u32) {
     }
 }
 
-/// What there is to tell about a request.
-fn seen<M: Message + Name>(context: &Context, message: &M) -> RequestInfo {
+/// What there is to tell about a request with these messages.
+fn seen(context: &Context, requests: Vec<Any>) -> RequestInfo {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = context.headers.keys().map(|name| Header {
         name: name.as_str().to_owned(),
         value: context.headers.get_all(name).iter().map(text).collect(),
+    });
+    let parameters = context.query_parameters().map(|parameters| {
+        parameters.map(|(name, value)| Header {
+            name: name.into_owned(),
+            value: vec![value.into_owned()],
+        })
     });
     RequestInfo {
         request_headers: headers.collect(),
         timeout_ms: context
             .remaining()
             .map(|left| left.as_millis().try_into().unwrap_or(i64::MAX)),
-        requests: vec![Any {
-            type_url: format!("type.googleapis.com/{}", M::full_name()),
-            value: message.encode_to_vec(),
-        }],
-        // The context has no query.
-        connect_get_info: None,
+        requests,
+        connect_get_info: parameters.map(|parameters| ConnectGetInfo {
+            query_params: parameters.collect(),
+        }),
+    }
+}
+
+/// A request message as it is told about.
+fn any<M: Message + Name>(message: &M) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{}", M::full_name()),
+        value: message.encode_to_vec(),
     }
 }
 
