@@ -1201,7 +1201,10 @@ async fn tokens_are_refreshed_while_their_login_holds() {
         &key.replace("Bearer", "Basic"),
         &format!("{key}x"),
     ] {
-        assert_eq!(ask(wrong, 0, json!([])).await.status, 401, "{wrong}");
+        let answer = ask(wrong, 0, json!([])).await;
+        assert_eq!(answer.status, 401, "{wrong}");
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, Some("Bearer realm=\"akinai\""), "{wrong}");
     }
     assert_eq!(ask(&key, 1, json!([])).await.status, 403, "another epoch");
     assert_eq!(

@@ -318,7 +318,7 @@ async fn getting_an_account_takes_a_token() {
         );
         assert_eq!(
             answer.header("www-authenticate"),
-            Some("Bearer"),
+            Some("Bearer realm=\"akinai\""),
             "the answer must say which kind of token"
         );
     }

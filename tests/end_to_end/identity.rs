@@ -224,7 +224,10 @@ async fn every_protocol_gives_the_same_answer() {
 async fn a_refusal_says_how_to_sign_in() {
     let world = World::start().await;
     let without = world.get_user("x", None).await;
-    assert_eq!(without.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(
+        without.header("www-authenticate"),
+        Some("Bearer realm=\"akinai\"")
+    );
     let with = world.get_user("x", Some("a.b.c")).await;
     assert_eq!(
         with.header("www-authenticate"),

@@ -11,6 +11,7 @@ mod grants;
 mod identity;
 mod isolation;
 mod limits;
+mod nul;
 mod orders;
 mod outages;
 mod protocols;

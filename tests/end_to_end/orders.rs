@@ -198,11 +198,10 @@ async fn the_reconciler_opens_to_its_secret_alone() {
         Some(&SECRET[1..]),
         Some(token.as_str()),
     ] {
-        assert_eq!(
-            reconcile(&inside, secret).await.status.as_u16(),
-            401,
-            "{secret:?}"
-        );
+        let answer = reconcile(&inside, secret).await;
+        assert_eq!(answer.status.as_u16(), 401, "{secret:?}");
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, Some("Bearer realm=\"akinai\""), "{secret:?}");
     }
     let client = inside.platform.client();
     assert_eq!(client.get(RECONCILE).await.status.as_u16(), 405);

@@ -151,6 +151,15 @@ async fn a_service_takes_nothing_else() {
         for path in [LIST_USERS, CHECK_SESSION] {
             let answer = inside.call(path, token.as_deref()).await;
             assert_eq!(answer.failure().code, "unauthenticated", "{what} at {path}");
+            let expected = match token {
+                Some(_) => "Bearer error=\"invalid_token\"",
+                None => "Bearer realm=\"akinai\"",
+            };
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some(expected),
+                "{what} at {path}"
+            );
         }
     }
 }

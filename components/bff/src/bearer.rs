@@ -1,13 +1,8 @@
-//! `Authorization: Bearer …` (RFC 6750): the token in a request, and what those are told whose token is refused.
+//! `Authorization: Bearer …` (RFC 6750): the token in a request.
 
 use connect::ConnectError;
 use http::{HeaderMap, HeaderValue, header};
-
-/// What the answer to a request without a token says (RFC 6750, section 3).
-const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
-
-/// What the answer to a request says whose token is refused (RFC 6750, section 3.1).
-const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+use platform::challenge;
 
 /// The token of a request; none if it has no `Authorization`. The scheme's name is in upper or lower case (RFC 9110,
 /// section 11.1).
@@ -19,7 +14,7 @@ pub(crate) fn token(headers: &HeaderMap) -> Result<Option<&str>, ConnectError> {
     match (given.next(), given.next()) {
         (None, _) => Ok(None),
         (Some(one), None) => credentials(one).map(Some),
-        (Some(_), Some(_)) => Err(refused("send one Authorization header")),
+        (Some(_), Some(_)) => Err(challenge::invalid("send one Authorization header")),
     }
 }
 
@@ -31,27 +26,10 @@ fn credentials(value: &HeaderValue) -> Result<&str, ConnectError> {
         .unwrap_or_default();
     match token.trim_start_matches(' ') {
         token if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => Ok(token),
-        _ => Err(refused(
+        _ => Err(challenge::invalid(
             "send the access token as a bearer token: \"Authorization: Bearer …\"",
         )),
     }
-}
-
-/// The answer to somebody who must sign in first.
-pub(crate) fn wanted() -> ConnectError {
-    challenge("sign in, and send the access token as a bearer token", BEARER)
-}
-
-/// The answer to somebody whose token does not count.
-pub(crate) fn refused(why: &str) -> ConnectError {
-    challenge(why, INVALID_TOKEN)
-}
-
-/// As metadata, so that every protocol has it: not all of them answer with the HTTP status 401.
-fn challenge(why: &str, challenge: HeaderValue) -> ConnectError {
-    let mut error = ConnectError::unauthenticated(why);
-    error.metadata_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    error
 }
 
 #[cfg(test)]
@@ -87,7 +65,7 @@ mod tests {
             assert_eq!(error.code(), connect::Code::Unauthenticated, "{values:?}");
             assert_eq!(
                 error.metadata()[header::WWW_AUTHENTICATE],
-                INVALID_TOKEN,
+                "Bearer error=\"invalid_token\"",
                 "{values:?}"
             );
         }

@@ -17,6 +17,7 @@ use identity::{
 };
 use kernel::{Caller, Scope};
 use platform::{
+    challenge,
     client_address::ClientAddress,
     clock,
     log::{self, Names},
@@ -230,7 +231,7 @@ impl Call {
             Err(Failure::Token(error)) => {
                 log::error(self.names(), format_args!("from {}: {error}", self.address));
                 gate.fail().await;
-                Err(bearer::refused("the access token is not valid"))
+                Err(challenge::invalid("the access token is not valid"))
             }
         }
     }
@@ -259,7 +260,7 @@ impl Call {
                 return Ok(verdict.into());
             }
         }
-        Err(bearer::refused("the access token was revoked"))
+        Err(challenge::invalid("the access token was revoked"))
     }
 
     /// Whom a token is for, if the user service says that it still holds.
@@ -370,7 +371,7 @@ fn no_admins() -> ConnectError {
 }
 
 fn revoked() -> ConnectError {
-    bearer::refused("the access token was revoked; sign in again")
+    challenge::invalid("the access token was revoked; sign in again")
 }
 
 /// A fault of ours: the caller learns where to look for it.

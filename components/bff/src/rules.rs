@@ -2,8 +2,7 @@
 
 use connect::{ConnectError, MethodDescriptor, json::TextFields};
 use kernel::Caller;
-
-use crate::bearer;
+use platform::challenge;
 
 /// Who may call a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +72,7 @@ impl Rule {
         match (self, caller) {
             (Anyone, _) => Ok(()),
             (Service, _) => Err(ConnectError::permission_denied("this method is for services")),
-            (User | Owner(_) | Admin, Caller::Anonymous) => Err(bearer::wanted()),
+            (User | Owner(_) | Admin, Caller::Anonymous) => Err(challenge::sign_in()),
             (Admin, caller) if !caller.is_admin() => Err(ConnectError::permission_denied(
                 "this needs a token with the scope \"admin\"",
             )),

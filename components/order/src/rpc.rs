@@ -16,6 +16,7 @@ use connect::{ConnectError, Context, MessageStream};
 use futures::StreamExt as _;
 use kernel::{Caller, Violations};
 use platform::{
+    challenge,
     log::{self, Names},
     rpc::{caller, invalid_argument},
 };
@@ -234,9 +235,7 @@ fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, 
 fn refuse(names: Names<'_>, error: Error) -> ConnectError {
     match error {
         Error::Invalid(violations) => invalid_argument(&violations),
-        Error::Unauthenticated => {
-            ConnectError::unauthenticated("sign in, and send the access token as a bearer token")
-        }
+        Error::Unauthenticated => challenge::sign_in(),
         Error::NotFound => ConnectError::not_found("there is no such order"),
         Error::NoProduct => ConnectError::not_found("there is no such product"),
         Error::NotInCart => ConnectError::not_found("the cart does not hold that product; add it instead"),
@@ -245,7 +244,7 @@ fn refuse(names: Names<'_>, error: Error) -> ConnectError {
             ConnectError::failed_precondition("a cart holds 999 pieces of a product at the most")
         }
         // What everything else says of such a token, a minute later.
-        Error::CartClosed => ConnectError::unauthenticated("this account was deleted"),
+        Error::CartClosed => challenge::invalid("this account was deleted"),
         Error::NothingToOrder => ConnectError::failed_precondition("the cart is empty"),
         Error::CartTaken => ConnectError::failed_precondition(
             "the cart is in another order already; wait for that one, or repeat it with its own key",

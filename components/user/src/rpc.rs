@@ -11,6 +11,7 @@ use api::user::v1::{
 };
 use connect::{ConnectError, Context};
 use kernel::Caller;
+use platform::challenge;
 use platform::log::Names;
 use platform::rpc::{caller, instant, invalid_argument, timestamp};
 
@@ -222,9 +223,7 @@ async fn answer<T>(
 fn refuse(context: &Context, error: Error) -> ConnectError {
     match error {
         Error::Invalid(violations) => invalid_argument(&violations),
-        Error::Unauthenticated => {
-            ConnectError::unauthenticated("sign in, and send the access token as a bearer token")
-        }
+        Error::Unauthenticated => challenge::sign_in(),
         Error::PermissionDenied => ConnectError::permission_denied("this account is not yours"),
         Error::AdminOnly => ConnectError::permission_denied("this is for admins alone"),
         Error::WrongPassword => ConnectError::permission_denied("the current password is another one"),

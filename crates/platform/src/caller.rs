@@ -8,7 +8,7 @@ use identity::service::{AcceptedKeys, Verifier};
 use kernel::Caller;
 
 use crate::{
-    clock,
+    challenge, clock,
     log::{self, Names},
     variables,
 };
@@ -81,16 +81,14 @@ impl Interceptor for ServiceTokens {
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         })?;
         let token = token(context).ok_or_else(|| {
-            ConnectError::unauthenticated(
-                "this service answers other components alone, by their service tokens",
-            )
+            challenge::missing("this service answers other components alone, by their service tokens")
         })?;
         let call = verifier.verify(token, clock::unix_seconds()).map_err(|error| {
             log::error(
                 Names::of(&context.headers),
                 format_args!("a service token was refused: {error}"),
             );
-            ConnectError::unauthenticated("the service token is not valid")
+            challenge::invalid("the service token is not valid")
         })?;
         if !self.admits(method.service, call.caller()) {
             log::error(

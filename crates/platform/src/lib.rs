@@ -6,6 +6,7 @@
 
 pub mod breaker;
 pub mod caller;
+pub mod challenge;
 pub mod client_address;
 pub mod clock;
 pub mod http;

@@ -96,6 +96,7 @@ async fn fetch(
     statement: &str,
     parameters: &[Parameter],
 ) -> Result<Vec<Row>, Error> {
+    refuse_nul(parameters)?;
     let mut result = connection.query(statement, parameters).await?;
     let mut rows = Vec::new();
     loop {
@@ -108,6 +109,23 @@ async fn fetch(
     // The stream also ends when the statement fails half-way; only this tells the two apart.
     result.result().await?;
     Ok(rows)
+}
+
+/// Refuses texts with a NUL, which Postgres cannot store. What comes from outside is refused where it is parsed, with a better
+/// error: this is the last line.
+fn refuse_nul(parameters: &[Parameter]) -> Result<(), Error> {
+    let has_nul = |parameter: &Parameter| match parameter {
+        Parameter::Str(text) => text.contains('\0'),
+        Parameter::ArrayStr(texts) => texts.iter().flatten().any(|text| text.contains('\0')),
+        _ => false,
+    };
+    match parameters.iter().position(has_nul) {
+        Some(index) => Err(Error::Failed(format!(
+            "parameter ${} has a NUL character",
+            index + 1
+        ))),
+        None => Ok(()),
+    }
 }
 
 impl From<SdkError> for Error {
@@ -247,6 +265,24 @@ mod tests {
             panic!("23514 is a check violation")
         };
         assert_eq!(constraint, "users_email_unique");
+    }
+
+    #[test]
+    fn no_text_with_a_nul_is_sent() {
+        let text = |text: &str| Parameter::Str(text.into());
+        let list =
+            |texts: &[&str]| Parameter::ArrayStr(texts.iter().map(|text| Some((*text).to_owned())).collect());
+        let fine = [
+            text("a"),
+            list(&["", "商"]),
+            Parameter::DbNull,
+            Parameter::Int64(0),
+        ];
+        assert!(refuse_nul(&fine).is_ok());
+        for wrong in [text("a\0"), list(&["a", "\0"])] {
+            let error = refuse_nul(&[text("secret"), wrong]).unwrap_err().to_string();
+            assert_eq!(error, "parameter $2 has a NUL character");
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ class Connect(Matrix):
     """What is common to the columns of Connect."""
 
     def assert_token_is_wanted(self, metadata):
-        self.assertEqual(metadata.headers.get("www-authenticate"), "Bearer", "the answer must say which kind of token")
+        self.assertEqual(metadata.headers.get("www-authenticate"), 'Bearer realm="akinai"', "the answer must say which kind of token")
 
     def assert_was_compressed(self, metadata):
         # The HTTP library hides how a body was compressed, but takes its length away when it has unpacked it.

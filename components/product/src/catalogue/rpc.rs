@@ -11,6 +11,7 @@ use api::{
 };
 use connect::{ConnectError, Context};
 use kernel::Caller;
+use platform::challenge;
 use platform::log::Names;
 use platform::rpc::{caller, invalid_argument, timestamp};
 
@@ -159,9 +160,7 @@ async fn answer<T>(
 fn refuse(context: &Context, error: Error) -> ConnectError {
     match error {
         Error::Invalid(violations) => invalid_argument(&violations),
-        Error::Unauthenticated => {
-            ConnectError::unauthenticated("sign in, and send the access token as a bearer token")
-        }
+        Error::Unauthenticated => challenge::sign_in(),
         Error::AdminOnly => ConnectError::permission_denied("this is for admins alone"),
         Error::NotFound => ConnectError::not_found("there is no such product"),
         Error::OtherVersion(version) => ConnectError::aborted(format!(

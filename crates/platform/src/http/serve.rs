@@ -8,6 +8,7 @@ use spin_sdk::wasip3::wit_bindgen;
 
 use super::incoming::{self, Incoming};
 use super::outgoing::{Outgoing, fields};
+use crate::challenge;
 
 /// Makes an async function from `http::Request<Incoming>` to `http::Response<_>` what the component answers HTTP with.
 ///
@@ -75,7 +76,8 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: std::fmt::Display,
 {
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    challenge::complete(head.status, &mut head.headers);
     let (outgoing, readers) = Outgoing::new(body.is_end_stream());
     let (response, _sent) = types::Response::new(fields(&head.headers)?, readers.contents, readers.end);
     if head.status != StatusCode::OK {

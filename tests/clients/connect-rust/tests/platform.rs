@@ -165,7 +165,7 @@ async fn metadata_goes_both_ways() {
         if column.protocol == Protocol::Connect {
             assert_eq!(
                 header(error.response_headers(), "www-authenticate"),
-                "Bearer",
+                "Bearer realm=\"akinai\"",
                 "{column}: a token is wanted"
             );
         }

@@ -79,7 +79,7 @@ impl Suite<'_> {
         answer.must_say("X-Request-Id", "from-buf");
         // Only Connect has it in a header, gRPC in its trailers.
         if self.curl.protocol.name == "connect" {
-            answer.must_say("Www-Authenticate", "Bearer");
+            answer.must_say("Www-Authenticate", "Bearer realm=\"akinai\"");
         }
     }
 

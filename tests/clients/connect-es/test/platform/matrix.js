@@ -127,7 +127,7 @@ export function suite(name, the) {
 
       assert.equal(error.code, Code.Unauthenticated, `GetUser must want a token, but: ${error.message}`);
       assert.equal(error.metadata.get("x-request-id"), id, "the request's id must come back");
-      assert.equal(error.metadata.get("www-authenticate"), "Bearer", "the answer must say which kind of token");
+      assert.equal(error.metadata.get("www-authenticate"), 'Bearer realm="akinai"', "the answer must say which kind of token");
     });
 
     it("ends with deadline_exceeded when the client's time is up", async () => {
