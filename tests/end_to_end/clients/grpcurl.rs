@@ -1,5 +1,7 @@
 //! Tools that know no contract and ask the platform for it: grpcurl, and `buf curl` without a schema.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 use tokio::process::Command;
 use xtask::workspace::Workspace;
@@ -143,11 +145,16 @@ async fn buf_curl_lists_and_calls_without_a_schema() {
 
 /// grpcurl with these options, for the platform, about these subjects. It is compiled when it runs for the first time.
 fn grpcurl(shop: &Shop, options: &[&str], subjects: &[&str]) -> Command {
+    grpcurl_for(shop.platform.address(), options, subjects)
+}
+
+/// The same for a server at this address.
+pub(super) fn grpcurl_for(address: SocketAddr, options: &[&str], subjects: &[&str]) -> Command {
     let mut grpcurl = command("go", &client("grpcurl"));
     grpcurl
         .args(["tool", "grpcurl", "-plaintext"])
         .args(options)
-        .arg(shop.platform.address().to_string())
+        .arg(address.to_string())
         .args(subjects);
     grpcurl
 }

@@ -6,6 +6,7 @@
 
 mod buf_curl;
 mod go;
+mod greeter;
 mod grpcurl;
 mod javascript;
 mod python;
@@ -23,27 +24,37 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use xtask::workspace::Workspace;
 
-/// The test service on the host of this repository, in this process, on a free port.
+/// An application of one component on the host of this repository, in this process, on a free port.
 struct Service {
     server: Server,
 }
 
 impl Service {
+    /// The test service.
     async fn start() -> Self {
+        Self::of("tests/conformance/spin.toml").await
+    }
+
+    /// The service of this manifest.
+    async fn of(manifest: &str) -> Self {
         let root = Workspace::here().root().to_owned();
-        let mut config = Config::new(root.join("tests/conformance/spin.toml"));
+        let mut config = Config::new(root.join(manifest));
         config.cache_dir = Some(root.join("target/compiled-components"));
         let app = App::load(config)
             .await
-            .unwrap_or_else(|error| panic!("the test service must load, but: {error}"));
+            .unwrap_or_else(|error| panic!("{manifest} must load, but: {error}"));
         let server = app.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await;
         Self {
             server: server.expect("a free port to listen on"),
         }
     }
 
+    fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
     fn url(&self) -> String {
-        format!("http://{}", self.server.local_addr())
+        format!("http://{}", self.address())
     }
 
     /// Runs a suite that calls it.
