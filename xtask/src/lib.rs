@@ -15,6 +15,7 @@ pub mod debian;
 pub mod deploy;
 pub mod http;
 pub mod migrate;
+pub mod openapi;
 pub mod origin;
 pub mod process;
 pub mod reconcile;
