@@ -20,6 +20,9 @@ use crate::workspace::Workspace;
 /// What every test's own database is copied from.
 const TEMPLATE: &str = "akinai_template";
 
+/// What needs Go.
+const OF_GO: &str = "THE CONFORMANCE SUITE, WITH THE CLIENTS IN GO AND GRPCURL,";
+
 /// The options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -37,10 +40,10 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let mut steps = Steps::new(if options.tests.is_empty() { 8 } else { 4 });
     let go = conformance::find_go();
+    if let Err(error) = &go {
+        left_out(OF_GO, error)?;
+    }
     if options.tests.is_empty() {
-        if let Err(error) = &go {
-            left_out("THE CONFORMANCE SUITE", error)?;
-        }
         check(workspace, &mut steps).await?;
     }
 
@@ -80,6 +83,9 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if let Ok(program) = &browser {
         cargo.env("AKINAI_TEST_BROWSER", program);
     }
+    if go.is_ok() {
+        cargo.env("AKINAI_TEST_GO", "yes");
+    }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
@@ -95,8 +101,8 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         skipped(error);
     }
     match &go {
-        Err(error) if options.tests.is_empty() => left_out("THE CONFORMANCE SUITE", error),
-        _ => Ok(()),
+        Err(error) => left_out(OF_GO, error),
+        Ok(()) => Ok(()),
     }
 }
 
