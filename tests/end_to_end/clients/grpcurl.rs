@@ -162,7 +162,7 @@ pub(super) fn grpcurl_for(address: SocketAddr, options: &[&str], subjects: &[&st
 /// The answer to a call that must succeed.
 async fn called(shop: &Shop, options: &[&str], method: &str, request: Value) -> Value {
     let request = request.to_string();
-    let options = [options, &["-d", &request]].concat();
+    let options = [options, &["-d", request.as_str()][..]].concat();
     let printed = printed(&mut grpcurl(shop, &options, &[method])).await;
     serde_json::from_str(&printed)
         .unwrap_or_else(|error| panic!("an answer must be JSON ({error}): {printed}"))

@@ -77,6 +77,24 @@ type Conformance interface {
 	ServerStream(
 		context.Context, *conformance.ServerStreamRequest,
 	) (Stream[conformance.ServerStreamResponse], error)
+	ClientStream(context.Context) (ClientStream, error)
+	// BidiStream is called over HTTP/2 in every column: HTTP/1.1 cannot do it.
+	BidiStream(context.Context) (BidiStream, error)
+}
+
+// ClientStream is a call with many requests and one answer.
+type ClientStream interface {
+	Send(*conformance.ClientStreamRequest) error
+	// CloseAndReceive ends the requests and returns the answer.
+	CloseAndReceive() (*conformance.ClientStreamResponse, error)
+}
+
+// BidiStream is a call with many requests and many answers.
+type BidiStream interface {
+	Stream[conformance.BidiStreamResponse]
+	Send(*conformance.BidiStreamRequest) error
+	// CloseSend ends the requests.
+	CloseSend() error
 }
 
 // Products is what the suite calls of the catalogue.

@@ -25,6 +25,7 @@ func connect1Columns(address string) []Column {
 		client, options := way.httpClient(), connect1Options(way)
 		column.Conformance = connect1Conformance{
 			conformancev1connect1.NewConformanceServiceClient(client, address, options),
+			conformancev1connect1.NewConformanceServiceClient(http2Client(), address, options),
 		}
 		column.Products = productv1connect1.NewProductServiceClient(client, address, options)
 		column.Users = userv1connect1.NewUserServiceClient(client, address, options)
@@ -85,6 +86,7 @@ func details[Detail any](details []Detail, value func(Detail) (proto.Message, er
 
 type connect1Conformance struct {
 	conformancev1connect1.ConformanceServiceClient
+	overHTTP2 conformancev1connect1.ConformanceServiceClient
 }
 
 func (client connect1Conformance) ServerStream(
@@ -92,6 +94,23 @@ func (client connect1Conformance) ServerStream(
 ) (Stream[conformance.ServerStreamResponse], error) {
 	return connect1Open(client.ConformanceServiceClient.ServerStream(ctx, request))
 }
+
+func (client connect1Conformance) ClientStream(ctx context.Context) (ClientStream, error) {
+	return client.ConformanceServiceClient.ClientStream(ctx)
+}
+
+func (client connect1Conformance) BidiStream(ctx context.Context) (BidiStream, error) {
+	stream, err := client.overHTTP2.BidiStream(ctx)
+	return connect1Bidi{stream}, err
+}
+
+// connect1Bidi gives the methods the names that they have in the other libraries.
+type connect1Bidi struct {
+	*connect1.BidiStreamForClientSimple[conformance.BidiStreamRequest, conformance.BidiStreamResponse]
+}
+
+func (stream connect1Bidi) CloseSend() error { return stream.CloseRequest() }
+func (stream connect1Bidi) Close() error     { return stream.CloseResponse() }
 
 type connect1Orders struct {
 	orderv1connect1.OrderServiceClient

@@ -23,8 +23,14 @@ func connect2Columns(address string) []Column {
 		column := way.column("connect-go 2")
 		// What it reserves for itself, it sends for no caller.
 		column.Timeout = nil
-		client := connect2.NewClient(connecthttp.NewTransport(way.httpClient(), address, connect2Options(way)...))
-		column.Conformance = connect2Conformance{conformancev1connect2.NewConformanceServiceClient(client)}
+		over := func(client *http.Client) *connect2.Client {
+			return connect2.NewClient(connecthttp.NewTransport(client, address, connect2Options(way)...))
+		}
+		client := over(way.httpClient())
+		column.Conformance = connect2Conformance{
+			conformancev1connect2.NewConformanceServiceClient(client),
+			conformancev1connect2.NewConformanceServiceClient(over(http2Client())),
+		}
 		column.Products = productv1connect2.NewProductServiceClient(client)
 		column.Users = userv1connect2.NewUserServiceClient(client)
 		column.Orders = connect2Orders{orderv1connect2.NewOrderServiceClient(client)}
@@ -84,12 +90,21 @@ func connect2Failure(err error) Failure {
 
 type connect2Conformance struct {
 	conformancev1connect2.ConformanceServiceClient
+	overHTTP2 conformancev1connect2.ConformanceServiceClient
 }
 
 func (client connect2Conformance) ServerStream(
 	ctx context.Context, request *conformance.ServerStreamRequest,
 ) (Stream[conformance.ServerStreamResponse], error) {
 	return client.ConformanceServiceClient.ServerStream(ctx, request)
+}
+
+func (client connect2Conformance) ClientStream(ctx context.Context) (ClientStream, error) {
+	return client.ConformanceServiceClient.ClientStream(ctx)
+}
+
+func (client connect2Conformance) BidiStream(ctx context.Context) (BidiStream, error) {
+	return client.overHTTP2.BidiStream(ctx)
 }
 
 type connect2Orders struct {

@@ -157,6 +157,38 @@ func (adapter grpcConformance) ServerStream(
 	return grpcOpen(ctx, request, adapter.client.ServerStream)
 }
 
+func (adapter grpcConformance) ClientStream(ctx context.Context) (ClientStream, error) {
+	stream, err := adapter.client.ClientStream(ctx)
+	return grpcSender{stream}, err
+}
+
+func (adapter grpcConformance) BidiStream(ctx context.Context) (BidiStream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := adapter.client.BidiStream(ctx)
+	return grpcBidi{stream, cancel}, err
+}
+
+// grpcSender and grpcBidi give the methods the names that they have in the other libraries.
+type grpcSender struct {
+	grpcgo.ClientStreamingClient[conformance.ClientStreamRequest, conformance.ClientStreamResponse]
+}
+
+func (stream grpcSender) CloseAndReceive() (*conformance.ClientStreamResponse, error) {
+	return stream.CloseAndRecv()
+}
+
+type grpcBidi struct {
+	grpcgo.BidiStreamingClient[conformance.BidiStreamRequest, conformance.BidiStreamResponse]
+	cancel context.CancelFunc
+}
+
+func (stream grpcBidi) Receive() (*conformance.BidiStreamResponse, error) { return stream.Recv() }
+
+func (stream grpcBidi) Close() error {
+	stream.cancel()
+	return nil
+}
+
 type grpcProducts struct {
 	client product.ProductServiceClient
 }

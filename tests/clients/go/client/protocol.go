@@ -102,11 +102,16 @@ func (way way) column(library string) Column {
 
 // httpClient returns a client of HTTP/2 without TLS for gRPC, and one of HTTP/1.1 for the others.
 func (way way) httpClient() *http.Client {
-	protocols := new(http.Protocols)
 	if way.protocol.name == grpc.name {
-		protocols.SetUnencryptedHTTP2(true)
-	} else {
-		protocols.SetHTTP1(true)
+		return http2Client()
 	}
+	return clientOf((*http.Protocols).SetHTTP1)
+}
+
+func http2Client() *http.Client { return clientOf((*http.Protocols).SetUnencryptedHTTP2) }
+
+func clientOf(set func(*http.Protocols, bool)) *http.Client {
+	protocols := new(http.Protocols)
+	set(protocols, true)
 	return &http.Client{Transport: &http.Transport{Protocols: protocols}}
 }

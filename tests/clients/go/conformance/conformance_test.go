@@ -253,6 +253,118 @@ func TestStreamIsCutOffByTheServerWhenItsTimeIsUp(t *testing.T) {
 	})
 }
 
+func TestStreamOfRequestsIsAnsweredOnceWithAllThatCame(t *testing.T) {
+	client.ForEach(t, func(t *testing.T, column client.Column) {
+		large := bytes.Repeat([]byte("番茶 "), 20_000)
+		ctx, made := column.Begin(t.Context(), nil)
+		stream, err := column.Conformance.ClientStream(ctx)
+		if err != nil {
+			t.Fatalf("the stream must begin, but: %v", err)
+		}
+		mustSend(t, stream.Send(&v1.ClientStreamRequest{ResponseDefinition: withMetadata(data("茶"))}))
+		mustSend(t, stream.Send(&v1.ClientStreamRequest{RequestData: large}))
+
+		answer, err := stream.CloseAndReceive()
+
+		if err != nil {
+			t.Fatalf("the call must succeed, but: %v", err)
+		}
+		payload := answer.GetPayload()
+		if string(payload.GetData()) != "茶" {
+			t.Errorf("the answer must be the data of the definition, not %q", payload.GetData())
+		}
+		mustHaveSeen(t, payload, "content-type", column.StreamType)
+		requests := payload.GetRequestInfo().GetRequests()
+		if len(requests) != 2 {
+			t.Fatalf("the server must have seen both requests, but saw %d", len(requests))
+		}
+		var second v1.ClientStreamRequest
+		if err := requests[1].UnmarshalTo(&second); err != nil || !bytes.Equal(second.GetRequestData(), large) {
+			t.Errorf("the second request must have come whole (%v)", err)
+		}
+		mustHaveBoth(t, made.Header(), "X-Leading")
+		mustHaveBoth(t, made.Trailer(), "X-Trailing")
+	})
+}
+
+func TestStreamOfRequestsFailsWithDetails(t *testing.T) {
+	client.ForEach(t, func(t *testing.T, column client.Column) {
+		stream, err := column.Conformance.ClientStream(t.Context())
+		if err != nil {
+			t.Fatalf("the stream must begin, but: %v", err)
+		}
+		definition := failing(v1.Code_CODE_OUT_OF_RANGE, "遠すぎる")
+		mustSend(t, stream.Send(&v1.ClientStreamRequest{ResponseDefinition: definition}))
+
+		_, err = stream.CloseAndReceive()
+
+		mustFail(t, column, err, "out_of_range", "遠すぎる")
+	})
+}
+
+func TestEachRequestOfAFullDuplexStreamIsAnsweredBeforeTheNextIsSent(t *testing.T) {
+	client.ForEach(t, func(t *testing.T, column client.Column) {
+		definition := streamWithMetadata("1", "2", "3")
+		definition.Error = failure(v1.Code_CODE_ABORTED, "終わり")
+		ctx, made := column.Begin(t.Context(), nil)
+		stream, err := column.Conformance.BidiStream(ctx)
+		if err != nil {
+			t.Fatalf("the stream must begin, but: %v", err)
+		}
+		defer stream.Close()
+
+		mustSend(t, stream.Send(&v1.BidiStreamRequest{ResponseDefinition: definition, FullDuplex: true}))
+		mustReceive(t, stream, "1")
+		mustSend(t, stream.Send(&v1.BidiStreamRequest{}))
+		mustReceive(t, stream, "2")
+		mustSend(t, stream.CloseSend())
+		mustReceive(t, stream, "3")
+
+		_, err = stream.Receive()
+		mustFail(t, column, err, "aborted", "終わり")
+		mustHaveBoth(t, made.Header(), "X-Leading")
+		mustHaveBoth(t, made.Trailer(), "X-Trailing")
+	})
+}
+
+func TestCancelledFullDuplexStreamEndsWithCanceled(t *testing.T) {
+	client.ForEach(t, func(t *testing.T, column client.Column) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		stream, err := column.Conformance.BidiStream(ctx)
+		if err != nil {
+			t.Fatalf("the stream must begin, but: %v", err)
+		}
+		definition := streamWithMetadata("1", "2")
+		mustSend(t, stream.Send(&v1.BidiStreamRequest{ResponseDefinition: definition, FullDuplex: true}))
+		mustReceive(t, stream, "1")
+
+		// The server waits for the next request.
+		cancel()
+
+		_, err = stream.Receive()
+		column.MustEndWith(t, err, "canceled")
+	})
+}
+
+func mustSend(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("the request must be sent, but: %v", err)
+	}
+}
+
+func mustReceive(t *testing.T, stream client.BidiStream, expected string) {
+	t.Helper()
+	message, err := stream.Receive()
+	if err != nil {
+		t.Fatalf("%q must come, but: %v", expected, err)
+	}
+	if data := string(message.GetPayload().GetData()); data != expected {
+		t.Fatalf("%q must come, but: %q", expected, data)
+	}
+}
+
 // call is a unary call to make.
 type call struct {
 	request *v1.UnaryRequest
