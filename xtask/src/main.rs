@@ -44,6 +44,8 @@ enum Command {
     Token(token::Options),
     /// Writes the secret files of deployments/compose.yaml.
     Secrets,
+    /// Checks contracts, format and lints: what `test` does before it tests.
+    Check,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
     /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run what is tested on, instead of our host.
@@ -98,6 +100,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Up(options) => up::run(&workspace, options).await,
         Command::Token(options) => token::run(&workspace, options).await,
         Command::Secrets => deploy::write(&workspace),
+        Command::Check => suite::check(&workspace).await,
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Conformance(options) => conformance::conformance(&workspace, options).await,
         Command::ConformanceServer => conformance::serve(&workspace).await,
