@@ -1092,6 +1092,29 @@ async fn remembered_consent_covers_what_was_granted() {
     assert!(!is_skipped(&mut browser, "").await);
 }
 
+/// As with Hydra: tokens have nothing that their client may not request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_is_refreshed_while_its_client_is_registered_for_it() {
+    let world = World::start().await;
+    let tokens = world.tokens("").await;
+    let register = async |path: &str, value: Value| {
+        let change = json!([{ "op": "replace", "path": path, "value": value }]);
+        let patched = world.admin("PATCH", "/admin/clients/shop", change).await;
+        assert_eq!(patched.status, 200, "{}", patched.text());
+    };
+    let (scope, audience) = (json!("openid offline_access admin"), json!(["akinai"]));
+    for (path, less, all) in [
+        ("/scope", json!("offline_access"), &scope),
+        ("/audience", json!([]), &audience),
+    ] {
+        register(path, less).await;
+        let refused = world.refused(&refreshing(&tokens["refresh_token"])).await;
+        assert_eq!(refused, "invalid_scope", "{path}");
+        register(path, all.clone()).await;
+    }
+    world.granted(&refreshing(&tokens["refresh_token"])).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_and_consent_are_ended_by_their_subject() {
     let world = World::start().await;

@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod garbage;
 mod grants;
+mod health;
 mod http_rules;
 mod identity;
 mod isolation;

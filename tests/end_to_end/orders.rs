@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use harness::{Answer, Platform, environment};
-use http::{HeaderValue, header};
+use bytes::Bytes;
+use harness::{Answer, Client, Platform, environment};
+use http::{HeaderValue, Request, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -45,17 +46,27 @@ async fn call(inside: &Inside, method: &str, message: Value, token: &str) -> Ans
 
 /// Every message of a stream of an order's states, and its end.
 async fn watch(inside: &Inside, id: Uuid, token: &str) -> Vec<Value> {
-    let message = json!({ "id": id }).to_string();
+    let client = inside.platform.client();
+    let mut request = streaming(client, "/order.v1.OrderService/WatchOrder", &json!({ "id": id }));
+    let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
+    request.headers_mut().insert(header::AUTHORIZATION, token);
+    messages(&client.send(request).await)
+}
+
+/// A request of a method that answers with a stream.
+pub(crate) fn streaming(client: &Client, path: &str, message: &Value) -> Request<Bytes> {
+    let message = message.to_string();
     let mut body = vec![0];
     body.extend((message.len() as u32).to_be_bytes());
     body.extend(message.as_bytes());
-    let client = inside.platform.client();
-    let mut request = client.post("/order.v1.OrderService/WatchOrder", body);
-    let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token");
-    request.headers_mut().insert(header::AUTHORIZATION, token);
+    let mut request = client.post(path, body);
     let streaming = HeaderValue::from_static("application/connect+json");
     request.headers_mut().insert(header::CONTENT_TYPE, streaming);
-    let answer = client.send(request).await;
+    request
+}
+
+/// The messages of a stream, its end included.
+pub(crate) fn messages(answer: &Answer) -> Vec<Value> {
     let (mut rest, mut messages) = (&answer.body[..], Vec::new());
     while let [_, a, b, c, d, after @ ..] = rest {
         let (one, left) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);

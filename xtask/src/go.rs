@@ -129,7 +129,11 @@ impl Built {
     }
 }
 
-fn find_go() -> Result<()> {
+/// Whether there is a Go.
+///
+/// # Errors
+/// There is none; the message says what to install.
+pub(crate) fn find_go() -> Result<()> {
     let version = output(Command::new("go").arg("version"));
     version
         .map(|_| ())

@@ -19,6 +19,7 @@ pub mod http;
 pub mod hydra;
 pub mod manifest;
 pub mod migrate;
+pub mod openapi;
 pub mod origin;
 pub mod process;
 pub mod reconcile;

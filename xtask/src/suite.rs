@@ -11,6 +11,7 @@ use crate::browser;
 use crate::build;
 use crate::compile;
 use crate::conformance;
+use crate::go;
 use crate::hydra;
 use crate::migrate::{self, create_database, create_owned_database, service_schemas};
 use crate::process::{self, Scratch, run};
@@ -80,6 +81,9 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if let Ok(program) = &counterparts.hydra {
         cargo.env("AKINAI_TEST_HYDRA", program);
     }
+    if counterparts.go.is_ok() {
+        cargo.env("AKINAI_TEST_GO", "yes");
+    }
     run(&mut cargo)
         .await
         .context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")?;
@@ -143,6 +147,8 @@ async fn compile(workspace: &Workspace) -> Result<()> {
 /// Programs of others that tests need and a machine may lack.
 struct Counterparts {
     browser: Result<PathBuf>,
+    /// Compiles the clients in Go.
+    go: Result<()>,
     hydra: Result<PathBuf>,
     conformance_runner: Result<PathBuf>,
 }
@@ -151,7 +157,7 @@ impl Counterparts {
     /// Finds or builds each.
     ///
     /// # Errors
-    /// With `CI=true`, Hydra or the conformance runner is missing.
+    /// With `CI=true`, Go, Hydra or the conformance runner is missing.
     async fn get(workspace: &Workspace) -> Result<Self> {
         let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
         ui::detail("get a browser: Debian's Chromium (about 100 MB, once), or an installed one");
@@ -162,6 +168,7 @@ impl Counterparts {
         ));
         Ok(Self {
             browser,
+            go: needed_in_ci(go::find_go(), is_ci)?,
             hydra: needed_in_ci(hydra::program(workspace).await, is_ci)?,
             conformance_runner: needed_in_ci(conformance::runner(workspace).await, is_ci)?,
         })
@@ -169,13 +176,14 @@ impl Counterparts {
 
     fn say_what_is_left_out(&self) {
         let parts = [
-            ("ALL THAT NEEDS A BROWSER", &self.browser),
-            ("ALL THAT NEEDS ORY HYDRA", &self.hydra),
-            ("THE CONFORMANCE SUITE", &self.conformance_runner),
+            ("ALL THAT NEEDS A BROWSER", self.browser.as_ref().err()),
+            ("THE CLIENTS IN GO AND GRPCURL", self.go.as_ref().err()),
+            ("ALL THAT NEEDS ORY HYDRA", self.hydra.as_ref().err()),
+            ("THE CONFORMANCE SUITE", self.conformance_runner.as_ref().err()),
         ];
-        for (part, program) in parts {
-            if let Err(error) = program {
-                println!("\n*** {part} IS LEFT OUT: {error:#}\n");
+        for (part, missing) in parts {
+            if let Some(error) = missing {
+                println!("\n*** LEFT OUT: {part}. {error:#}\n");
             }
         }
     }

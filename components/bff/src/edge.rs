@@ -28,6 +28,7 @@ use platform::{
 use crate::{
     bearer,
     gate::{Answer, Claim, Gate, Outcome, Own, Quota},
+    rpc::PUBLIC,
     rules::Rule,
     settings::{Settings, USER},
     signing_keys::{self, Failure},
@@ -302,6 +303,10 @@ impl Call {
     /// What travels on to the service behind the method: no header from outside, but who is calling as a service token,
     /// and the names of the request.
     fn travel_on(&self, principal: &Principal, context: &mut Context) -> Result<(), ConnectError> {
+        if !PUBLIC.iter().any(|service| service.name == self.method.service) {
+            // This component answers it itself.
+            return Ok(());
+        }
         context.outgoing = self.headers(self.method.service, principal, context)?;
         Ok(())
     }

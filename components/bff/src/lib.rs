@@ -6,6 +6,7 @@ mod bearer;
 mod cors;
 mod edge;
 mod gate;
+mod health;
 mod ready;
 mod rpc;
 mod rules;

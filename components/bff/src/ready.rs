@@ -34,6 +34,11 @@ impl Readiness {
         }
     }
 
+    /// Whether the platform can serve.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.missing.is_empty()
+    }
+
     /// As an answer for a load balancer, and for the person who looks.
     pub(crate) fn answer(self) -> (StatusCode, String) {
         if !self.missing.is_empty() {
@@ -53,6 +58,11 @@ impl Readiness {
             .into(),
         )
     }
+}
+
+/// Whether a service can serve, by its name in `spin.toml`.
+pub(crate) async fn is_service_ready(service: &'static str) -> bool {
+    missing(service).await.is_empty()
 }
 
 /// What a service lacks: nothing, the parts that it names itself, or the service as a whole.

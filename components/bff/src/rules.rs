@@ -58,6 +58,9 @@ const RULES: &[(&str, Rule)] = &[
     ("/order.v1.OrderService/ListOrders",                   User),
     ("/order.v1.OrderService/CancelOrder",                  User),
     ("/order.v1.OrderService/WatchOrder",                   User),
+    ("/grpc.health.v1.Health/Check",                        Anyone),
+    ("/grpc.health.v1.Health/Watch",                        Anyone),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Anyone),
 ];
 
 impl Rule {
@@ -137,10 +140,12 @@ mod tests {
 
     #[test]
     fn every_method_of_every_contract_has_one_rule() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-        let declared: BTreeSet<String> = proto_files(&folder)
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let folders = ["proto", "crates/connect-grpc/proto"].map(|folder| root.join(folder));
+        let declared: BTreeSet<String> = folders
             .iter()
-            .flat_map(|file| methods(file))
+            .flat_map(|folder| proto_files(folder))
+            .flat_map(|file| methods(&file))
             .collect();
         assert!(declared.len() > 20, "the contracts declare methods: {declared:?}");
         let ruled: BTreeSet<String> = RULES.iter().map(|(path, _)| path.to_string()).collect();
@@ -152,6 +157,49 @@ mod tests {
         );
         let unknown: Vec<_> = ruled.difference(&declared).collect();
         assert!(unknown.is_empty(), "no contract declares these: {unknown:?}");
+    }
+
+    #[test]
+    fn comments_of_the_contracts_say_who_may_call() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+        for (path, rule) in RULES {
+            let comment = comment(&root, path);
+            let Some(comment) = comment.filter(|_| *rule != Service) else {
+                continue;
+            };
+            assert_eq!(
+                comment.contains("Anyone"),
+                *rule == Anyone,
+                "the comment says {comment:?} of {path}, which is {rule:?}"
+            );
+            assert_eq!(
+                comment.ends_with("Admin only."),
+                *rule == Admin,
+                "the comment says {comment:?} of {path}, which is {rule:?}"
+            );
+        }
+    }
+
+    /// The first paragraph of the comment on a method, if its contract is in this folder.
+    fn comment(folder: &Path, path: &str) -> Option<String> {
+        let declaration = format!("rpc {}(", path.rsplit('/').next()?);
+        let file = proto_files(folder)
+            .into_iter()
+            .find(|file| methods(file).iter().any(|method| method == path))?;
+        let text = fs::read_to_string(file).ok()?;
+        let before: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.starts_with(&declaration))
+            .collect();
+        let comment = before.iter().rev().take_while(|line| line.starts_with("//"));
+        let lines: Vec<&str> = comment.map(|line| line.trim_start_matches('/').trim()).collect();
+        let first: Vec<&str> = lines
+            .into_iter()
+            .rev()
+            .take_while(|line| !line.is_empty())
+            .collect();
+        Some(first.join(" "))
     }
 
     fn user(id: UserId, scopes: Vec<Scope>) -> Caller {

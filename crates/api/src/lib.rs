@@ -1,6 +1,9 @@
 //! The network contract in Rust: what connect-build makes of the .proto files in proto/. One module for each package;
 //! the documentation of everything in it is the .proto files' own.
 
+/// What the .proto files declare: a `google.protobuf.FileDescriptorSet` in binary form, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+
 /// What more than one service speaks.
 pub mod common {
     /// The package `common.v1`.

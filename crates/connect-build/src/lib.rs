@@ -20,6 +20,8 @@
 //!
 //! The crate that does so needs `prost` and `connect` (under these names) among its dependencies. What the generated
 //! code does is up to them; it only says which field has which name and kind.
+//!
+//! Beside them stands [`DESCRIPTORS`]: what the files declare, in protobuf's own form, for server reflection.
 
 mod json;
 mod names;
@@ -29,7 +31,12 @@ mod service;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+/// The name of the file with a `google.protobuf.FileDescriptorSet` of everything that was compiled, imports included, without
+/// comments and positions.
+pub const DESCRIPTORS: &str = "descriptors.binpb";
 
 /// Where the .proto files are and where the code goes.
 #[derive(Clone, Debug)]
@@ -65,6 +72,7 @@ impl Config {
         let out_dir =
             out_dir.ok_or_else(|| Error::new("OUT_DIR is not set: call this from a build script"))?;
         let files = protox::compile(files, [&self.root]).map_err(|error| Error::new(format!("{error:?}")))?;
+        write(&out_dir.join(DESCRIPTORS), &descriptors(&files))?;
         for package in generate(files)? {
             package.write(&out_dir)?;
         }
@@ -80,10 +88,22 @@ struct Package {
 
 impl Package {
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let path = folder.join(format!("{}.rs", self.name));
-        std::fs::write(&path, &self.code)
-            .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))
+        write(&folder.join(format!("{}.rs", self.name)), self.code.as_bytes())
     }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    std::fs::write(path, content)
+        .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))
+}
+
+/// The files in binary form, without comments and positions.
+fn descriptors(files: &FileDescriptorSet) -> Vec<u8> {
+    let mut files = files.clone();
+    for file in &mut files.file {
+        file.source_code_info = None;
+    }
+    files.encode_to_vec()
 }
 
 /// The code of all packages but `google.protobuf`, which the connect crate has.

@@ -5,17 +5,20 @@
 //! as it is told to, and one the platform. Here they get something to talk to.
 
 mod buf_curl;
+mod go;
+mod grpcurl;
 mod javascript;
 mod python;
 mod rust;
+mod schemathesis;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use harness::{Platform, Product};
+use harness::{Issuer, Platform, Product, Setup};
 use host::{App, Config, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use xtask::workspace::Workspace;
@@ -49,27 +52,59 @@ impl Service {
     }
 }
 
-/// The platform with a catalogue that is worth compressing.
+/// The platform with a catalogue that is worth compressing, and with somebody who buys and somebody who keeps it.
 struct Shop {
     platform: Platform,
+    /// Whose tokens count.
+    issuer: Issuer,
     /// Its products in JSON, newest first.
     catalogue: Value,
 }
 
 impl Shop {
     async fn open() -> Self {
-        let platform = Platform::start().await;
+        let issuer = Issuer::start().await;
+        let setup = Setup::new().await.variable("issuer", issuer.url());
+        let platform = setup.variable("issuer_origin", issuer.url()).start().await;
         let products: Vec<Product> = (0..12)
             .map(|number| Product {
                 description: "一芯二葉".repeat(20),
+                quantity: 1000,
                 ..Product::named(format!("お茶 {number}"))
             })
             .collect();
         platform.database().insert(&products).await;
         Self {
             platform,
+            issuer,
             catalogue: products.iter().rev().map(Product::to_json).collect(),
         }
+    }
+
+    /// Opens an account; its id.
+    async fn account(&self, name: &str) -> String {
+        let account = json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
+        let client = self.platform.client();
+        let answer = client
+            .call("user.v1.UserService/CreateUser", account)
+            .await
+            .message();
+        let id = answer["user"]["id"].as_str();
+        id.expect("a new account has an id").to_owned()
+    }
+
+    /// A token of a new user.
+    async fn token(&self, name: &str) -> String {
+        self.issuer.token(&self.account(name).await)
+    }
+
+    /// A token of a new user with the role admin, which an operator gives.
+    async fn admin_token(&self, name: &str) -> String {
+        let id = self.account(name).await;
+        let give = format!("update user_service.users set roles = '{{admin}}' where id = '{id}'");
+        let sql = self.platform.database().sql();
+        sql.batch_execute(&give).await.expect("the role is given");
+        self.issuer.admin_token(&id)
     }
 
     /// Runs a suite that calls it.

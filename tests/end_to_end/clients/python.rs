@@ -2,7 +2,7 @@
 //!
 //! What it does and expects is in `clients/connect-python/test_*.py`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -33,12 +33,18 @@ async fn tests(module: &str) -> Command {
 /// Installs what `requirements.txt` names, once for both suites, and generates code with it.
 async fn prepare() -> PathBuf {
     let folder = client("connect-python");
-    must(command("python3", &folder).args(["-m", "venv", ".venv"])).await;
+    let python = environment(&folder).await;
+    must(buf(&folder).await.args(["generate", "../../.."])).await;
+    python
+}
+
+/// The Python of an environment in `.venv` of this folder, with what `requirements.txt` there names.
+pub(super) async fn environment(folder: &Path) -> PathBuf {
+    must(command("python3", folder).args(["-m", "venv", ".venv"])).await;
     let python = folder.join(".venv/bin/python");
-    let mut pip = command(&python, &folder);
+    let mut pip = command(&python, folder);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(["--requirement", "requirements.txt"]);
     must(&mut pip).await;
-    must(buf(&folder).await.args(["generate", "../../.."])).await;
     python
 }

@@ -118,17 +118,18 @@ async fn refresh(issuer: &Issuer, client: &Client, form: &Form, signer: &Signer)
     let session = hooked(issuer, client, &hash).await?;
     let next = Token::new()?;
     let wanted = narrowed.clone().unwrap_or_default();
-    match issuer
-        .store
-        .refresh(&hash, &client.id, &next.hash(), &wanted)
-        .await?
-    {
+    match issuer.store.refresh(&hash, client, &next.hash(), &wanted).await? {
         Refreshed::Granted(grant) => {
             let scopes = narrowed.unwrap_or_else(|| grant.scopes.clone());
             let session = session.as_ref().unwrap_or(&grant.consent.session);
             tokens(issuer, client, &grant, &scopes, session, Some(&next), signer)
         }
         Refreshed::Scope => Err(invalid_scope().into()),
+        Refreshed::Unregistered => Err(OAuthError::new(
+            "invalid_scope",
+            "the client may not request all that was granted any more: sign in again",
+        )
+        .into()),
         Refreshed::Reused => Err(OAuthError::invalid_grant(
             "the refresh token was used before: all tokens of its family are revoked",
         )

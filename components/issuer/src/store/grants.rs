@@ -6,6 +6,7 @@
 use platform::postgres::{Parameter, Row};
 
 use super::{Store, StoreError, json, only, optional, parsed, text, texts};
+use crate::domain::client::Client;
 use crate::domain::secret::Hash;
 use crate::store::flows::Answer;
 use crate::wire::{ConsentAnswer, LoginAnswer};
@@ -68,6 +69,8 @@ pub(crate) enum Refreshed {
     Granted(Box<Grant>),
     /// More was asked for than granted. The token was not used.
     Scope,
+    /// The client is not registered for all that was granted any more. The token was not used.
+    Unregistered,
     /// It was used before, and not a moment ago: all tokens of its family are dead now (RFC 9700, section 4.14.2).
     Reused,
     /// Unknown, expired, another client's, or of a grant that was revoked.
@@ -197,6 +200,7 @@ const REFRESH: &str = concat!(
              when family.revoked_at is not null or family.ends_at <= clock_timestamp() then 'refused' \
              when token.successor_used_at is not null \
                  or token.used_at <= clock_timestamp() - interval '10 seconds' then 'reused' \
+             when not (family.scopes <@ $5::text[] and family.audience <@ $6::text[]) then 'unregistered' \
              when not family.scopes @> $4::text[] then 'scope' \
              when token.used_at is null then 'replaced' \
              else 'sibling' end as outcome, token.predecessor \
@@ -327,19 +331,21 @@ impl Store {
         }
     }
 
-    /// Replaces a refresh token by `next`, if the grant has these scopes.
+    /// Replaces a refresh token of this client's by `next`, if the grant has these scopes.
     pub(crate) async fn refresh(
         &self,
         token: &Hash,
-        client_id: &str,
+        client: &Client,
         next: &Hash,
         scopes: &[String],
     ) -> Result<Refreshed, StoreError> {
         let parameters = [
             text(token.as_str()),
-            text(client_id),
+            text(&client.id),
             text(next.as_str()),
             texts(scopes),
+            texts(&client.scopes),
+            texts(&client.audience),
         ];
         let Some(mut row) = self.write_one(REFRESH, &parameters).await? else {
             return Ok(Refreshed::Refused);
@@ -348,6 +354,7 @@ impl Store {
             "replaced" | "sibling" => Ok(Refreshed::Granted(Box::new(read(row)?))),
             "reused" => Ok(Refreshed::Reused),
             "scope" => Ok(Refreshed::Scope),
+            "unregistered" => Ok(Refreshed::Unregistered),
             _ => Ok(Refreshed::Refused),
         }
     }

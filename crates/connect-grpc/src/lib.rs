@@ -1,0 +1,35 @@
+//! What tools expect of a gRPC server beside its own services: health checks and server reflection, for the routers of the
+//! connect crate.
+//!
+//! [`health`] is the contract, to be implemented by a server that knows how it is. [`Reflection`] is a service as it
+//! stands: it shows the services that it is told of, from the descriptor sets that connect-build writes.
+//!
+//! ```
+//! use connect::Router;
+//! use connect_grpc::contract::ServerReflectionServer;
+//! use connect_grpc::{Reflection, Shown};
+//!
+//! // Beside these the server's own: a `Shown` with the descriptor set that connect-build left in `OUT_DIR`.
+//! static SHOWN: [Shown; 2] = [Shown::HEALTH, Shown::REFLECTION];
+//! let router = Router::new().service(ServerReflectionServer::new(Reflection::of(&SHOWN)));
+//! ```
+
+mod index;
+mod reflection;
+
+pub use reflection::{Reflection, Shown};
+
+/// What the contracts of this crate declare: a `google.protobuf.FileDescriptorSet` in binary form.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+
+/// The contract `grpc.health.v1`.
+pub mod health {
+    include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
+}
+
+/// The contract `grpc.reflection.v1`.
+// Its client has no method yet: clients send no streams.
+#[allow(dead_code)]
+pub mod contract {
+    include!(concat!(env!("OUT_DIR"), "/grpc.reflection.v1.rs"));
+}
