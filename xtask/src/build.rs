@@ -1,13 +1,15 @@
 //! Compiles the components and the native programs.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use crate::compile::{self, Warned};
 use crate::process::{self, output, run};
 use crate::setup::{self, TARGET};
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 
 /// Compiles every component of the application (the packages in `components/`), and the `extra` packages, to
 /// `target/wasm/wasm32-wasip2/component/*.wasm`. Gets the compiler first, if need be.
@@ -15,6 +17,14 @@ use crate::workspace::Workspace;
 /// # Errors
 /// There is no compiler for components, or the code does not compile: cargo has said why.
 pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
+    run(&mut components_command(workspace, extra).await?)
+        .await
+        .context(COMPONENTS_FAIL)
+}
+
+const COMPONENTS_FAIL: &str = "the components do not compile";
+
+async fn components_command(workspace: &Workspace, extra: &[&str]) -> Result<Command> {
     let rust = setup::wasm_rust(workspace, None).await?;
     let mut cargo = rust.cargo();
     // A target folder of its own: the unpacked compiler and the installed one would throw away each other's work.
@@ -36,41 +46,82 @@ pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
     {
         cargo.args(["-p", package]);
     }
-    run(&mut cargo).await.context("the components do not compile")
+    Ok(cargo)
 }
 
-/// Compiles the components of the application, those that only tests use (in `tests/`), and the examples.
+/// Compiles the components of the application, those that only tests use (in `tests/`), and the examples, and tells which
+/// had warnings.
 ///
 /// # Errors
 /// As [`components`].
-pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<()> {
+pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<Warned> {
     let mut extra = component_packages(workspace, "tests")?;
     extra.extend(component_packages(workspace, "examples")?);
-    components(workspace, &extra.iter().map(String::as_str).collect::<Vec<_>>()).await
+    let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
+    compile::run(&mut components_command(workspace, &extra).await?)
+        .await
+        .context(COMPONENTS_FAIL)
 }
 
-/// Compiles the native host, and the `extra` programs.
+/// Compiles all tests, and the programs that they start, with clippy's lints, and tells which packages had warnings. Of a
+/// component that is only what its unit tests see: it does not link natively.
+///
+/// # Errors
+/// The code does not compile, or clippy is not installed.
+pub async fn tests(workspace: &Workspace) -> Result<Warned> {
+    let mut warned = Warned::default();
+    for arguments in [
+        &["test", "--no-run", "--workspace", "--all-targets"][..],
+        &["build", "--workspace", "--bins"],
+    ] {
+        let mut cargo = compile::linting_cargo()?;
+        cargo.args(arguments).current_dir(workspace.root());
+        warned = warned.and(
+            compile::run(&mut cargo)
+                .await
+                .context("the tests do not compile")?,
+        );
+    }
+    Ok(warned)
+}
+
+/// Compiles the native host, and the `extra` programs, to be run: in the profile `dist`.
 ///
 /// # Errors
 /// The code does not compile: cargo has said why.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
-    programs(workspace, &[&["akinai-host"], extra].concat()).await
+    programs(workspace, Profile::Dist, &[&["akinai-host"], extra].concat()).await
 }
 
 /// Compiles native programs.
 ///
 /// # Errors
 /// The code does not compile: cargo has said why.
-pub async fn programs(workspace: &Workspace, names: &[&str]) -> Result<()> {
-    let mut cargo = process::cargo();
-    // `--workspace`, not `-p`: with the features that the tests build it with, or wasmtime would be compiled twice.
-    cargo.args(["build", "--workspace"]).current_dir(workspace.root());
+pub async fn programs(workspace: &Workspace, profile: Profile, names: &[&str]) -> Result<()> {
+    let mut cargo = match profile {
+        // As the tests are: what they have compiled is not compiled again.
+        Profile::Dev => compile::linting_cargo()?,
+        Profile::Dist => with_lto(process::cargo()),
+    };
+    // `--workspace`, not `-p`: with the same features whatever else is compiled, or wasmtime would be compiled twice.
+    cargo
+        .args(["build", "--workspace", "--profile", profile.name()])
+        .current_dir(workspace.root());
     for program in names {
         cargo.args(["--bin", program]);
     }
     run(&mut cargo)
         .await
         .context("the native programs do not compile")
+}
+
+/// A cargo that heeds the profile's LTO. Flags in the environment replace those of .cargo/config.toml, which switch it off for
+/// `dev`; no flags are flags, too.
+fn with_lto(mut cargo: Command) -> Command {
+    if std::env::var_os("RUSTFLAGS").is_none() {
+        cargo.env("RUSTFLAGS", "");
+    }
+    cargo
 }
 
 /// The packages below `folder` that become components: those that build a `cdylib`.

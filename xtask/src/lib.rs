@@ -1,7 +1,7 @@
 //! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
 //!
 //! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`deploy`], [`suite`],
-//! [`conformance`], [`bench`]. Below them: [`services`] starts private
+//! [`conformance`], [`bench`]. Below them: [`compile`] hears what the compiler says, [`services`] starts private
 //! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
 //! it that no child outlives us, [`seed`] has somebody to sign in.
 
@@ -10,6 +10,7 @@ pub mod backing;
 pub mod bench;
 pub mod browser;
 pub mod build;
+pub mod compile;
 pub mod conformance;
 pub mod debian;
 pub mod deploy;

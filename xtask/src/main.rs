@@ -46,6 +46,8 @@ enum Command {
     Secrets,
     /// Writes docs/openapi.json, the public API as an OpenAPI document, from the contracts in proto/.
     Openapi,
+    /// Checks contracts, format and lints: what `test` does before it tests.
+    Check,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),
     /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run what is tested on, instead of our host.
@@ -101,6 +103,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Token(options) => token::run(&workspace, options).await,
         Command::Secrets => deploy::write(&workspace),
         Command::Openapi => openapi::write(&workspace),
+        Command::Check => suite::check(&workspace).await,
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Conformance(options) => conformance::conformance(&workspace, options).await,
         Command::ConformanceServer => conformance::serve(&workspace).await,

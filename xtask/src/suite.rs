@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::browser;
 use crate::build;
+use crate::compile;
 use crate::conformance;
 use crate::go;
 use crate::hydra;
@@ -39,15 +40,11 @@ pub struct Options {
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let is_whole = options.tests.is_empty();
-    let mut steps = Steps::new(if is_whole { 9 } else { 5 });
-    if is_whole {
-        check(workspace, &mut steps).await?;
-    }
-
-    steps.begin("compile the components, those of the tests included");
-    build::components_and_those_of_tests(workspace).await?;
-
-    let counterparts = Counterparts::get(workspace, &mut steps).await?;
+    let mut steps = Steps::new(if is_whole { CHECKS + 3 } else { 4 });
+    let counterparts = match is_whole {
+        true => check_and_get(workspace, &mut steps).await?,
+        false => get(workspace, &mut steps).await?,
+    };
     counterparts.say_what_is_left_out();
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
@@ -69,7 +66,8 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     }
 
     steps.begin("cargo test --workspace");
-    let mut cargo = process::cargo();
+    // The cargo that has compiled them: another one would compile our crates again.
+    let mut cargo = compile::linting_cargo()?;
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(&options.tests)
@@ -93,7 +91,6 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     if is_whole {
         steps.begin("the Connect project's conformance suite");
         if let Ok(runner) = &counterparts.conformance_runner {
-            build::native(workspace, conformance::PROGRAMS).await?;
             conformance::conformance_of_compiled(workspace, runner, &conformance::Options::default()).await?;
         }
     }
@@ -102,6 +99,49 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     // Once more, where it is read: a run that left something out must not look like a whole one.
     counterparts.say_what_is_left_out();
     Ok(())
+}
+
+/// The checks alone: contracts, format and lints. Compiles what the tests compile, and nothing else.
+///
+/// # Errors
+/// A check fails, as in [`test`].
+pub async fn check(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new(CHECKS);
+    check_sources(workspace, &mut steps).await?;
+    steps.begin("compile the components and the tests, with clippy's lints");
+    compile(workspace).await?;
+    steps.finish();
+    Ok(())
+}
+
+/// How many steps [`check`] has.
+const CHECKS: usize = 3;
+
+async fn check_and_get(workspace: &Workspace, steps: &mut Steps) -> Result<Counterparts> {
+    check_sources(workspace, steps).await?;
+    steps.begin(
+        "compile the components and the tests, with clippy's lints; meanwhile, get the counterparts of the tests",
+    );
+    let ((), counterparts) = tokio::try_join!(compile(workspace), Counterparts::get(workspace))?;
+    Ok(counterparts)
+}
+
+/// What a few tests need; cargo compiles the tests themselves when it runs them.
+async fn get(workspace: &Workspace, steps: &mut Steps) -> Result<Counterparts> {
+    steps.begin("compile the components, those of the tests included");
+    build::components_and_those_of_tests(workspace).await?;
+    steps.begin("get the counterparts of the tests");
+    Counterparts::get(workspace).await
+}
+
+/// Compiles everything that tests use, and denies warnings. Two cargos at once: near its end each has one thing left to do,
+/// and the other one fills the second core.
+async fn compile(workspace: &Workspace) -> Result<()> {
+    let (components, tests) = tokio::try_join!(
+        build::components_and_those_of_tests(workspace),
+        build::tests(workspace)
+    )?;
+    again(components.and(tests).deny(), "cargo xtask check")
 }
 
 /// Programs of others that tests need and a machine may lack.
@@ -118,11 +158,11 @@ impl Counterparts {
     ///
     /// # Errors
     /// With `CI=true`, Go, Hydra or the conformance runner is missing.
-    async fn get(workspace: &Workspace, steps: &mut Steps) -> Result<Self> {
+    async fn get(workspace: &Workspace) -> Result<Self> {
         let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        steps.begin("get a browser: Debian's Chromium (about 100 MB, once), or an installed one");
+        ui::detail("get a browser: Debian's Chromium (about 100 MB, once), or an installed one");
         let browser = browser::browser(workspace).await;
-        steps.begin(format_args!(
+        ui::detail(format_args!(
             "get Ory Hydra {} and the conformance runner (built by Go in some minutes, once)",
             hydra::VERSION
         ));
@@ -177,8 +217,8 @@ async fn make_hydra_template(
     first.stop().await
 }
 
-/// What needs no server: the contracts, the format, the lints.
-async fn check(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+/// What needs no compiler: the contracts, the format.
+async fn check_sources(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     steps.begin("buf lint: the contracts in proto/");
     install_buf(workspace).await?;
     let mut buf = Command::new(workspace.tools().join("node_modules/.bin/buf"));
@@ -188,24 +228,10 @@ async fn check(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     )?;
 
     steps.begin("cargo fmt: the format");
-    cargo(workspace, &["fmt", "--all", "--check"], "cargo fmt --all").await?;
-
-    steps.begin("cargo clippy: the lints, of every crate and its tests");
-    let clippy = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ];
-    cargo(workspace, &clippy, "cargo clippy --workspace --all-targets").await
-}
-
-async fn cargo(workspace: &Workspace, arguments: &[&str], remedy: &str) -> Result<()> {
+    let format = ["fmt", "--all", "--check"];
     again(
-        run(process::cargo().args(arguments).current_dir(workspace.root())).await,
-        remedy,
+        run(process::cargo().args(format).current_dir(workspace.root())).await,
+        "cargo fmt --all",
     )
 }
 

@@ -18,7 +18,7 @@ use crate::process::{EndSignal, Process};
 use crate::seed::SignIn;
 use crate::services::{Home, Hydra, free_port};
 use crate::ui::{self, Steps};
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 use crate::{build, hydra, manifest, reconcile, spin};
 
 /// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
@@ -101,7 +101,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let (mut command, mut events) = match spin {
         Some(spin) => {
             steps.begin(format_args!("no host to compile, this is {spin}"));
-            build::programs(workspace, &["akinai-seed"]).await?;
+            build::programs(workspace, Profile::Dist, &["akinai-seed"]).await?;
             (spin.up(workspace, &manifest, listen), spin.up_events(workspace))
         }
         None => {
@@ -250,7 +250,7 @@ fn example(origin: &Origin) -> String {
 
 /// The command that runs an application on the host in this repository.
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
-    let mut command = Command::new(workspace.native_program("akinai-host"));
+    let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-host"));
     command
         .arg("--manifest")
         .arg(manifest)

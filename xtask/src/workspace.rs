@@ -2,6 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
+/// How native programs are compiled (docs/decisions/0007).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to compile: what tests run, and `xtask` itself.
+    Dev,
+    /// Quick to run: what `up`, `bench` and deployments run.
+    Dist,
+}
+
+impl Profile {
+    /// Its name in Cargo.toml.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Dev => "dev",
+            Profile::Dist => "dist",
+        }
+    }
+
+    /// Its folder in cargo's target folder.
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Dev => "debug",
+            Profile::Dist => "dist",
+        }
+    }
+}
+
 /// The checkout this binary was built from.
 #[derive(Clone, Debug)]
 pub struct Workspace {
@@ -47,10 +74,10 @@ impl Workspace {
         self.root.join("tools")
     }
 
-    /// A program that `cargo build` has made.
-    pub fn native_program(&self, name: &str) -> PathBuf {
+    /// A native program that was compiled in `profile`.
+    pub fn native_program(&self, profile: Profile, name: &str) -> PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        self.root.join(target).join("debug").join(name)
+        self.root.join(target).join(profile.folder()).join(name)
     }
 
     /// The git-ignored folder for everything that is made on this machine and worth keeping between runs: toolchain,

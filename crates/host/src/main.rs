@@ -16,6 +16,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// What a request allocates is often freed by another thread, on which glibc's malloc waits (docs/decisions/0007).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long requests may go on after the host was told to stop: below the 10 s after which Docker, and the 30 s after
 /// which Kubernetes, lose patience.
 const GRACE: Duration = Duration::from_secs(8);

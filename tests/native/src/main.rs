@@ -14,6 +14,10 @@ use axum::serve::ListenerExt;
 use clap::Parser;
 use tokio::net::TcpListener;
 
+/// The host's allocator: what is compared is not malloc.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod edge;
 mod messages;
 mod product;

@@ -21,7 +21,7 @@ use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE, free_port};
 use crate::ui;
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 
 const DATABASE: &str = "akinai";
 
@@ -71,7 +71,7 @@ impl Servers {
 
     /// Who issues the tokens: `count` of them, in `file`.
     pub(super) async fn issuer(&self, workspace: &Workspace, file: &Path, count: u32) -> Result<Server> {
-        let mut command = Command::new(workspace.native_program("akinai-bench-issuer"));
+        let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-bench-issuer"));
         command
             .args(["--user", seed::USER, "--count", &count.to_string(), "--tokens"])
             .arg(file);
@@ -117,7 +117,7 @@ impl Servers {
             "postgres://{role}:{}@127.0.0.1:{port}/{DATABASE}",
             password.reveal()
         );
-        let mut command = Command::new(workspace.native_program("akinai-native"));
+        let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-native"));
         command.env("DATABASE_URL", url);
         Server::start(command, "/").await
     }
@@ -159,7 +159,7 @@ async fn seed(url: &Secret) -> Result<()> {
 }
 
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
-    let mut command = Command::new(workspace.native_program("akinai-host"));
+    let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-host"));
     command
         .arg("--manifest")
         .arg(manifest)

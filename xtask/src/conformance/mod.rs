@@ -18,7 +18,7 @@ use crate::build;
 use crate::go::GoProgram;
 use crate::process::run;
 use crate::ui::Steps;
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 
 pub use self::server::serve;
 
@@ -66,8 +66,8 @@ fn subjects(workspace: &Workspace) -> Result<Vec<Subject>> {
     Ok(vec![server, client])
 }
 
-/// The native programs that the suite needs besides the host.
-pub(crate) const PROGRAMS: &[&str] = &[client::BRIDGE];
+/// The native programs that the suite needs.
+const PROGRAMS: &[&str] = &["akinai-host", client::BRIDGE];
 
 /// Compiles what is tested, builds the runner if there is none, and runs every case.
 ///
@@ -77,7 +77,7 @@ pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> 
     let mut steps = Steps::new(3);
     steps.begin("compile the components, those of the tests included, and the host");
     build::components_and_those_of_tests(workspace).await?;
-    build::native(workspace, PROGRAMS).await?;
+    build::programs(workspace, Profile::Dev, PROGRAMS).await?;
     steps.begin("have the conformance runner (built by Go, once, in about two minutes)");
     let runner = runner(workspace).await?;
     steps.begin("run the conformance suite against our server and our client");
@@ -122,7 +122,7 @@ fn host(workspace: &Workspace, application: &str) -> Command {
     let manifest = workspace.root().join("tests").join(application).join("spin.toml");
     match env::var_os(SPIN) {
         None => {
-            let mut host = Command::new(workspace.native_program("akinai-host"));
+            let mut host = Command::new(workspace.native_program(Profile::Dev, "akinai-host"));
             host.arg("--manifest").arg(manifest);
             host.arg("--cache-dir").arg(workspace.private().join("cache"));
             host.env("RUST_LOG", "warn");
