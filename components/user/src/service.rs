@@ -5,8 +5,8 @@ use kernel::{
 };
 
 use crate::domain::{
-    BrowserId, Change, Claims, Credentials, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser, Password,
-    PasswordHash, Reach, Roles, Standing, User, Verdict,
+    BrowserId, Change, Claims, Credentials, Event, EventIds, EventLimit, Guess, Issued, Login, NewUser,
+    Password, PasswordHash, Reach, Roles, Standing, User, Verdict,
 };
 
 /// Where accounts are kept. Each function is one statement; those that answer `bool` say whether there was such a living

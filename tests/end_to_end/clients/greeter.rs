@@ -52,7 +52,10 @@ async fn grpcurl_calls_the_bidirectional_stream_of_the_example() {
         .expect("each answer is JSON");
     assert_eq!(
         greetings,
-        [json!({ "greeting": "Hello, Mina!" }), json!({ "greeting": "Hello, Ken!" })],
+        [
+            json!({ "greeting": "Hello, Mina!" }),
+            json!({ "greeting": "Hello, Ken!" })
+        ],
         "one greeting for each name, in order"
     );
     let log = String::from_utf8_lossy(&answer.stderr);
@@ -66,7 +69,14 @@ async fn grpcurl_calls_the_bidirectional_stream_of_the_example() {
 async fn streamed(greeter: &Service, requests: &str) -> std::process::Output {
     let contract = Workspace::here().root().join("examples/greeter/proto");
     let contract = contract.to_str().expect("a path in UTF-8");
-    let options = ["-import-path", contract, "-proto", "greeter/v1/greeter.proto", "-d", "@"];
+    let options = [
+        "-import-path",
+        contract,
+        "-proto",
+        "greeter/v1/greeter.proto",
+        "-d",
+        "@",
+    ];
     let method = ["greeter.v1.GreeterService/GreetEach"];
     let mut grpcurl = grpcurl_for(greeter.address(), &options, &method);
     grpcurl

@@ -345,7 +345,9 @@ impl<T: Transport> Client<T> {
     }
 
     fn decode<Res: json::Message>(&self, message: &[u8]) -> Result<Res, ConnectError> {
-        self.encoding.decode_answer(message, &self.types).map_err(wrong_message)
+        self.encoding
+            .decode_answer(message, &self.types)
+            .map_err(wrong_message)
     }
 
     /// The error of a response that is not a success. What cannot be read of it is left out: its status says enough.
