@@ -445,7 +445,8 @@ async fn one_message_is_wanted_where_a_method_gives_one() {
     let web_ok = |canned: Canned| canned.message(0x80, b"grpc-status: 0\r\n");
     let a = &looked("a");
     let twice = |canned: Canned| canned.message(0, a).message(0, a);
-    let cases: Vec<(&str, Code, Result<Response<LookResponse>, ConnectError>)> = vec![
+    type Case = (&'static str, Code, Result<Response<LookResponse>, ConnectError>);
+    let cases: Vec<Case> = vec![
         (
             "no message",
             Code::Unimplemented,

@@ -113,8 +113,11 @@ async fn write(mut reports: mpsc::UnboundedReceiver<Bytes>) -> Result<()> {
 /// The hosts that are running, by the server that they call by HTTP/2.
 struct Hosts {
     command: Vec<String>,
-    running: Mutex<HashMap<Option<String>, Arc<OnceCell<Arc<Host>>>>>,
+    running: Mutex<HashMap<Option<String>, Place>>,
 }
+
+/// Where a host is, once it has started.
+type Place = Arc<OnceCell<Arc<Host>>>;
 
 impl Hosts {
     /// What became of an order. That it could not be carried out is reported, too.

@@ -43,7 +43,7 @@ pub struct Chained {
 /// Why an attempt came to nothing.
 enum Failure {
     /// `unavailable`, in words of the component's or the host's.
-    Refused(Response<Body>),
+    Refused(Box<Response<Body>>),
     NoAnswer(Error),
     Late(Elapsed),
 }
@@ -134,7 +134,7 @@ impl Chained {
             })
         });
         match answered.await {
-            Ok(Ok(response)) if is_failure(response.status()) => Err(Failure::Refused(response)),
+            Ok(Ok(response)) if is_failure(response.status()) => Err(Failure::Refused(Box::new(response))),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err(Failure::NoAnswer(cause)),
             Err(elapsed) => Err(Failure::Late(elapsed)),
@@ -205,7 +205,7 @@ impl Transport for Chained {
             let may_repeat = may_repeat && begun.elapsed() < PATIENCE;
             let pause = retry::pause(attempt).filter(|pause| may_repeat && Instant::now() + *pause < until);
             let (error, answer) = match failure {
-                Failure::Refused(response) => (format!("it answered {}", response.status()), Some(response)),
+                Failure::Refused(response) => (format!("it answered {}", response.status()), Some(*response)),
                 Failure::NoAnswer(cause) => (cause.to_string(), None),
                 Failure::Late(elapsed) => (elapsed.to_string(), None),
             };

@@ -25,8 +25,11 @@ pub struct Incoming {
 enum State {
     Ended,
     Idle(Reader),
-    Reading(LocalBoxFuture<'static, (Reader, Result<Option<Frame<Bytes>>, ErrorCode>)>),
+    Reading(LocalBoxFuture<'static, (Reader, Piece)>),
 }
+
+/// What came of a body: a frame, its end, or why it broke off.
+type Piece = Result<Option<Frame<Bytes>>, ErrorCode>;
 
 /// A body that has not ended.
 struct Reader {
@@ -85,7 +88,7 @@ impl Incoming {
 }
 
 impl Reader {
-    async fn next(mut self) -> (Self, Result<Option<Frame<Bytes>>, ErrorCode>) {
+    async fn next(mut self) -> (Self, Piece) {
         let room = self.left.and_then(|left| usize::try_from(left).ok());
         let room = Vec::with_capacity(room.unwrap_or(PIECE).clamp(1, PIECE));
         let (_, piece) = self.contents.read(room).await;
