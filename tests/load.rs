@@ -325,29 +325,35 @@ async fn a_stream_of_a_gigabyte_in_both_directions_takes_little_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_reads_nothing_is_slowed_down_and_cut_off() {
+async fn peers_that_read_nothing_are_slowed_down_and_cut_off() {
+    const PEERS: usize = 4;
     let _alone = ALONE.lock().await;
     let deadline = Duration::from_secs(4);
     let server = test_service(Limits {
         request_body: 2 << 30,
         request_deadline: deadline,
-        in_flight: 1,
+        in_flight: PEERS,
         ..Limits::default()
     })
     .await;
     let (before, began) = (resident(), Instant::now());
     let taken = Arc::new(AtomicUsize::new(0));
-    let stalled = converse(&server, MESSAGES + 1, MESSAGES, taken.clone()).await;
+    let mut stalled = Vec::new();
+    for _ in 0..PEERS {
+        let response = converse(&server, MESSAGES + 1, MESSAGES, taken.clone()).await;
+        assert_eq!(response.status(), 200, "the stream begins");
+        stalled.push(response);
+    }
     tokio::time::sleep(deadline / 2).await;
     let sent = taken.load(Ordering::Relaxed);
     assert!(
-        sent < 64,
-        "who does not read cannot write, but {sent} MB were taken"
+        sent < 64 * PEERS,
+        "peers that do not read cannot write, but {sent} MB were taken"
     );
     assert_eq!(
         status_of(&server).await,
         503,
-        "the stream is in flight, and no other request may be"
+        "the streams are in flight, and no other request may be"
     );
 
     while began.elapsed() < deadline + Duration::from_secs(2) {
@@ -356,7 +362,7 @@ async fn a_peer_that_reads_nothing_is_slowed_down_and_cut_off() {
     assert_eq!(
         status_of(&server).await,
         200,
-        "at the deadline the stream is given up, though its client holds it"
+        "at the deadline the streams are given up, though their clients hold them"
     );
     let grown = resident().saturating_sub(before);
     assert!(

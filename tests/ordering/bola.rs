@@ -68,7 +68,12 @@ async fn another_s_orders_and_cart_are_out_of_reach_for_every_method() {
         ("GetOrder", json!({ "id": placed }), not_found()),
         ("CancelOrder", json!({ "id": placed }), not_found()),
         ("ListOrders", json!({}), Said::Done(json!({}))),
-        ("ListOrders", json!({ "pageToken": token }), Said::Done(json!({}))),
+        // A page token is for the caller whose list it continues.
+        (
+            "ListOrders",
+            json!({ "pageToken": token }),
+            Said::Refused("invalid_argument".into()),
+        ),
         (
             "ListOrders",
             json!({ "status": "ORDER_STATUS_CONFIRMED" }),

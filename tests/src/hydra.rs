@@ -60,7 +60,7 @@ impl Hydra {
         Self::launch(Place::on_free_ports(nowhere).expect("two free ports"), None).boxed()
     }
 
-    async fn launch(place: Place, hook: Option<(String, Secret)>) -> Self {
+    async fn launch(mut place: Place, hook: Option<(String, Secret)>) -> Self {
         let environment = environment();
         let program: &PathBuf = environment.hydra.as_ref().expect("AKINAI_TEST_HYDRA is set");
         let database =
@@ -70,9 +70,20 @@ impl Hydra {
         let dsn = migrate::url_as(&environment.postgres_url, TEMPLATE, &password, database.name());
         let private = Private::of(dsn.expect("a URL"), &mut secrets, hook).expect("its keys");
         let folder = Scratch::new("hydra").expect("a folder for Hydra");
-        let server =
-            services::Hydra::start(&Workspace::here(), program, folder.path(), &private, place).await;
-        let server = server.expect("Hydra starts");
+        let workspace = Workspace::here();
+        let mut attempts = 0;
+        let server = loop {
+            let start = |place| services::Hydra::start(&workspace, program, folder.path(), &private, place);
+            match start(place.clone()).await {
+                Ok(server) => break server,
+                // Another test has taken a port since it was found free.
+                Err(error) if attempts < 3 && error.to_string().contains("address already in use") => {
+                    attempts += 1;
+                    place = place.on_other_ports().expect("two free ports");
+                }
+                Err(error) => panic!("Hydra must start, but: {error:#}"),
+            }
+        };
         Self {
             admin: Client::new(server.place().admin_url()),
             server,

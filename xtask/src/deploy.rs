@@ -213,7 +213,7 @@ mod tests {
         }
         let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
         let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
-        for entry in cluster.split("{ name: ").skip(1) {
+        for entry in cluster.split("    - { name: ").skip(1) {
             let name = entry.split(',').next().expect("a name");
             assert!(declares(name), "{name} in deployments/kubernetes/app.yaml");
         }

@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::process::output;
 use crate::secret::{Secret, Secrets};
 use crate::seed::{SERVICE, SHOP};
-use crate::services::free_port;
+use crate::services::free_ports;
 use crate::ui;
 use crate::workspace::Workspace;
 
@@ -139,13 +139,24 @@ impl Place {
     /// # Errors
     /// No port is left.
     pub fn on_free_ports(pages: Origin) -> Result<Place> {
-        let public = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let [public, admin] = free_ports()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         Ok(Place {
             public,
-            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
+            admin,
             issuer: Origin::of(public),
             pages,
             allowed_origins: None,
+        })
+    }
+
+    /// The same on other free ports: for another try, when something else has taken one of them.
+    ///
+    /// # Errors
+    /// No port is left.
+    pub fn on_other_ports(self) -> Result<Place> {
+        Ok(Place {
+            allowed_origins: self.allowed_origins,
+            ..Place::on_free_ports(self.pages)?
         })
     }
 

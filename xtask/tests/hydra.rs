@@ -84,14 +84,11 @@ async fn a_hydra_that_cannot_start_says_why() {
     let Some(mut world) = World::new().await else {
         return;
     };
-    let private = Private::of(
-        Secret::new("postgres://127.0.0.1:1/none"),
-        &mut world.secrets,
-        None,
-    );
+    // It would wait for a database that does not answer.
+    let private = Private::of(Secret::new("nonsense://127.0.0.1/none"), &mut world.secrets, None);
     let private = private.expect("its keys");
     let failed = Hydra::migrate(&world.program, world.scratch.path(), &private).await;
-    let error = format!("{:#}", failed.expect_err("there is no such database"));
+    let error = format!("{:#}", failed.expect_err("there is no such kind of database"));
     assert!(
         error.contains("the end of ") && error.contains("hydra/log"),
         "{error}"

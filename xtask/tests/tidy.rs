@@ -86,7 +86,9 @@ fn no_work_is_left_for_later_in_the_code() {
         let is_code = file.extension().is_some_and(|extension| extension == "rs");
         is_code
             && marks.iter().any(|mark| {
-                line.split(|c: char| !c.is_ascii_alphanumeric())
+                // As a text of its own, one of them is ISO 4217's code for no currency.
+                line.replace(&format!("\"{mark}\""), "")
+                    .split(|c: char| !c.is_ascii_alphanumeric())
                     .any(|word| word == *mark)
             })
     });

@@ -185,8 +185,14 @@ async fn right_requests_are_answered() {
             (200, expected),
             "{method} {path} {headers} {body}"
         );
+        let is_binary = headers.starts_with("content-type: application/proto");
+        let content_type = if is_binary {
+            "application/proto"
+        } else {
+            "application/json"
+        };
         assert_eq!(
-            answer.headers["content-type"], "application/json",
+            answer.headers["content-type"], content_type,
             "{method} {path} {headers} {body}"
         );
     }

@@ -9,7 +9,7 @@ use crate::MoneyError;
 ///
 /// What the list has but no price can be in is left out: funds codes (BOV, CHE, CHW, CLF, COU, MXV, USN, UYI), precious
 /// metals, units of account of banks (XAD, XBA to XBD, XDR, XSU, XUA), the code for tests (XTS) and that for no currency
-/// (XXX). A change of the list is a change of this table and of the function `minor_units` in `migrations/`.
+/// ("XXX"). A change of the list is a change of this table and of the function `minor_units` in `migrations/`.
 const BY_DECIMALS: [(u8, &str); 4] = [
     (
         0,

@@ -85,12 +85,24 @@ fn common(service: &Service, method: &Method, response: &Value) -> Value {
         "content": { "application/json": { "schema": response } },
     });
     responses.insert("200".to_owned(), success);
+    responses.insert("415".to_owned(), wrong_media_type());
     json!({
         "tags": [service.name],
         "summary": comment::first_sentence(&method.comment),
         "description": method.comment,
         "security": security(method),
         "responses": responses,
+    })
+}
+
+/// The refusal of a body that is no message. It is text for a caller that does not show that it speaks Connect.
+fn wrong_media_type() -> Value {
+    json!({
+        "description": "The media type of the body is another one than `application/json`. `accept-post` lists what is taken.",
+        "content": {
+            "application/json": { "schema": reference(ERROR) },
+            "text/plain": { "schema": { "type": "string" } },
+        },
     })
 }
 

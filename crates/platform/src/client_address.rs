@@ -133,7 +133,8 @@ mod tests {
             headers.append(SPIN_CLIENT_ADDR, HeaderValue::from_static(peer));
         }
         for line in forwarded {
-            headers.append(X_FORWARDED_FOR, HeaderValue::from_static(line));
+            let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header's value");
+            headers.append(X_FORWARDED_FOR, line);
         }
         headers
     }

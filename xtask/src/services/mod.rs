@@ -39,8 +39,23 @@ const POLL: Duration = Duration::from_millis(20);
 /// # Errors
 /// No port is left, or there is no loopback interface.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
+    let [port] = free_ports()?;
+    Ok(port)
+}
+
+/// As many ports as are asked for, no two of them the same: two calls of [`free_port`] may give one port twice.
+///
+/// # Errors
+/// As [`free_port`].
+pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1");
+    // All are held until the last one is found.
+    let listeners = (0..COUNT).map(|_| listen()).collect::<Result<Vec<_>>>()?;
+    let mut ports = [0; COUNT];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
 }
 
 /// The last lines of a log, indented, to show when a server does not start.
@@ -63,6 +78,16 @@ fn create_log(path: &Path) -> Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_ports_differ() {
+        let mut ports = free_ports::<100>().expect("free ports");
+        ports.sort_unstable();
+        assert!(
+            ports.windows(2).all(|pair| pair[0] != pair[1]),
+            "a port came twice: {ports:?}"
+        );
+    }
 
     #[test]
     fn the_tail_of_a_log_is_its_last_lines() {

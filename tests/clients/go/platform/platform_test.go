@@ -98,7 +98,7 @@ func TestRequestIdComesBackWithAnswersAndErrors(t *testing.T) {
 			}
 		}
 		wanted := append(refused.Header().Values("Www-Authenticate"), refused.Trailer().Values("Www-Authenticate")...)
-		if !slices.Equal(wanted, []string{"Bearer"}) {
+		if !slices.Equal(wanted, []string{`Bearer realm="akinai"`}) {
 			t.Errorf("the answer must say which kind of token is wanted, but: %q", wanted)
 		}
 	})
