@@ -5,7 +5,15 @@ use std::path::{Path, PathBuf};
 use xtask::workspace::Workspace;
 
 /// Folders that are made, not written.
-const GENERATED: [&str; 6] = [".git", ".akinai", ".venv", "node_modules", "target", "gen"];
+const GENERATED: [&str; 7] = [
+    ".git",
+    ".akinai",
+    ".schemathesis",
+    ".venv",
+    "node_modules",
+    "target",
+    "gen",
+];
 
 /// Files with text of ours, by their extensions.
 const TEXT: [&str; 12] = [
