@@ -1079,7 +1079,7 @@ async fn a_browser_s_cookie_ends_no_sessions_of_others() {
         sign_in(&mut other, EMAIL, session).await;
         assert_ne!(other.0[BROWSER], browser.0[BROWSER], "it gets one of its own");
     }
-    // Whoever has a browser's cookie is its user no more than before.
+    // The cookie of a browser does not sign its thief in.
     let mut thief = Browser::default();
     let _ = thief.0.insert(BROWSER.into(), browser.0[BROWSER].clone());
     sign_in(&mut thief, noor_email, "noor-with-mina-s-cookie").await;

@@ -3,7 +3,7 @@
 //! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`deploy`], [`suite`],
 //! [`conformance`], [`bench`]. Below them: [`compile`] hears what the compiler says, [`services`] starts private
 //! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
-//! it that no child outlives us, [`seed`] has somebody to sign in.
+//! it that no child outlives us, [`seed`] makes what signing in begins with.
 
 pub mod admin;
 pub mod backing;

@@ -136,7 +136,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     variables.extend(origin.as_platform());
     let (mut hydra, issuer, sign_in) = match hydra {
         None => {
-            steps.begin("have somebody to sign in: the issuer's signing key, clients, demo accounts");
+            steps.begin("seed what signing in needs: the issuer's signing key, clients, demo accounts");
             variables.extend(origin.as_issuer());
             (None, origin.clone(), database.seed_sign_in(workspace).await?)
         }

@@ -46,7 +46,7 @@ thread_local! {
 const ISSUER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How many sessions the issuer is told of at most. A browser is remembered by one of them, which is among the newest; the
-/// others let nobody in, either.
+/// others have ended here already, so the platform refuses them.
 const MOST_TOLD: usize = 16;
 
 /// Marks and messages in the Redis that `spin.toml` grants, and the sessions of the issuer.

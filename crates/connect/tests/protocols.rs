@@ -1,6 +1,7 @@
 //! The protocols beside Connect's unary calls: streams, gRPC-Web and gRPC; and what all share, compression and deadlines.
 //! Bodies are written out byte by byte, as the specifications have them.
 
+mod envelopes;
 mod support;
 
 use std::io::{Read as _, Write as _};
@@ -17,6 +18,8 @@ use futures::StreamExt as _;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
+
+use envelopes::{envelope, envelopes};
 
 const LOOK: &str = "/testing.v1.EchoService/Look";
 const FAIL: &str = "/testing.v1.EchoService/Fail";
@@ -55,27 +58,6 @@ async fn answer_of(
         body: body.to_bytes().into(),
         trailers,
     }
-}
-
-/// A message in an envelope.
-fn envelope(flags: u8, message: impl AsRef<[u8]>) -> Vec<u8> {
-    let message = message.as_ref();
-    let mut envelope = vec![flags];
-    envelope.extend_from_slice(&(message.len() as u32).to_be_bytes());
-    envelope.extend_from_slice(message);
-    envelope
-}
-
-/// The envelopes of a body: flags and message.
-fn envelopes(mut body: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut envelopes = Vec::new();
-    while let [flags, a, b, c, d, rest @ ..] = body {
-        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        envelopes.push((*flags, rest[..length].to_vec()));
-        body = &rest[length..];
-    }
-    assert!(body.is_empty(), "a body is nothing but envelopes");
-    envelopes
 }
 
 fn texts(body: &[u8]) -> Vec<(u8, String)> {

@@ -1,6 +1,7 @@
 //! Streams of requests, alone and beside a stream of answers, in every protocol: what comes, when it is read, and how it
 //! ends.
 
+mod envelopes;
 mod support;
 
 use std::cell::Cell;
@@ -21,6 +22,8 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message as _;
 
+use envelopes::{envelope, envelopes};
+
 const GATHER: &str = "/testing.v1.EchoService/Gather";
 const TALK: &str = "/testing.v1.EchoService/Talk";
 
@@ -40,26 +43,6 @@ const CONNECT: &str = "application/connect+json";
 const GRPC: &str = "application/grpc+json";
 
 type Piece = Result<Frame<Bytes>, &'static str>;
-
-fn envelope(flags: u8, message: impl AsRef<[u8]>) -> Vec<u8> {
-    let message = message.as_ref();
-    let mut envelope = vec![flags];
-    envelope.extend_from_slice(&(message.len() as u32).to_be_bytes());
-    envelope.extend_from_slice(message);
-    envelope
-}
-
-/// The envelopes of a body: flags and message.
-fn envelopes(mut body: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut envelopes = Vec::new();
-    while let [flags, a, b, c, d, rest @ ..] = body {
-        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        envelopes.push((*flags, rest[..length].to_vec()));
-        body = &rest[length..];
-    }
-    assert!(body.is_empty(), "a body is nothing but envelopes");
-    envelopes
-}
 
 /// What an answer says: its messages, and how it ended. A Connect stream's end is JSON, gRPC's is trailers.
 struct Said {

@@ -10,7 +10,7 @@ PRODUCTS = [product["id"] for product in json.loads(os.environ["AKINAI_PRODUCTS"
 ORDER = os.environ["AKINAI_ORDER"]
 USER = os.environ["AKINAI_USER"]
 
-# What ends what a token stands for, so that nobody else may use it.
+# Methods that end the session of their token. They get a token of their own.
 LEAVING = {"user.v1.UserService.SignOut"}
 
 CALLERS = itertools.cycle([os.environ["AKINAI_TOKEN"], os.environ["AKINAI_ADMIN_TOKEN"]])

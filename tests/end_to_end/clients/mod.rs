@@ -63,7 +63,7 @@ impl Service {
     }
 }
 
-/// The platform with a catalogue that is worth compressing, and with somebody who buys and somebody who keeps it.
+/// The platform with a catalogue that is large enough to be compressed, with users and admins.
 struct Shop {
     platform: Platform,
     /// Whose tokens count.

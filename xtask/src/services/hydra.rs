@@ -13,6 +13,9 @@ use crate::process::{EndSignal, Process};
 use crate::secret::write_private;
 use crate::workspace::Workspace;
 
+/// How long Hydra may take to make its tables.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long one answer to the question whether it is ready may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -38,7 +41,16 @@ impl Hydra {
             .arg(&files.settings)
             .stderr(log.try_clone()?)
             .stdout(log);
-        let status = Process::spawn(&mut command, EndSignal::Terminate)?.wait().await?;
+        let mut process = Process::spawn(&mut command, EndSignal::Terminate)?;
+        // Hydra goes on asking a database that does not answer for minutes.
+        let Ok(status) = tokio::time::timeout(MIGRATION_LIMIT, process.wait()).await else {
+            bail!(
+                "Hydra has not made its tables after {} s: does its database answer? {}",
+                MIGRATION_LIMIT.as_secs(),
+                log_tail(&files.log)
+            );
+        };
+        let status = status?;
         if !status.success() {
             bail!(
                 "Hydra cannot make its tables ({status}); {}",

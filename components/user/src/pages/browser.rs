@@ -1,9 +1,9 @@
 //! Which browser a login was made in: signing out ends all logins that its user has made there.
 //!
-//! A browser gets a cookie with a random text when somebody signs in, and keeps it for as long as a login can last. The database
-//! has its SHA-256 beside each login. The cookie opens nothing and ends nothing by itself: signing out looks for logins of the
-//! same browser among those of the user who signs out, and of nobody else. With a stolen or planted cookie an attacker can
-//! therefore end their own logins and no others. Without the cookie a login is in a browser of its own.
+//! A browser gets a cookie with a random text when a user signs in, and keeps it for as long as a login can last. The database
+//! has its SHA-256 beside each login. The cookie by itself gives no access and ends no login: signing out ends only logins of
+//! the user who signs out, those that have the same browser. With a stolen or planted cookie an attacker can therefore end their
+//! own logins and no others. A login without the cookie counts as one in a browser of its own.
 
 use std::fmt;
 
