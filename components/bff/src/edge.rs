@@ -16,13 +16,11 @@ use identity::{
     service,
 };
 use kernel::{Caller, Scope};
-use platform::{
+use spin_adapters::{clock, log, redis::Redis};
+use web::{
     challenge,
     client_address::ClientAddress,
-    clock,
-    log::{self, Names},
-    redis::Redis,
-    request_id::X_REQUEST_ID,
+    request_id::{RequestIds, X_REQUEST_ID},
 };
 
 use crate::{
@@ -131,7 +129,7 @@ struct Call {
 
 impl Call {
     async fn new(context: &Context, method: &'static MethodDescriptor) -> Result<Self, ConnectError> {
-        let names = Names::of(&context.headers);
+        let names = RequestIds::of(&context.headers);
         let settings = Settings::get().await.map_err(|error| broken(names, error))?;
         let redis = Redis::from_variable("redis_url").await;
         Ok(Self {
@@ -146,8 +144,8 @@ impl Call {
         })
     }
 
-    fn names(&self) -> Names<'_> {
-        Names {
+    fn names(&self) -> RequestIds<'_> {
+        RequestIds {
             request_id: &self.request_id,
             trace_id: &self.trace_id,
         }
@@ -382,7 +380,7 @@ fn revoked() -> ConnectError {
 }
 
 /// A fault of ours: the caller learns where to look for it.
-fn broken(names: Names<'_>, cause: impl std::fmt::Display) -> ConnectError {
+fn broken(names: RequestIds<'_>, cause: impl std::fmt::Display) -> ConnectError {
     log::error(names, cause);
     ConnectError::internal("something went wrong; the request id leads to it in the log")
 }

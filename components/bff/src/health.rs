@@ -10,7 +10,7 @@ use connect_grpc::health::{
     Health, HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
 };
 use futures::{StreamExt as _, stream};
-use platform::clock;
+use spin_adapters::clock;
 
 use crate::{
     ready::{self, Readiness},

@@ -18,16 +18,15 @@ mod verdict;
 
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use platform::{
-    http::{Incoming, method_not_allowed, text},
-    log::{self, Names},
-    request_id::{self, X_REQUEST_ID},
-    variables,
+use spin_adapters::{http::Incoming, log, variables};
+use web::{
+    request_id::{self, RequestIds, X_REQUEST_ID},
+    response::{method_not_allowed, text},
 };
 
 use crate::ready::Readiness;
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(mut request: Request<Incoming>) -> Response<Body> {
     let id = request_id::of(request.headers());
@@ -71,7 +70,7 @@ async fn allowed_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     match variables::get("allowed_origins").await {
         Ok(origins) => cors::allowed_origin(&origins, headers),
         Err(error) => {
-            log::error(Names::of(headers), error);
+            log::error(RequestIds::of(headers), error);
             None
         }
     }

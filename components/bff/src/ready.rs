@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::future;
 use http::StatusCode;
-use platform::{clock, http::get, redis::Redis};
+use spin_adapters::{clock, http::get, redis::Redis};
 
 use crate::settings::SERVICES;
 

@@ -10,7 +10,7 @@ use api::{
 };
 use connect::{Limits, Router, ServiceDescriptor};
 use connect_grpc::{Reflection, Shown, contract::ServerReflectionServer, health::HealthServer};
-use platform::clock;
+use spin_adapters::clock;
 
 use crate::{
     edge::Edge,

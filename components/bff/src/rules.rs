@@ -2,7 +2,7 @@
 
 use connect::{ConnectError, MethodDescriptor, json::TextFields};
 use kernel::Caller;
-use platform::challenge;
+use web::challenge;
 
 /// Who may call a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

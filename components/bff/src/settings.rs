@@ -7,9 +7,10 @@ use identity::{
     seal::SealKey,
     service::{Minter, SigningKey},
 };
-use platform::{breaker::Breaker, http::Chained, variables};
+use resilience::{ComponentTransport, breaker::Breaker};
+use spin_adapters::variables;
 
-use platform::client_address::TrustedProxies;
+use web::client_address::TrustedProxies;
 
 /// This component's name in `spin.toml`: what its service tokens name as their issuer.
 pub(crate) const COMPONENT: &str = "bff";
@@ -50,8 +51,8 @@ pub(crate) const SERVICES: [Service; 3] = [USER, PRODUCT, ORDER];
 
 impl Service {
     /// The way to it.
-    pub(crate) const fn way(&self) -> Chained {
-        Chained::to(self.name)
+    pub(crate) const fn way(&self) -> ComponentTransport {
+        ComponentTransport::to(self.name)
             .timeout(self.timeout)
             .breaker(Breaker::shared(self.name))
     }

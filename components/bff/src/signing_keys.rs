@@ -13,8 +13,8 @@ use identity::{
     access::{AccessToken, TokenError, UnverifiedToken},
     jwks::{Jwks, MAX_JWKS_BYTES},
 };
-use platform::{clock, http::get, log};
 use serde::Deserialize;
+use spin_adapters::{clock, http::get, log};
 
 use crate::{
     gate::{BETWEEN_FETCHES, Gate, Turn},

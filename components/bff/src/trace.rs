@@ -1,8 +1,8 @@
 //! `traceparent` (W3C Trace Context): one trace for a request, in every component it passes through.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-pub(crate) use platform::log::TRACEPARENT;
 use uuid::Uuid;
+pub(crate) use web::request_id::TRACEPARENT;
 
 /// What tracing systems add to it; kept only with the `traceparent` that it belongs to.
 pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");

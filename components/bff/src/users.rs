@@ -21,13 +21,13 @@ use api::user::v1::{
 use connect::{Code, ConnectError, Context};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kernel::{Caller, UserId};
-use platform::{
-    clock,
-    http::Chained,
-    log::{self, Names},
+use prost::Message as _;
+use resilience::ComponentTransport;
+use spin_adapters::{
+    clock, log,
     redis::{Argument, Redis},
 };
-use prost::Message as _;
+use web::request_id::RequestIds;
 
 use crate::settings::{Settings, USER};
 
@@ -49,7 +49,7 @@ thread_local! {
 }
 
 /// The user service, by its client.
-pub(crate) struct Users(UserServiceClient<Chained>);
+pub(crate) struct Users(UserServiceClient<ComponentTransport>);
 
 impl Users {
     pub(crate) fn new() -> Self {
@@ -70,7 +70,7 @@ impl UserService for Users {
         };
         match answered {
             Ok(response) => {
-                keep(owner, &response.message, Names::of(&context.headers)).await;
+                keep(owner, &response.message, RequestIds::of(&context.headers)).await;
                 Ok(response.relay(context))
             }
             Err(error) if error.code() == Code::Unavailable => {
@@ -186,7 +186,7 @@ impl Copy {
 }
 
 /// Keeps a copy, unless this instance did so a moment ago. That it could not is no matter to the caller.
-async fn keep(owner: UserId, answer: &GetUserResponse, names: Names<'_>) {
+async fn keep(owner: UserId, answer: &GetUserResponse, names: RequestIds<'_>) {
     let message = answer.encode_to_vec();
     let mut hasher = DefaultHasher::new();
     message.hash(&mut hasher);

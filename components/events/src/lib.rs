@@ -8,11 +8,12 @@
 mod logout;
 
 use kernel::UserId;
-use platform::{
-    log::{self, Names},
+use spin_adapters::{
+    log,
     redis::{Argument, Redis},
     variables,
 };
+use web::request_id::RequestIds;
 
 #[allow(
     missing_docs,
@@ -34,7 +35,10 @@ async fn handle(message: &[u8]) -> Result<(), String> {
     match logout::parse(message) {
         Ok(user) => forget(user).await,
         Err(cause) => {
-            log::error(Names::NONE, format_args!("a message of user.logout: {cause}"));
+            log::error(
+                RequestIds::NONE,
+                format_args!("a message of user.logout: {cause}"),
+            );
             Ok(())
         }
     }

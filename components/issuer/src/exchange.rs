@@ -4,11 +4,9 @@ use bytes::Bytes;
 use connect::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
-use platform::{
-    http::Incoming,
-    log::{self, Names},
-};
 use serde_json::{Value, json};
+use spin_adapters::{http::Incoming, log};
+use web::request_id::RequestIds;
 
 use crate::domain::form::{Form, FormError};
 use crate::domain::request::OAuthError;
@@ -41,7 +39,7 @@ impl Call {
                 self.body = body.to_bytes();
                 Ok(())
             }
-            Err(_) => Err(platform::http::text(
+            Err(_) => Err(web::response::text(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is too large, or broke off",
             )),
@@ -75,7 +73,7 @@ impl Call {
 
     /// Whether the body says that it is a form.
     pub(crate) fn has_form(&self) -> bool {
-        platform::http::is_form(&self.head.headers)
+        web::is_form(&self.head.headers)
     }
 
     /// Whether the query has a parameter of this name. It is not judged otherwise.
@@ -95,7 +93,7 @@ impl Call {
 
     /// A cookie that is there once.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        platform::http::cookie(&self.head.headers, name)
+        web::cookie::read(&self.head.headers, name)
     }
 
     /// The header `Authorization`, if there is one; the empty text for one that is no text.
@@ -113,8 +111,8 @@ impl Call {
     }
 
     /// For the log.
-    pub(crate) fn names(&self) -> Names<'_> {
-        Names::of(&self.head.headers)
+    pub(crate) fn names(&self) -> RequestIds<'_> {
+        RequestIds::of(&self.head.headers)
     }
 }
 

@@ -18,20 +18,15 @@ mod wire_client;
 use connect::Body;
 use exchange::Call;
 use http::{Request, Response, StatusCode};
-use platform::{
-    http::Incoming,
-    log,
-    postgres::Database,
-    ready,
-    request_id::{self, X_REQUEST_ID},
-};
 use settings::{Serves, Settings};
+use spin_adapters::{http::Incoming, log, postgres::Database, ready};
 use store::Store;
+use web::request_id::{self, X_REQUEST_ID};
 
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(mut request: Request<Incoming>) -> Response<Body> {
     let id = request_id::of(request.headers());
@@ -55,7 +50,7 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         },
         Err(cause) => {
             log::error(call.names(), cause);
-            platform::http::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
+            web::response::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
         }
     }
 }

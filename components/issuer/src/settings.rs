@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use platform::variables;
+use spin_adapters::variables;
 
 /// Which half of the issuer this instance is: see docs/decisions/0010-an-issuer-of-our-own.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

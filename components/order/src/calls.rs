@@ -10,8 +10,9 @@ use identity::{
     service::{Call, Minter, SigningKey},
 };
 use kernel::Caller;
-use platform::{clock, rpc::X_REQUEST_ID, variables};
+use spin_adapters::{clock, variables};
 use uuid::Uuid;
+use web::request_id::X_REQUEST_ID;
 
 /// What travels on as it came, so that a request can be followed.
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];

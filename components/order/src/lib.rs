@@ -19,9 +19,10 @@ use std::rc::Rc;
 use api::order::v1::OrderServiceServer;
 use connect::{Body, Router};
 use http::{Request, Response};
-use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
 use product::Remote;
+use rpc_adapters::service_tokens::ServiceTokens;
 use service::StoreError;
+use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
 use store::Postgres;
 
 /// The variable with the database's address.
@@ -39,7 +40,7 @@ thread_local! {
     );
 }
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {

@@ -10,7 +10,7 @@ use api::product::v1::{
 use connect::{CallOptions, Code, ConnectError, wkt};
 use http::HeaderMap;
 use kernel::{Caller, Money, OrderId, ProductId};
-use platform::http::Chained;
+use resilience::ComponentTransport;
 
 use crate::{
     calls::{Callee, Origin},
@@ -25,7 +25,7 @@ const CALLEE: Callee = Callee {
 };
 
 /// The way there. A call has 5 s at most: an order makes three of them, and its caller waits for all.
-const PRODUCT: Chained = Chained::to(CALLEE.name)
+const PRODUCT: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("product_timeout")
     .at_most(Duration::from_secs(5));
 
@@ -43,7 +43,9 @@ impl Remote {
         Self::for_request(caller, &HeaderMap::new(), None)
     }
 
-    async fn stock(&self) -> Result<(InventoryServiceClient<Chained>, CallOptions), InventoryError> {
+    async fn stock(
+        &self,
+    ) -> Result<(InventoryServiceClient<ComponentTransport>, CallOptions), InventoryError> {
         let options = self.0.options(CALLEE).await.map_err(InventoryError::Unknown)?;
         Ok((InventoryServiceClient::new(PRODUCT), options))
     }

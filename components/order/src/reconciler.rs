@@ -6,12 +6,12 @@ use std::time::Duration;
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use kernel::Caller;
-use platform::{
-    http::{method_not_allowed, text},
-    log::{self, Names},
-    variables,
-};
 use sha2::{Digest as _, Sha256};
+use spin_adapters::{log, variables};
+use web::{
+    request_id::RequestIds,
+    response::{method_not_allowed, text},
+};
 
 use crate::{
     product::Remote,
@@ -38,7 +38,7 @@ pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Body> {
     if request.method() != Method::POST {
         return method_not_allowed("POST");
     }
-    let names = Names::of(request.headers());
+    let names = RequestIds::of(request.headers());
     match knows_the_secret(request.headers()).await {
         Ok(true) => {}
         Ok(false) => return text(StatusCode::UNAUTHORIZED, "the reconciler's secret is wanted"),
@@ -111,7 +111,7 @@ fn json(done: &Reconciled) -> Response<Body> {
     response
 }
 
-fn broken(names: Names<'_>, cause: &str) -> Response<Body> {
+fn broken(names: RequestIds<'_>, cause: &str) -> Response<Body> {
     log::error(names, cause);
     text(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use platform::{
+use spin_adapters::{
     redis::{Argument, Redis, Script},
     variables,
 };

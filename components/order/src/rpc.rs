@@ -15,11 +15,9 @@ use api::{
 use connect::{ConnectError, Context, MessageStream};
 use futures::StreamExt as _;
 use kernel::{Caller, Violations};
-use platform::{
-    challenge,
-    log::{self, Names},
-    rpc::{caller, invalid_argument},
-};
+use rpc_adapters::messages::{caller, invalid_argument};
+use spin_adapters::log;
+use web::{challenge, request_id::RequestIds};
 
 use self::messages::{address, item_short, money, status};
 use crate::{
@@ -174,7 +172,7 @@ impl OrderService for Rpc {
         let (order, left) = cancelled.await?;
         if let Some(cause) = left {
             let cause = format_args!("the stock of a cancelled order is left to the reconciler: {cause}");
-            log::error(Names::of(&context.headers), cause);
+            log::error(RequestIds::of(&context.headers), cause);
         }
         Ok(CancelOrderResponse {
             order: Some(order.into()),
@@ -195,7 +193,7 @@ impl OrderService for Rpc {
             Ok(order) => Ok(WatchOrderResponse {
                 order: Some(order.into()),
             }),
-            Err(error) => Err(refuse(Names::of(&headers), error)),
+            Err(error) => Err(refuse(RequestIds::of(&headers), error)),
         };
         Ok(states.map(message).boxed_local())
     }
@@ -211,7 +209,7 @@ async fn answer<T>(
     let answer = async { use_case(crate::shop(product).await?, caller).await };
     answer
         .await
-        .map_err(|error| refuse(Names::of(&context.headers), error))
+        .map_err(|error| refuse(RequestIds::of(&context.headers), error))
 }
 
 /// The key, from the message or the header; from both only if they agree, in quotes or not.
@@ -232,7 +230,7 @@ fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, 
 }
 
 /// The one table from errors to Connect codes. What a caller must not see goes to the log.
-fn refuse(names: Names<'_>, error: Error) -> ConnectError {
+fn refuse(names: RequestIds<'_>, error: Error) -> ConnectError {
     match error {
         Error::Invalid(violations) => invalid_argument(&violations),
         Error::Unauthenticated => challenge::sign_in(),

@@ -8,7 +8,7 @@ mod carts;
 mod orders;
 
 use kernel::{Money, Timestamp};
-use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
     domain::{Address, Order, OrderItem, Quantity, Reach, Status},

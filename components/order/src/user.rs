@@ -8,7 +8,7 @@ use api::user::v1::{
 use connect::ConnectError;
 use http::HeaderMap;
 use kernel::Caller;
-use platform::http::Chained;
+use resilience::ComponentTransport;
 
 use crate::{
     calls::{Callee, Origin},
@@ -22,7 +22,7 @@ const CALLEE: Callee = Callee {
 };
 
 /// The way there. A call has 3 s at most: a run of the reconciler has other things to do.
-const USER: Chained = Chained::to(CALLEE.name)
+const USER: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("user_timeout")
     .at_most(Duration::from_secs(3));
 

@@ -7,7 +7,7 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 use kernel::{Caller, OrderId};
-use platform::clock;
+use spin_adapters::clock;
 
 use crate::{Shop, domain::Order, service::Error};
 

@@ -1,9 +1,8 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
 use futures::StreamExt as _;
-use platform::wit::{
-    invalid_argument, parse_caller,
-    types::{self, Caller, Money, PageRequest},
+use rpc_adapters::wit::{
+    invalid_argument, parse_caller, types, types::Caller, types::Money, types::PageRequest,
 };
 
 use spin_sdk::wit_bindgen::{StreamReader, spawn};
@@ -22,7 +21,7 @@ mod bindings {
         path: "../../wit",
         world: "order-service",
         runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.1.0": platform::wit::types },
+        with: { "akinai:commerce/types@0.1.0": rpc_adapters::wit::types },
     });
 
     export!(Component with_types_in self);
@@ -129,7 +128,7 @@ impl Guest for Component {
         let (order, left) = shop.cancel_order(&caller, &id).await?;
         if let Some(cause) = left {
             let cause = format_args!("the stock of a cancelled order is left to the reconciler: {cause}");
-            platform::log::error(platform::log::Names::NONE, cause);
+            spin_adapters::log::error(web::request_id::RequestIds::NONE, cause);
         }
         Ok(order.into())
     }
@@ -285,11 +284,11 @@ impl From<Error> for types::Error {
             | Error::NothingToCancel => Self::FailedPrecondition,
             Error::CartChanging => Self::Aborted,
             Error::Unfinished(_) | Error::Catalogue(_) | Error::Store(StoreError::Unavailable(_)) => {
-                platform::log::error(platform::log::Names::NONE, &error);
+                spin_adapters::log::error(web::request_id::RequestIds::NONE, &error);
                 Self::Unavailable
             }
             Error::Store(StoreError::Failed(_)) => {
-                platform::log::error(platform::log::Names::NONE, &error);
+                spin_adapters::log::error(web::request_id::RequestIds::NONE, &error);
                 Self::Internal
             }
         }

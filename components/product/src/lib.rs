@@ -15,7 +15,8 @@ use catalogue::service::Catalogue;
 use connect::{Body, Router};
 use http::{Request, Response};
 use inventory::service::Inventory;
-use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
+use rpc_adapters::service_tokens::ServiceTokens;
+use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
 use store::StoreError;
 
 /// The variable with the database's address.
@@ -38,7 +39,7 @@ thread_local! {
     );
 }
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {

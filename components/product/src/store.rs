@@ -11,10 +11,10 @@ pub(crate) enum StoreError {
     Failed(String),
 }
 
-impl From<platform::postgres::Error> for StoreError {
-    fn from(error: platform::postgres::Error) -> Self {
+impl From<spin_adapters::postgres::Error> for StoreError {
+    fn from(error: spin_adapters::postgres::Error) -> Self {
         match error {
-            platform::postgres::Error::Unavailable(cause) => Self::Unavailable(cause),
+            spin_adapters::postgres::Error::Unavailable(cause) => Self::Unavailable(cause),
             other => Self::Failed(other.to_string()),
         }
     }

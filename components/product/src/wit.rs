@@ -1,6 +1,6 @@
 //! The WIT exports: bindings, and what the adapters of both topics have in common.
 
-use platform::wit::types;
+use rpc_adapters::wit::types;
 
 use crate::store::StoreError;
 
@@ -11,7 +11,7 @@ mod bindings {
         path: "../../wit",
         world: "product-service",
         runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.1.0": platform::wit::types },
+        with: { "akinai:commerce/types@0.1.0": rpc_adapters::wit::types },
     });
 
     export!(Component with_types_in self);
@@ -26,7 +26,7 @@ pub(crate) struct Component;
 
 /// What a caller sees when a store has no answer; the cause goes to the log.
 pub(crate) fn no_answer(error: &StoreError) -> types::Error {
-    platform::log::error(platform::log::Names::NONE, error);
+    spin_adapters::log::error(web::request_id::RequestIds::NONE, error);
     match error {
         StoreError::Unavailable(_) => types::Error::Unavailable,
         StoreError::Failed(_) => types::Error::Internal,

@@ -8,12 +8,12 @@
 use std::{fmt, rc::Rc, time::Duration};
 
 use kernel::Email;
-use platform::{
-    client_address::ClientAddress,
-    log::{self, Names},
+use spin_adapters::{
+    log,
     redis::{Argument, Error as RedisError, Redis, Script},
     variables,
 };
+use web::{client_address::ClientAddress, request_id::RequestIds};
 
 use crate::pages::keys::PageKey;
 
@@ -111,7 +111,7 @@ impl<F: Counter, S: Counter> Attempts<F, S> {
             Ok(count) => count,
             Err(cause) => {
                 log::error(
-                    Names::NONE,
+                    RequestIds::NONE,
                     format_args!("attempts are counted in the second place: {cause}"),
                 );
                 self.second.count(bucket, seconds).await?
@@ -130,7 +130,7 @@ impl<F: Counter, S: Counter> Attempts<F, S> {
         let (first, second) = (self.first.forget(bucket).await, self.second.forget(bucket).await);
         if let (Err(first), Err(second)) = (first, second) {
             log::error(
-                Names::NONE,
+                RequestIds::NONE,
                 format_args!("attempts are not forgotten: {first}; {second}"),
             );
         }
@@ -164,7 +164,7 @@ async fn run(
     script: &Script,
     bucket: &Bucket,
     arguments: &[Argument<'_>],
-) -> Result<Vec<platform::redis::Value>, String> {
+) -> Result<Vec<spin_adapters::redis::Value>, String> {
     let prefix = variables::get("redis_prefix")
         .await
         .map_err(|error| error.to_string())?;

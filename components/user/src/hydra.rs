@@ -9,9 +9,9 @@ use std::{rc::Rc, time::Duration};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use kernel::SessionId;
-use platform::{clock::within, http::exchange, variables};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use spin_adapters::{clock::within, http::exchange, variables};
 
 /// The variable with the address of the admin API, without a path.
 const ADMIN: &str = "hydra_admin_url";

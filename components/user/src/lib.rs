@@ -20,9 +20,10 @@ use api::user::v1::{SessionServiceServer, UserEventServiceServer, UserServiceSer
 use connect::{Body, Router};
 use http::{Request, Response};
 use password::Argon2id;
-use platform::{caller::ServiceTokens, clock, http::Incoming, postgres::Database, ready};
 use revocations::Marks;
+use rpc_adapters::service_tokens::ServiceTokens;
 use service::StoreError;
+use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
 use store::Postgres;
 
 /// The variable with the database's address.
@@ -54,7 +55,7 @@ thread_local! {
     );
 }
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use connect::Body;
 use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
-use platform::{
-    http::{Incoming, method_not_allowed, text},
-    log::{self, Names},
-    variables,
-};
 use serde::Deserialize;
 use serde_json::json;
+use spin_adapters::{http::Incoming, log, variables};
 use subtle::ConstantTimeEq as _;
+use web::{
+    request_id::RequestIds,
+    response::{method_not_allowed, text},
+};
 
 use crate::domain::{Login, User};
 use crate::hydra::AccessClaims;
@@ -76,7 +76,7 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Response<Body> {
         Ok(true) => {}
         Ok(false) => return text(StatusCode::UNAUTHORIZED, "this is for the issuer"),
         Err(cause) => {
-            log::error(Names::of(&head.headers), cause);
+            log::error(RequestIds::of(&head.headers), cause);
             return text(StatusCode::SERVICE_UNAVAILABLE, "the hook is not set up");
         }
     }
@@ -131,7 +131,7 @@ async fn decide(head: &Parts, question: &Question) -> Response<Body> {
         }
         Ok(_) => forbidden(),
         Err(error) => {
-            log::error(Names::of(&head.headers), error);
+            log::error(RequestIds::of(&head.headers), error);
             text(StatusCode::SERVICE_UNAVAILABLE, "accounts cannot be reached")
         }
     }

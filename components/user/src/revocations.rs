@@ -8,12 +8,13 @@ use std::{
 use connect::wkt;
 use futures::future::{join, try_join_all};
 use kernel::UserId;
-use platform::{
+use spin_adapters::{
     clock::within,
-    log::{self, Names},
+    log,
     redis::{Argument, Redis, Script},
     variables,
 };
+use web::request_id::RequestIds;
 
 use crate::{
     hydra::Hydra,
@@ -58,7 +59,7 @@ impl Revocations for Marks {
         for (whom, told) in [("the edge", edge), ("the issuer", issuer)] {
             if let Err(cause) = told {
                 log::error(
-                    Names::NONE,
+                    RequestIds::NONE,
                     format_args!("{whom} was not told of a revocation: {cause}"),
                 );
             }

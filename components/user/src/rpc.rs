@@ -11,9 +11,9 @@ use api::user::v1::{
 };
 use connect::{ConnectError, Context};
 use kernel::Caller;
-use platform::challenge;
-use platform::log::Names;
-use platform::rpc::{caller, instant, invalid_argument, timestamp};
+use rpc_adapters::messages::{caller, instant, invalid_argument, timestamp};
+use web::challenge;
+use web::request_id::RequestIds;
 
 use crate::{
     Accounts,
@@ -234,11 +234,11 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
         Error::NotFound => ConnectError::not_found("there is no such account"),
         Error::AlreadyExists => ConnectError::already_exists("an account with this e-mail address exists"),
         Error::Store(StoreError::Unavailable(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::unavailable("accounts cannot be reached at the moment; try again")
         }
         Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         }
     }

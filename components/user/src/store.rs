@@ -1,7 +1,7 @@
 //! Accounts in Postgres, schema `user_service`: a function a statement, the SQL beside it.
 
 use kernel::{Email, PageToken, SessionId, Timestamp, UserId};
-use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use crate::{
     attempts::{Bucket, Count, Counter},

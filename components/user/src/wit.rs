@@ -1,11 +1,8 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
 use kernel::Timestamp;
-use platform::log::Names;
-use platform::wit::{
-    invalid_argument, parse_caller,
-    types::{self, Caller, PageRequest},
-};
+use rpc_adapters::wit::{invalid_argument, parse_caller, types, types::Caller, types::PageRequest};
+use web::request_id::RequestIds;
 
 use crate::{
     domain::{Event, EventKind, User},
@@ -19,7 +16,7 @@ mod bindings {
         path: "../../wit",
         world: "user-service",
         runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.1.0": platform::wit::types },
+        with: { "akinai:commerce/types@0.1.0": rpc_adapters::wit::types },
     });
 
     export!(Component with_types_in self);
@@ -176,11 +173,11 @@ impl From<Error> for types::Error {
             Error::NotFound => Self::NotFound,
             Error::AlreadyExists => Self::AlreadyExists,
             Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
-                platform::log::error(Names::NONE, &error);
+                spin_adapters::log::error(RequestIds::NONE, &error);
                 Self::Internal
             }
             Error::Store(StoreError::Unavailable(_)) => {
-                platform::log::error(Names::NONE, &error);
+                spin_adapters::log::error(RequestIds::NONE, &error);
                 Self::Unavailable
             }
         }

@@ -13,6 +13,7 @@ mod id;
 mod money;
 mod page;
 mod session;
+mod store_error;
 mod text;
 mod time;
 mod violation;
@@ -28,6 +29,7 @@ pub use page::{
     PageTokenError,
 };
 pub use session::{ParseSessionIdError, SessionId};
+pub use store_error::StoreError;
 pub use text::{TextError, clean, fold, is_hidden};
 pub use time::Timestamp;
 pub use violation::{FieldViolation, Violations};

@@ -1,13 +1,13 @@
-//! What is wrong with a request, field by field: all of it at once, so that a form is corrected in one go.
+//! What is wrong with a request, field by field. All of it is reported at once, so that a form can be corrected in one go.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-/// One field that does not hold what it must.
+/// One field whose value is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldViolation {
-    /// The field's path in the request, in lowerCamelCase as in JSON: `price.amount`.
-    pub field: &'static str,
-    /// What it must be, in words that can follow the field's name. Never repeats what was sent.
+    /// The field's path in the request, with the names and indexes of JSON: `price.amount`, `items[2].quantity`.
+    pub field: Cow<'static, str>,
+    /// What it must be, in words that can follow the field's name. Never quotes what was sent.
     pub description: String,
 }
 
@@ -22,21 +22,36 @@ pub struct FieldViolation {
 ///     size.zip(country).ok_or(violations)
 /// }
 /// let refused = parse(500, "Japan").unwrap_err();
-/// assert_eq!(refused.iter().map(|violation| violation.field).collect::<Vec<_>>(), ["pageSize", "country"]);
+/// assert_eq!(refused.iter().map(|violation| &*violation.field).collect::<Vec<_>>(), ["pageSize", "country"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations(Vec<FieldViolation>);
 
 impl Violations {
-    /// Keeps the value, or notes why there is none.
-    pub fn take<T>(&mut self, field: &'static str, parsed: Result<T, impl fmt::Display>) -> Option<T> {
+    /// Returns the value, or notes why there is none.
+    pub fn take<T>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        parsed: Result<T, impl fmt::Display>,
+    ) -> Option<T> {
         parsed.map_err(|error| self.add(field, error)).ok()
     }
 
+    /// Returns the value, or notes the violations within it below `path`: `take_within("items[2]", …)` notes the field `quantity`
+    /// of an item as `items[2].quantity`.
+    pub fn take_within<T>(&mut self, path: impl fmt::Display, parsed: Result<T, Self>) -> Option<T> {
+        let note = |violations: Self| {
+            for FieldViolation { field, description } in violations.0 {
+                self.add(format!("{path}.{field}"), description);
+            }
+        };
+        parsed.map_err(note).ok()
+    }
+
     /// Notes a violation.
-    pub fn add(&mut self, field: &'static str, description: impl fmt::Display) {
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, description: impl fmt::Display) {
         self.0.push(FieldViolation {
-            field,
+            field: field.into(),
             description: description.to_string(),
         });
     }
@@ -47,7 +62,7 @@ impl Violations {
     }
 
     /// A single violation, where a request can have only one.
-    pub fn one(field: &'static str, description: impl fmt::Display) -> Self {
+    pub fn one(field: impl Into<Cow<'static, str>>, description: impl fmt::Display) -> Self {
         let mut violations = Self::default();
         violations.add(field, description);
         violations
@@ -65,3 +80,17 @@ impl fmt::Display for Violations {
 }
 
 impl std::error::Error for Violations {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_within_an_item_have_its_path() {
+        let mut violations = Violations::default();
+        let item: Result<(), _> = Err(Violations::one("quantity", "must be 1 or more"));
+        assert_eq!(violations.take_within(format_args!("items[{}]", 2), item), None);
+        assert_eq!(violations.take_within("items[3]", Ok(1)), Some(1));
+        assert_eq!(violations.to_string(), "items[2].quantity must be 1 or more");
+    }
+}

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use connect::wkt::Any;
 use connect::{CallOptions, Client, ConnectError, Encoding};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use platform::http::Remote;
 use prost::{Message, Name};
+use resilience::RemoteTransport;
 
 use crate::drive::{self, Cancel, Plan};
 use crate::proto::v1::client_compat_request::cancel::CancelTiming;
@@ -64,9 +64,9 @@ pub(crate) async fn make(order: ClientCompatRequest) -> Result<ClientResponseRes
     Ok(seen.result())
 }
 
-fn client(order: &ClientCompatRequest) -> Result<Client<Remote>, String> {
+fn client(order: &ClientCompatRequest) -> Result<Client<RemoteTransport>, String> {
     let origin = format!("http://{}:{}", order.host, order.port);
-    let remote = Remote::to(&origin).map_err(|error| error.to_string())?;
+    let remote = RemoteTransport::to(&origin).map_err(|error| error.to_string())?;
     let mut client = Client::new(remote).types(v1::TYPES);
     client = match order.protocol() {
         Protocol::Connect => client,

@@ -10,7 +10,7 @@ use connect::{ConnectError, MessageStream, Response, Streaming};
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, FutureExt as _, LocalBoxFuture, select};
 use futures::stream::{self, StreamExt as _};
-use platform::clock::sleep;
+use spin_adapters::clock::sleep;
 
 use crate::call::Seen;
 use crate::proto::v1::ConformancePayload;

@@ -11,8 +11,9 @@ pub mod proto;
 use connect::Body;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use platform::http::{Incoming, text};
 use prost::Message as _;
+use spin_adapters::http::Incoming;
+use web::response::text;
 
 use crate::proto::v1::client_compat_response::Result as Outcome;
 use crate::proto::v1::{ClientCompatRequest, ClientCompatResponse, ClientErrorResult};
@@ -20,7 +21,7 @@ use crate::proto::v1::{ClientCompatRequest, ClientCompatResponse, ClientErrorRes
 /// The largest order that is taken, in bytes: more than the suite ever gives.
 const MOST: usize = 4 << 20;
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     let order = Limited::new(request.into_body(), MOST).collect().await;

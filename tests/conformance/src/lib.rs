@@ -7,14 +7,15 @@ mod service;
 
 use connect::{Body, Limits, Router};
 use http::{Request, Response, StatusCode};
-use platform::http::{Incoming, text};
-use platform::{clock, variables};
+use spin_adapters::http::Incoming;
+use spin_adapters::{clock, variables};
+use web::response::text;
 
 use crate::proto::v1::ConformanceServiceServer;
 use crate::proto::{testing, v1};
 use crate::service::Conformance;
 
-platform::http_handler!(handle);
+spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     let limits = match message_bytes().await {

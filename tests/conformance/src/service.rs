@@ -6,8 +6,8 @@ use connect::wkt::Any;
 use connect::{Code, ConnectError, Context, MessageStream};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use platform::clock;
 use prost::{Message, Name};
+use spin_adapters::clock;
 
 use crate::proto::v1::conformance_payload::{ConnectGetInfo, RequestInfo};
 use crate::proto::v1::unary_response_definition::Response;

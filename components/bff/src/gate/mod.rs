@@ -11,12 +11,12 @@ use std::{
 
 use identity::access::TokenHash;
 use kernel::UserId;
-use platform::{
-    breaker,
-    client_address::ClientAddress,
-    log::{self, Names},
+use resilience::breaker;
+use spin_adapters::{
+    log,
     redis::{Argument, Error, Redis, Script, Value},
 };
+use web::{client_address::ClientAddress, request_id::RequestIds};
 
 use crate::settings::{Rate, SERVICES, Settings};
 
@@ -62,7 +62,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) address: ClientAddress,
     /// For the log.
-    pub(crate) names: Names<'a>,
+    pub(crate) names: RequestIds<'a>,
 }
 
 /// Which of a method's own limits a request counts for, beside its caller's.

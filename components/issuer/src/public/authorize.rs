@@ -64,7 +64,7 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
             redirect(&response_url(issuer, &target, &parameters))
         }
         Err(End::Stop(Stop::Page(error))) => error_page(issuer, &error),
-        Err(End::Failed(failure)) => platform::http::text(
+        Err(End::Failed(failure)) => web::response::text(
             failure.report(call),
             "The sign-in does not work at the moment. Please try again.",
         ),

@@ -3,7 +3,7 @@
 
 use connect::Body;
 use http::{Response, StatusCode, header};
-use platform::log;
+use spin_adapters::log;
 
 use crate::Issuer;
 use crate::domain::client::is_origin;

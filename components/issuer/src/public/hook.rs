@@ -6,7 +6,7 @@ use bytes::Bytes;
 use connect::{Body, Transport as _};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use platform::http::Chained;
+use resilience::ComponentTransport;
 use serde_json::{Value, json};
 
 use super::client_auth::Denied;
@@ -51,7 +51,7 @@ impl Hook {
             .header(header::AUTHORIZATION, self.bearer)
             .body(Body::from(Bytes::from(question(grant).to_string())))
             .map_err(broken)?;
-        let response = Chained::to(ASKED).send(request).await;
+        let response = ComponentTransport::to(ASKED).send(request).await;
         let response = response.map_err(|error| Failure::Broken(format!("the refresh hook: {error:?}")))?;
         match response.status() {
             StatusCode::NO_CONTENT => Ok(None),

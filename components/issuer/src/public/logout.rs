@@ -23,7 +23,7 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
     match sign_out(issuer, call).await {
         Ok(response) => response,
         Err(Denied::Error(error)) => error_page(issuer, &error),
-        Err(Denied::Failed(failure)) => platform::http::text(
+        Err(Denied::Failed(failure)) => web::response::text(
             failure.report(call),
             "Signing out does not work at the moment. Please try again.",
         ),

@@ -13,7 +13,8 @@ mod userinfo;
 
 use connect::Body;
 use http::{Method, Response, StatusCode};
-use platform::http::{Incoming, method_not_allowed};
+use spin_adapters::http::Incoming;
+use web::response::method_not_allowed;
 
 use crate::Issuer;
 use crate::exchange::Call;
@@ -28,7 +29,7 @@ pub(crate) async fn answer(issuer: &Issuer, call: &mut Call, body: Incoming) -> 
         "/.well-known/openid-configuration"
         | "/.well-known/oauth-authorization-server"
         | "/.well-known/jwks.json" => ("GET, HEAD, OPTIONS", Origins::All),
-        _ => return platform::http::text(StatusCode::NOT_FOUND, "there is nothing here"),
+        _ => return web::response::text(StatusCode::NOT_FOUND, "there is nothing here"),
     };
     let is_allowed = methods.split(", ").any(|method| call.method() == method);
     let mut response = match (is_allowed, call.method()) {

@@ -1,7 +1,7 @@
 //! Clients.
 
-use platform::postgres::{Error as DatabaseError, Parameter, Row};
 use serde_json::{Map, Value};
+use spin_adapters::postgres::{Error as DatabaseError, Parameter, Row};
 
 use super::{Store, StoreError, json, object, only, optional, text};
 use crate::domain::secret::Hash;

@@ -1,6 +1,6 @@
 //! Authorization requests on their way over the pages for login and consent.
 
-use platform::postgres::{Parameter, Row};
+use spin_adapters::postgres::{Parameter, Row};
 
 use super::{Store, StoreError, json, optional, parsed, text, texts};
 use crate::domain::secret::Hash;

@@ -3,7 +3,7 @@
 //! A grant's row is the lock of its family: whatever replaces or kills a token of it takes that row first, so that two
 //! requests with one token take turns, and the second sees what the first has done.
 
-use platform::postgres::{Parameter, Row};
+use spin_adapters::postgres::{Parameter, Row};
 
 use super::{Store, StoreError, json, only, optional, parsed, text, texts};
 use crate::domain::client::Client;

@@ -1,7 +1,7 @@
 //! Signing keys.
 
-use platform::postgres::Error as DatabaseError;
 use serde_json::Value;
+use spin_adapters::postgres::Error as DatabaseError;
 
 use super::{Store, StoreError, json, only, parsed, text};
 

@@ -1,6 +1,6 @@
 //! Sign-outs on their way over the logout page.
 
-use platform::postgres::Row;
+use spin_adapters::postgres::Row;
 
 use super::{Store, StoreError, optional, text};
 use crate::domain::secret::Hash;

@@ -9,8 +9,8 @@ mod keys;
 mod logouts;
 mod sessions;
 
-use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
 use serde_json::{Map, Value};
+use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 pub(crate) use clients::StoredClient;
 pub(crate) use flows::{Answer, Flow, LoginTaken, NewFlow, Step};

@@ -1,6 +1,6 @@
 //! Logins that browsers are remembered by.
 
-use platform::postgres::Row;
+use spin_adapters::postgres::Row;
 
 use super::{Store, StoreError, text};
 use crate::domain::secret::Hash;

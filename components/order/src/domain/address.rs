@@ -95,7 +95,7 @@ mod tests {
     fn wrong(input: AddressInput<'_>) -> Vec<&'static str> {
         let mut violations = Violations::default();
         assert_eq!(input.parse(&mut violations), None, "{input:?} is no address");
-        violations.iter().map(|violation| violation.field).collect()
+        violations.iter().map(|violation| &*violation.field).collect()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use api::{
     product::v1::stock_shortage,
 };
 use kernel::Money;
-use platform::rpc::timestamp;
+use rpc_adapters::messages::timestamp;
 
 use crate::domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderItem, Shortage, Status};
 

@@ -322,7 +322,7 @@ impl CreateOrder<'_> {
             let mut wrong = Violations::default();
             let (product, quantity) = parse_line(product, *quantity, &mut wrong);
             for violation in wrong.iter() {
-                let field = match violation.field {
+                let field = match &*violation.field {
                     "productId" => "items.productId",
                     _ => "items.quantity",
                 };

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use kernel::OrderId;
-use platform::postgres::Parameter;
+use spin_adapters::postgres::Parameter;
 
 use super::{Postgres, columns, items, only, order, parsed, texts};
 use crate::{
@@ -111,7 +111,7 @@ impl Backlog for Postgres {
             .0
             .write(CLAIM_EVENTS, &[Parameter::Int64(limit.into())])
             .await?;
-        let event = |mut row: platform::postgres::Row| {
+        let event = |mut row: spin_adapters::postgres::Row| {
             Ok(Event {
                 id: row.text()?,
                 order: parsed(row.text()?.parse())?,

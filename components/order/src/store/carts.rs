@@ -1,7 +1,7 @@
 //! Carts.
 
 use kernel::{Money, ProductId, UserId};
-use platform::postgres::{Error as DatabaseError, Parameter};
+use spin_adapters::postgres::{Error as DatabaseError, Parameter};
 
 use super::{Postgres, only, optional, parsed, quantity, text, texts};
 use crate::{

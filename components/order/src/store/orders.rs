@@ -1,7 +1,7 @@
 //! Orders: from pending to where they end.
 
 use kernel::{OrderId, PageToken, UserId};
-use platform::postgres::{Error as DatabaseError, Parameter};
+use spin_adapters::postgres::{Error as DatabaseError, Parameter};
 use uuid::Uuid;
 
 use super::{Postgres, columns, event, items, number, only, order, text, texts, within, within_reach};

@@ -11,9 +11,9 @@ use api::{
 };
 use connect::{ConnectError, Context};
 use kernel::Caller;
-use platform::challenge;
-use platform::log::Names;
-use platform::rpc::{caller, invalid_argument, timestamp};
+use rpc_adapters::messages::{caller, invalid_argument, timestamp};
+use web::challenge;
+use web::request_id::RequestIds;
 
 use super::{
     domain::{Stock, View},
@@ -170,11 +170,11 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
             "the quantity cannot be below the {reserved} pieces that are reserved for orders"
         )),
         Error::Store(StoreError::Unavailable(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::unavailable("the catalogue cannot be reached at the moment; try again")
         }
         Error::Store(StoreError::Failed(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         }
     }

@@ -1,7 +1,7 @@
 //! The catalogue in Postgres, schema `product_service`: a function a statement, the SQL beside it.
 
 use kernel::{Money, PageToken, ProductId, Timestamp};
-use platform::postgres::{Database, Parameter, Row};
+use spin_adapters::postgres::{Database, Parameter, Row};
 use uuid::Uuid;
 
 use super::{

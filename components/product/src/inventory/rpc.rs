@@ -11,8 +11,8 @@ use api::product::v1::{
 };
 use connect::{ConnectError, Context};
 use kernel::Caller;
-use platform::log::Names;
-use platform::rpc::{caller, invalid_argument, timestamp};
+use rpc_adapters::messages::{caller, invalid_argument, timestamp};
+use web::request_id::RequestIds;
 
 use super::{
     domain::{Item, Reservation, Shortage, Status},
@@ -143,11 +143,11 @@ fn refuse(context: &Context, error: Error) -> ConnectError {
             "the order took nothing out of the stock, so nothing can be put back",
         ),
         Error::Store(StoreError::Unavailable(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::unavailable("the stock cannot be reached at the moment; try again")
         }
         Error::Store(StoreError::Failed(_)) => {
-            platform::log::error(Names::of(&context.headers), &error);
+            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         }
     }

@@ -9,7 +9,7 @@
 //! to the stock depends on the row that it changed itself (`settled`): whoever comes second changes no row, and no stock.
 
 use kernel::{OrderId, Timestamp};
-use platform::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
 
 use super::{
     domain::{Item, Items, Limit, Reservation, Shortage, Status, Ttl},

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use platform::wit::{
-    invalid_argument, parse_caller,
-    types::{self, Caller},
-};
+use rpc_adapters::wit::{invalid_argument, parse_caller, types, types::Caller};
 
 use super::{
     domain::{Item, Reservation, Shortage, Status},

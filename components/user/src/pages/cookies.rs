@@ -49,7 +49,7 @@ impl Cookie {
 
     /// Its value, if the request has it once.
     pub(crate) fn read(self, head: &Parts, is_secure: bool) -> Option<&str> {
-        platform::http::cookie(&head.headers, self.name(is_secure))
+        web::cookie::read(&head.headers, self.name(is_secure))
     }
 
     /// The header that has the browser keep this value for some seconds, or until it is closed.

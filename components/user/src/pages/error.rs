@@ -2,7 +2,7 @@
 
 use connect::Body;
 use http::{Response, StatusCode};
-use platform::log;
+use spin_adapters::log;
 
 use super::Visit;
 use super::texts::{Texts, fill};

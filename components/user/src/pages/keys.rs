@@ -4,8 +4,8 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac as _};
-use platform::variables;
 use sha2::Sha256;
+use spin_adapters::variables;
 
 /// The variable with the key: 32 bytes or more, in base64url without padding.
 const KEY: &str = "page_key";

@@ -31,15 +31,16 @@ use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use keys::PageKey;
 use layout::{ACTION, NO, Page, redirect};
-use platform::{
-    client_address::ClientAddress,
-    http::{Incoming, is_form, method_not_allowed, text},
-    log::{self, Names},
-    request_id::{self, X_REQUEST_ID},
-};
 use policy::{Destinations, protect, set};
 use settings::Settings;
+use spin_adapters::{http::Incoming, log};
 use texts::{Language, Texts};
+use web::{
+    client_address::ClientAddress,
+    is_form,
+    request_id::{self, RequestIds, X_REQUEST_ID},
+    response::{method_not_allowed, text},
+};
 
 use crate::{
     attempts::{Attempts, Bucket, Cache, TooMany},
@@ -150,7 +151,7 @@ async fn named(request: Request<Incoming>) -> Response<Body> {
     match Visit::new(head, &body).await {
         Ok(visit) => visit.answer().await,
         Err((head, cause)) => {
-            log::error(Names::of(&head.headers), cause);
+            log::error(RequestIds::of(&head.headers), cause);
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the pages are not set up")
         }
     }
@@ -208,8 +209,8 @@ impl Visit {
         self.language.texts()
     }
 
-    fn names(&self) -> Names<'_> {
-        Names::of(&self.head.headers)
+    fn names(&self) -> RequestIds<'_> {
+        RequestIds::of(&self.head.headers)
     }
 
     /// The challenge in the page's address.

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use platform::{client_address::TrustedProxies, variables};
+use spin_adapters::variables;
+use web::client_address::TrustedProxies;
 
 /// Where things are, for browsers.
 pub(crate) struct Settings {

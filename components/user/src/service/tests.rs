@@ -363,7 +363,7 @@ fn word<T>(answer: Result<T, Error>) -> String {
     match answer {
         Ok(_) => "done".into(),
         Err(Error::Invalid(violations)) => {
-            let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+            let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
             format!("invalid: {}", fields.join(", "))
         }
         Err(Error::Unauthenticated) => "unauthenticated".into(),

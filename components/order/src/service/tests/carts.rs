@@ -189,6 +189,6 @@ fn all_that_is_wrong_with_an_addition_is_said_at_once() {
     let Err(Error::Invalid(violations)) = run(shop.add_to_cart(&caller, request)) else {
         panic!("three wrong fields are invalid");
     };
-    let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
     assert_eq!(fields, ["productId", "quantity", "requestKey"]);
 }

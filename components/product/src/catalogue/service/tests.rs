@@ -148,9 +148,12 @@ fn admin() -> Caller {
     user(vec![Scope::Admin])
 }
 
-fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<&'static str> {
+fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<String> {
     match answer {
-        Err(Error::Invalid(violations)) => violations.iter().map(|violation| violation.field).collect(),
+        Err(Error::Invalid(violations)) => violations
+            .iter()
+            .map(|violation| violation.field.to_string())
+            .collect(),
         other => panic!("the request must be invalid, but the answer was {other:?}"),
     }
 }
@@ -285,7 +288,7 @@ fn all_that_is_wrong_is_said_at_once() {
     let Err(Error::Invalid(violations)) = run(catalogue(0).list_products(&Caller::Anonymous, request)) else {
         panic!("a request with three faults is invalid");
     };
-    let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
     assert_eq!(fields, ["pageSize", "pageToken", "query"]);
 }
 

@@ -234,7 +234,7 @@ fn a_repeat_asks_for_the_same() {
     let Err(Error::Invalid(violations)) = reserve(&inventory, order, 2) else {
         panic!("other items are no repeat");
     };
-    let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
     assert_eq!(fields, ["items"]);
 }
 
@@ -320,7 +320,7 @@ fn all_that_is_wrong_is_said_at_once() {
     let Err(Error::Invalid(violations)) = run(inventory.reserve_stock(&Caller::Anonymous, request)) else {
         panic!("three fields are wrong");
     };
-    let fields: Vec<_> = violations.iter().map(|violation| violation.field).collect();
+    let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
     assert_eq!(fields, ["orderId", "items", "ttl"]);
     let refused = run(inventory.expire_reservations(&Caller::Anonymous, 0));
     assert!(matches!(refused, Err(Error::Invalid(_))), "no batch: {refused:?}");

@@ -11,7 +11,7 @@ use crate::clock;
 /// A body that breaks off when a deadline passes.
 pub struct Timed<B> {
     body: B,
-    /// None if nobody set one.
+    /// None if there is none.
     deadline: Option<Deadline>,
 }
 
@@ -22,7 +22,8 @@ struct Deadline {
 }
 
 impl<B> Timed<B> {
-    pub(super) fn until(deadline: Option<Instant>, body: B) -> Self {
+    /// The body, until this moment; to its end without one.
+    pub fn until(deadline: Option<Instant>, body: B) -> Self {
         let deadline = deadline.map(|at| Deadline {
             at,
             time: Box::pin(clock::sleep(at.saturating_duration_since(Instant::now()))),

@@ -3,11 +3,12 @@
 use connect::Body;
 use http::{Method, Response, StatusCode};
 
-use crate::{
-    http::{method_not_allowed, text},
-    log::{self, Names},
-    postgres::Database,
+use web::{
+    request_id::RequestIds,
+    response::{method_not_allowed, text},
 };
+
+use crate::{log, postgres::Database};
 
 /// To a GET: 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
 /// what the bff passes on.
@@ -18,7 +19,7 @@ pub async fn answer(method: &Method, variable: &'static str) -> Response<Body> {
     match ping(variable).await {
         Ok(()) => text(StatusCode::OK, "Ready"),
         Err(cause) => {
-            log::error(Names::NONE, format_args!("not ready: {cause}"));
+            log::error(RequestIds::NONE, format_args!("not ready: {cause}"));
             text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: postgres")
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::scattered;
+use spin_adapters::clock::scattered;
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
@@ -11,7 +11,7 @@ const ATTEMPTS: u32 = 3;
 const FIRST: Duration = Duration::from_millis(50);
 
 /// How long to wait after this many attempts; none after the last.
-pub(super) fn pause(attempt: u32) -> Option<Duration> {
+pub(crate) fn pause(attempt: u32) -> Option<Duration> {
     (attempt < ATTEMPTS).then(|| scattered(FIRST * 2_u32.saturating_pow(attempt - 1)))
 }
 

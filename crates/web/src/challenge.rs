@@ -33,7 +33,7 @@ fn unauthenticated(why: &str, challenge: HeaderValue) -> ConnectError {
 }
 
 /// Completes an answer 401 that has no challenge: a bearer token is asked for.
-pub(crate) fn complete(status: StatusCode, headers: &mut HeaderMap) {
+pub fn complete(status: StatusCode, headers: &mut HeaderMap) {
     if status == StatusCode::UNAUTHORIZED && !headers.contains_key(header::WWW_AUTHENTICATE) {
         headers.insert(header::WWW_AUTHENTICATE, MISSING);
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
 
 /// Where the host says that a request comes from. What the caller sent under that name comes first, the host's own value
 /// last (Spin appends it; our host replaces the header).
@@ -67,58 +68,32 @@ fn parse(text: &[u8]) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
-/// The proxies whose `X-Forwarded-For` counts: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
+/// The proxies whose `X-Forwarded-For` is believed: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
 /// addresses, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<Network>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads the variable; what is no network is an error that quotes it.
+    /// Reads the variable.
+    ///
+    /// # Errors
+    /// An entry is no network; the text quotes it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(Network::parse).collect::<Result<_, _>>().map(Self)
+        entries.map(network).collect::<Result<_, _>>().map(Self)
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-impl Network {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{text:?} in trusted_proxies is neither an address nor a network like 10.0.0.0/8");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| wrong())?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = bits(address).0;
-        match prefix.unwrap_or(most) {
-            prefix if prefix <= most => Ok(Self { address, prefix }),
-            _ => Err(wrong()),
-        }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        let ((width, network), (other_width, address)) = (bits(self.address), bits(address));
-        let shift = width - self.prefix;
-        width == other_width && network.checked_shr(shift) == address.checked_shr(shift)
-    }
-}
-
-/// How many bits an address has, and which.
-fn bits(address: IpAddr) -> (u32, u128) {
-    match address {
-        IpAddr::V4(address) => (32, address.to_bits().into()),
-        IpAddr::V6(address) => (128, address.to_bits()),
-    }
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    let parsed = text.parse().ok().or_else(|| single().ok());
+    parsed.ok_or_else(|| {
+        format!("{text:?} in trusted_proxies is neither an address nor a network like 10.0.0.0/8")
+    })
 }
 
 #[cfg(test)]

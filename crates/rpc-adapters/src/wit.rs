@@ -38,7 +38,7 @@ pub fn parse_caller(caller: types::Caller) -> Result<Caller, Violations> {
 /// The error case that carries field violations.
 pub fn invalid_argument(violations: &Violations) -> types::Error {
     let field_violation = |violation: &kernel::FieldViolation| types::FieldViolation {
-        field: violation.field.into(),
+        field: violation.field.to_string(),
         description: violation.description.clone(),
     };
     types::Error::InvalidArgument(violations.iter().map(field_violation).collect())

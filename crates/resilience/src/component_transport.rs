@@ -8,13 +8,14 @@ use connect::{Deadline, Idempotency, MethodKind, Transport, TransportError};
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{Either, Full};
 
-use super::{Error, Incoming, Timed, begin, exchange, retry};
-use crate::{
-    breaker::Breaker,
+use spin_adapters::{
     clock::{Elapsed, sleep, within},
-    log::{self, Names},
-    variables,
+    http::{Error, Incoming, Timed, begin, exchange},
+    log, variables,
 };
+use web::request_id::RequestIds;
+
+use crate::{breaker::Breaker, retry};
 
 /// How long a called component may take, where nothing else is said.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ const MOST_RESPONSE: usize = 4 * 1024 * 1024;
 /// A chained call has no connection to wait for, so there is one limit for all of it: 10 s, unless told otherwise, or the
 /// caller's deadline where that is earlier.
 #[derive(Clone, Copy, Debug)]
-pub struct Chained {
+pub struct ComponentTransport {
     component: &'static str,
     timeout: Option<&'static str>,
     most: Duration,
@@ -50,7 +51,7 @@ enum Failure {
 
 type Body = Either<Full<Bytes>, Timed<Incoming>>;
 
-impl Chained {
+impl ComponentTransport {
     /// The way to this component. `allowed_outbound_hosts` must have `http://NAME.spin.internal`.
     pub const fn to(component: &'static str) -> Self {
         Self {
@@ -101,7 +102,7 @@ impl Chained {
     /// What the caller is told; the cause is for the log.
     fn failed(&self, headers: &HeaderMap, cause: impl std::fmt::Display) -> TransportError {
         log::error(
-            Names::of(headers),
+            RequestIds::of(headers),
             format_args!("call of {}: {cause}", self.component),
         );
         TransportError::Unavailable(format!(
@@ -165,7 +166,7 @@ fn may_repeat(request: &Request<connect::Body>) -> bool {
         )
 }
 
-impl Transport for Chained {
+impl Transport for ComponentTransport {
     type ResponseBody = Body;
 
     /// All attempts together end within the limit, the response's body included. A stream of answers has to begin

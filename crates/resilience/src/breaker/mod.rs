@@ -10,7 +10,7 @@ mod state;
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use self::state::State;
-use crate::{
+use spin_adapters::{
     redis::{Argument, Error, Redis, Script},
     variables,
 };

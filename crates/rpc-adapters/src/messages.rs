@@ -4,18 +4,6 @@ use api::google::rpc::{BadRequest, bad_request::FieldViolation};
 use connect::{ConnectError, Context, wkt};
 use kernel::{Caller, Timestamp, Violations};
 
-/// The header that names a request in every component it passes through.
-pub const X_REQUEST_ID: &str = "x-request-id";
-
-/// The request's id, for the log; empty where the caller sent none.
-pub fn request_id(context: &Context) -> &str {
-    context
-        .headers
-        .get(X_REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default()
-}
-
 /// Who is calling: whom an interceptor found to be behind the request's token. Nobody, where there was none: what a request
 /// says about itself in any other way never makes an identity.
 pub fn caller(context: &Context) -> Caller {
@@ -26,7 +14,7 @@ pub fn caller(context: &Context) -> Caller {
 /// `invalid_argument` with a `google.rpc.BadRequest` that names every field.
 pub fn invalid_argument(violations: &Violations) -> ConnectError {
     let field_violation = |violation: &kernel::FieldViolation| FieldViolation {
-        field: violation.field.into(),
+        field: violation.field.to_string(),
         description: violation.description.clone(),
     };
     let detail = BadRequest {

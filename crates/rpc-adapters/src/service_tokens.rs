@@ -3,15 +3,11 @@
 use std::{cell::RefCell, rc::Rc};
 
 use connect::{ConnectError, Context, Interceptor, MethodDescriptor};
-use http::header;
 use identity::service::{AcceptedKeys, Verifier};
 use kernel::Caller;
 
-use crate::{
-    challenge, clock,
-    log::{self, Names},
-    variables,
-};
+use spin_adapters::{clock, log, variables};
+use web::{bearer, challenge, request_id::RequestIds};
 
 /// Lets in whoever has a service token for this component, and nobody else: not a user's access token, not another
 /// service's token, no header. Leaves the [`Caller`] for the handlers.
@@ -77,22 +73,22 @@ impl Interceptor for ServiceTokens {
         method: &'static MethodDescriptor,
     ) -> Result<(), ConnectError> {
         let verifier = self.verifier().await.map_err(|error| {
-            log::error(Names::of(&context.headers), error);
+            log::error(RequestIds::of(&context.headers), error);
             ConnectError::internal("something went wrong; the request id leads to it in the log")
         })?;
-        let token = token(context).ok_or_else(|| {
+        let token = bearer::token(&context.headers).ok().flatten().ok_or_else(|| {
             challenge::missing("this service answers other components alone, by their service tokens")
         })?;
         let call = verifier.verify(token, clock::unix_seconds()).map_err(|error| {
             log::error(
-                Names::of(&context.headers),
+                RequestIds::of(&context.headers),
                 format_args!("a service token was refused: {error}"),
             );
             challenge::invalid("the service token is not valid")
         })?;
         if !self.admits(method.service, call.caller()) {
             log::error(
-                Names::of(&context.headers),
+                RequestIds::of(&context.headers),
                 format_args!("{} is not for the component {}", method.path, call.caller()),
             );
             return Err(ConnectError::permission_denied(
@@ -101,14 +97,6 @@ impl Interceptor for ServiceTokens {
         }
         context.extensions.insert(Caller::from(call.principal()));
         Ok(())
-    }
-}
-
-fn token(context: &Context) -> Option<&str> {
-    let mut given = context.headers.get_all(header::AUTHORIZATION).iter();
-    match (given.next(), given.next()) {
-        (Some(one), None) => one.to_str().ok()?.strip_prefix("Bearer "),
-        _ => None,
     }
 }
 

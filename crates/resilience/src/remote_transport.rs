@@ -6,9 +6,12 @@ use connect::{Body, Deadline, Transport, TransportError};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 
-use super::{Error, Incoming, Timed, begin};
-use crate::clock::within;
-use crate::log::{self, Names};
+use spin_adapters::{
+    clock::within,
+    http::{Error, Incoming, Timed, begin},
+    log,
+};
+use web::request_id::RequestIds;
 
 /// How long a call may take whose caller sets no deadline.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -19,12 +22,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// version of HTTP it is made by is the host's affair (docs/ARCHITECTURE.md, "Where Spin and our host differ"): for gRPC
 /// the host must be told that the server speaks HTTP/2.
 #[derive(Clone, Debug)]
-pub struct Remote {
+pub struct RemoteTransport {
     scheme: Scheme,
     authority: Authority,
 }
 
-impl Remote {
+impl RemoteTransport {
     /// The way to the server of this origin, such as `http://127.0.0.1:8080`. `allowed_outbound_hosts` must have it.
     ///
     /// # Errors
@@ -50,14 +53,14 @@ impl Remote {
     }
 }
 
-impl Transport for Remote {
+impl Transport for RemoteTransport {
     type ResponseBody = Timed<Incoming>;
 
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Timed<Incoming>>, TransportError> {
         let headers = request.headers().clone();
         let failed = |cause: Error| {
             let call = format_args!("call of {}: {cause}", self.authority);
-            log::error(Names::of(&headers), call);
+            log::error(RequestIds::of(&headers), call);
             TransportError::Unavailable("the server does not answer; try again".into())
         };
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
@@ -84,7 +87,7 @@ mod tests {
     #[test]
     fn an_origin_is_scheme_and_authority() {
         for origin in ["http://127.0.0.1:8080", "https://example.com", "http://[::1]:1/"] {
-            let remote = Remote::to(origin).expect(origin);
+            let remote = RemoteTransport::to(origin).expect(origin);
             let address = remote
                 .address(Some(&PathAndQuery::from_static("/a.B/C?d")))
                 .expect(origin);
@@ -101,7 +104,7 @@ mod tests {
             "http://example.com/?b",
             "http://",
         ] {
-            assert!(Remote::to(wrong).is_err(), "{wrong:?}");
+            assert!(RemoteTransport::to(wrong).is_err(), "{wrong:?}");
         }
     }
 }

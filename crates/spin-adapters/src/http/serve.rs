@@ -5,15 +5,15 @@ use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use spin_sdk::wasip3::http::types::{self, ErrorCode};
 use spin_sdk::wasip3::wit_bindgen;
+use web::challenge;
 
 use super::incoming::{self, Incoming};
 use super::outgoing::{Outgoing, fields};
-use crate::challenge;
 
 /// Makes an async function from `http::Request<Incoming>` to `http::Response<_>` what the component answers HTTP with.
 ///
 /// ```ignore
-/// platform::http_handler!(handle);
+/// spin_adapters::http_handler!(handle);
 ///
 /// async fn handle(request: Request<Incoming>) -> Response<Body> { … }
 /// ```

@@ -7,8 +7,9 @@
 //! There are no transactions here on purpose: a write is one statement, so that a request cut off half-way leaves nothing
 //! open behind it.
 
-use std::{rc::Rc, time::Duration, vec};
+use std::{rc::Rc, time::Duration};
 
+use kernel::StoreError;
 use spin_sdk::{
     pg::{Connection, DbError, DbValue, Error as SdkError, ParameterValue, PgError, QueryError},
     wit_bindgen::StreamResult,
@@ -98,10 +99,15 @@ async fn fetch(
 ) -> Result<Vec<Row>, Error> {
     refuse_nul(parameters)?;
     let mut result = connection.query(statement, parameters).await?;
+    let columns: Rc<[String]> = result
+        .columns()
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
     let mut rows = Vec::new();
     loop {
         let (status, batch) = result.rows().read(Vec::with_capacity(BATCH)).await;
-        rows.extend(batch.into_iter().map(|values| Row(values.into_iter())));
+        rows.extend(batch.into_iter().map(|values| Row::new(&columns, values)));
         if !matches!(status, StreamResult::Complete(_)) {
             break;
         }
@@ -163,69 +169,215 @@ fn from_db_error(error: DbError) -> Error {
     }
 }
 
-/// A row, read column by column in the order of the select list.
+/// A row of a result, whose values are taken by the names of their columns.
+///
+/// A value is moved out when it is taken, so each column is taken once.
 #[derive(Debug)]
-pub struct Row(vec::IntoIter<DbValue>);
+pub struct Row {
+    columns: Rc<[String]>,
+    values: Vec<Option<DbValue>>,
+    /// The next column for the readers by position.
+    next: usize,
+}
 
-impl Row {
-    /// The next column, a text or a uuid that is not null.
-    pub fn text(&mut self) -> Result<String, Error> {
-        match self.0.next() {
-            Some(DbValue::Str(text) | DbValue::Uuid(text)) => Ok(text),
-            other => Err(unexpected("text", other.as_ref())),
+/// A type that a column can have.
+pub trait FromColumn: Sized {
+    /// The column's type in SQL, for the error message.
+    const SQL_TYPE: &'static str;
+
+    /// The value, if it has this type.
+    fn from_column(value: DbValue) -> Option<Self>;
+}
+
+/// A type that is made of the columns of one row.
+pub trait FromRow: Sized {
+    /// Reads the columns by their names.
+    ///
+    /// # Errors
+    /// [`Error::Failed`], which names the column: it is absent, has another type, or a value that the domain refuses.
+    fn from_row(row: &mut Row) -> Result<Self, Error>;
+}
+
+macro_rules! from_column {
+    ($type:ty, $name:literal, $($pattern:pat => $value:expr),+ $(,)?) => {
+        impl FromColumn for $type {
+            const SQL_TYPE: &'static str = $name;
+
+            fn from_column(value: DbValue) -> Option<Self> {
+                match value {
+                    $($pattern => Some($value),)+
+                    _ => None,
+                }
+            }
         }
-    }
+    };
+}
 
-    /// The next column, a text or null.
-    pub fn optional_text(&mut self) -> Result<Option<String>, Error> {
-        match self.0.next() {
-            Some(DbValue::Str(text)) => Ok(Some(text)),
-            Some(DbValue::DbNull) => Ok(None),
-            other => Err(unexpected("text or null", other.as_ref())),
-        }
-    }
+from_column!(String, "text", DbValue::Str(text) | DbValue::Uuid(text) => text);
+from_column!(bool, "boolean", DbValue::Boolean(value) => value);
+from_column!(i32, "integer", DbValue::Int32(number) => number);
+from_column!(i64, "bigint", DbValue::Int64(number) => number);
+from_column!(Vec<String>, "text[]", DbValue::ArrayStr(texts) => texts.into_iter().flatten().collect());
+from_column!(Vec<i32>, "integer[]", DbValue::ArrayInt32(numbers) => numbers.into_iter().flatten().collect());
 
-    /// The next column, a `boolean` that is not null.
-    pub fn boolean(&mut self) -> Result<bool, Error> {
-        match self.0.next() {
-            Some(DbValue::Boolean(value)) => Ok(value),
-            other => Err(unexpected("boolean", other.as_ref())),
-        }
-    }
+impl<T: FromColumn> FromColumn for Option<T> {
+    const SQL_TYPE: &'static str = T::SQL_TYPE;
 
-    /// The next column, an `integer` that is not null.
-    pub fn integer(&mut self) -> Result<i32, Error> {
-        match self.0.next() {
-            Some(DbValue::Int32(number)) => Ok(number),
-            other => Err(unexpected("integer", other.as_ref())),
-        }
-    }
-
-    /// The next column, a `bigint` that is not null.
-    pub fn bigint(&mut self) -> Result<i64, Error> {
-        match self.0.next() {
-            Some(DbValue::Int64(number)) => Ok(number),
-            other => Err(unexpected("bigint", other.as_ref())),
-        }
-    }
-
-    /// The next column, a `text[]` that is not null; nulls in it are left out.
-    pub fn texts(&mut self) -> Result<Vec<String>, Error> {
-        match self.0.next() {
-            Some(DbValue::ArrayStr(texts)) => Ok(texts.into_iter().flatten().collect()),
-            other => Err(unexpected("text[]", other.as_ref())),
+    fn from_column(value: DbValue) -> Option<Self> {
+        match value {
+            DbValue::DbNull => Some(None),
+            value => T::from_column(value).map(Some),
         }
     }
 }
 
-/// Names the kind of value only: rows hold what is nobody's business in a log.
-fn unexpected(wanted: &str, found: Option<&DbValue>) -> Error {
-    let found = match found {
-        None => "no column",
-        Some(DbValue::DbNull) => "null",
-        Some(_) => "a value of another type",
-    };
-    Error::Failed(format!("a column is {found} where {wanted} is expected"))
+impl Row {
+    fn new(columns: &Rc<[String]>, values: Vec<DbValue>) -> Self {
+        Self {
+            columns: Rc::clone(columns),
+            values: values.into_iter().map(Some).collect(),
+            next: 0,
+        }
+    }
+
+    /// The value of a column. `Option` stands for a column that may be null.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: the column is absent or has another type. The value is not in the message.
+    pub fn get<T: FromColumn>(&mut self, column: &str) -> Result<T, Error> {
+        let index = self.columns.iter().position(|name| name == column);
+        let value = index.and_then(|index| self.values.get_mut(index)?.take());
+        let found = match &value {
+            None => "absent",
+            Some(DbValue::DbNull) => "null",
+            Some(_) => "of another type",
+        };
+        let wrong = || Error::Failed(format!("column {column} is {found}, expected {}", T::SQL_TYPE));
+        value.and_then(T::from_column).ok_or_else(wrong)
+    }
+
+    /// The value of a column of texts (or uuids), parsed.
+    ///
+    /// # Errors
+    /// As [`Row::get`], and where the text cannot be parsed: a stored value that the domain refuses, which the constraints of the
+    /// schema should have kept out.
+    pub fn parse<T>(&mut self, column: &str) -> Result<T, Error>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|error| Error::invalid(column, error))
+    }
+
+    /// The value of a column, converted.
+    ///
+    /// # Errors
+    /// As [`Row::parse`].
+    pub fn convert<S, T>(&mut self, column: &str) -> Result<T, Error>
+    where
+        S: FromColumn,
+        T: TryFrom<S, Error: std::fmt::Display>,
+    {
+        T::try_from(self.get::<S>(column)?).map_err(|error| Error::invalid(column, error))
+    }
+
+    /// The value of a column of texts with JSON.
+    ///
+    /// # Errors
+    /// As [`Row::parse`].
+    pub fn json<T: serde::de::DeserializeOwned>(&mut self, column: &str) -> Result<T, Error> {
+        let text: String = self.get(column)?;
+        serde_json::from_str(&text).map_err(|error| Error::invalid(column, error))
+    }
+
+    fn next<T: FromColumn>(&mut self) -> Result<T, Error> {
+        let column = self.columns.get(self.next).cloned().unwrap_or_default();
+        let value = self.values.get_mut(self.next).and_then(Option::take);
+        self.next += 1;
+        let wrong = || Error::Failed(format!("column {column} is no {}", T::SQL_TYPE));
+        value.and_then(T::from_column).ok_or_else(wrong)
+    }
+
+    /// The next column, a text or a uuid that is not null.
+    pub fn text(&mut self) -> Result<String, Error> {
+        self.next()
+    }
+
+    /// The next column, a text or null.
+    pub fn optional_text(&mut self) -> Result<Option<String>, Error> {
+        self.next()
+    }
+
+    /// The next column, a `boolean` that is not null.
+    pub fn boolean(&mut self) -> Result<bool, Error> {
+        self.next()
+    }
+
+    /// The next column, an `integer` that is not null.
+    pub fn integer(&mut self) -> Result<i32, Error> {
+        self.next()
+    }
+
+    /// The next column, a `bigint` that is not null.
+    pub fn bigint(&mut self) -> Result<i64, Error> {
+        self.next()
+    }
+
+    /// The next column, a `text[]` that is not null; nulls in it are left out.
+    pub fn texts(&mut self) -> Result<Vec<String>, Error> {
+        self.next()
+    }
+}
+
+impl Error {
+    /// A stored value that the domain refuses. `reason` must not quote it.
+    pub fn invalid(column: &str, reason: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("column {column} has an invalid value: {reason}"))
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(cause) => Self::Unavailable(cause),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// The row of a statement that always returns one.
+///
+/// # Errors
+/// [`Error::Failed`]: there is none.
+pub fn only(rows: Vec<Row>) -> Result<Row, Error> {
+    let row = rows.into_iter().next();
+    row.ok_or_else(|| Error::Failed("the statement returned no row".into()))
+}
+
+/// Parameters of statements.
+pub mod parameter {
+    use super::Parameter;
+
+    /// A text, or what is passed as one and cast in SQL: an id, an amount.
+    pub fn text(value: impl ToString) -> Parameter {
+        Parameter::Str(value.to_string())
+    }
+
+    /// A text or null.
+    pub fn optional(value: Option<impl ToString>) -> Parameter {
+        value.map_or(Parameter::DbNull, text)
+    }
+
+    /// A `text[]`.
+    pub fn texts(values: impl IntoIterator<Item = impl ToString>) -> Parameter {
+        let values = values.into_iter().map(|value| Some(value.to_string()));
+        Parameter::ArrayStr(values.collect())
+    }
+
+    /// A `bigint`; what is larger than the largest is that.
+    pub fn number(value: u64) -> Parameter {
+        Parameter::Int64(value.try_into().unwrap_or(i64::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -285,16 +437,54 @@ mod tests {
         }
     }
 
+    fn row(columns: &[&str], values: Vec<DbValue>) -> Row {
+        Row::new(&columns.iter().map(|&name| name.to_owned()).collect(), values)
+    }
+
     #[test]
-    fn a_row_of_another_shape_is_an_error_that_quotes_nothing() {
-        let mut row = Row(vec![DbValue::Str("secret".into()), DbValue::DbNull].into_iter());
-        let errors = [
-            row.bigint().unwrap_err(),
-            row.text().unwrap_err(),
-            row.integer().unwrap_err(),
-        ];
-        for error in errors {
-            assert!(!error.to_string().contains("secret"), "{error} quotes the value");
+    fn values_are_taken_by_the_names_of_their_columns() {
+        let mut row = row(
+            &["name", "amount", "note", "version"],
+            vec![
+                DbValue::Str("Mina".into()),
+                DbValue::Str("12".into()),
+                DbValue::DbNull,
+                DbValue::Int64(7),
+            ],
+        );
+        assert_eq!(row.convert::<i64, u64>("version").expect("a version"), 7);
+        assert_eq!(row.parse::<u32>("amount").expect("an amount"), 12);
+        assert_eq!(row.get::<Option<String>>("note").expect("null"), None);
+        assert_eq!(row.get::<String>("name").expect("a name"), "Mina");
+    }
+
+    #[test]
+    fn errors_name_the_column_and_never_quote_its_value() {
+        let values = || vec![DbValue::Str("secret".into()), DbValue::DbNull, DbValue::Int64(-1)];
+        let row = || row(&["name", "note", "version"], values());
+        for (error, expected) in [
+            (
+                row().get::<i64>("name").unwrap_err(),
+                "column name is of another type, expected bigint",
+            ),
+            (
+                row().get::<String>("note").unwrap_err(),
+                "column note is null, expected text",
+            ),
+            (
+                row().get::<String>("mail").unwrap_err(),
+                "column mail is absent, expected text",
+            ),
+            (
+                row().parse::<u32>("name").unwrap_err(),
+                "column name has an invalid value: invalid digit found in string",
+            ),
+            (
+                row().convert::<i64, u64>("version").unwrap_err(),
+                "column version has an invalid value: out of range integral type conversion attempted",
+            ),
+        ] {
+            assert_eq!(error.to_string(), expected);
         }
     }
 }

@@ -1,0 +1,13 @@
+//! What Spin gives a component: HTTP, Postgres, Redis, variables, a clock and the log.
+//!
+//! This is the only crate that calls the Spin SDK for our services. It adds what each of them needs: a time limit on every call
+//! that leaves the component (the host sets none on chained calls, Postgres or Redis), one connection to Redis per instance, and
+//! errors that say whether a later attempt may succeed.
+
+pub mod clock;
+pub mod http;
+pub mod log;
+pub mod postgres;
+pub mod ready;
+pub mod redis;
+pub mod variables;
