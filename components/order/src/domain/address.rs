@@ -92,10 +92,13 @@ mod tests {
         phone: "",
     };
 
-    fn wrong(input: AddressInput<'_>) -> Vec<&'static str> {
+    fn wrong(input: AddressInput<'_>) -> Vec<String> {
         let mut violations = Violations::default();
         assert_eq!(input.parse(&mut violations), None, "{input:?} is no address");
-        violations.iter().map(|violation| &*violation.field).collect()
+        violations
+            .iter()
+            .map(|violation| violation.field.to_string())
+            .collect()
     }
 
     #[test]

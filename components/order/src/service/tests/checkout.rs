@@ -261,7 +261,7 @@ fn what_is_gone_or_was_never_there_cannot_be_ordered() {
 fn all_that_is_wrong_is_said_at_once() {
     let (shop, _, caller) = begin();
     let fields = |request| match run(shop.create_order(&caller, request)) {
-        Err(Error::Invalid(violations)) => violations.iter().map(|v| v.field).collect::<Vec<_>>(),
+        Err(Error::Invalid(violations)) => violations.iter().map(|v| v.field.to_string()).collect::<Vec<_>>(),
         other => panic!("it must be invalid, but was {other:?}"),
     };
     let wrong = CreateOrder {
