@@ -272,7 +272,7 @@ mod tests {
             assert_eq!(Money::take(&mut violations, fields, amount, currency), None);
             violations
                 .iter()
-                .map(|violation| violation.field)
+                .map(|violation| violation.field.to_string())
                 .collect::<Vec<_>>()
         };
         assert_eq!(wrong("x", "ABC"), fields);

@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(next.token, Some(token), "of a page of another size");
 
         let refused = PageRequest::parse(101, "nonsense", scope()).unwrap_err();
-        let fields: Vec<_> = refused.iter().map(|violation| violation.field).collect();
+        let fields: Vec<_> = refused.iter().map(|violation| &*violation.field).collect();
         assert_eq!(fields, ["pageSize", "pageToken"]);
     }
 
