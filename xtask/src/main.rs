@@ -93,9 +93,9 @@ async fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Build => {
-            build::components(&workspace, &[]).await?;
+            build::to_run(&workspace, &[], &["akinai-host"]).await?;
             manifest::write_for_hydra(&workspace)?;
-            build::native(&workspace, &[]).await
+            Ok(())
         }
         Command::Migrate => migrate(&workspace).await,
         Command::Admin { email } => make_admin(&workspace, &email).await,
