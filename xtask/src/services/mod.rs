@@ -10,7 +10,9 @@ mod programs;
 mod redis;
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,11 +32,14 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to shut down before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Below the ports that Linux gives to connections (`net.ipv4.ip_local_port_range`, from 32768 on).
+const SERVER_PORTS: Range<u16> = 15_000..32_000;
+
 /// How often a starting server is asked whether it is ready.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A port of the loopback interface that nothing listens on. Another process can still take it before its user does, so
-/// that one tries again with another.
+/// A port of the loopback interface that nothing listens on, chosen at random below those that the system gives to
+/// connections: one of these would be taken by any client before the server that it is for listens on it.
 ///
 /// # Errors
 /// No port is left, or there is no loopback interface.
@@ -48,7 +53,6 @@ pub fn free_port() -> Result<u16> {
 /// # Errors
 /// As [`free_port`].
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
-    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1");
     // All are held until the last one is found.
     let listeners = (0..COUNT).map(|_| listen()).collect::<Result<Vec<_>>>()?;
     let mut ports = [0; COUNT];
@@ -56,6 +60,18 @@ pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
+}
+
+/// Listens on a free port of [`SERVER_PORTS`], or, where none of many is free, on one that the system chooses.
+fn listen() -> Result<TcpListener> {
+    const ATTEMPTS: u64 = 100;
+    let count = u64::from(SERVER_PORTS.end - SERVER_PORTS.start);
+    let random = || RandomState::new().build_hasher().finish() % count;
+    (0..ATTEMPTS)
+        .filter_map(|_| u16::try_from(random()).ok())
+        .find_map(|offset| TcpListener::bind((Ipv4Addr::LOCALHOST, SERVER_PORTS.start + offset)).ok())
+        .map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)
+        .context("cannot listen on 127.0.0.1")
 }
 
 /// The last lines of a log, indented, to show when a server does not start.
