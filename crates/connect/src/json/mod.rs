@@ -1,7 +1,7 @@
 //! The JSON form of protobuf messages, to the letter of the [proto3 JSON mapping][spec].
 //!
 //! [`Message`] says how one message type reads and writes itself; connect-build generates the implementations, and
-//! [`well_known`] holds those of the `google.protobuf` types. They are built from three parts: [`Reader`] and
+//! `well_known` holds those of the `google.protobuf` types. They are built from three parts: [`Reader`] and
 //! [`Writer`] know JSON and nothing of protobuf, [`kind`] knows each scalar type's form, and [`ObjectReader`] and
 //! [`ObjectWriter`] know what a field's cardinality means.
 //!
