@@ -34,8 +34,8 @@ impl Victim {
         self.0.client()
     }
 
-    /// Asks on a new connection: the host closes one that was idle for as long as a client that sends no whole head, and then
-    /// a request on it would come at the moment of its end.
+    /// Asks on a new connection. After some answers the raw client waits until the host closes its idle connection, after 10 s;
+    /// a kept connection has been idle for as long, and the host would close it while the next request is sent.
     async fn goes_on_after(&self, what: &str) {
         let client = Client::new(self.0.url());
         let answer = client.send(client.post(LIST, "{}")).await;

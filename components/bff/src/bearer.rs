@@ -19,3 +19,26 @@ pub(crate) fn token(headers: &HeaderMap) -> Result<Option<&str>, ConnectError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, header};
+
+    use super::*;
+
+    #[test]
+    fn credentials_in_another_form_are_unauthenticated() {
+        let wrong: [&[&str]; 3] = [&[""], &["Basic YTpi"], &["Bearer abc", "Bearer abc"]];
+        for values in wrong {
+            let value = |value: &&str| HeaderValue::from_str(value).expect("a header's value");
+            let headers = values.iter().map(|text| (header::AUTHORIZATION, value(text)));
+            let error = token(&headers.collect()).expect_err("no token in form");
+            assert_eq!(error.code(), connect::Code::Unauthenticated, "{values:?}");
+            assert_eq!(
+                error.metadata()[header::WWW_AUTHENTICATE],
+                "Bearer error=\"invalid_token\"",
+                "{values:?}"
+            );
+        }
+    }
+}

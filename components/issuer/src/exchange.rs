@@ -91,11 +91,6 @@ impl Call {
         }
     }
 
-    /// A cookie that is there once.
-    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        web::cookie::read(&self.head.headers, name)
-    }
-
     /// The header `Authorization`, if there is one; the empty text for one that is no text.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod carts;
 mod orders;
 
 use kernel::{Money, Timestamp};
-use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Parameter, Row};
 
 use crate::{
     domain::{Address, Order, OrderItem, Quantity, Reach, Status},
@@ -168,13 +168,4 @@ fn quantity(pieces: &str) -> Result<Quantity, StoreError> {
 /// A row that breaks the rules of the domain, which the schema's constraints should have kept out.
 fn parsed<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, StoreError> {
     value.map_err(|error| StoreError::Failed(format!("a stored value {error}")))
-}
-
-impl From<DatabaseError> for StoreError {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Unavailable(cause) => Self::Unavailable(cause),
-            other => Self::Failed(other.to_string()),
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use futures::StreamExt as _;
 use rpc_adapters::wit::{
-    invalid_argument, parse_caller, types, types::Caller, types::Money, types::PageRequest,
+    invalid_argument, parse_caller,
+    types::{self, Caller, Money, PageRequest},
 };
 
 use spin_sdk::wit_bindgen::{StreamReader, spawn};

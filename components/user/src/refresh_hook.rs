@@ -4,17 +4,16 @@
 //! The edge finds out by itself what was revoked. This has an application know at once, and keeps the issuer from making tokens
 //! that count nowhere.
 
-use bytes::Bytes;
 use connect::Body;
-use http::{Method, Request, Response, StatusCode, header, request::Parts};
+use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde_json::json;
 use spin_adapters::{http::Incoming, log, variables};
-use subtle::ConstantTimeEq as _;
 use web::{
+    bearer,
     request_id::RequestIds,
-    response::{method_not_allowed, text},
+    response::{self, method_not_allowed, text},
 };
 
 use crate::domain::{Login, User};
@@ -103,17 +102,7 @@ async fn is_known(head: &Parts) -> Result<bool, String> {
             "variable {KEY}: it must have {LEAST_KEY} characters or more"
         ));
     }
-    let mut values = head.headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Ok(false);
-    };
-    Ok(is_bearer(value.as_bytes(), key.as_bytes()))
-}
-
-/// In the same time wherever they differ.
-fn is_bearer(value: &[u8], key: &[u8]) -> bool {
-    let given = value.strip_prefix(b"Bearer ").unwrap_or_default();
-    given.ct_eq(key).into()
+    Ok(bearer::is_secret(&head.headers, &key))
 }
 
 async fn decide(head: &Parts, question: &Question) -> Response<Body> {
@@ -123,11 +112,7 @@ async fn decide(head: &Parts, question: &Question) -> Response<Body> {
     let user = async { crate::accounts().await?.whose(&login).await };
     match user.await {
         Ok(Some(user)) if question.is_due_to(&user) => {
-            let answer = json!({ "session": session(&login, &user) }).to_string();
-            let mut response = text(StatusCode::OK, Bytes::from(answer));
-            let json = http::HeaderValue::from_static("application/json");
-            response.headers_mut().insert(header::CONTENT_TYPE, json);
-            response
+            response::json(StatusCode::OK, &json!({ "session": session(&login, &user) }))
         }
         Ok(_) => forbidden(),
         Err(error) => {
@@ -169,14 +154,6 @@ mod tests {
             "[]",
         ] {
             assert!(question(none).is_none(), "{none}");
-        }
-    }
-
-    #[test]
-    fn only_the_key_itself_opens() {
-        assert!(is_bearer(b"Bearer k", b"k"));
-        for wrong in ["Bearer ", "Bearer kk", "Bearer K", "k", "bearer k", "Basic k", ""] {
-            assert!(!is_bearer(wrong.as_bytes(), b"k"), "{wrong:?}");
         }
     }
 }

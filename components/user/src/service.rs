@@ -1,5 +1,6 @@
 //! The use cases of accounts: authorize, validate, decide.
 
+pub(crate) use kernel::StoreError;
 use kernel::{
     Caller, Email, ListScope, Page, PageRequest, PageToken, SessionId, Timestamp, UserId, Violations,
 };
@@ -100,17 +101,6 @@ pub(crate) enum Sessions<'a> {
     These(&'a [SessionId]),
     /// All, and what was granted in them.
     All,
-}
-
-/// Why the store has no answer. The texts are for the log, never for a caller.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// Not reachable, or too slow: later may be better.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// A fault of ours: a statement that is wrong, a row that should not be.
-    #[error("the database refused: {0}")]
-    Failed(String),
 }
 
 /// Why an account did not get its e-mail address.

@@ -509,12 +509,3 @@ fn taken_or_failed(error: DatabaseError) -> TakenError {
         other => TakenError::Store(other.into()),
     }
 }
-
-impl From<DatabaseError> for StoreError {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Unavailable(cause) => Self::Unavailable(cause),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}

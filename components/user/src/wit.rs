@@ -1,7 +1,10 @@
 //! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
 
 use kernel::Timestamp;
-use rpc_adapters::wit::{invalid_argument, parse_caller, types, types::Caller, types::PageRequest};
+use rpc_adapters::wit::{
+    invalid_argument, parse_caller,
+    types::{self, Caller, PageRequest},
+};
 use web::request_id::RequestIds;
 
 use crate::{

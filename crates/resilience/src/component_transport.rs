@@ -7,7 +7,6 @@ use bytes::Bytes;
 use connect::{Deadline, Idempotency, MethodKind, Transport, TransportError};
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{Either, Full};
-
 use spin_adapters::{
     clock::{Elapsed, sleep, within},
     http::{Error, Incoming, Timed, begin, exchange},

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use connect::{Body, Deadline, Transport, TransportError};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-
 use spin_adapters::{
     clock::within,
     http::{Error, Incoming, Timed, begin},

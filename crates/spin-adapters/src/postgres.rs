@@ -176,7 +176,7 @@ fn from_db_error(error: DbError) -> Error {
 pub struct Row {
     columns: Rc<[String]>,
     values: Vec<Option<DbValue>>,
-    /// The next column for the readers by position.
+    /// The next column for those that read by position: the stores of `order`, `user` and `issuer`.
     next: usize,
 }
 
@@ -291,11 +291,16 @@ impl Row {
     }
 
     fn next<T: FromColumn>(&mut self) -> Result<T, Error> {
-        let column = self.columns.get(self.next).cloned().unwrap_or_default();
-        let value = self.values.get_mut(self.next).and_then(Option::take);
+        let index = self.next;
         self.next += 1;
-        let wrong = || Error::Failed(format!("column {column} is no {}", T::SQL_TYPE));
-        value.and_then(T::from_column).ok_or_else(wrong)
+        let value = self.values.get_mut(index).and_then(Option::take);
+        value.and_then(T::from_column).ok_or_else(|| {
+            let column = self
+                .columns
+                .get(index)
+                .map_or("after the last one", String::as_str);
+            Error::Failed(format!("column {column} is no {}", T::SQL_TYPE))
+        })
     }
 
     /// The next column, a text or a uuid that is not null.
@@ -456,6 +461,18 @@ mod tests {
         assert_eq!(row.parse::<u32>("amount").expect("an amount"), 12);
         assert_eq!(row.get::<Option<String>>("note").expect("null"), None);
         assert_eq!(row.get::<String>("name").expect("a name"), "Mina");
+    }
+
+    #[test]
+    fn readers_by_position_get_one_column_after_the_other() {
+        let mut row = row(
+            &["name", "note"],
+            vec![DbValue::Str("secret".into()), DbValue::Int64(1)],
+        );
+        assert_eq!(row.text().expect("a name"), "secret");
+        assert_eq!(row.text().unwrap_err().to_string(), "column note is no text");
+        let missing = row.bigint().unwrap_err().to_string();
+        assert_eq!(missing, "column after the last one is no bigint");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `Authorization: Bearer …` (RFC 6750, section 2.1): the only parser of it in the workspace.
+//! `Authorization: Bearer …` (RFC 6750, section 2.1). Only the issuer reads the header itself: its clients may also authenticate
+//! by `Basic`, and its userinfo endpoint takes a token from the form, too.
 
 use http::{HeaderMap, HeaderValue, header};
 

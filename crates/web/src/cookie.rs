@@ -30,7 +30,7 @@ impl CookieName {
         if is_secure { self.secure } else { self.plain }
     }
 
-    /// The cookie's value, if the request has the cookie once. See [`read`].
+    /// The cookie's value, if the request has the cookie once and in UTF-8.
     pub fn read(self, headers: &HeaderMap, is_secure: bool) -> Option<&str> {
         read(headers, self.over(is_secure))
     }
@@ -61,7 +61,7 @@ impl CookieName {
 /// The value of a cookie, if the request has it once. A cookie that is there twice counts as absent: a page of another host
 /// below the same domain may have set the second one (RFC 6265, section 8.6). Cookies of other applications may contain any
 /// bytes; a cookie of ours that is not UTF-8 counts as absent, too.
-pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let mut values = lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use connect::Body;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
+use serde_json::Value;
 
 /// A short text for people.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
@@ -14,10 +14,13 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     )
 }
 
-/// A value as JSON. Empty for a value that JSON cannot express: a map whose keys are no texts.
-pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    with_type(status, HeaderValue::from_static("application/json"), body.into())
+/// A value as JSON.
+pub fn json(status: StatusCode, value: &Value) -> Response<Body> {
+    with_type(
+        status,
+        HeaderValue::from_static("application/json"),
+        value.to_string().into(),
+    )
 }
 
 /// The answer to a method that the path does not take (RFC 9110, section 15.5.6). `allowed` lists those that it takes; HEAD is
@@ -36,4 +39,29 @@ fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Resp
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn responses_have_their_type_and_length() {
+        for (response, kind, length) in [
+            (text(StatusCode::OK, "商い"), "text/plain; charset=utf-8", "6"),
+            (
+                super::json(StatusCode::OK, &json!({"a": 1})),
+                "application/json",
+                "7",
+            ),
+        ] {
+            assert_eq!(response.headers()[header::CONTENT_TYPE], kind);
+            assert_eq!(response.headers()[header::CONTENT_LENGTH], length, "{kind}");
+        }
+        let refused = method_not_allowed("GET, HEAD");
+        assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(refused.headers()[header::ALLOW], "GET, HEAD");
+    }
 }

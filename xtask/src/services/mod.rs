@@ -32,14 +32,15 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to shut down before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
-/// Below the ports that Linux gives to connections (`net.ipv4.ip_local_port_range`, from 32768 on).
+/// The ports that servers get. They are below those that Linux gives to outgoing connections (from 32768 on, see
+/// `net.ipv4.ip_local_port_range`), because any client could take one of these before the server listens.
 const SERVER_PORTS: Range<u16> = 15_000..32_000;
 
 /// How often a starting server is asked whether it is ready.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A port of the loopback interface that nothing listens on, chosen at random below those that the system gives to
-/// connections: one of these would be taken by any client before the server that it is for listens on it.
+/// A port of the loopback interface that nothing listens on, chosen at random among [`SERVER_PORTS`]. Another process can
+/// still take it before its user listens.
 ///
 /// # Errors
 /// No port is left, or there is no loopback interface.
@@ -62,15 +63,16 @@ pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     Ok(ports)
 }
 
-/// Listens on a free port of [`SERVER_PORTS`], or, where none of many is free, on one that the system chooses.
+/// Listens on a free port of [`SERVER_PORTS`]; on one that the system chooses if many of them are in use.
 fn listen() -> Result<TcpListener> {
-    const ATTEMPTS: u64 = 100;
+    const ATTEMPTS: usize = 100;
     let count = u64::from(SERVER_PORTS.end - SERVER_PORTS.start);
-    let random = || RandomState::new().build_hasher().finish() % count;
+    // The keys of a new RandomState are random, and so is the hash of nothing.
+    let random = || SERVER_PORTS.start + (RandomState::new().build_hasher().finish() % count) as u16;
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     (0..ATTEMPTS)
-        .filter_map(|_| u16::try_from(random()).ok())
-        .find_map(|offset| TcpListener::bind((Ipv4Addr::LOCALHOST, SERVER_PORTS.start + offset)).ok())
-        .map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)
+        .find_map(|_| bind(random()).ok())
+        .map_or_else(|| bind(0), Ok)
         .context("cannot listen on 127.0.0.1")
 }
 
@@ -102,6 +104,10 @@ mod tests {
         assert!(
             ports.windows(2).all(|pair| pair[0] != pair[1]),
             "a port came twice: {ports:?}"
+        );
+        assert!(
+            ports.iter().all(|port| SERVER_PORTS.contains(port)),
+            "a port is one that a client's connection could take: {ports:?}"
         );
     }
 

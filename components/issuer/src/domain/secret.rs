@@ -9,7 +9,6 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 /// The system has no random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +76,7 @@ impl Hash {
 
     /// Whether they are the same, in the same time wherever they differ.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        web::constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 

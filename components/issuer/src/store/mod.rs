@@ -9,8 +9,9 @@ mod keys;
 mod logouts;
 mod sessions;
 
+pub(crate) use kernel::StoreError;
 use serde_json::{Map, Value};
-use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Parameter, Row};
 
 pub(crate) use clients::StoredClient;
 pub(crate) use flows::{Answer, Flow, LoginTaken, NewFlow, Step};
@@ -18,26 +19,6 @@ pub(crate) use grants::{Exchanged, Grant, NewGrant, Refreshed, Revoked};
 pub(crate) use keys::Added;
 pub(crate) use logouts::{Logout, NewLogout};
 pub(crate) use sessions::LoginSession;
-
-/// The database did not do what was asked of it. The texts are for the log.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// Later may be better.
-    #[error("{0}")]
-    Unavailable(String),
-    /// A fault of ours.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<DatabaseError> for StoreError {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Unavailable(cause) => Self::Unavailable(cause),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}
 
 /// The issuer's tables.
 #[derive(Clone)]

@@ -2,22 +2,12 @@
 
 use std::time::Duration;
 
+pub(crate) use kernel::StoreError;
 use kernel::{EventId, OrderId, PageToken, ProductId, UserId};
 
 use crate::domain::{
     CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage, Status,
 };
-
-/// Why the store has no answer. The texts are for the log, never for a caller.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// Not reachable, or too slow: later may be better. Whether a write was done is open.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// A fault of ours: a statement that is wrong, a row that should not be.
-    #[error("the database refused: {0}")]
-    Failed(String),
-}
 
 /// What became of an addition to a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

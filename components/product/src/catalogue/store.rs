@@ -1,22 +1,22 @@
 //! The catalogue in Postgres, schema `product_service`: a function a statement, the SQL beside it.
 
 use kernel::{Money, PageToken, ProductId, Timestamp};
-use spin_adapters::postgres::{Database, Parameter, Row};
+use spin_adapters::postgres::{Database, Error, FromRow, Parameter, Row, only, parameter::optional};
 use uuid::Uuid;
 
 use super::{
     domain::{Change, Description, ImageUrl, Name, NewProduct, Product, Quantity, Query, Stock},
     service::Store,
 };
-use crate::store::{StoreError, parsed};
+use crate::store::{StoreError, all, first};
 
-/// The select list that [`read`] takes apart. Times travel as microseconds and amounts as text: Spin has no
-/// `timestamptz`, and a text keeps a decimal exact.
+/// The columns of a [`Listed`] product. Times travel as microseconds and amounts as text: Spin has no `timestamptz`, and a text
+/// keeps a decimal exact.
 macro_rules! columns {
     () => {
-        "p.id, p.name, p.description, p.price::text, p.currency::text, p.image_url, \
-         (extract(epoch from p.created_at) * 1000000)::bigint, \
-         (extract(epoch from p.updated_at) * 1000000)::bigint, \
+        "p.id, p.name, p.description, p.price::text as price, p.currency::text as currency, p.image_url, \
+         (extract(epoch from p.created_at) * 1000000)::bigint as created_at, \
+         (extract(epoch from p.updated_at) * 1000000)::bigint as updated_at, \
          i.quantity, i.reserved, i.version"
     };
 }
@@ -124,7 +124,7 @@ const SET_STOCK: &str = concat!(
          where inventory.product_id = locked.product_id and locked.version = $3 and locked.reserved <= $2 \
          returning inventory.*), \
      i as (select * from changed union all select * from locked where not exists (select from changed)) \
-     select exists (select from changed), ",
+     select exists (select from changed) as is_set, ",
     columns!(),
     " from i join products p on p.id = i.product_id where not p.is_deleted"
 );
@@ -135,7 +135,7 @@ pub(crate) struct Postgres(pub(crate) Database);
 impl Store for Postgres {
     async fn find(&self, id: ProductId) -> Result<Option<(Product, Stock)>, StoreError> {
         let rows = self.0.read(FIND, &[Parameter::Str(id.to_string())]).await?;
-        rows.into_iter().next().map(read).transpose()
+        Ok(first::<Listed>(rows)?.map(Listed::into_pair))
     }
 
     async fn list(
@@ -154,18 +154,13 @@ impl Store for Postgres {
                 SEARCH
             }
         };
-        self.0
-            .read(statement, &parameters)
-            .await?
-            .into_iter()
-            .map(read)
-            .collect()
+        pairs(self.0.read(statement, &parameters).await?)
     }
 
     async fn find_all(&self, ids: &[ProductId]) -> Result<Vec<(Product, Stock)>, StoreError> {
         let ids = ids.iter().map(|id| Some(id.to_string())).collect();
         let rows = self.0.read(FIND_ALL, &[Parameter::ArrayStr(ids)]).await?;
-        rows.into_iter().map(read).collect()
+        pairs(rows)
     }
 
     async fn add(&self, product: NewProduct) -> Result<(Product, Stock), StoreError> {
@@ -179,8 +174,7 @@ impl Store for Postgres {
             Parameter::Int32(product.stock.get()),
         ];
         let rows = self.0.write(ADD, &parameters).await?;
-        let row = rows.into_iter().next();
-        read(row.ok_or_else(|| StoreError::Failed("the statement returned no row".into()))?)
+        Ok(Listed::from_row(&mut only(rows)?)?.into_pair())
     }
 
     async fn update(&self, id: ProductId, change: Change) -> Result<Option<(Product, Stock)>, StoreError> {
@@ -201,7 +195,7 @@ impl Store for Postgres {
             ),
         ];
         let rows = self.0.write(UPDATE, &parameters).await?;
-        rows.into_iter().next().map(read).transpose()
+        Ok(first::<Listed>(rows)?.map(Listed::into_pair))
     }
 
     async fn delete(&self, id: ProductId) -> Result<bool, StoreError> {
@@ -224,30 +218,45 @@ impl Store for Postgres {
         let Some(mut row) = rows.into_iter().next() else {
             return Ok(None);
         };
-        let is_set = row.boolean()?;
-        let (product, stock) = read(row)?;
-        Ok(Some((is_set, product, stock)))
+        let Listed { product, stock } = Listed::from_row(&mut row)?;
+        Ok(Some((row.get("is_set")?, product, stock)))
     }
 }
 
-fn optional(text: Option<impl Into<String>>) -> Parameter {
-    text.map_or(Parameter::DbNull, |text| Parameter::Str(text.into()))
+/// A product with its stock, as the columns of [`columns!`] have them.
+struct Listed {
+    product: Product,
+    stock: Stock,
 }
 
-fn read(mut row: Row) -> Result<(Product, Stock), StoreError> {
-    let product = Product {
-        id: parsed(row.text()?.parse())?,
-        name: row.text()?,
-        description: row.text()?,
-        price: parsed(Money::kept(&row.text()?, &row.text()?))?,
-        image_url: row.optional_text()?,
-        created_at: Timestamp::from_unix_micros(row.bigint()?),
-        updated_at: Timestamp::from_unix_micros(row.bigint()?),
-    };
-    let stock = Stock {
-        quantity: parsed(row.integer()?.try_into())?,
-        reserved: parsed(row.integer()?.try_into())?,
-        version: parsed(row.bigint()?.try_into())?,
-    };
-    Ok((product, stock))
+impl Listed {
+    fn into_pair(self) -> (Product, Stock) {
+        (self.product, self.stock)
+    }
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        let (amount, currency): (String, String) = (row.get("price")?, row.get("currency")?);
+        let product = Product {
+            id: row.parse("id")?,
+            name: row.get("name")?,
+            description: row.get("description")?,
+            price: Money::kept(&amount, &currency).map_err(|error| Error::invalid("price", error))?,
+            image_url: row.get("image_url")?,
+            created_at: Timestamp::from_unix_micros(row.get("created_at")?),
+            updated_at: Timestamp::from_unix_micros(row.get("updated_at")?),
+        };
+        let stock = Stock {
+            quantity: row.convert::<i32, _>("quantity")?,
+            reserved: row.convert::<i32, _>("reserved")?,
+            version: row.convert::<i64, _>("version")?,
+        };
+        Ok(Self { product, stock })
+    }
+}
+
+fn pairs(rows: Vec<Row>) -> Result<Vec<(Product, Stock)>, StoreError> {
+    let listed: Vec<Listed> = all(rows)?;
+    Ok(listed.into_iter().map(Listed::into_pair).collect())
 }

@@ -1,7 +1,8 @@
 //! WIT adapter of the catalogue: the use cases for a caller in the same process. Record in, domain call, record out.
 
 use rpc_adapters::wit::{
-    invalid_argument, parse_caller, types, types::Caller, types::Money, types::PageRequest,
+    invalid_argument, parse_caller,
+    types::{self, Caller, Money, PageRequest},
 };
 
 use super::{

@@ -9,23 +9,23 @@
 //! to the stock depends on the row that it changed itself (`settled`): whoever comes second changes no row, and no stock.
 
 use kernel::{OrderId, Timestamp};
-use spin_adapters::postgres::{Database, Error as DatabaseError, Parameter, Row};
+use spin_adapters::postgres::{Database, Error as DatabaseError, FromRow, Parameter, Row, only};
 
 use super::{
     domain::{Item, Items, Limit, Reservation, Shortage, Status, Ttl},
     service::{Reserved, Store},
 };
-use crate::store::{StoreError, parsed};
+use crate::store::{StoreError, first};
 
-/// The select list that [`read`] takes apart: of a reservation `r`, and `lines`, its items. Times travel as microseconds.
+/// The columns of a [`Reservation`]: of the row `r`, and `lines`, its items. Times travel as microseconds.
 macro_rules! columns {
     () => {
         "r.order_id, r.status, \
-         (select coalesce(array_agg(product_id::text order by product_id), '{}') from lines), \
-         (select coalesce(array_agg(quantity::text order by product_id), '{}') from lines), \
-         (extract(epoch from r.expires_at) * 1000000)::bigint::text, \
-         (extract(epoch from r.created_at) * 1000000)::bigint, \
-         (extract(epoch from r.updated_at) * 1000000)::bigint"
+         (select coalesce(array_agg(product_id::text order by product_id), '{}') from lines) as products, \
+         (select coalesce(array_agg(quantity order by product_id), '{}') from lines) as quantities, \
+         (extract(epoch from r.expires_at) * 1000000)::bigint as expires_at, \
+         (extract(epoch from r.created_at) * 1000000)::bigint as created_at, \
+         (extract(epoch from r.updated_at) * 1000000)::bigint as updated_at"
     };
 }
 
@@ -93,8 +93,9 @@ const RESERVE: &str = "with want as ( \
      held as ( \
          update inventory i set quantity = locked.quantity, reserved = locked.reserved + want.quantity, updated_at = now() \
          from want join locked using (product_id), made where i.product_id = locked.product_id) \
-     select null::text, 0, 0, (extract(epoch from expires_at) * 1000000)::bigint, \
-         (extract(epoch from created_at) * 1000000)::bigint from made \
+     select null::text as product, 0 as requested, 0 as available, \
+         (extract(epoch from expires_at) * 1000000)::bigint as expires_at, \
+         (extract(epoch from created_at) * 1000000)::bigint as created_at from made \
      union all select product_id::text, quantity, available, 0, 0 from short";
 
 const COMMIT: &str = concat!(
@@ -156,7 +157,7 @@ const EXPIRE: &str = concat!(
      moved as ( \
          update inventory i set reserved = i.reserved - back.quantity, updated_at = clock_timestamp() \
          from back where i.product_id = back.product_id) \
-     select count(*) from settled"
+     select count(*) as expired from settled"
 );
 
 /// The key of the reservations: the order.
@@ -198,7 +199,7 @@ impl Store for Postgres {
 
     async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
         let rows = self.0.read(FIND, &[Parameter::Str(order.to_string())]).await?;
-        rows.into_iter().next().map(read).transpose()
+        first(rows)
     }
 
     async fn expire(&self, limit: Limit) -> Result<i32, StoreError> {
@@ -206,9 +207,7 @@ impl Store for Postgres {
             .0
             .write(EXPIRE, &[Parameter::Int64(limit.get().into())])
             .await?;
-        let row = rows.into_iter().next();
-        let mut count = row.ok_or_else(|| StoreError::Failed("the statement returned no row".into()))?;
-        parsed(count.bigint()?.try_into())
+        Ok(only(rows)?.convert::<i64, _>("expired")?)
     }
 }
 
@@ -218,7 +217,7 @@ impl Postgres {
             .0
             .write(statement, &[Parameter::Str(order.to_string())])
             .await?;
-        rows.into_iter().next().map(read).transpose()
+        first(rows)
     }
 }
 
@@ -226,15 +225,14 @@ impl Postgres {
 fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, StoreError> {
     let mut shortages = Vec::new();
     for mut row in rows {
-        let product = row.optional_text()?;
-        let (requested, available) = (row.integer()?, row.integer()?);
-        let Some(product) = product else {
+        let Some(product) = row.get::<Option<String>>("product")? else {
             return Ok(Reserved::Made(made(row, order, items)?));
         };
+        let product = product.parse();
         shortages.push(Shortage {
-            product: parsed(product.parse())?,
-            requested,
-            available,
+            product: product.map_err(|error| DatabaseError::invalid("product", error))?,
+            requested: row.get("requested")?,
+            available: row.get("available")?,
         });
     }
     Ok(match shortages.is_empty() {
@@ -246,8 +244,8 @@ fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, S
 fn made(mut row: Row, order: OrderId, items: &Items) -> Result<Reservation, StoreError> {
     let mut items: Vec<Item> = items.iter().copied().collect();
     items.sort_by_key(|item| item.product);
-    let expires_at = Timestamp::from_unix_micros(row.bigint()?);
-    let created_at = Timestamp::from_unix_micros(row.bigint()?);
+    let expires_at = Timestamp::from_unix_micros(row.get("expires_at")?);
+    let created_at = Timestamp::from_unix_micros(row.get("created_at")?);
     Ok(Reservation {
         order,
         status: Status::Reserved,
@@ -258,36 +256,38 @@ fn made(mut row: Row, order: OrderId, items: &Items) -> Result<Reservation, Stor
     })
 }
 
-fn read(mut row: Row) -> Result<Reservation, StoreError> {
-    Ok(Reservation {
-        order: parsed(row.text()?.parse())?,
-        status: status(&row.text()?)?,
-        items: items(&row.texts()?, &row.texts()?)?,
-        expires_at: row
-            .optional_text()?
-            .map(|micros| parsed(micros.parse()).map(Timestamp::from_unix_micros))
-            .transpose()?,
-        created_at: Timestamp::from_unix_micros(row.bigint()?),
-        updated_at: Timestamp::from_unix_micros(row.bigint()?),
-    })
+impl FromRow for Reservation {
+    fn from_row(row: &mut Row) -> Result<Self, DatabaseError> {
+        let expires_at: Option<i64> = row.get("expires_at")?;
+        Ok(Self {
+            order: row.parse("order_id")?,
+            status: status(&row.get::<String>("status")?)?,
+            items: items(row)?,
+            expires_at: expires_at.map(Timestamp::from_unix_micros),
+            created_at: Timestamp::from_unix_micros(row.get("created_at")?),
+            updated_at: Timestamp::from_unix_micros(row.get("updated_at")?),
+        })
+    }
 }
 
-fn items(products: &[String], quantities: &[String]) -> Result<Vec<Item>, StoreError> {
-    let item = |(product, quantity): (&String, &String)| {
+fn items(row: &mut Row) -> Result<Vec<Item>, DatabaseError> {
+    let (products, quantities): (Vec<String>, Vec<i32>) = (row.get("products")?, row.get("quantities")?);
+    let item = |(product, quantity): (String, i32)| {
+        let product = product.parse();
         Ok(Item {
-            product: parsed(product.parse())?,
-            quantity: parsed(quantity.parse())?,
+            product: product.map_err(|error| DatabaseError::invalid("products", error))?,
+            quantity,
         })
     };
-    products.iter().zip(quantities).map(item).collect()
+    products.into_iter().zip(quantities).map(item).collect()
 }
 
-fn status(text: &str) -> Result<Status, StoreError> {
+fn status(text: &str) -> Result<Status, DatabaseError> {
     match text {
         "reserved" => Ok(Status::Reserved),
         "committed" => Ok(Status::Committed),
         "released" => Ok(Status::Released),
         "restocked" => Ok(Status::Restocked),
-        _ => parsed(Err("is no status of a reservation")),
+        _ => Err(DatabaseError::invalid("status", "is no status of a reservation")),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rpc_adapters::wit::{invalid_argument, parse_caller, types, types::Caller};
+use rpc_adapters::wit::{
+    invalid_argument, parse_caller,
+    types::{self, Caller},
+};
 
 use super::{
     domain::{Item, Reservation, Shortage, Status},

@@ -8,11 +8,12 @@
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
+use web::cookie::{CookieName, Lifetime};
 
-use super::cookies::{Cookie, RandomText};
+use super::random_text::RandomText;
 use crate::domain::BrowserId;
 
-const COOKIE: Cookie = Cookie {
+const COOKIE: CookieName = CookieName {
     secure: "__Host-akinai_browser",
     plain: "akinai_browser",
 };
@@ -28,7 +29,7 @@ impl Browser {
     /// The one of the browser that a request is from; a new one for a browser that has none. None if the host has no random
     /// numbers.
     pub(crate) fn of(head: &http::request::Parts, is_secure: bool) -> Option<Self> {
-        let known = COOKIE.read(head, is_secure).and_then(RandomText::parse);
+        let known = COOKIE.read(&head.headers, is_secure).and_then(RandomText::parse);
         known.or_else(RandomText::new).map(Self)
     }
 
@@ -40,7 +41,7 @@ impl Browser {
 
     /// The header that has the browser keep it from now on.
     pub(crate) fn cookie(&self, is_secure: bool) -> String {
-        COOKIE.header(self.0.as_str(), Some(SECONDS), is_secure)
+        COOKIE.set(self.0.as_str(), Lifetime::Seconds(SECONDS), is_secure)
     }
 }
 

@@ -7,15 +7,16 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use http::request::Parts;
+use web::cookie::{CookieName, Lifetime};
 
-use super::cookies::{Cookie, RandomText};
 use super::keys::PageKey;
+use super::random_text::RandomText;
 use crate::hydra::Challenge;
 
 /// What the key is used for here.
 const PURPOSE: &str = "csrf";
 
-const COOKIE: Cookie = Cookie {
+const COOKIE: CookieName = CookieName {
     secure: "__Host-akinai_page",
     plain: "akinai_page",
 };
@@ -31,7 +32,7 @@ impl Nonce {
     /// The one of the browser that a request is from; a new one for a browser that has none. None if the host has no random
     /// numbers.
     pub(crate) fn of(head: &Parts, is_secure: bool) -> Option<Self> {
-        let known = COOKIE.read(head, is_secure).and_then(RandomText::parse);
+        let known = COOKIE.read(&head.headers, is_secure).and_then(RandomText::parse);
         known.or_else(RandomText::new).map(Self)
     }
 
@@ -56,7 +57,7 @@ impl Nonce {
 
     /// The header that has the browser keep it until it is closed.
     pub(crate) fn cookie(&self, is_secure: bool) -> String {
-        COOKIE.header(self.0.as_str(), None, is_secure)
+        COOKIE.set(self.0.as_str(), Lifetime::Session, is_secure)
     }
 }
 

@@ -7,7 +7,6 @@
 
 mod browser;
 mod consent;
-mod cookies;
 mod csrf;
 mod error;
 mod form;
@@ -17,6 +16,7 @@ mod layout;
 mod login;
 mod logout;
 mod policy;
+mod random_text;
 mod register;
 mod settings;
 mod texts;

@@ -9,11 +9,12 @@ mod state;
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
-use self::state::State;
 use spin_adapters::{
     redis::{Argument, Error, Redis, Script},
     variables,
 };
+
+use self::state::State;
 
 /// Failures in a row that open a breaker.
 const FAILURES: u32 = 5;

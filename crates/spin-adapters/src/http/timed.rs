@@ -11,7 +11,7 @@ use crate::clock;
 /// A body that breaks off when a deadline passes.
 pub struct Timed<B> {
     body: B,
-    /// None if there is none.
+    /// `None`: the body may take as long as it needs.
     deadline: Option<Deadline>,
 }
 
@@ -22,7 +22,7 @@ struct Deadline {
 }
 
 impl<B> Timed<B> {
-    /// The body, until this moment; to its end without one.
+    /// The body, which breaks off at `deadline`; without one it may take as long as it needs.
     pub fn until(deadline: Option<Instant>, body: B) -> Self {
         let deadline = deadline.map(|at| Deadline {
             at,
