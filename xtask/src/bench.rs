@@ -115,8 +115,8 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     );
     let mut steps = Steps::new(5);
     steps.begin("compile the components, the host and the native program");
-    let programs = ["akinai-host", "akinai-native", "akinai-bench-issuer"];
-    build::to_run(workspace, &["akinai-hello"], &programs).await?;
+    build::components(workspace, &["akinai-hello"]).await?;
+    build::native(workspace, &["akinai-native", "akinai-bench-issuer"]).await?;
 
     steps.begin("find the load generator");
     let wrk = Wrk::find(workspace).await?;

@@ -85,20 +85,12 @@ pub async fn tests(workspace: &Workspace) -> Result<Warned> {
     Ok(warned)
 }
 
-/// Compiles the components, those of `extra_components` included, and native `programs`, to be run: the latter in the profile
-/// `dist`.
-///
-/// Both at the same time. The native build ends with minutes of work for one core (the host, and the link of all that it is made
-/// of), which would leave the other cores idle.
+/// Compiles the native host, and the `extra` programs, to be run: in the profile `dist`.
 ///
 /// # Errors
 /// The code does not compile: cargo has said why.
-pub async fn to_run(workspace: &Workspace, extra_components: &[&str], programs: &[&str]) -> Result<()> {
-    tokio::try_join!(
-        components(workspace, extra_components),
-        self::programs(workspace, Profile::Dist, programs)
-    )?;
-    Ok(())
+pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
+    programs(workspace, Profile::Dist, &[&["akinai-host"], extra].concat()).await
 }
 
 /// Compiles native programs.

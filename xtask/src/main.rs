@@ -93,9 +93,9 @@ async fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Build => {
-            build::to_run(&workspace, &[], &["akinai-host"]).await?;
+            build::components(&workspace, &[]).await?;
             manifest::write_for_hydra(&workspace)?;
-            Ok(())
+            build::native(&workspace, &[]).await
         }
         Command::Migrate => migrate(&workspace).await,
         Command::Admin { email } => make_admin(&workspace, &email).await,

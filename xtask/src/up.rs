@@ -80,7 +80,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let spin = if options.spin { Some(spin::find()?) } else { None };
     let _lock = lock(workspace)?;
 
-    let mut steps = Steps::new(if place.is_some() { 6 } else { 5 });
+    let mut steps = Steps::new(if place.is_some() { 7 } else { 6 });
     let hydra = match place {
         None => None,
         Some(place) => {
@@ -92,25 +92,21 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
             Some(PreparedHydra { program, place })
         }
     };
-    let host_program = match &spin {
-        Some(spin) => {
-            steps.begin(format_args!("compile the components; the host is {spin}"));
-            None
-        }
-        None => {
-            steps.begin("compile the components and the host (minutes, the first time)");
-            Some("akinai-host")
-        }
-    };
-    let programs: Vec<&str> = host_program.into_iter().chain(["akinai-seed"]).collect();
-    build::to_run(workspace, &[], &programs).await?;
+    steps.begin("compile the components");
+    build::components(workspace, &[]).await?;
     let manifest = match hydra {
         None => workspace.manifest(),
         Some(_) => manifest::write_for_hydra(workspace)?,
     };
     let (mut command, mut events) = match spin {
-        Some(spin) => (spin.up(workspace, &manifest, listen), spin.up_events(workspace)),
+        Some(spin) => {
+            steps.begin(format_args!("no host to compile, this is {spin}"));
+            build::programs(workspace, Profile::Dist, &["akinai-seed"]).await?;
+            (spin.up(workspace, &manifest, listen), spin.up_events(workspace))
+        }
         None => {
+            steps.begin("compile the host");
+            build::native(workspace, &["akinai-seed"]).await?;
             let mut platform = host(workspace, &manifest);
             platform.args(["--listen", &listen.to_string()]);
             (platform, host(workspace, &workspace.events_manifest()))
