@@ -7,7 +7,8 @@ use std::{
 
 use api::user::v1::{CheckSessionRequest, SessionServiceClient};
 use connect::{
-    Code, ConnectError, Context, Interceptor, MethodDescriptor, MethodKind, json::TextFields, wkt,
+    Access, Callers, Code, ConnectError, Context, Interceptor, MethodDescriptor, MethodKind,
+    json::TextFields, wkt,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use identity::{
@@ -24,10 +25,9 @@ use web::{
 };
 
 use crate::{
-    bearer,
+    access, bearer,
     gate::{Answer, Claim, Gate, Outcome, Own, Quota},
     rpc::PUBLIC,
-    rules::Rule,
     settings::{Settings, USER},
     signing_keys::{self, Failure},
     trace::{TRACEPARENT, TRACESTATE},
@@ -39,13 +39,6 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
 /// How often it is asked about one token when revocations come in between.
 const CHECKS: usize = 2;
-
-/// The methods that hash a password, which have a limit of their own: Argon2 is the costliest thing that anybody can ask
-/// for, and a token that was stolen must not serve to find out the password.
-const HASHING: [&str; 2] = [
-    "/user.v1.UserService/CreateUser",
-    "/user.v1.UserService/ChangePassword",
-];
 
 /// What makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header): for the service to read.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -73,15 +66,13 @@ impl Interceptor for Edge {
             context.limit_deadline(Instant::now() + left);
         }
         let caller = Caller::from(&principal);
-        call.rule
-            .admits(&caller)
-            .map_err(|refusal| match refusal.code() {
-                // Signing in again would change nothing.
-                Code::Unauthenticated if has_token => {
-                    ConnectError::permission_denied("this needs a user's token, and this one is no user's")
-                }
-                _ => refusal,
-            })?;
+        access::check_caller(call.access, &caller).map_err(|refusal| match refusal.code() {
+            // Signing in again would change nothing.
+            Code::Unauthenticated if has_token => {
+                ConnectError::permission_denied("this needs a user's token, and this one is no user's")
+            }
+            _ => refusal,
+        })?;
         call.travel_on(&principal, context)?;
         context.extensions.insert(caller);
         Ok(())
@@ -94,7 +85,7 @@ impl Interceptor for Edge {
         message: &dyn TextFields,
     ) -> Result<(), ConnectError> {
         let caller = context.extensions.get::<Caller>();
-        Rule::of(method).covers(caller.unwrap_or(&Caller::Anonymous), message)
+        access::check_owner(access::of(method), caller.unwrap_or(&Caller::Anonymous), message)
     }
 }
 
@@ -117,7 +108,7 @@ impl From<Verdict> for Admitted {
 /// One call, before its method.
 struct Call {
     method: &'static MethodDescriptor,
-    rule: Rule,
+    access: &'static Access,
     settings: Rc<Settings>,
     redis: Redis,
     address: ClientAddress,
@@ -134,7 +125,7 @@ impl Call {
         let redis = Redis::from_variable("redis_url").await;
         Ok(Self {
             method,
-            rule: Rule::of(method),
+            access: access::of(method),
             address: ClientAddress::of(&context.headers, &settings.trusted_proxies),
             redis: redis.map_err(|error| broken(names, error))?,
             settings,
@@ -170,7 +161,7 @@ impl Call {
         let token = given.as_ref().ok().and_then(Option::as_deref);
         let claim = token.map(claim);
         let own = match self.method.kind {
-            MethodKind::Unary if HASHING.contains(&self.method.path) => Own::Password,
+            MethodKind::Unary if self.access.hashes_password => Own::Password,
             MethodKind::Unary => Own::None,
             MethodKind::ServerStreaming | MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
                 Own::Stream
@@ -180,7 +171,7 @@ impl Call {
         let entered = gate.enter(claim.as_ref(), own, wants_keys).await;
         match &entered {
             Some(answer) => pass(answer, &mut context.response_headers)?,
-            None if self.rule == Rule::Admin => return Err(no_admins()),
+            None if self.access.callers == Callers::Role => return Err(no_admins()),
             None => {}
         }
         let Some((token, claim)) = token.zip(claim) else {

@@ -2,6 +2,7 @@
 //!
 //! This file is the door: it wires paths to their answers, and nothing else.
 
+mod access;
 mod bearer;
 mod cors;
 mod edge;
@@ -9,7 +10,6 @@ mod gate;
 mod health;
 mod ready;
 mod rpc;
-mod rules;
 mod settings;
 mod signing_keys;
 mod trace;

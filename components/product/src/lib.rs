@@ -22,12 +22,11 @@ use store::StoreError;
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
-/// Who may call, with the variable that has the keys of each.
+/// The components that may call, each with the variable that has its keys. The contract says which methods each may call.
 const CALLERS: ServiceTokens = ServiceTokens::new(
     "product",
     &[("bff", "bff_service_keys"), ("order", "order_service_keys")],
-)
-.reserve(&[("product.v1.InventoryService", "order")]);
+);
 
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(

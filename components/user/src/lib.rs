@@ -29,17 +29,11 @@ use store::Postgres;
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
-/// Who may call, with the variable that has the keys of each. To each its own: order hears of deleted users, and that is all
-/// that its tokens open.
+/// The components that may call, each with the variable that has its keys. The contract says which methods each may call.
 const CALLERS: ServiceTokens = ServiceTokens::new(
     "user",
     &[("bff", "bff_service_keys"), ("order", "order_service_keys")],
-)
-.reserve(&[
-    ("user.v1.UserService", "bff"),
-    ("user.v1.SessionService", "bff"),
-    ("user.v1.UserEventService", "order"),
-]);
+);
 
 /// The use cases as this component runs them.
 type Accounts = service::Accounts<Postgres, Argon2id, Marks>;

@@ -23,6 +23,7 @@
 //!
 //! Beside them stands [`DESCRIPTORS`]: what the files declare, in protobuf's own form, for server reflection.
 
+mod access;
 mod json;
 mod names;
 mod schema;
@@ -34,6 +35,8 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
+use crate::access::AccessExpressions;
+
 /// The name of the file with a `google.protobuf.FileDescriptorSet` of everything that was compiled, imports included, without
 /// comments and positions.
 pub const DESCRIPTORS: &str = "descriptors.binpb";
@@ -43,6 +46,7 @@ pub const DESCRIPTORS: &str = "descriptors.binpb";
 pub struct Config {
     root: PathBuf,
     out_dir: Option<PathBuf>,
+    access_option: Option<String>,
 }
 
 impl Config {
@@ -51,6 +55,7 @@ impl Config {
         Self {
             root: root.into(),
             out_dir: None,
+            access_option: None,
         }
     }
 
@@ -58,6 +63,19 @@ impl Config {
     #[must_use]
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
+        self
+    }
+
+    /// Reads who may call each method from the method option with this full name, such as `shop.auth.access`, into
+    /// `connect::MethodDescriptor::access`. A method without the option is then an error.
+    ///
+    /// The contract declares the option: an extension of `google.protobuf.MethodOptions` by a message with the fields
+    /// `callers` = 1 (an enum: 1 the public, 2 users, 3 an owner, 4 roles, 5 components), `string owner_field` = 2,
+    /// `repeated string roles` = 3, `repeated string components` = 4, `repeated string scopes` = 5,
+    /// `google.protobuf.Duration sign_in_max_age` = 6 and `bool hashes_password` = 7.
+    #[must_use]
+    pub fn require_access(mut self, option: impl Into<String>) -> Self {
+        self.access_option = Some(option.into());
         self
     }
 
@@ -71,9 +89,16 @@ impl Config {
             .or_else(|| std::env::var_os("OUT_DIR").map(PathBuf::from));
         let out_dir =
             out_dir.ok_or_else(|| Error::new("OUT_DIR is not set: call this from a build script"))?;
-        let files = protox::compile(files, [&self.root]).map_err(|error| Error::new(format!("{error:?}")))?;
+        let mut compiler = protox::Compiler::new([&self.root]).map_err(Error::of_contract)?;
+        compiler.include_imports(true).include_source_info(true);
+        compiler.open_files(files).map_err(Error::of_contract)?;
+        let access = match &self.access_option {
+            Some(option) => access::read(&compiler.descriptor_pool(), option)?,
+            None => AccessExpressions::new(),
+        };
+        let files = compiler.file_descriptor_set();
         write(&out_dir.join(DESCRIPTORS), &descriptors(&files))?;
-        for package in generate(files)? {
+        for package in generate(files, &access)? {
             package.write(&out_dir)?;
         }
         Ok(())
@@ -107,7 +132,7 @@ fn descriptors(files: &FileDescriptorSet) -> Vec<u8> {
 }
 
 /// The code of all packages but `google.protobuf`, which the connect crate has.
-fn generate(files: FileDescriptorSet) -> Result<Vec<Package>, Error> {
+fn generate(files: FileDescriptorSet, access: &AccessExpressions) -> Result<Vec<Package>, Error> {
     let files = files.file;
     for file in &files {
         supported(file)?;
@@ -125,7 +150,7 @@ fn generate(files: FileDescriptorSet) -> Result<Vec<Package>, Error> {
         .map(|name| {
             let files: Vec<_> = files.iter().filter(|file| file.package() == name).collect();
             let messages = messages.get(&module_of(files[0])).map_or("", String::as_str);
-            let code = package_code(name, messages, &files)?;
+            let code = package_code(name, messages, &files, access)?;
             Ok(Package {
                 name: name.to_owned(),
                 code,
@@ -160,10 +185,15 @@ fn prost() -> prost_build::Config {
     config
 }
 
-fn package_code(name: &str, messages: &str, files: &[&FileDescriptorProto]) -> Result<String, Error> {
+fn package_code(
+    name: &str,
+    messages: &str,
+    files: &[&FileDescriptorProto],
+    access: &AccessExpressions,
+) -> Result<String, Error> {
     let mut code = messages.to_owned();
     for file in files {
-        code.push_str(&service::generate(file));
+        code.push_str(&service::generate(file, access));
     }
     code.push_str(&json::generate(name, files)?);
     let file = syn::parse_file(&code)
@@ -195,6 +225,11 @@ pub struct Error(String);
 impl Error {
     fn new(message: impl Into<String>) -> Self {
         Self(message.into())
+    }
+
+    /// The contract does not compile. Its `Debug` form shows where.
+    fn of_contract(error: protox::Error) -> Self {
+        Self(format!("{error:?}"))
     }
 }
 

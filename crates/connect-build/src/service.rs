@@ -3,13 +3,14 @@
 use prost_types::method_options::IdempotencyLevel;
 use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 
+use crate::access::AccessExpressions;
 use crate::names::{constant, snake, type_path, upper_camel};
 use crate::schema::qualified;
 
 /// The code of all services of a file.
-pub(crate) fn generate(file: &FileDescriptorProto) -> String {
+pub(crate) fn generate(file: &FileDescriptorProto, access: &AccessExpressions) -> String {
     let services = file.service.iter().enumerate().map(|(index, service)| {
-        let service = Service::new(file, index, service);
+        let service = Service::new(file, index, service, access);
         [
             service.descriptors(),
             service.definition(),
@@ -48,6 +49,8 @@ struct Method {
     kind: Kind,
     /// The variant of `connect::Idempotency`.
     idempotency: &'static str,
+    /// An expression of type `connect::Access`, where the .proto file says who may call the method.
+    access: Option<String>,
 }
 
 /// How many messages a method takes and gives.
@@ -80,12 +83,18 @@ impl Kind {
 }
 
 impl Service {
-    fn new(file: &FileDescriptorProto, index: usize, service: &ServiceDescriptorProto) -> Self {
+    fn new(
+        file: &FileDescriptorProto,
+        index: usize,
+        service: &ServiceDescriptorProto,
+        access: &AccessExpressions,
+    ) -> Self {
         let full_name = qualified(file.package(), service.name());
         let path = [SERVICE_FIELD, index as i32];
         let methods = service.method.iter().enumerate().map(|(index, method)| {
             let path = [path[0], path[1], METHOD_FIELD, index as i32];
-            Method::new(file, &path, method)
+            let access = access.get(&qualified(&full_name, method.name()));
+            Method::new(file, &path, method, access.cloned())
         });
         Self {
             documentation: documentation(file, &path),
@@ -208,7 +217,12 @@ impl Service {
 }
 
 impl Method {
-    fn new(file: &FileDescriptorProto, path: &[i32], method: &MethodDescriptorProto) -> Self {
+    fn new(
+        file: &FileDescriptorProto,
+        path: &[i32],
+        method: &MethodDescriptorProto,
+        access: Option<String>,
+    ) -> Self {
         let idempotency = method
             .options
             .as_ref()
@@ -231,6 +245,7 @@ impl Method {
                 IdempotencyLevel::Idempotent => "Idempotent",
                 IdempotencyLevel::NoSideEffects => "NoSideEffects",
             },
+            access,
         }
     }
 
@@ -239,9 +254,14 @@ impl Method {
             name,
             constant,
             idempotency,
+            access,
             ..
         } = self;
         let kind = self.kind.variant();
+        let access = match access {
+            Some(access) => format!("::std::option::Option::Some({access})"),
+            None => "::std::option::Option::None".to_owned(),
+        };
         format!(
             "/// `{name}`.\n\
              pub static {constant}: MethodDescriptor = MethodDescriptor {{\n\
@@ -250,6 +270,7 @@ impl Method {
                  path: \"/{service}/{name}\",\n\
                  kind: MethodKind::{kind},\n\
                  idempotency: Idempotency::{idempotency},\n\
+                 access: {access},\n\
              }};\n"
         )
     }

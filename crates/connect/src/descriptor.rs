@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// A service as its .proto file declares it. Generated code has one for each service.
 #[derive(Debug)]
 pub struct ServiceDescriptor {
@@ -20,6 +22,42 @@ pub struct MethodDescriptor {
     pub kind: MethodKind,
     /// Whether calling it again does harm.
     pub idempotency: Idempotency,
+    /// Who may call it, where the .proto file says so by the option that connect-build was told of.
+    pub access: Option<Access>,
+}
+
+/// Who may call a method, and under which conditions.
+///
+/// This crate only carries it. The interceptors of an application read it and enforce it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The clients that may call the method.
+    pub callers: Callers,
+    /// The roles that let a user call it: in addition to the owner, or, for [`Callers::Role`], one of them is required.
+    pub roles: &'static [&'static str],
+    /// The components of the application that may call it, or pass on the calls of clients.
+    pub components: &'static [&'static str],
+    /// The OAuth scopes that an access token must have.
+    pub scopes: &'static [&'static str],
+    /// How long ago the user may have signed in, at most.
+    pub sign_in_max_age: Option<Duration>,
+    /// Whether a call hashes a password, which costs far more than other calls.
+    pub hashes_password: bool,
+}
+
+/// The clients that may call a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Every client, with or without an access token.
+    Public,
+    /// Users that are signed in.
+    User,
+    /// The user whose id is in the field of this name in the request.
+    Owner(&'static str),
+    /// Users with one of the roles.
+    Role,
+    /// Components of the application, for themselves. It has no public route.
+    Component,
 }
 
 /// How many messages a method takes and gives.

@@ -40,7 +40,7 @@ pub use body::Body;
 pub use client::{Client, Deadline, InMemory, Response, Streaming, Transport, TransportError};
 pub use code::Code;
 pub use context::{CallOptions, Context};
-pub use descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
+pub use descriptor::{Access, Callers, Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Detail};
 pub use server::{Call, CallFuture, Interceptor, Limits, MessageStream, Reply, Router, Service};

@@ -29,6 +29,7 @@ const fn method(kind: MethodKind, idempotency: Idempotency) -> MethodDescriptor 
         path: "/a.B/C",
         kind,
         idempotency,
+        access: None,
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn quoted(comment: &str) -> impl Iterator<Item = &str> {
     comment.split('`').skip(1).step_by(2)
 }
 
-/// Who may call a method, by the first paragraph of its comment. `components/bff/src/rules.rs` has the rules, and a test that
-/// they are what the comments say.
+/// Who may call a method, by the first paragraph of its comment. The rule itself is the method's option
+/// `akinai.auth.v1.access`; a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Callers {
     /// With or without a token: "Anyone".

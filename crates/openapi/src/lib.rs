@@ -105,7 +105,43 @@ impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
+    use api::{order::v1::order_service, product::v1::product_service, user::v1::user_service};
+    use connect::Callers as Rule;
+
     use super::*;
+    use crate::comment::Callers;
+
+    #[test]
+    fn comments_say_who_may_call_as_the_access_option_does() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let contract = Contract::compile(&root.join("proto"), &PUBLIC).expect("the contracts compile");
+        for service in [
+            &order_service::SERVICE,
+            &product_service::SERVICE,
+            &user_service::SERVICE,
+        ] {
+            let described = contract
+                .services
+                .iter()
+                .find(|described| described.name == service.name);
+            let described = described.expect(service.name);
+            for (method, described) in service.methods.iter().zip(&described.methods) {
+                let rule = method.access.as_ref().expect(method.path).callers;
+                let expected = match rule {
+                    Rule::Public => Callers::Anyone,
+                    Rule::Role => Callers::Admin,
+                    Rule::User | Rule::Owner(_) => Callers::SignedIn,
+                    Rule::Component => panic!("{} is not public", method.path),
+                };
+                assert_eq!(
+                    Callers::of(&described.comment),
+                    expected,
+                    "the comment of {} and its access option {rule:?}",
+                    method.path
+                );
+            }
+        }
+    }
 
     #[test]
     fn document_in_docs_is_what_the_contracts_say() {

@@ -1,4 +1,4 @@
-//! Who is calling a service: another component, with a service token, on behalf of somebody or nobody.
+//! Authentication of calls between components: a service token names the calling component, and the user if there is one.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -8,13 +8,12 @@ use kernel::Caller;
 use spin_adapters::{clock, log, variables};
 use web::{bearer, challenge, request_id::RequestIds};
 
-/// Lets in whoever has a service token for this component, and nobody else: not a user's access token, not another
-/// service's token, no header. Leaves the [`Caller`] for the handlers.
+/// Accepts a call with a service token for this component, from a component that the method's contract names. A user's
+/// access token and a token for another component are refused. Leaves the [`Caller`] for the handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceTokens {
     component: &'static str,
     callers: &'static [(&'static str, &'static str)],
-    reserved: &'static [(&'static str, &'static str)],
 }
 
 thread_local! {
@@ -25,25 +24,7 @@ impl ServiceTokens {
     /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that has its keys:
     /// `NAME:KEY`, more than one separated by spaces while keys are replaced.
     pub const fn new(component: &'static str, callers: &'static [(&'static str, &'static str)]) -> Self {
-        Self {
-            component,
-            callers,
-            reserved: &[],
-        }
-    }
-
-    /// Keeps services for one caller each, named as their .proto files name them (`product.v1.InventoryService`): any other
-    /// component is answered `permission_denied` there, its genuine token notwithstanding. Services that are not named are
-    /// for all callers.
-    #[must_use]
-    pub const fn reserve(mut self, services: &'static [(&'static str, &'static str)]) -> Self {
-        self.reserved = services;
-        self
-    }
-
-    fn admits(&self, service: &str, caller: &str) -> bool {
-        let mut owners = self.reserved.iter().filter(|(name, _)| *name == service);
-        owners.all(|(_, owner)| *owner == caller)
+        Self { component, callers }
     }
 
     async fn verifier(&self) -> Result<Rc<Verifier>, String> {
@@ -85,13 +66,13 @@ impl Interceptor for ServiceTokens {
             );
             challenge::invalid("the service token is not valid")
         })?;
-        if !self.admits(method.service, call.caller()) {
+        if !is_for(method, call.caller()) {
             log::error(
                 RequestIds::of(&context.headers),
                 format_args!("{} is not for the component {}", method.path, call.caller()),
             );
             return Err(ConnectError::permission_denied(
-                "this service is for another component",
+                "this method is not for the component that called it",
             ));
         }
         context.extensions.insert(Caller::from(call.principal()));
@@ -99,27 +80,46 @@ impl Interceptor for ServiceTokens {
     }
 }
 
+/// Whether a method accepts calls from a component. One whose contract does not say so accepts none.
+fn is_for(method: &MethodDescriptor, component: &str) -> bool {
+    method
+        .access
+        .as_ref()
+        .is_some_and(|access| access.components.contains(&component))
+}
+
 #[cfg(test)]
 mod tests {
+    use api::{
+        product::v1::{inventory_service, product_service},
+        user::v1::user_service,
+    };
+
     use super::*;
 
     #[test]
-    fn a_reserved_service_is_for_its_caller_alone() {
-        let tokens = ServiceTokens::new("product", &[("bff", "bff_keys"), ("order", "order_keys")])
-            .reserve(&[("v1.Inventory", "order")]);
+    fn method_accepts_the_components_that_its_contract_names() {
+        let forgotten = MethodDescriptor {
+            access: None,
+            ..product_service::GET_PRODUCT
+        };
         let cases = [
-            ("v1.Products", "bff", true),
-            ("v1.Products", "order", true),
-            ("v1.Inventory", "order", true),
-            ("v1.Inventory", "bff", false),
-            ("v1.Inventory", "", false),
-            ("v1.InventoryService", "bff", true),
+            (&product_service::GET_PRODUCT, "bff", true),
+            (&product_service::GET_PRODUCT, "order", true),
+            (&product_service::GET_PRODUCT, "user", false),
+            (&inventory_service::RESERVE_STOCK, "order", true),
+            (&inventory_service::RESERVE_STOCK, "bff", false),
+            (&inventory_service::RESERVE_STOCK, "", false),
+            (&user_service::GET_USER, "bff", true),
+            (&user_service::GET_USER, "order", false),
+            (&forgotten, "bff", false),
         ];
-        for (service, caller, admitted) in cases {
+        for (method, component, accepted) in cases {
             assert_eq!(
-                tokens.admits(service, caller),
-                admitted,
-                "whether {caller:?} may call {service}"
+                is_for(method, component),
+                accepted,
+                "whether {} accepts a call from {component:?}",
+                method.path
             );
         }
     }
