@@ -22,7 +22,7 @@ pub struct Config {
     /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, just as the components'
     /// requests name them. All other servers are called by HTTP/1.1. gRPC needs HTTP/2.
     pub h2c: BTreeSet<String>,
-    /// Who stands between the components: nobody, save in tests.
+    /// What intercepts the calls between components: nothing, except in tests.
     pub chaining: Option<Arc<dyn Chaining>>,
 }
 

@@ -39,7 +39,8 @@ pub(crate) struct Application {
     subscriptions: Vec<Subscription>,
     /// Who stands between the components.
     between: Between,
-    /// Places for bodies that are read before anybody is asked to answer: so they are bounded, as what is in flight is.
+    /// Places for bodies that the host reads before it asks a component: their number is bounded, as that of requests in
+    /// flight is.
     gathering: Semaphore,
     limits: Limits,
 }
