@@ -39,7 +39,7 @@ const HASH: u64 = 24 << 20;
 const SIGN_UPS: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_sign_ups_at_once_stall_nobody_and_take_no_memory() {
+async fn a_thousand_sign_ups_at_once_delay_no_other_caller_and_take_no_memory() {
     let _alone = ALONE.lock().await;
     // The limits as they are, for an address that the test's proxy names.
     let platform = Setup::new()
@@ -90,8 +90,8 @@ async fn a_thousand_sign_ups_at_once_stall_nobody_and_take_no_memory() {
 /// For how long a reader comes again when it is told to.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads a product so many times, one after the other; the time that one of a hundred exceeded. Whoever comes while the host has
-/// its hands full is told when to come again, does so, and is answered: that time counts.
+/// Reads a product so many times, one after the other; the time that one of a hundred exceeded. A request that the
+/// busy host refuses is repeated after the time in `Retry-After` until it is answered: that time counts.
 async fn reads(client: &Client, product: &Product, count: usize) -> Duration {
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {

@@ -7,7 +7,7 @@ use connect::wkt::{
 };
 use prost::{DecodeError, Message as _};
 
-use crate::reflection::Shown;
+use crate::shown::Shown;
 
 /// The files that are shown, by what they declare.
 #[derive(Debug, Default)]

@@ -16,8 +16,10 @@
 
 mod index;
 mod reflection;
+mod shown;
 
-pub use reflection::{Reflection, Shown};
+pub use reflection::Reflection;
+pub use shown::Shown;
 
 /// What the contracts of this crate declare: a `google.protobuf.FileDescriptorSet` in binary form.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

@@ -3,47 +3,17 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use connect::{Code, ConnectError, Context, MessageStream, ServiceDescriptor};
+use connect::{Code, ConnectError, Context, MessageStream};
 use futures::StreamExt as _;
 
 use crate::contract::server_reflection_request::MessageRequest;
 use crate::contract::server_reflection_response::MessageResponse;
 use crate::contract::{
-    self, ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
-    ServerReflection, ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
+    ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse, ServerReflection,
+    ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
 use crate::index::Index;
-use crate::{DESCRIPTORS, health};
-
-/// Services to show, and the descriptor set that declares them.
-#[derive(Clone, Copy, Debug)]
-pub struct Shown {
-    /// A `google.protobuf.FileDescriptorSet` in binary form, with all that its files import.
-    pub descriptors: &'static [u8],
-    /// The services. Others that stand in the same files are left out of them.
-    pub services: &'static [&'static ServiceDescriptor],
-    /// The names of more files to show, such as that of the messages that errors carry.
-    pub files: &'static [&'static str],
-}
-
-static HEALTH: [&ServiceDescriptor; 1] = [&health::health::SERVICE];
-static REFLECTION: [&ServiceDescriptor; 1] = [&contract::server_reflection::SERVICE];
-
-/// What this crate declares itself. A server that serves one of them shows it.
-impl Shown {
-    /// Health checks.
-    pub const HEALTH: Self = Self::own(&HEALTH);
-    /// Reflection.
-    pub const REFLECTION: Self = Self::own(&REFLECTION);
-
-    const fn own(services: &'static [&'static ServiceDescriptor]) -> Self {
-        Self {
-            descriptors: DESCRIPTORS,
-            services,
-            files: &[],
-        }
-    }
-}
+use crate::shown::Shown;
 
 /// The reflection service: it shows contracts, and nothing that they do not name. How many questions a stream may have is a
 /// limit of the router.
@@ -150,6 +120,7 @@ fn refuse(code: Code, message: &str) -> MessageResponse {
 
 #[cfg(test)]
 mod tests {
+    use connect::ServiceDescriptor;
     use connect::wkt::{
         DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
         MethodDescriptorProto, ServiceDescriptorProto,
@@ -158,6 +129,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
+    use crate::contract;
 
     static SHOP: ServiceDescriptor = ServiceDescriptor {
         name: "shop.Shop",

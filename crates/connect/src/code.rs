@@ -5,17 +5,17 @@ use std::fmt;
 pub enum Code {
     /// The caller gave up.
     Canceled,
-    /// Something failed and nobody knows better.
+    /// The call failed, and no other code describes why.
     Unknown,
     /// The request is wrong, whatever state the system is in.
     InvalidArgument,
     /// Time ran out before there was an answer; the work may still have been done.
     DeadlineExceeded,
-    /// There is no such thing.
+    /// What the request names does not exist.
     NotFound,
-    /// There is one already.
+    /// What the request would create exists already.
     AlreadyExists,
-    /// The caller is known and may not.
+    /// The caller is known, and is not allowed to make this call.
     PermissionDenied,
     /// The caller has used up what it may use.
     ResourceExhausted,
@@ -23,13 +23,13 @@ pub enum Code {
     FailedPrecondition,
     /// A concurrent change got in the way; starting over from the read may work.
     Aborted,
-    /// Past the end.
+    /// The request is for what lies past the end, such as a page after the last one.
     OutOfRange,
-    /// There is no such method, or not like this.
+    /// The method does not exist, or cannot be called in this way.
     Unimplemented,
-    /// Something that must hold does not.
+    /// An invariant of the server does not hold.
     Internal,
-    /// Not now; the same call may work later.
+    /// The service cannot answer now; the same call may succeed later.
     Unavailable,
     /// Data is lost or damaged.
     DataLoss,

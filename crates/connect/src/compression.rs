@@ -7,8 +7,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::ConnectError;
-use crate::envelope::too_large;
+use crate::error::ConnectError;
 
 /// Messages below this size, in bytes, are sent as they are: they fit into a packet or two anyway.
 const WORTH_IT: usize = 1024;
@@ -32,7 +31,7 @@ impl UnpackError {
     pub(crate) fn of_request(self) -> ConnectError {
         match self {
             Self::Malformed => ConnectError::invalid_argument("the message is not valid gzip"),
-            Self::TooLarge(limit) => too_large(limit),
+            Self::TooLarge(limit) => ConnectError::message_too_large(limit),
             Self::Unnamed => {
                 ConnectError::internal("a message is marked as compressed, and no header says how")
             }
@@ -43,7 +42,7 @@ impl UnpackError {
     pub(crate) fn of_response(self) -> ConnectError {
         match self {
             Self::Malformed => ConnectError::internal("the response message is not valid gzip"),
-            Self::TooLarge(limit) => too_large(limit),
+            Self::TooLarge(limit) => ConnectError::message_too_large(limit),
             Self::Unnamed => {
                 ConnectError::internal("a response message is marked as compressed, and no header says how")
             }
@@ -147,7 +146,7 @@ mod tests {
     use http::header::ACCEPT_ENCODING;
 
     use super::*;
-    use crate::Code;
+    use crate::code::Code;
 
     /// Headers with these values, separated by `|`.
     fn headers(values: &'static str) -> HeaderMap {

@@ -1,4 +1,4 @@
-use crate::ConnectError;
+use crate::error::ConnectError;
 use crate::json::{self, Types};
 
 /// How messages are written in the bodies of requests and responses.

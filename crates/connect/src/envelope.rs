@@ -3,8 +3,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::ConnectError;
 use crate::compression::{Compression, UnpackError};
+use crate::error::ConnectError;
 
 /// The flag of a message that is compressed.
 const COMPRESSED: u8 = 0b0000_0001;
@@ -74,7 +74,7 @@ impl Splitter {
         };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > self.limit {
-            return Err(too_large(self.limit));
+            return Err(ConnectError::message_too_large(self.limit));
         }
         if self.buffer.len() < PREFIX + length {
             return Ok(None);
@@ -90,11 +90,6 @@ impl Splitter {
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
-}
-
-/// The refusal of a message that is too large.
-pub(crate) fn too_large(limit: usize) -> ConnectError {
-    ConnectError::resource_exhausted(format!("the message is larger than {limit} bytes"))
 }
 
 /// Puts a message into an envelope, compressed if it is worth it.
@@ -149,6 +144,6 @@ mod tests {
     #[test]
     fn a_length_beyond_the_limit_is_refused_before_the_message_is_there() {
         let error = split(&[&[0, 0xff, 0xff, 0xff, 0xff]], 1024).unwrap_err();
-        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        assert_eq!(error.code(), crate::code::Code::ResourceExhausted);
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::HeaderMap;
 
-use crate::Code;
+use crate::code::Code;
 use crate::json::{self, Types};
 use crate::wkt::Any;
 
@@ -77,6 +77,11 @@ impl ConnectError {
         data_loss: DataLoss;
         /// [`Code::Unauthenticated`].
         unauthenticated: Unauthenticated;
+    }
+
+    /// The refusal of a message that has more than `limit` bytes, as sent or unpacked.
+    pub(crate) fn message_too_large(limit: usize) -> Self {
+        Self::resource_exhausted(format!("the message is larger than {limit} bytes"))
     }
 
     /// The code.

@@ -4,22 +4,23 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, request};
 
 use crate::body::{Body, ReadError, read_whole};
 use crate::compression::{Compression, UnpackError};
-use crate::envelope;
+use crate::context::Context;
+use crate::deadline::Sleep;
+use crate::descriptor::{Idempotency, MethodDescriptor, MethodKind};
+use crate::encoding::Encoding;
+use crate::error::ConnectError;
 use crate::json::kind::decode_base64;
-use crate::media::{MediaType, Protocol};
+use crate::limits::Limits;
+use crate::media::{MediaType, PROTOCOL_VERSION, Protocol};
+use crate::messages::MessageStream;
+use crate::reply::Reply;
 use crate::requests::Requests;
-use crate::server::{MessageStream, Reply, Sleep};
-use crate::{
-    ConnectError, Context, Encoding, Idempotency, Limits, MethodDescriptor, MethodKind, grpc, query, stream,
-    timeout, unary,
-};
-
-pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+use crate::{grpc, query, stream, timeout, unary};
 
 /// A call that HTTP method and media type let pass to its method.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Exchange {
             media,
             query,
             packed: Compression::Identity,
-            compression: Compression::accepted(&head.headers, &accept_encoding(media.protocol)),
+            compression: Compression::accepted(&head.headers, &media.protocol.accept_encoding()),
         })
     }
 
@@ -116,7 +117,7 @@ impl Exchange {
     fn packed(&self, headers: &HeaderMap) -> Result<Compression, ConnectError> {
         match &self.query {
             Some(query) => Compression::named(query::bytes(query, "compression").as_deref()),
-            None => Compression::of(headers, &content_encoding(self.media.protocol)),
+            None => Compression::of(headers, &self.media.protocol.content_encoding()),
         }
     }
 
@@ -216,28 +217,6 @@ fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
-/// The header that says how messages are compressed.
-pub(crate) fn content_encoding(protocol: Protocol) -> HeaderName {
-    match protocol {
-        Protocol::Unary => CONTENT_ENCODING,
-        Protocol::Stream => HeaderName::from_static("connect-content-encoding"),
-        Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText => {
-            HeaderName::from_static("grpc-encoding")
-        }
-    }
-}
-
-/// The header that says how messages may be compressed.
-pub(crate) fn accept_encoding(protocol: Protocol) -> HeaderName {
-    match protocol {
-        Protocol::Unary => ACCEPT_ENCODING,
-        Protocol::Stream => HeaderName::from_static("connect-accept-encoding"),
-        Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText => {
-            HeaderName::from_static("grpc-accept-encoding")
-        }
-    }
-}
-
 /// Reads a body that is one message.
 async fn read<B>(body: B, limit: usize) -> Result<Bytes, ConnectError>
 where
@@ -245,7 +224,7 @@ where
     B::Error: std::fmt::Display,
 {
     read_whole(body, limit).await.map_err(|error| match error {
-        ReadError::TooLarge => envelope::too_large(limit),
+        ReadError::TooLarge => ConnectError::message_too_large(limit),
         ReadError::Broken(error) => {
             ConnectError::invalid_argument(format!("the request body broke off: {error}"))
         }
@@ -264,7 +243,7 @@ fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {
         false => message.into_owned(),
     };
     if bytes.len() > limit {
-        Err(envelope::too_large(limit))
+        Err(ConnectError::message_too_large(limit))
     } else {
         Ok(bytes.into())
     }

@@ -15,10 +15,13 @@ use prost::Message as _;
 
 use crate::body::Body;
 use crate::compression::Compression;
+use crate::context::Context;
+use crate::encoding::Encoding;
 use crate::envelope::{GRPC_WEB_END, put};
+use crate::error::ConnectError;
 use crate::media::{MediaType, Protocol};
-use crate::server::Reply;
-use crate::{ConnectError, Context, Encoding, metadata, stream, wkt};
+use crate::reply::Reply;
+use crate::{metadata, stream};
 
 pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub(crate) const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -32,7 +35,7 @@ pub(crate) struct Status {
     #[prost(string, tag = "2")]
     pub(crate) message: String,
     #[prost(message, repeated, tag = "3")]
-    pub(crate) details: Vec<wkt::Any>,
+    pub(crate) details: Vec<prost_types::Any>,
 }
 
 /// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in the
@@ -81,7 +84,7 @@ fn with_status(mut trailers: HeaderMap, error: Option<&ConnectError>) -> HeaderM
 }
 
 fn status(error: &ConnectError) -> Status {
-    let details = error.details().iter().map(|detail| wkt::Any {
+    let details = error.details().iter().map(|detail| prost_types::Any {
         type_url: format!("type.googleapis.com/{}", detail.type_name()),
         value: detail.value().to_vec(),
     });

@@ -16,34 +16,45 @@
 //! value that was sent.
 
 mod body;
+mod call;
 mod client;
 mod code;
 mod compression;
 mod context;
+mod deadline;
 mod descriptor;
 mod encoding;
 mod envelope;
 mod error;
 mod exchange;
 mod grpc;
+mod interceptor;
 pub mod json;
+mod limits;
 mod media;
+mod messages;
 mod metadata;
 mod query;
+mod reply;
 mod requests;
-mod server;
+mod router;
 mod stream;
 mod timeout;
 mod unary;
 
 pub use body::Body;
+pub use call::{Call, CallFuture, Service};
 pub use client::{Client, Deadline, InMemory, Response, Streaming, Transport, TransportError};
 pub use code::Code;
 pub use context::{CallOptions, Context};
 pub use descriptor::{Access, Callers, Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Detail};
-pub use server::{Call, CallFuture, Interceptor, Limits, MessageStream, Reply, Router, Service};
+pub use interceptor::Interceptor;
+pub use limits::Limits;
+pub use messages::MessageStream;
+pub use reply::Reply;
+pub use router::Router;
 
 /// The messages of `google.protobuf`. The wrappers are the Rust types they wrap, and Empty is `()`.
 pub use prost_types as wkt;

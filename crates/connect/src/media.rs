@@ -1,8 +1,13 @@
 //! Media types: which protocol a body speaks, and how its messages are encoded.
 
-use http::HeaderValue;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use http::{HeaderName, HeaderValue};
 
-use crate::{Encoding, MethodKind};
+use crate::descriptor::MethodKind;
+use crate::encoding::Encoding;
+
+/// The header by which a client of the Connect protocol says which version it speaks: `1`.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 /// The protocols, as media types tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,24 @@ impl Protocol {
             "application/grpc-web" => Some(Self::GrpcWeb),
             "application/grpc-web-text" => Some(Self::GrpcWebText),
             _ => None,
+        }
+    }
+
+    /// The header that says how the messages of a request or response are compressed.
+    pub(crate) fn content_encoding(self) -> HeaderName {
+        match self {
+            Self::Unary => CONTENT_ENCODING,
+            Self::Stream => HeaderName::from_static("connect-content-encoding"),
+            Self::Grpc | Self::GrpcWeb | Self::GrpcWebText => HeaderName::from_static("grpc-encoding"),
+        }
+    }
+
+    /// The header that says how the messages of the response may be compressed.
+    pub(crate) fn accept_encoding(self) -> HeaderName {
+        match self {
+            Self::Unary => ACCEPT_ENCODING,
+            Self::Stream => HeaderName::from_static("connect-accept-encoding"),
+            Self::Grpc | Self::GrpcWeb | Self::GrpcWebText => HeaderName::from_static("grpc-accept-encoding"),
         }
     }
 }

@@ -12,10 +12,12 @@ use futures::stream::{self, StreamExt as _};
 use http_body_util::BodyExt as _;
 
 use crate::compression::{Compression, UnpackError};
+use crate::deadline::Sleep;
 use crate::envelope::{Envelope, Splitter};
+use crate::error::ConnectError;
 use crate::grpc::TextDecoder;
-use crate::server::{MessageStream, Sleep};
-use crate::{ConnectError, Limits};
+use crate::limits::Limits;
+use crate::messages::MessageStream;
 
 /// A request body whose messages are in envelopes.
 pub(crate) struct Requests<B> {

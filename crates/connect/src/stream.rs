@@ -7,12 +7,14 @@ use http_body::Frame;
 
 use crate::body::Body;
 use crate::compression::{self, Compression};
+use crate::context::Context;
 use crate::envelope::{CONNECT_END, put, seal};
-use crate::exchange::{accept_encoding, content_encoding};
+use crate::error::ConnectError;
 use crate::json::{self, Types};
 use crate::media::MediaType;
-use crate::server::{Messages, Reply};
-use crate::{ConnectError, Context, metadata};
+use crate::messages::EncodedMessages;
+use crate::metadata;
+use crate::reply::Reply;
 
 /// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in its last
 /// envelope.
@@ -33,9 +35,9 @@ pub(crate) fn respond(
 pub(crate) fn head(media: MediaType, compression: Compression, mut headers: HeaderMap) -> HeaderMap {
     metadata::remove_framing(&mut headers);
     headers.insert(http::header::CONTENT_TYPE, media.header());
-    headers.insert(accept_encoding(media.protocol), compression::SUPPORTED);
+    headers.insert(media.protocol.accept_encoding(), compression::SUPPORTED);
     if let Some(name) = compression.name() {
-        headers.insert(content_encoding(media.protocol), name);
+        headers.insert(media.protocol.content_encoding(), name);
     }
     headers
 }
@@ -57,7 +59,7 @@ pub(crate) fn body(
 }
 
 fn frames(
-    messages: Messages,
+    messages: EncodedMessages,
     compression: Compression,
     end: impl FnOnce(Option<ConnectError>) -> Frame<Bytes> + 'static,
 ) -> impl Stream<Item = Frame<Bytes>> + 'static {

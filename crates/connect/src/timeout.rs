@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::ConnectError;
+use crate::error::ConnectError;
 
 pub(crate) const CONNECT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 pub(crate) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");

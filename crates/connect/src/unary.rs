@@ -4,10 +4,15 @@ use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
+use crate::code::Code;
 use crate::compression::Compression;
+use crate::context::Context;
+use crate::descriptor::{MethodDescriptor, MethodKind};
+use crate::encoding::Encoding;
+use crate::error::ConnectError;
 use crate::media::{MediaType, Protocol};
-use crate::server::Reply;
-use crate::{Code, ConnectError, Context, Encoding, MethodDescriptor, MethodKind, metadata};
+use crate::metadata;
+use crate::reply::Reply;
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 

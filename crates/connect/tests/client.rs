@@ -453,9 +453,9 @@ async fn answers_that_are_not_connects_have_a_code_too() {
 async fn transport_failures_have_a_code() {
     let cases = [
         (
-            TransportError::Unavailable("nobody answers".into()),
+            TransportError::Unavailable("the server does not answer".into()),
             Code::Unavailable,
-            "nobody answers",
+            "the server does not answer",
         ),
         (
             TransportError::DeadlineExceeded("too slow".into()),

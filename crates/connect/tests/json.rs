@@ -301,10 +301,10 @@ fn names_are_read_in_both_forms_and_unknown_ones_ignored() {
     reads_as::<Scalars>(&[
         (r#"{"an_int32":1}"#, r#"{"anInt32":1}"#),
         (
-            r#"{"nobody":{"knows":[1,"2",{"3":null}],"this":true},"aBool":true}"#,
+            r#"{"absent":{"knows":[1,"2",{"3":null}],"this":true},"aBool":true}"#,
             r#"{"aBool":true}"#,
         ),
-        (r#"{"nobody":1,"nobody":2}"#, "{}"),
+        (r#"{"absent":1,"absent":2}"#, "{}"),
         (" \t\r\n{ \"aBool\" : true \n} ", r#"{"aBool":true}"#),
     ]);
     refuses::<Scalars>(&[
@@ -568,11 +568,11 @@ fn what_is_no_json_is_refused() {
         ("{} x", "unexpected text after the end of the message"),
         ("{}{}", "unexpected text after the end of the message"),
         (
-            "{\n  \"nobody\": [1, 2\n}",
+            "{\n  \"absent\": [1, 2\n}",
             "expected ',' or ']', found punctuation (line 3, column 1)",
         ),
         (
-            r#"{"nobody":tru}"#,
+            r#"{"absent":tru}"#,
             "expected a value, found something that is not JSON",
         ),
         (
@@ -613,7 +613,7 @@ fn nesting_is_limited_in_both_encodings() {
         "203 levels are refused: {error}"
     );
 
-    let unknown = format!(r#"{{"nobody":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let unknown = format!(r#"{{"absent":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let error = rewritten::<Tree>(&unknown).unwrap_err();
     assert!(
         error.contains("nested deeper than 202 levels"),

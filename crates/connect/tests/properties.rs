@@ -14,7 +14,7 @@ fn types() -> Types {
     Types::default().with(TYPES)
 }
 
-/// What somebody may do to bytes on their way.
+/// A change that bytes may suffer on their way.
 #[derive(Clone, Debug)]
 enum Mutation {
     Replace(prop::sample::Index, u8),

@@ -299,7 +299,10 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     let message = format!(r#"{{"text":"{text}"}}"#);
     let json = "content-type: application/json";
     let plain = post(LOOK, json, message.clone()).await;
-    assert!(!plain.headers.contains_key("content-encoding"), "nobody asked");
+    assert!(
+        !plain.headers.contains_key("content-encoding"),
+        "the client did not ask for it"
+    );
     let packed = post(
         LOOK,
         &format!("{json}|accept-encoding: gzip, br"),
@@ -395,7 +398,7 @@ async fn a_handler_is_cut_off_when_time_is_up() {
     );
 }
 
-/// A timer fires when somebody waits; nobody does for what is always there.
+/// A timer fires only while a stream waits; a stream whose messages are always ready never waits.
 #[tokio::test]
 async fn a_stream_that_never_pauses_is_cut_off_too() {
     let endless = envelope(0, r#"{"to":4294967295}"#);

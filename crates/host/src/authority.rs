@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Version};
 
-use crate::headers::BadRequest;
+use crate::bad_request::BadRequest;
 
 /// What a request is for that names no host: HTTP/1.0 need not, and an HTTP/1.1 `Host` may be empty. Spin writes the same
 /// into `spin-full-url`.

@@ -19,11 +19,11 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::inflight::Ticket;
 
-/// How long what nobody wants of a request's body is still read.
+/// How long the host goes on reading a request body that no component reads.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// Bodies that say they are no longer than this, in bytes, pass between components, and from outside to a component,
-/// in one piece: an instance that waits for a body, or for somebody to take one, costs more than reading it here.
+/// in one piece: an instance that waits for a body, or for a reader of one, costs more than reading it here.
 const ONE_PIECE: u64 = 64 << 10;
 
 /// Reads a body that is known to be short, its trailers included. Any other stays as it is.
@@ -62,7 +62,7 @@ pub(crate) struct Bounded {
     exceeded: Flag,
 }
 
-/// Raised once, and seen by whoever holds a clone.
+/// Raised once; all clones see it.
 #[derive(Clone, Default)]
 pub(crate) struct Flag(Arc<AtomicBool>);
 
@@ -134,7 +134,7 @@ impl Drop for Bounded {
     }
 }
 
-/// Reads what nobody wants of a request's body, up to `most` bytes and for [`DISCARD_TIME`]. A connection that is closed
+/// Reads and drops the rest of a request body that no component reads, up to `most` bytes and for [`DISCARD_TIME`]. A connection that is closed
 /// with bytes unread is reset, and the client loses the answer that tells it why its body was not wanted.
 pub(crate) fn discard(mut body: Incoming, most: u64) {
     if body.is_end_stream() {

@@ -37,7 +37,7 @@ pub trait Chaining: Send + Sync {
     fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict>;
 }
 
-/// Nobody, as a rule.
+/// What intercepts the calls between components: nothing, except in tests.
 #[derive(Clone, Default)]
 pub(crate) struct Between(Option<Arc<dyn Chaining>>);
 
@@ -46,7 +46,7 @@ impl Between {
         Self(chaining)
     }
 
-    /// The call as it is told of, where there is anybody to tell.
+    /// The interceptor and the call to show it; `None` where there is no interceptor.
     pub(crate) fn call(&self, callee: &str, path: &str) -> Option<(Arc<dyn Chaining>, ChainedCall)> {
         let chaining = self.0.clone()?;
         let call = ChainedCall {

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wasmtime::PoolConcurrencyLimitError;
-use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::{self, Bounded, Reply};
 use crate::chaining::{Between, Verdict};
-use crate::headers::{self, BadRequest, CHAINED_CLIENT, Origin};
-use crate::inflight::{self, Stub};
-use crate::instance::{Blueprint, State};
-use crate::limits::{Limits, RETRY_AFTER};
+use crate::endpoint::Endpoint;
+use crate::headers::{self, CHAINED_CLIENT, Origin};
+use crate::instance::Blueprint;
+use crate::limits::Limits;
 use crate::manifest::{self, ComponentId};
+use crate::outbound::LocalCalls;
+use crate::refusal::{bad_request, text, too_large};
 use crate::routes::{RouteNames, Router};
 use crate::subscriber::{Subscriber, Subscription};
-use crate::worker::{Handler, Pool};
 
 /// The paths that Spin keeps for itself: crates/routes/src/lib.rs.
 const WELL_KNOWN: &str = "/.well-known/spin/";
@@ -39,7 +39,8 @@ pub(crate) struct Application {
     subscriptions: Vec<Subscription>,
     /// Who stands between the components.
     between: Between,
-    /// Places for bodies that are read before anybody is asked to answer: so they are bounded, as what is in flight is.
+    /// Places for bodies that the host reads before it asks a component: their number is bounded, as that of requests in
+    /// flight is.
     gathering: Semaphore,
     limits: Limits,
 }
@@ -163,7 +164,7 @@ impl Application {
     }
 
     /// Answers a request of one of the application's components to the application itself, by its public routes.
-    pub(crate) async fn itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
+    async fn answer_itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
         let response = match headers::accept_from_component(&mut parts) {
             Ok(()) => {
@@ -207,22 +208,22 @@ impl Application {
     ///
     /// # Errors
     /// When there is no such component. Spin ends the calling instance then; here the call fails.
-    pub(crate) async fn chained(
+    async fn answer_chained(
         &self,
         id: &str,
         request: Request<WasiBody>,
     ) -> Result<Response<WasiBody>, Error> {
         let Some((chaining, call)) = self.between.call(id, request.uri().path()) else {
-            return self.chained_directly(id, request).await;
+            return self.chain(id, request).await;
         };
         let answered = match chaining.before(&call).await {
-            Verdict::Pass => self.chained_directly(id, request).await,
+            Verdict::Pass => self.chain(id, request).await,
             Verdict::Lose => return Err(Error::DestinationUnavailable),
             Verdict::Repeat => {
                 let (first, second) = body::twice(request).await?;
-                let (_, body) = self.chained_directly(id, first).await?.into_parts();
+                let (_, body) = self.chain(id, first).await?.into_parts();
                 body.collect().await?;
-                self.chained_directly(id, second).await
+                self.chain(id, second).await
             }
         };
         match chaining.after(&call).await {
@@ -231,11 +232,7 @@ impl Application {
         }
     }
 
-    async fn chained_directly(
-        &self,
-        id: &str,
-        request: Request<WasiBody>,
-    ) -> Result<Response<WasiBody>, Error> {
+    async fn chain(&self, id: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
         let Some(endpoint) = self.endpoint(id) else {
             return Err(Error::InternalError(Some(format!(
                 "unknown routing destination '{id}'"
@@ -278,62 +275,17 @@ impl Application {
     }
 }
 
-/// A component that answers requests.
-pub(crate) struct Endpoint {
-    component: Arc<str>,
-    handler: Handler,
-    in_flight: Arc<Semaphore>,
-    limits: Limits,
-}
-
-impl Endpoint {
-    pub(crate) fn new(blueprint: Arc<Blueprint>, handler: ProxyPre<State>, limits: Limits) -> Self {
-        Self {
-            component: blueprint.component.clone(),
-            handler: ProxyHandler::new(Pool::new(blueprint, handler, limits.request_deadline)),
-            in_flight: Arc::new(Semaphore::new(limits.in_flight)),
-            limits,
-        }
+impl LocalCalls for Application {
+    fn chained(
+        self: Arc<Self>,
+        id: String,
+        request: Request<WasiBody>,
+    ) -> BoxFuture<'static, Result<Response<WasiBody>, Error>> {
+        Box::pin(async move { self.answer_chained(&id, request).await })
     }
 
-    /// Has an instance of the component answer. Dropping the future gives the request up.
-    async fn answer(&self, request: Request<WasiBody>, deadline: Instant) -> Response<Reply> {
-        let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
-            tracing::warn!(
-                component = &*self.component,
-                "turned away: {} requests are in flight",
-                self.limits.in_flight
-            );
-            return busy();
-        };
-        match tokio::time::timeout_at(deadline, self.handler.handle(stub, request)).await {
-            Ok(Ok(response)) => response.map(|body| Reply::of_guest(body, deadline, ticket)),
-            Ok(Err(error)) => self.failed(&error),
-            Err(_) => self.too_late(),
-        }
-    }
-
-    fn too_late(&self) -> Response<Reply> {
-        tracing::error!(
-            component = &*self.component,
-            "no response within {:?}",
-            self.limits.request_deadline
-        );
-        text(StatusCode::GATEWAY_TIMEOUT, "the request took too long\n")
-    }
-
-    /// The log has what happened; the client learns only whether to try again.
-    fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
-        let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
-        if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {
-            tracing::warn!(
-                component = &*self.component,
-                "turned away: no room for another instance"
-            );
-            return busy();
-        }
-        tracing::error!(component = &*self.component, "request failed: {error:?}");
-        text(StatusCode::INTERNAL_SERVER_ERROR, "")
+    fn itself(self: Arc<Self>, request: Request<WasiBody>) -> BoxFuture<'static, Response<WasiBody>> {
+        Box::pin(async move { self.answer_itself(request).await })
     }
 }
 
@@ -348,32 +300,4 @@ fn info(about: &manifest::Application) -> Bytes {
 
 fn empty() -> WasiBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
-    let mut response = Response::new(Reply::Host(text.into().into()));
-    *response.status_mut() = status;
-    response
-}
-
-fn bad_request(problem: &BadRequest) -> Response<Reply> {
-    text(problem.status(), format!("{problem}\n"))
-}
-
-fn too_large(limit: u64) -> Response<Reply> {
-    text(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        format!("a request's body may have {limit} bytes at most\n"),
-    )
-}
-
-fn busy() -> Response<Reply> {
-    let mut response = text(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many requests at once, try again\n",
-    );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, RETRY_AFTER.into());
-    response
 }

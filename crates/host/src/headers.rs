@@ -3,12 +3,13 @@
 //! One difference is deliberate. Spin appends its headers to those of the caller, so that a forged `spin-client-addr`
 //! comes before the true one. Here whatever the caller sent under a name that begins with `spin-` is dropped first.
 
-use http::header::{CONNECTION, HOST, InvalidHeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::authority;
+use crate::bad_request::BadRequest;
 use crate::networking;
 use crate::routes::RouteNames;
 
@@ -22,42 +23,6 @@ const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// The address that a component sees when another component calls it.
 pub(crate) const CHAINED_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
-
-/// Why a request cannot be given to a component. Each is the client's fault.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadRequest {
-    #[error("the request has no Host header: send one, such as example.com:3000")]
-    NoHost,
-    #[error("the request has more than one Host header: send one")]
-    SeveralHosts,
-    #[error("the Host header is not a host with an optional port, such as example.com:3000")]
-    HostSyntax,
-    #[error("the Host header and the request's :authority differ: send one of them, or the same in both")]
-    HostMismatch,
-    #[error("the host is a name for calls between components: send the name of this server")]
-    InternalHost,
-    #[error("the Transfer-Encoding is not understood: send \"chunked\", once")]
-    TransferCoding,
-    #[error("the path cannot be passed on in a header")]
-    Path,
-}
-
-impl BadRequest {
-    pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            // RFC 9112, section 6.1.
-            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-impl From<InvalidHeaderValue> for BadRequest {
-    // The host's own values are good ones; what is left is a path with bytes that no header can hold.
-    fn from(_: InvalidHeaderValue) -> Self {
-        Self::Path
-    }
-}
 
 /// What is known about a request besides itself.
 pub(crate) struct Origin<'a> {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The caller's side of a request. Dropping it says that nobody waits for the response any more.
+/// The caller's side of a request. Dropping it says that the caller no longer waits for the response.
 pub(crate) struct Ticket(Arc<Request>);
 
 /// The instance's side of a request.
@@ -164,7 +164,7 @@ mod tests {
         );
         assert!(
             !crew.is_waited_for() && crew.has_abandoned(),
-            "nobody waits for the instance"
+            "no caller waits for the instance"
         );
         assert_eq!(
             limit.available_permits(),

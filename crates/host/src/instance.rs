@@ -7,9 +7,8 @@ use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::dispatch::Application;
 use crate::networking::AllowedHosts;
-use crate::outbound::{HttpClient, Outbound};
+use crate::outbound::{HttpClient, LocalCalls, Outbound};
 use crate::output::{Output, Stream};
 use crate::postgres::{self, Pools, Postgres, PostgresView};
 use crate::redis::{self, Redis, RedisView};
@@ -80,7 +79,7 @@ pub(crate) struct Blueprint {
     /// The bytes of linear memory that an instance may have.
     pub(crate) memory: usize,
     /// Where calls to other components go.
-    pub(crate) application: Weak<Application>,
+    pub(crate) application: Weak<dyn LocalCalls>,
 }
 
 impl Blueprint {

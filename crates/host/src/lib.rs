@@ -19,14 +19,18 @@
 
 mod app;
 mod authority;
+mod bad_request;
 mod body;
 pub mod chaining;
+mod config;
 mod dispatch;
+mod endpoint;
 mod engine;
 mod headers;
 mod inflight;
 mod instance;
 pub mod limits;
+mod listener;
 mod load;
 pub mod manifest;
 pub mod networking;
@@ -34,14 +38,17 @@ mod outbound;
 mod output;
 pub mod postgres;
 pub mod redis;
+mod refusal;
 pub mod routes;
 mod server;
 mod subscriber;
 pub mod variables;
 mod worker;
 
-pub use app::{App, Config, LoadError};
+pub use app::App;
+pub use config::Config;
 pub use instance::State;
 pub use limits::Limits;
+pub use listener::Subscribers;
+pub use load::LoadError;
 pub use server::Server;
-pub use subscriber::Subscribers;

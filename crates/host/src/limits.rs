@@ -33,7 +33,7 @@ pub struct Limits {
     /// works on sixteen requests and computes for one at a time, and the hungriest of ours (an Argon2id hash) takes 19 MiB.
     pub instance_memory: usize,
     /// From a request's head to the last byte of its response. Default 30 s, the usual patience of proxies and browsers'
-    /// users alike. Beyond it the client gets 504, and the instance is dropped when nobody else waits for it; 408 if it was
+    /// users alike. Beyond it the client gets 504, and the instance is dropped when no other caller waits for it; 408 if it was
     /// the client that had not sent its body.
     pub request_deadline: Duration,
     /// A request's body, in bytes; a longer one gets 413. Default 16 MiB: above the 4 MiB that the protocol layer takes

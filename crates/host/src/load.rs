@@ -1,6 +1,6 @@
 //! From a manifest to an application that can run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -8,19 +8,82 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
 
-use crate::app::{Config, LoadError};
 use crate::chaining::Between;
-use crate::dispatch::{Application, Endpoint, Hosted};
+use crate::config::Config;
+use crate::dispatch::{Application, Hosted};
+use crate::endpoint::Endpoint;
 use crate::instance::{self, Blueprint, State};
 use crate::limits::Limits;
-use crate::manifest::{Component, ComponentId, Manifest, RedisTrigger};
-use crate::networking::AllowedHosts;
-use crate::outbound::HttpClient;
+use crate::manifest::{Component, ComponentId, Manifest, ManifestError, RedisTrigger};
+use crate::networking::{self, AllowedHosts};
+use crate::outbound::{HttpClient, LocalCalls};
 use crate::postgres::{self, Pools};
-use crate::routes::Router;
+use crate::routes::{RouteError, Router};
 use crate::subscriber::{self, Subscriber, Subscription, check_address};
-use crate::variables::{Resolver, Values};
+use crate::variables::{self, Resolver, Values};
 use crate::{engine, worker};
+
+/// Why an application cannot be loaded. The messages are for the person who started it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The manifest cannot be read, or asks for what this host does not have.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A route is not one.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A variable is missing, unknown or misused.
+    #[error(transparent)]
+    Variables(#[from] variables::Error),
+    /// A component's `allowed_outbound_hosts` cannot be understood.
+    #[error("[component.{component}] {source}")]
+    AllowedHosts {
+        /// The component's id.
+        component: ComponentId,
+        /// What is wrong with them.
+        source: networking::Error,
+    },
+    /// A component may call another one that cannot be called.
+    #[error(
+        "[component.{component}] allowed_outbound_hosts: {callee}.spin.internal cannot be reached: there is no [[trigger.http]] \
+         for component {callee}. Add one, with route = {{ private = true }} if it is for other components only."
+    )]
+    NoSuchCallee {
+        /// The component that would call.
+        component: ComponentId,
+        /// The component that would be called.
+        callee: String,
+    },
+    /// A Redis trigger's address is none. It may hold a password, and is not quoted.
+    #[error("[[trigger.redis]] of component {component}, address: {problem}")]
+    Subscription {
+        /// The component's id.
+        component: ComponentId,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no .wasm file where the manifest says.
+    #[error("[component.{component}] source = {}: there is no such file. Build the components first.", source_path.display())]
+    NotBuilt {
+        /// The component's id.
+        component: ComponentId,
+        /// The file that was looked for.
+        source_path: PathBuf,
+    },
+    /// The .wasm file is not a component, or imports or exports what this host does not have.
+    #[error("[component.{component}] source = {}: {source:#}", source_path.display())]
+    Component {
+        /// The component's id.
+        component: ComponentId,
+        /// Its file.
+        source_path: PathBuf,
+        /// What wasmtime says.
+        source: wasmtime::Error,
+    },
+    /// The engine cannot be set up, such as for want of address space.
+    #[error("cannot set up wasmtime: {0:#}")]
+    Engine(wasmtime::Error),
+}
 
 /// Loads the application that `config` describes. Blocks, for seconds if components must be compiled.
 ///
@@ -35,7 +98,8 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
     let linked = link(&manifest, config)?;
 
     let client = HttpClient::new(config.h2c.clone());
-    Ok(Arc::new_cyclic(|application| {
+    Ok(Arc::new_cyclic(|application: &Weak<Application>| {
+        let application: Weak<dyn LocalCalls> = application.clone();
         let parts = manifest.component.into_iter().zip(grants).zip(linked);
         let components = parts.map(|(((id, component), grant), linked)| {
             let hosted = hosted(
@@ -45,7 +109,7 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
                 linked,
                 &client,
                 &config.limits,
-                application,
+                &application,
             );
             (id, hosted)
         });
@@ -223,7 +287,7 @@ fn hosted(
     linked: Linked,
     http_client: &HttpClient,
     limits: &Limits,
-    application: &Weak<Application>,
+    application: &Weak<dyn LocalCalls>,
 ) -> Hosted {
     let blueprint = Arc::new(Blueprint {
         component: id.as_str().into(),

@@ -6,6 +6,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, Uri};
@@ -15,7 +16,6 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
 
-use crate::dispatch::Application;
 use crate::networking::{self, AllowedHosts};
 
 /// The host that stands for the application itself, where a request must name one: Spin's.
@@ -57,12 +57,25 @@ impl HttpClient {
     }
 }
 
-/// One instance's way out.
+/// Requests that never leave the process: to components of the same application, and to its own routes.
+pub(crate) trait LocalCalls: Send + Sync {
+    /// Answers a request to the component `id`, `http://ID.spin.internal/…`.
+    fn chained(
+        self: Arc<Self>,
+        id: String,
+        request: Request<WasiBody>,
+    ) -> BoxFuture<'static, Result<Response<WasiBody>, Error>>;
+
+    /// Answers a request to the application itself, by its public routes.
+    fn itself(self: Arc<Self>, request: Request<WasiBody>) -> BoxFuture<'static, Response<WasiBody>>;
+}
+
+/// How one instance sends requests.
 #[derive(Clone)]
 pub(crate) struct Outbound {
     allowed_hosts: Arc<AllowedHosts>,
     client: HttpClient,
-    application: Weak<Application>,
+    application: Weak<dyn LocalCalls>,
 }
 
 /// Where a request goes.
@@ -79,7 +92,7 @@ impl Outbound {
     pub(crate) fn new(
         allowed_hosts: Arc<AllowedHosts>,
         client: HttpClient,
-        application: Weak<Application>,
+        application: Weak<dyn LocalCalls>,
     ) -> Self {
         Self {
             allowed_hosts,
@@ -98,7 +111,7 @@ impl Outbound {
             return Err(Error::HttpRequestDenied);
         }
         match destination {
-            Destination::Component(id) => self.application()?.chained(&id, request).await,
+            Destination::Component(id) => self.application()?.chained(id, request).await,
             Destination::Itself => Ok(self.application()?.itself(request).await),
             Destination::Outside => self.send_outside(request, options.unwrap_or_default()).await,
         }
@@ -111,8 +124,8 @@ impl Outbound {
         }
     }
 
-    /// An instance may outlive its application by a moment, but then has nobody to talk to.
-    fn application(&self) -> Result<Arc<Application>, Error> {
+    /// An instance may outlive its application by a moment. Its calls fail then.
+    fn application(&self) -> Result<Arc<dyn LocalCalls>, Error> {
         self.application.upgrade().ok_or(Error::DestinationUnavailable)
     }
 

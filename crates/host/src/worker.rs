@@ -2,7 +2,7 @@
 //!
 //! The handler queues requests, starts instances and feeds them; what is here says how many requests an instance takes
 //! and when it has to go. An instance goes when it has answered [`INSTANCE_REUSE`] requests, when it has been idle for
-//! [`INSTANCE_IDLE`], when it works but nobody waits for any of its requests, or when it exceeds the deadline of the
+//! [`INSTANCE_IDLE`], when it works but no caller waits for any of its requests, or when it exceeds the deadline of the
 //! request that it accepted last, which is how a guest that computes forever is stopped.
 
 use std::pin::Pin;
@@ -24,7 +24,7 @@ use crate::instance::{Blueprint, State};
 use crate::limits::{INSTANCE_CONCURRENCY, INSTANCE_IDLE, INSTANCE_REUSE};
 
 /// How much later than its request's deadline an instance has to go. The caller's clock must be first: it answers 504,
-/// where an instance that dies answers 500. Once it was, nobody waits for the instance, and it goes at once.
+/// where an instance that dies answers 500. After that answer no caller waits for the instance, and it goes at once.
 const SLACK: Duration = Duration::from_millis(500);
 
 /// Dispatches requests over instances of one component.
@@ -160,7 +160,7 @@ impl Expiration {
         match status {
             WorkerStatus::Idle => false,
             WorkerStatus::Requests => self.crew.poll_forsaken(cx).is_ready(),
-            // Nobody waiting is normal then: the responses are out, and the guest may tidy up.
+            // Then it is normal that no caller waits: the responses are out, and the guest may tidy up.
             WorkerStatus::PostReturn => self.crew.poll_forsaken(cx).is_ready() && self.crew.has_abandoned(),
         }
     }

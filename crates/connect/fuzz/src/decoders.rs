@@ -1,4 +1,4 @@
-//! Everything in the connect crate that takes bytes from somebody else, each as a function of bytes alone. They have
+//! Everything in the connect crate that takes bytes from a peer, each as a function of bytes alone. They have
 //! nothing to say about what they are given, unless it makes them panic or breaks a promise.
 
 use akinai_connect::json::{self, Types};

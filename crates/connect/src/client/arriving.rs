@@ -13,9 +13,10 @@ use http_body_util::BodyExt as _;
 use super::status;
 use crate::compression::{Compression, UnpackError};
 use crate::envelope::{CONNECT_END, Envelope, GRPC_WEB_END, Splitter};
+use crate::error::ConnectError;
 use crate::media::Protocol;
+use crate::metadata;
 use crate::stream::read_end;
-use crate::{ConnectError, metadata};
 
 /// A response that has begun.
 pub(super) struct Arriving<B> {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::Encoding;
 use crate::compression::Compression;
+use crate::encoding::Encoding;
 
 /// The query of a call, its parameters in the order that the protocol recommends, so that caches see one call as one.
 pub(super) fn query(encoding: Encoding, compression: Compression, message: &[u8]) -> String {

@@ -4,8 +4,11 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 
 use super::status;
+use crate::code::Code;
+use crate::encoding::Encoding;
+use crate::error::ConnectError;
 use crate::media::{MediaType, Protocol};
-use crate::{Code, ConnectError, Encoding, metadata};
+use crate::metadata;
 
 /// The error of a response that is not a success. One that is not in the shape of a protocol comes from something between
 /// client and server, and has only its status to tell.

@@ -22,10 +22,13 @@ pub use self::response::{Response, Streaming};
 pub use self::transport::{Deadline, InMemory, Transport, TransportError};
 use crate::body::{Body, ReadError, read_whole};
 use crate::compression::{Compression, UnpackError};
-use crate::exchange::content_encoding;
+use crate::context::CallOptions;
+use crate::descriptor::{MethodDescriptor, MethodKind};
+use crate::encoding::Encoding;
+use crate::error::ConnectError;
 use crate::json::{self, AnyType, Types};
 use crate::media::{MediaType, Protocol};
-use crate::{CallOptions, ConnectError, Encoding, MethodDescriptor, MethodKind, metadata};
+use crate::metadata;
 
 /// The largest response message, in bytes as sent, unless a client is told otherwise: as much as a server of this
 /// crate takes by default.
@@ -374,7 +377,7 @@ impl<T: Transport> Client<T> {
 
 /// How a response says that it is compressed. We name what we can read, so anything else is the server's mistake.
 fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, ConnectError> {
-    Compression::of(headers, &content_encoding(protocol))
+    Compression::of(headers, &protocol.content_encoding())
         .map_err(|_| ConnectError::internal("the response is compressed in a way that was not asked for"))
 }
 

@@ -13,11 +13,13 @@ use http_body::Frame;
 use super::{Client, Deadline, Dialect, Transport, get};
 use crate::body::Body;
 use crate::compression::{self, Compression};
+use crate::context::CallOptions;
+use crate::descriptor::{Idempotency, MethodDescriptor};
 use crate::envelope;
-use crate::exchange::{PROTOCOL_VERSION, accept_encoding, content_encoding};
+use crate::error::ConnectError;
 use crate::json;
-use crate::media::{MediaType, Protocol};
-use crate::{CallOptions, ConnectError, Idempotency, MethodDescriptor, metadata, timeout};
+use crate::media::{MediaType, PROTOCOL_VERSION, Protocol};
+use crate::{metadata, timeout};
 
 /// The longest path with query, in bytes, that a call is made with by GET: every HTTP implementation should take as much
 /// (RFC 9110, 4.1). A longer call is made by POST.
@@ -48,7 +50,7 @@ impl<T: Transport> Client<T> {
         if let Some(name) = compression.name() {
             request
                 .headers_mut()
-                .insert(content_encoding(media.protocol), name);
+                .insert(media.protocol.content_encoding(), name);
         }
         let Some(uri) = uri else {
             return Ok(request);
@@ -56,7 +58,7 @@ impl<T: Transport> Client<T> {
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri;
         *request.body_mut() = Body::default();
-        for name in [CONTENT_TYPE, PROTOCOL_VERSION, content_encoding(media.protocol)] {
+        for name in [CONTENT_TYPE, PROTOCOL_VERSION, media.protocol.content_encoding()] {
             request.headers_mut().remove(name);
         }
         Ok(request)
@@ -156,9 +158,9 @@ impl<T: Transport> Client<T> {
         let Some(name) = self.compression.name() else {
             return;
         };
-        headers.insert(accept_encoding(protocol), compression::SUPPORTED);
+        headers.insert(protocol.accept_encoding(), compression::SUPPORTED);
         if protocol != Protocol::Unary {
-            headers.insert(content_encoding(protocol), name);
+            headers.insert(protocol.content_encoding(), name);
         }
     }
 }

@@ -10,8 +10,10 @@ use futures::stream::{Stream, StreamExt as _};
 use http::HeaderMap;
 
 use super::request::Failure;
-use crate::server::MessageStream;
-use crate::{ConnectError, Context, metadata};
+use crate::context::Context;
+use crate::error::ConnectError;
+use crate::messages::MessageStream;
+use crate::metadata;
 
 /// A successful answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,9 +6,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message as _;
 
+use crate::code::Code;
+use crate::error::ConnectError;
 use crate::grpc::{DETAILS, MESSAGE, STATUS, Status};
 use crate::json::kind::decode_base64;
-use crate::{Code, ConnectError, metadata};
+use crate::metadata;
 
 /// Whether a response has its trailers among its headers, if it has no body ("Trailers-Only").
 pub(super) fn is_among(headers: &HeaderMap) -> bool {

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::{Body, ConnectError, Router};
+use crate::body::Body;
+use crate::error::ConnectError;
+use crate::router::Router;
 
 /// How requests reach a server: an HTTP client that knows the server's address.
 pub trait Transport {

@@ -137,7 +137,7 @@ impl EchoService for Echo {
     }
 }
 
-/// Lets nobody in who says `x-forbidden`, and passes the deadline on as a header.
+/// Refuses requests with the header `x-forbidden`, and passes the deadline on as a header.
 pub(crate) struct Gate;
 
 impl Interceptor for Gate {

@@ -198,7 +198,7 @@ impl<D> StreamProducer<D> for RowProducer {
         let Some(outcome) = batch.outcome else {
             return Poll::Ready(Ok(StreamResult::Completed));
         };
-        // The component may have dropped the future: then nobody wants to know.
+        // The component may have dropped the future: then nothing receives the result.
         let _ = self.outcome.take().map(|told| told.send(outcome));
         Poll::Ready(Ok(StreamResult::Dropped))
     }

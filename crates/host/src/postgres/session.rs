@@ -1,4 +1,4 @@
-//! One connection to a database: its prepared statements, and what must happen to it before somebody else may use it.
+//! One connection to a database: its prepared statements, and what must happen to it before another caller may use it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -147,7 +147,7 @@ impl Session {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody else may use the session as it is.
+    /// Whether another caller may use the session as it is.
     pub(super) fn is_clean(&self) -> bool {
         self.running.load(Ordering::Relaxed) == 0 && !self.altered.load(Ordering::Relaxed)
     }
@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Ends what runs and the connection with it. A cancelled session is never used again: a request to cancel has no
-    /// answer, and one that arrives late would end the statement of whoever has the session then
+    /// answer, and one that arrives late would end the statement of the session's next user
     /// (PostgreSQL's documentation, "Canceling Requests in Progress").
     async fn close(&self) {
         let cancel = self.client.cancel_token();

@@ -565,8 +565,8 @@ async fn what_cannot_be_opened_says_why() {
     let rows = [
         ("host=127.0.0.1 port=1 user=u".to_owned(), "refused"),
         (
-            format!("{reachable} user=nobody_at_all dbname=postgres password=x sslmode=disable"),
-            "nobody_at_all",
+            format!("{reachable} user=absent_user dbname=postgres password=x sslmode=disable"),
+            "absent_user",
         ),
         (
             format!("{reachable} user=postgres dbname=no_such_database password=x sslmode=disable"),

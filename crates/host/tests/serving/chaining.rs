@@ -79,14 +79,14 @@ async fn a_component_that_is_not_granted_is_not_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calling_nobody_fails_the_call_only() {
+async fn calling_an_absent_component_fails_only_the_call() {
     let everyone = MANIFEST.replace("\"http://back.spin.internal\"", "\"*://*:*\"");
     let host = Host::with(&everyone, host::Limits::default()).await;
-    let fetched = host.fetch("http://nobody.spin.internal/").await;
+    let fetched = host.fetch("http://absent.spin.internal/").await;
     assert!(
         fetched["error"]
             .as_str()
-            .is_some_and(|error| error.contains("nobody")),
+            .is_some_and(|error| error.contains("absent")),
         "names the component: {fetched}"
     );
 }

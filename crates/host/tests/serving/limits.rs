@@ -197,7 +197,7 @@ async fn eventually_served(host: &Host) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("a request that nobody waits for should make room within 5 s");
+    panic!("a request whose caller has left should make room within 5 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +269,7 @@ async fn status_line(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_come_keeps_nobody_else_waiting() {
+async fn a_body_that_does_not_arrive_delays_no_other_request() {
     let host = Host::limited(|limits| {
         limits.request_deadline = Duration::from_secs(2);
         limits.in_flight = 1;

@@ -25,8 +25,8 @@ async fn what_cannot_run_is_refused_with_its_reason() {
             ["[component.back]", "spin.toml"],
         ),
         (
-            MANIFEST.replace("http://front.spin", "http://nobody.spin"),
-            ["nobody", "[[trigger.http]]"],
+            MANIFEST.replace("http://front.spin", "http://absent.spin"),
+            ["absent", "[[trigger.http]]"],
         ),
         (
             MANIFEST.replace("http://self", "no host"),
@@ -57,13 +57,13 @@ async fn a_component_can_be_taken_out_alone() {
         .await
         .expect("a private component can be instantiated");
     let error = app
-        .instantiate("nobody")
+        .instantiate("absent")
         .await
         .err()
         .expect("one that does not exist cannot")
         .to_string();
     assert!(
-        error.contains("[component.nobody]"),
+        error.contains("[component.absent]"),
         "names the component: {error}"
     );
 }

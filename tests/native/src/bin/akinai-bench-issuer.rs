@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
 /// How many tokens are signed before it is said how far we are: some seconds' work.
 const CHUNK: usize = 4_000;
 
-/// Before it listens: whoever waits for an answer finds the tokens written.
+/// Before it listens: a client that waits for an answer finds the tokens written.
 fn write(arguments: &Arguments, issuer: &str, key: &SigningKey) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let claims = || {

@@ -1,0 +1,54 @@
+//! What an embedder chooses: the manifest, its variables, and the limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::chaining::Chaining;
+use crate::limits::Limits;
+
+/// What to run, and how.
+pub struct Config {
+    /// The manifest, `spin.toml`. What it names is found relative to it.
+    pub manifest: PathBuf,
+    /// Values of application variables, by name. They win over the environment's `SPIN_VARIABLE_NAME`, and those over
+    /// the manifest's defaults.
+    pub variables: BTreeMap<String, String>,
+    /// A folder for compiled components, made when missing. Without one, every start compiles again.
+    pub cache_dir: Option<PathBuf>,
+    /// What requests and instances may take.
+    pub limits: Limits,
+    /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, just as the components'
+    /// requests name them. All other servers are called by HTTP/1.1. gRPC needs HTTP/2.
+    pub h2c: BTreeSet<String>,
+    /// What intercepts the calls between components: nothing, except in tests.
+    pub chaining: Option<Arc<dyn Chaining>>,
+}
+
+impl Config {
+    /// The application of `manifest` with the default limits, no variables set, and no cache.
+    pub fn new(manifest: impl Into<PathBuf>) -> Self {
+        Self {
+            manifest: manifest.into(),
+            variables: BTreeMap::new(),
+            cache_dir: None,
+            limits: Limits::default(),
+            h2c: BTreeSet::new(),
+            chaining: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    // Without the variables' values, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("manifest", &self.manifest)
+            .field("variables", &self.variables.keys())
+            .field("cache_dir", &self.cache_dir)
+            .field("limits", &self.limits)
+            .field("h2c", &self.h2c)
+            .finish_non_exhaustive()
+    }
+}

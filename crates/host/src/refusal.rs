@@ -1,0 +1,36 @@
+//! Responses that the host makes itself, where no component answers.
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+
+use crate::bad_request::BadRequest;
+use crate::body::Reply;
+use crate::limits::RETRY_AFTER;
+
+pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
+    let mut response = Response::new(Reply::Host(text.into().into()));
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn bad_request(problem: &BadRequest) -> Response<Reply> {
+    text(problem.status(), format!("{problem}\n"))
+}
+
+pub(crate) fn too_large(limit: u64) -> Response<Reply> {
+    text(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("a request's body may have {limit} bytes at most\n"),
+    )
+}
+
+pub(crate) fn busy() -> Response<Reply> {
+    let mut response = text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many requests at once, try again\n",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_AFTER.into());
+    response
+}
