@@ -31,7 +31,7 @@ enum Command {
     Build,
     /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
     Migrate,
-    /// Makes somebody with an account an admin, in the database that `migrate` is for.
+    /// Makes a user with an account an admin, in the database that `migrate` is for.
     Admin {
         /// The account's e-mail address.
         email: String,
@@ -40,7 +40,7 @@ enum Command {
     ///
     /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
     Up(up::Options),
-    /// Signs somebody in at a running `up`, as a browser would, and prints an access token as its last line.
+    /// Signs a user in at a running `up`, as a browser would, and prints an access token as its last line.
     Token(token::Options),
     /// Writes the secret files of deployments/compose.yaml.
     Secrets,
