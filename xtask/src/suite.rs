@@ -128,8 +128,8 @@ async fn check_and_get(workspace: &Workspace, steps: &mut Steps) -> Result<Count
 
 /// What a few tests need; cargo compiles the tests themselves when it runs them.
 async fn get(workspace: &Workspace, steps: &mut Steps) -> Result<Counterparts> {
-    steps.begin("compile the components, those of the tests included");
-    build::components_and_those_of_tests(workspace).await?;
+    steps.begin("compile the components, those of the tests included, without link-time optimization");
+    build::components_for_few_tests(workspace).await?;
     steps.begin("get the counterparts of the tests");
     Counterparts::get(workspace).await
 }
