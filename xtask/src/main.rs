@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{admin, bench, build, conformance, deploy, manifest, openapi, suite, token, up};
+use xtask::{admin, bench, build, configuration, conformance, deploy, manifest, openapi, suite, token, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Command {
     Secrets,
     /// Writes docs/openapi.json, the public API as an OpenAPI document, from the contracts in proto/.
     Openapi,
+    /// Writes docs/CONFIGURATION.md, the reference of the variables in spin.toml.
+    Configuration,
     /// Checks contracts, format and lints: what `test` does before it tests.
     Check,
     /// Checks and tests everything, against servers of its own.
@@ -103,6 +105,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Token(options) => token::run(&workspace, options).await,
         Command::Secrets => deploy::write(&workspace),
         Command::Openapi => openapi::write(&workspace),
+        Command::Configuration => configuration::write(&workspace),
         Command::Check => suite::check(&workspace).await,
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Conformance(options) => conformance::conformance(&workspace, options).await,
