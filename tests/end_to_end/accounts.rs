@@ -222,7 +222,7 @@ async fn wrong_fields_are_named_each_and_all_at_once() {
     let long = format!("{}@example.com", "x".repeat(243));
     let cases: [(&str, Value); 16] = [
         ("email", json!("")),
-        ("email", json!("nobody")),
+        ("email", json!("no-address")),
         ("email", json!("@example.com")),
         ("email", json!("a@")),
         ("email", json!("a@b@example.com")),
@@ -314,7 +314,7 @@ async fn getting_an_account_takes_a_token() {
         let failure = answer.failure();
         assert_eq!(
             failure.code, "unauthenticated",
-            "nobody is signed in: {failure:?}"
+            "no user is signed in: {failure:?}"
         );
         assert_eq!(
             answer.header("www-authenticate"),
@@ -325,7 +325,7 @@ async fn getting_an_account_takes_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_changes_lists_or_revokes_accounts_without_a_token() {
+async fn changing_listing_and_revoking_accounts_need_a_token() {
     let platform = Platform::start().await;
     let request = json!({ "email": "a@example.com", "password": "correct horse", "name": "Hana" });
     let user = create(&platform, request).await;

@@ -133,7 +133,7 @@ async fn paging_misses_and_repeats_nothing_while_rows_come_and_go() {
     };
     tokio::select! {
         () = walking => {}
-        () = churning => unreachable!("rows come and go as long as somebody walks"),
+        () = churning => unreachable!("rows come and go until the client has read all pages"),
     }
 }
 
@@ -485,7 +485,7 @@ async fn delete(platform: &Platform, product: &Product) {
     );
 }
 
-/// A platform with somebody who is an admin, and somebody who is not.
+/// A platform with an admin and a user who is no admin.
 struct Shop {
     platform: Platform,
     _issuer: Issuer,
@@ -622,7 +622,7 @@ async fn an_admin_keeps_the_catalogue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_changes_the_catalogue() {
+async fn only_admins_change_the_catalogue() {
     let shop = Shop::open().await;
     let stored = Product::named("tea");
     shop.platform
@@ -646,7 +646,7 @@ async fn nobody_else_changes_the_catalogue() {
         let failure = shop.call(method, message, Some(&shop.user)).await.failure();
         assert_eq!(failure.code, "permission_denied", "{method} by a user");
         let failure = shop.call(method, message, None).await.failure();
-        assert_eq!(failure.code, "unauthenticated", "{method} by nobody");
+        assert_eq!(failure.code, "unauthenticated", "{method} without a token");
     }
     let page = shop.call("ListProducts", &json!({}), None).await.message();
     assert_eq!(

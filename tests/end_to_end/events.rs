@@ -35,7 +35,7 @@ impl World {
             .variable("issuer", issuer.url())
             .variable("issuer_origin", issuer.url());
         let events = setup.of(Workspace::here().events_manifest()).load().await;
-        assert!(!events.answers_http(), "nobody can call the subscriber");
+        assert!(!events.answers_http(), "the subscriber has no HTTP endpoint");
         Self {
             platform: setup.start().await,
             _subscribers: events.subscribe().expect("it has a Redis trigger"),

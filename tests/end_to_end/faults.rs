@@ -22,7 +22,7 @@ const HEALED: Duration = Duration::from_secs(15);
 /// After this every instance has noticed that Redis is back: one that met it dead goes without it for two seconds.
 const NOTICED: Duration = Duration::from_secs(3);
 
-/// A platform with somebody between its components, over a Redis of its own.
+/// A platform with a proxy between its components, over a Redis of its own.
 struct World {
     platform: Platform,
     between: Between,
@@ -141,7 +141,7 @@ async fn a_write_without_a_key_is_tried_once() {
     world.between.set("user", Fate::Lose(1));
     let message = json!({ "email": "mina@example.com", "password": "correct horse" });
     let failure = world.call(None, CREATE_USER, message).await.failure();
-    assert_eq!(failure.code, "unavailable", "nobody knows whether it was done");
+    assert_eq!(failure.code, "unavailable", "the outcome of the call is unknown");
     assert_eq!(world.between.calls("user"), 1, "so it is not done again");
 }
 
@@ -175,7 +175,7 @@ async fn a_service_that_fails_five_times_in_a_row_is_left_alone_by_all_hosts() {
     assert_eq!(
         world.between.calls("product"),
         5,
-        "three attempts and two are five failures in a row; nobody calls after that"
+        "three attempts and two are five failures in a row; no call follows"
     );
     for _ in 0..5 {
         let failure = world.call(None, GET_PRODUCT, product.clone()).await.failure();
@@ -282,7 +282,7 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
         assert_eq!(failure.code, "unavailable", "{why}");
     }
 
-    // Somebody with access to Redis puts hana's name on mina's copy.
+    // An attacker with access to Redis puts hana's name on mina's copy.
     let client = redis::Client::open(world.redis.admin_url().reveal()).expect("a URL of Redis");
     let mut connection = client
         .get_multiplexed_async_connection()
@@ -464,12 +464,12 @@ async fn while_the_issuer_is_away_all_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_service_that_hangs_hangs_nobody_else() {
+async fn hanging_user_service_delays_no_other_service() {
     let world = World::with(|setup| setup.variable("user_timeout", "2")).await;
     let callers = Callers::new(world).await;
     let calls = callers.calls().await;
     callers.world.between.set("user", Fate::Hang);
-    // Products need no user service, mina has her copy, of lists there is none, and nobody knows an unseen token.
+    // Products need no user service, mina has her copy, of lists there is none, and an unseen token cannot be checked.
     let expected = ["ok", "copy", "unavailable", "unavailable"];
     let soon = Duration::from_secs(5);
     callers

@@ -439,7 +439,7 @@ async fn clients_that_go_away() {
             ),
         ];
         for (what, bytes) in cases {
-            // Many at once: none may take the place of somebody who stays.
+            // Many at once: a client that leaves must free its place.
             let gone = (0..8).map(|_| raw_cut_off(victim.0.address(), bytes.as_bytes()));
             for answer in futures::future::join_all(gone).await {
                 let fine = what == "a whole request" && answer.status().is_some();
@@ -508,7 +508,7 @@ async fn garbage_to_the_plain_pages() {
         let answer = victim.client().get(&format!("{path}?x=%00%ff&&==")).await;
         assert_eq!(
             answer.status, 200,
-            "a query that nobody reads must not matter to {path}"
+            "a query that is not read must not matter to {path}"
         );
     }
     victim.goes_on_after("garbage to the plain pages").await;

@@ -126,8 +126,8 @@ async fn orders_are_read_listed_and_cancelled_by_their_user_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_has_the_state_now_and_each_change_without_redis_too() {
-    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
-    for redis in [None, Some(nobody)] {
+    let closed = xtask::services::free_port().expect("a port without a listener");
+    for redis in [None, Some(closed)] {
         let inside = Inside::with(|setup| match redis {
             None => setup,
             Some(port) => setup.variable("redis_port", port.to_string()),

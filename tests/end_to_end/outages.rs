@@ -152,11 +152,11 @@ async fn a_postgres_that_hangs_does_not_hang_the_platform() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_the_catalogue_is_served() {
-    let nobody = free_port().expect("a port that nobody listens on").to_string();
+    let closed = free_port().expect("a port without a listener").to_string();
     let platform = Setup::new()
         .await
         .variable("redis_host", "127.0.0.1")
-        .variable("redis_port", nobody)
+        .variable("redis_port", closed)
         .start()
         .await;
     let product = Product::named("tea");

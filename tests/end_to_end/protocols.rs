@@ -275,7 +275,7 @@ async fn a_message_may_be_as_large_as_the_limit() {
             assert_eq!(code(&answer), expected, "{way} with a message of {length} bytes");
         }
     }
-    // Four bytes may announce what nobody sends.
+    // Four bytes may announce a message that the client never sends.
     let announced = [[0].as_slice(), &u32::MAX.to_be_bytes(), b"{}"].concat();
     let answer = client.send(grpc_web(client, LIST, &announced)).await;
     assert_eq!(
@@ -307,7 +307,7 @@ async fn a_message_may_unpack_to_the_limit_and_no_further() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compression_that_nobody_knows_is_unimplemented() {
+async fn unknown_compression_is_answered_unimplemented() {
     let platform = Platform::start().await;
     let client = platform.client();
 

@@ -15,7 +15,7 @@ const UP: &str = "http://127.0.0.1:3000";
 /// What the README types where a product's id belongs.
 const PRODUCT: &str = r#""ID""#;
 
-/// The command that signs somebody in. Whoever has no `up` of this checkout has to say where.
+/// The command that signs a user in. Without an `up` of this checkout it needs `--url`.
 const TOKEN: &str = "cargo xtask token";
 
 /// The part of the README that tells the story: the indented blocks below this heading.
@@ -120,7 +120,7 @@ impl Reader {
                 assert_eq!(self.asks(command).await, answer, "a repeat is no second order");
                 "orders"
             }
-            () => panic!("nobody checks what this command of the README does: {command}"),
+            () => panic!("no check is written for this command of the README: {command}"),
         }
     }
 }

@@ -133,7 +133,7 @@ async fn attacks_come_to_nothing_in_a_browser(issuer: Issuer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_can_read_the_pages_in_a_browser() {
+async fn pages_are_accessible_in_a_browser() {
     in_a_browser(Issuer::Component, "pictures.test.js").await;
 }
 

@@ -1,6 +1,6 @@
 //! The services as an attacker inside the network would meet them: without the bff in front.
 //!
-//! The manifest is the real one, with routes that lead past the bff. They are there for nobody else.
+//! The manifest is the real one, with routes that lead past the bff. Only these tests have them.
 
 use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;

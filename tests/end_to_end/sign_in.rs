@@ -18,7 +18,7 @@ use signing::{SealingKey, SigningKey};
 use xtask::services::free_port;
 
 const CALLBACK: &str = "https://shop.example/cb";
-const VERIFIER: &str = "a-verifier-of-which-nobody-knows-before-it-comes";
+const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-rfc-7636";
 const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse";
 
@@ -480,7 +480,7 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
     assert_eq!(
         world.own(&again).await.status,
         200,
-        "nobody was asked: both are remembered"
+        "no page was shown: login and consent are remembered"
     );
 
     // Signing out of that one alone, by the RPC.
@@ -659,7 +659,7 @@ async fn a_person_who_refuses_comes_back_without_a_code(issuer: Issuer) {
         (back["error"].as_str(), back.get("code")),
         ("access_denied", None)
     );
-    // Where somebody was not signed in by this browser, its way ends here.
+    // Where this browser has signed no user in, the redirects end here.
     let page = browser
         .begin(&world, "openid", "&prompt=login")
         .await

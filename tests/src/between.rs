@@ -1,4 +1,4 @@
-//! Somebody between the components: calls get lost, hang, or are only counted; are held at a gate; or meet with mischief.
+//! A proxy between the components: it loses, delays, counts or holds calls, or changes them as an attacker would.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ impl Default for Callee {
 }
 
 impl Between {
-    /// Somebody who lets all calls pass.
+    /// A proxy that lets all calls pass.
     pub fn new() -> Self {
         Self::default()
     }
@@ -84,7 +84,7 @@ impl Chaining for Between {
         match fate {
             Ok(verdict) => future::ready(verdict).boxed(),
             Err(mut fate) => async move {
-                // Whoever decides is gone with the test.
+                // The test has ended, and with it the receiver.
                 let _ = fate.wait_for(|fate| *fate != Fate::Hang).await;
                 Verdict::Pass
             }
@@ -185,7 +185,7 @@ impl Gate {
         let mut held = self.0.subscribe();
         self.0.send_modify(|held| held.waiting += 1);
         async move {
-            // Whoever opens it is gone with the test.
+            // The test has ended, and with it the sender.
             let _ = held.wait_for(|held| held.at.is_empty()).await;
             Verdict::Pass
         }

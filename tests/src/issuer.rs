@@ -1,4 +1,4 @@
-//! An issuer of access tokens, as the edge sees one: a discovery document, a key set, and whoever can sign with its keys.
+//! An issuer of access tokens, as the edge sees one: a discovery document, a key set, and tokens that are signed with its keys.
 //!
 //! It signs with ES256, whatever claims it is given, wrong ones too. How tokens of real issuers are read is tested where they
 //! are read; here the question is what the platform does with them.

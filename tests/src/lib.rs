@@ -6,7 +6,7 @@
 //!
 //! What is slow to compile is awaited in boxes here, so that it is compiled once, and not again in each test binary.
 //!
-//! The harness panics where it cannot go on: a test has nobody to return an error to, and each message says what to do.
+//! The harness panics where it cannot go on: a test has no caller that handles an error, and each message says what to do.
 
 mod between;
 mod client;

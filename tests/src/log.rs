@@ -26,7 +26,7 @@ pub(crate) fn keep() {
         // More than any production log has, so that what is not found here is not there either.
         let subscriber = Registry::default().with(Keep.with_filter(LevelFilter::DEBUG));
         tracing::subscriber::set_global_default(subscriber)
-            .expect("nobody else takes the log of a test process");
+            .expect("no other subscriber takes the log of a test process");
     });
 }
 

@@ -115,7 +115,7 @@ impl Setup {
         self
     }
 
-    /// The same with somebody between the components.
+    /// The same with a proxy between the components.
     pub fn chaining(mut self, chaining: Arc<dyn Chaining>) -> Self {
         self.chaining = Some(chaining);
         self

@@ -1,4 +1,4 @@
-//! `cargo xtask admin EMAIL`: makes somebody an admin. The first one has nobody who could.
+//! `cargo xtask admin EMAIL`: makes a user an admin. No admin exists yet who could appoint the first one.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kernel::Email;

@@ -105,7 +105,7 @@ impl Database {
         Ok(())
     }
 
-    /// Adds what nobody could sign in without: see [`seed::seed`].
+    /// Adds what signing in needs: see [`seed::seed`].
     ///
     /// # Errors
     /// As [`seed::seed`].
@@ -249,7 +249,7 @@ impl Cache {
     pub async fn open(folder: &Path) -> Result<Cache> {
         if let Ok(url) = std::env::var("REDIS_URL") {
             let (host, port, login) = parse_redis_url(&url)?;
-            // One login for all: what each of them may do there is up to whoever runs that server.
+            // One login for all: what each of them may do there is decided by the operator of that server.
             let logins = Redis::component_users().map(|user| (user, login.clone()));
             return Ok(Cache {
                 host,

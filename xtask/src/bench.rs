@@ -198,7 +198,7 @@ impl Loads {
         self.tokens.first().map(String::as_str).unwrap_or_default()
     }
 
-    /// Messages that are sent again and again, by nobody in particular.
+    /// Messages that are sent repeatedly, without a token.
     fn anyone(&self, name: &str, path: &'static str, messages: impl Iterator<Item = String>) -> Result<Load> {
         let messages = Lines::again(self.file(name, "messages"), messages)?;
         Ok(Load::calls(path, messages, None))
@@ -368,7 +368,7 @@ async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
     })
 }
 
-/// A yardstick that did less work would flatter nobody: both must answer the same calls with the same products.
+/// The comparison is fair only if both answer the same calls with the same products.
 async fn answer_alike(platform: &Server, native: &Server) -> Result<()> {
     let calls = [
         (GET_PRODUCT_PATH, seed::get_product(1)),

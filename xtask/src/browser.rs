@@ -148,7 +148,7 @@ mod tests {
         let file = folder.path().join("chromium");
         assert!(!is_program(&file), "it is not there");
         std::fs::write(&file, "").expect("written");
-        assert!(!is_program(&file), "nobody may run it");
+        assert!(!is_program(&file), "the file is not executable");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
         assert!(is_program(&file));
         assert!(!is_program(folder.path()), "a folder is none");

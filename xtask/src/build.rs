@@ -49,18 +49,37 @@ async fn components_command(workspace: &Workspace, extra: &[&str]) -> Result<Com
     Ok(cargo)
 }
 
-/// Compiles the components of the application, those that only tests use (in `tests/`), and the examples, and tells which
-/// had warnings.
+/// Compiles the components of the application, those that only tests use (in `tests/`), and the examples. Returns the packages
+/// that had warnings.
 ///
 /// # Errors
 /// As [`components`].
 pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<Warned> {
+    compile::run(&mut all_components_command(workspace).await?)
+        .await
+        .context(COMPONENTS_FAIL)
+}
+
+/// Compiles the same components for a run of a few tests: without link-time optimization, so that a change is compiled in less
+/// time. Cargo keeps the results of both kinds, and the next whole build uses its own again.
+///
+/// # Errors
+/// As [`components`].
+pub async fn components_for_few_tests(workspace: &Workspace) -> Result<()> {
+    let mut cargo = all_components_command(workspace).await?;
+    cargo.envs([
+        ("CARGO_PROFILE_COMPONENT_CODEGEN_UNITS", "16"),
+        ("CARGO_PROFILE_COMPONENT_LTO", "off"),
+        ("CARGO_PROFILE_COMPONENT_OPT_LEVEL", "2"),
+    ]);
+    run(&mut cargo).await.context(COMPONENTS_FAIL)
+}
+
+async fn all_components_command(workspace: &Workspace) -> Result<Command> {
     let mut extra = component_packages(workspace, "tests")?;
     extra.extend(component_packages(workspace, "examples")?);
     let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
-    compile::run(&mut components_command(workspace, &extra).await?)
-        .await
-        .context(COMPONENTS_FAIL)
+    components_command(workspace, &extra).await
 }
 
 /// Compiles all tests, and the programs that they start, with clippy's lints, and tells which packages had warnings. Of a

@@ -33,7 +33,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
     let mut secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
     let failed = || format!("cannot write to {}", folder.display());
     std::fs::create_dir_all(&folder).with_context(failed)?;
-    // Nobody else of this machine enters the folder; the files themselves are mounted into containers, whose users have other
+    // No other user of this machine enters the folder; the files themselves are mounted into containers, whose users have other
     // numbers than we have.
     std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).with_context(failed)?;
     for (name, text) in files(workspace, &mut secrets)? {
@@ -272,7 +272,7 @@ mod tests {
         );
         assert!(
             acl.starts_with("user default off\n"),
-            "somebody may come in without a password"
+            "a user of Redis has no password"
         );
         let hydra: serde_json::Value = serde_json::from_str(file(&files, "hydra.yml")).expect("JSON");
         let key = value("SPIN_VARIABLE_REFRESH_HOOK_KEY");

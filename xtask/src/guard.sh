@@ -1,6 +1,6 @@
 # Ends what its parent leaves behind, however the parent ended.
 #
-# The parent holds the other end of our standard input. Nobody can forget to close it: the kernel does, also after a
+# The parent holds the other end of our standard input. It cannot be forgotten: the kernel closes it, also after a
 # SIGKILL. Until then the parent tells us, a line each, what there is to end:
 #
 #   watch SIGNAL GROUP   a process group, and the signal that asks it to end

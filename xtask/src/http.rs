@@ -120,7 +120,7 @@ impl fmt::Debug for Answer {
 /// Sends a request and reads its answer, within `limit`.
 ///
 /// # Errors
-/// The URL is not of the scheme `http`, nobody listens there, or what comes back within the time is no whole HTTP response.
+/// The URL is not of the scheme `http`, no server listens there, or what comes back within the time is no whole HTTP response.
 pub async fn send(request: &Request, limit: Duration) -> Result<Answer> {
     let place = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     if request.url.scheme() != "http" {

@@ -11,6 +11,7 @@ pub mod bench;
 pub mod browser;
 pub mod build;
 pub mod compile;
+pub mod configuration;
 pub mod conformance;
 pub mod debian;
 pub mod deploy;

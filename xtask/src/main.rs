@@ -9,7 +9,7 @@ use xtask::backing::Database;
 use xtask::services::Home;
 use xtask::setup::{self, Origin};
 use xtask::workspace::Workspace;
-use xtask::{admin, bench, build, conformance, deploy, manifest, openapi, suite, token, up};
+use xtask::{admin, bench, build, configuration, conformance, deploy, manifest, openapi, suite, token, up};
 
 /// Gets what is missing, builds, runs and tests Akinai.
 #[derive(Debug, Parser)]
@@ -31,7 +31,7 @@ enum Command {
     Build,
     /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
     Migrate,
-    /// Makes somebody with an account an admin, in the database that `migrate` is for.
+    /// Makes a user with an account an admin, in the database that `migrate` is for.
     Admin {
         /// The account's e-mail address.
         email: String,
@@ -40,12 +40,14 @@ enum Command {
     ///
     /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
     Up(up::Options),
-    /// Signs somebody in at a running `up`, as a browser would, and prints an access token as its last line.
+    /// Signs a user in at a running `up`, as a browser would, and prints an access token as its last line.
     Token(token::Options),
     /// Writes the secret files of deployments/compose.yaml.
     Secrets,
     /// Writes docs/openapi.json, the public API as an OpenAPI document, from the contracts in proto/.
     Openapi,
+    /// Writes docs/CONFIGURATION.md, the reference of the variables in spin.toml.
+    Configuration,
     /// Checks contracts, format and lints: what `test` does before it tests.
     Check,
     /// Checks and tests everything, against servers of its own.
@@ -103,6 +105,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Token(options) => token::run(&workspace, options).await,
         Command::Secrets => deploy::write(&workspace),
         Command::Openapi => openapi::write(&workspace),
+        Command::Configuration => configuration::write(&workspace),
         Command::Check => suite::check(&workspace).await,
         Command::Test(options) => suite::test(&workspace, options).await,
         Command::Conformance(options) => conformance::conformance(&workspace, options).await,

@@ -1,6 +1,6 @@
 //! Databases: a role and a schema for each service, and the tables in it.
 //!
-//! `migrations/NAME/*.sql` belong to the service NAME. Its tables are in the schema `NAME_service`, made by whoever
+//! `migrations/NAME/*.sql` belong to the service NAME. Its tables are in the schema `NAME_service`, made by the role that
 //! migrates; the service itself logs in as the role `NAME_service`, which may use them as the migrations grant, and may
 //! change no table and see no other service's.
 
@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::secret::{Secret, Secrets};
 
-/// Two runs at once take turns: the number is arbitrary, and the same for everybody who migrates this database.
+/// Two runs at once take turns: the number is arbitrary, and the same for every process that migrates this database.
 const LOCK: i64 = 0x616b_696e_6169;
 
 /// One service's part of the database.
@@ -169,7 +169,7 @@ pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secr
     Ok(())
 }
 
-/// Nobody may connect, or make temporary tables, just because they have a role on this server.
+/// A role on this server alone does not allow connecting or making temporary tables.
 async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
     run(
         connection,

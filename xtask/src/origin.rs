@@ -21,7 +21,7 @@ pub struct Origin(String);
 
 impl Origin {
     /// The origin of what listens at `address`. One that listens everywhere is reached at this machine's own address, as far as
-    /// we can tell; whoever comes from elsewhere needs `--url`.
+    /// we can tell; from elsewhere, `--url` is needed.
     pub fn of(mut address: SocketAddr) -> Origin {
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -2,7 +2,7 @@
 //!
 //! Every child gets a process group of its own, and one tiny shell per process of ours, the *guard*, knows these
 //! groups. It reads from a pipe that we hold open, and ends the groups when the pipe closes: when we return, panic, or
-//! are killed with a signal that nobody can handle. So a Ctrl-C, a `kill` and a `kill -9` all leave nothing running.
+//! are killed with a signal that no program can handle. So a Ctrl-C, a `kill` and a `kill -9` all leave nothing running.
 //!
 //! The alternative is Linux's `PR_SET_PDEATHSIG`. It needs unsafe code between fork and exec, fires when the *thread*
 //! that spawned the child ends, and reaches the child only, not the compilers that a killed `cargo` leaves behind.
@@ -133,7 +133,7 @@ impl Process {
     /// Sends a signal to the child and what it has started.
     ///
     /// # Errors
-    /// There is nobody left.
+    /// The process has ended already.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill_process_group(self.group, signal)
             .with_context(|| format!("cannot send a signal to {}", self.name))

@@ -10,7 +10,7 @@ use crate::http::{self, Request};
 use crate::secret::Secret;
 use crate::ui;
 
-/// How often it runs: often enough that nobody who orders wonders.
+/// How often it runs: often enough that a customer does not notice a pending order.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// How long a run may take.

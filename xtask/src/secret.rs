@@ -79,7 +79,7 @@ impl Secrets {
         })
     }
 
-    /// The password called `name`. A new one is on disk before this returns, so whoever uses it can use it again after
+    /// The password called `name`. A new one is on disk before this returns, so it can be used again after
     /// a crash.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! What nobody could sign in without: the issuer's first signing key, two clients, two accounts.
+//! What signing in needs: the issuer's first signing key, two clients, two accounts.
 //!
-//! Only what is missing is added. What is there, is left as it is, whoever put it there: a client keeps its secret, an account
+//! Only what is missing is added. What is there, is left as it is: a client keeps its secret, an account
 //! its password and its roles, in a private database and in that of `DATABASE_URL` alike. What takes cryptography is made by
 //! `akinai-seed` (`crates/seed`), a program of its own.
 
@@ -60,13 +60,13 @@ const CLIENT_HAS_SECRET: &str = "
 const PASSWORD_HASH: &str = "
     select password_hash from user_service.users where email_key = $1 and not is_deleted";
 
-// Somebody may have signed up with the address meanwhile: then it is theirs, and no admin's.
+// A user may have registered the address meanwhile: then the account is theirs, and does not become an admin.
 const ADD_ACCOUNT: &str = "
     insert into user_service.users (id, email, email_key, password_hash, roles)
     values ($1::text::uuid, $2, $2, $3, $4)
     on conflict (email_key) where not is_deleted do nothing";
 
-/// What somebody can sign in with.
+/// An account to sign in with.
 #[derive(Debug)]
 pub struct SignIn {
     /// E-mail address and password; none where the account has another than the one that we have made.

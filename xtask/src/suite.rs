@@ -23,6 +23,9 @@ use crate::workspace::Workspace;
 /// What every test's own database is copied from.
 const TEMPLATE: &str = "akinai_template";
 
+/// The contracts of the last version. `buf build proto --exclude-source-info -o FILE` makes those of a new one.
+const LAST_CONTRACTS: &str = "tools/contracts-0.1.0.binpb";
+
 /// The options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -128,8 +131,8 @@ async fn check_and_get(workspace: &Workspace, steps: &mut Steps) -> Result<Count
 
 /// What a few tests need; cargo compiles the tests themselves when it runs them.
 async fn get(workspace: &Workspace, steps: &mut Steps) -> Result<Counterparts> {
-    steps.begin("compile the components, those of the tests included");
-    build::components_and_those_of_tests(workspace).await?;
+    steps.begin("compile the components, those of the tests included, without link-time optimization");
+    build::components_for_few_tests(workspace).await?;
     steps.begin("get the counterparts of the tests");
     Counterparts::get(workspace).await
 }
@@ -219,13 +222,16 @@ async fn make_hydra_template(
 
 /// What needs no compiler: the contracts, the format.
 async fn check_sources(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
-    steps.begin("buf lint: the contracts in proto/");
+    steps.begin("buf: the contracts in proto/, and whether they break clients of the last version");
     install_buf(workspace).await?;
-    let mut buf = Command::new(workspace.tools().join("node_modules/.bin/buf"));
-    again(
-        run(buf.arg("lint").current_dir(workspace.root())).await,
-        "tools/node_modules/.bin/buf lint",
-    )?;
+    let breaking = ["breaking", "proto", "--against", LAST_CONTRACTS];
+    for arguments in [&["lint"][..], &breaking] {
+        let mut buf = Command::new(workspace.tools().join("node_modules/.bin/buf"));
+        again(
+            run(buf.args(arguments).current_dir(workspace.root())).await,
+            &format!("tools/node_modules/.bin/buf {}", arguments.join(" ")),
+        )?;
+    }
 
     steps.begin("cargo fmt: the format");
     let format = ["fmt", "--all", "--check"];

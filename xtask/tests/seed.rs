@@ -1,4 +1,4 @@
-//! What is seeded for signing in, in a real Postgres: twice the same, and nobody's own is touched.
+//! What is seeded for signing in, in a real Postgres: a second run changes nothing, and no existing row changes.
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -157,7 +157,7 @@ async fn what_was_there_before_stays_as_it_was() {
         .as_str()
         .expect("a hash")
         .to_owned();
-    // Somebody has signed up with the address of the admin, and is none; and the client has a secret of its own.
+    // A user has registered the address of the admin without being one, and the client has a secret of its own.
     world.sql(&format!("insert into user_service.users (id, email, email_key, password_hash) values (gen_random_uuid(), 'Admin@Example.com', 'admin@example.com', '{hash}')")).await;
     world.sql(&format!("insert into issuer_service.clients (id, secret_hash, metadata) values ('service', '{}', '{{\"client_name\": \"ours\"}}')", "ab".repeat(32))).await;
 

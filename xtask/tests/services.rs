@@ -46,7 +46,7 @@ async fn postgres_keeps_its_data_and_port_over_a_restart() {
 }
 
 #[tokio::test]
-async fn postgres_asks_everybody_for_a_password() {
+async fn postgres_requires_a_password_of_every_user() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let postgres = Postgres::start(scratch.path(), Durability::Disposable)
         .await

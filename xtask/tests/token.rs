@@ -296,7 +296,7 @@ async fn what_goes_wrong_is_said_in_words() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_it_says_what_to_start() {
+async fn without_a_listener_the_error_says_what_to_start() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
@@ -306,7 +306,7 @@ async fn where_nobody_listens_it_says_what_to_start() {
         password: Secret::new("hunter2"),
         scopes: vec!["openid".into()],
     };
-    let error = format!("{:#}", obtain(&wish).await.expect_err("nobody answers"));
+    let error = format!("{:#}", obtain(&wish).await.expect_err("no server answers"));
     assert!(
         error.contains("start `cargo xtask up`") && !error.contains("hunter2"),
         "{error}"

@@ -193,7 +193,7 @@ class Matrix:
         with self.assertRaises(ConnectError) as raised:
             self.client.unimplemented(pb.UnimplementedRequest())
 
-        self.assertEqual(raised.exception.code, Code.UNIMPLEMENTED, "the method is implemented by nobody")
+        self.assertEqual(raised.exception.code, Code.UNIMPLEMENTED, "no service implements the method")
 
     def test_streams_messages_in_order(self):
         definition = pb.StreamResponseDefinition(response_data=[b"1", b"2", b"3"])

@@ -88,7 +88,7 @@ const shapes = {
   "RFC 9068's with epoch and session": [rfc9068({ epoch: 0, sid: "0" }), { typ: "at+jwt" }],
   "without a type, with fractions of seconds": [rfc9068({ iat: now - 0.25, exp: now + 9.75 }), {}],
   "with another script": [rfc9068({ sub: "お客様", name: "茶 \u{1f375}" }), {}],
-  "with headers that nobody here knows": [rfc9068(), { x5t: "dGVzdA", "https://h.example": [1] }],
+  "with headers that are unknown here": [rfc9068(), { x5t: "dGVzdA", "https://h.example": [1] }],
 };
 for (const [name, [claims, header]] of Object.entries(shapes)) {
   for (const key of [rsa, largeRsa, ec]) {
@@ -117,7 +117,7 @@ await refuse(
     .setProtectedHeader({ alg: "RSA-OAEP-256", enc: "A256GCM", kid: "enc" })
     .encrypt(encryption.publicKey),
 );
-await refuse("signed with a key that nobody published", "UnknownKey", sign(hydra(), foreign));
+await refuse("signed with a key that is not published", "UnknownKey", sign(hydra(), foreign));
 await refuse("signed with that key under a good name", "Signature", sign(hydra(), { ...foreign, kid: rsa.kid }));
 await refuse("with the key in it", 'Header("jwk")', sign(hydra(), foreign, { kid: rsa.kid, jwk: attackerKey }));
 await refuse("with no kid where there are two keys", "NoKeyId", sign(hydra(), rsa, { kid: undefined }));

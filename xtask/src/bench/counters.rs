@@ -22,10 +22,10 @@ pub(super) const SETTINGS: &[&str] = &["shared_preload_libraries=pg_stat_stateme
 /// requests ask at the same time share a connection and often a packet.
 const SCRIPTS: [&str; 2] = ["eval", "evalsha"];
 
-/// For how long nobody must have asked.
+/// How long the servers must have been idle.
 const REST: Duration = Duration::from_millis(500);
 
-/// When it is clear that somebody goes on asking.
+/// How long we wait for the servers to become idle.
 const REST_LIMIT: Duration = Duration::from_secs(30);
 
 /// How often the services have asked since their servers started.
@@ -45,7 +45,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Counts what these roles ask of a database, whose server began with [`SETTINGS`], and everybody of Redis.
+    /// Counts what these roles ask of a database, whose server was started with [`SETTINGS`], and all clients of Redis.
     pub(super) async fn open(database: &Secret, redis: &Redis, roles: Vec<String>) -> Result<Counters> {
         let mut postgres = PgConnection::connect_with(&migrate::connect_options(database)?).await?;
         postgres
@@ -58,10 +58,10 @@ impl Counters {
         })
     }
 
-    /// What is counted once nobody asks any more: what a load has left under way when it ended is not the next one's.
+    /// What is counted once the servers are idle: what a load has left under way when it ended is not the next one's.
     ///
     /// # Errors
-    /// Somebody goes on asking, or the servers do not answer.
+    /// The servers do not become idle, or do not answer.
     pub(super) async fn at_rest(&mut self) -> Result<Counts> {
         let began = Instant::now();
         let mut last = self.read().await?;

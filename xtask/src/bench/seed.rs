@@ -8,7 +8,7 @@ pub(super) const PRODUCTS: u32 = 100_000;
 /// How many of them GetProduct reads, one after the other.
 pub(super) const PRODUCTS_READ: u32 = 1_000;
 
-/// How many orders there are, of everybody.
+/// How many orders there are, of all users together.
 pub(super) const ORDERS: u32 = 100_000;
 
 /// Which of the orders, counted from the newest of the user, the deep page begins after. The user has a fifth of all.

@@ -35,7 +35,7 @@ pub(super) enum Load {
         path: &'static str,
         /// The messages, in JSON.
         messages: Lines,
-        /// The bearer tokens of who calls, where somebody does.
+        /// The bearer tokens of the callers; none for anonymous requests.
         tokens: Option<Lines>,
     },
 }
@@ -49,7 +49,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// GET of a path, by nobody in particular.
+    /// GET of a path, without a token.
     pub(super) fn get(path: &'static str) -> Request {
         Request {
             method: "GET",
@@ -165,7 +165,7 @@ impl Load {
         messages.left().into_iter().chain(tokens).min()
     }
 
-    /// Notes what was sent, those included that nobody waited for.
+    /// Notes what was sent, including requests whose answers were not read.
     ///
     /// # Errors
     /// Something was sent again that must not be.

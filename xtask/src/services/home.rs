@@ -75,7 +75,7 @@ impl Home {
     /// Makes `folder` a home for servers, creating it if need be.
     ///
     /// # Errors
-    /// It cannot be created, belongs to somebody else, or the user that the servers run as cannot reach it.
+    /// It cannot be created, belongs to another user, or the user that the servers run as cannot reach it.
     pub fn at(folder: &Path) -> Result<Home> {
         let user = ServiceUser::needed()?;
         if !folder.is_dir() {
@@ -97,7 +97,7 @@ impl Home {
             && !user.reaches(folder)
         {
             bail!(
-                "the servers run as the user `{}`, who may not enter {}: choose a folder that everybody may pass through",
+                "the servers run as the user `{}`, who may not enter {}: choose a folder that every user may enter",
                 user.name,
                 folder.display()
             );
@@ -126,7 +126,7 @@ impl Home {
         &self.folder
     }
 
-    /// A folder in this home that the servers' user owns and nobody else may enter.
+    /// A folder in this home that the servers' user owns and no other user may enter.
     pub(super) fn owned_folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

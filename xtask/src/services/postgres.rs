@@ -45,7 +45,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Starts a server whose files are in `folder`/postgres, and waits until it answers. The first start creates the
-    /// database cluster: UTF-8, sorted by code point, password authentication for everybody.
+    /// database cluster: UTF-8, sorted by code point, password authentication for every user.
     ///
     /// # Errors
     /// There is no PostgreSQL and none can be unpacked; the files were made by another major version, or are in use; or

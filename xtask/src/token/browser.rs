@@ -25,7 +25,7 @@ pub struct Browser {
 pub enum Arrival {
     /// A page, and its address.
     Page(Url, Answer),
-    /// The address that it was to come back to, which is not asked: nobody listens there.
+    /// The address that it was to come back to, which is not opened: no server listens there.
     Back(Url),
 }
 
@@ -33,7 +33,7 @@ impl Browser {
     /// Goes to `url`, and on from there until there is a page, or an address that begins with `callback`.
     ///
     /// # Errors
-    /// Nobody answers, a redirect leads nowhere, or they do not end.
+    /// No server answers, a redirect leads nowhere, or they do not end.
     pub async fn open(&mut self, url: Url, callback: &str) -> Result<Arrival> {
         self.go(Request::get(url), callback).await
     }

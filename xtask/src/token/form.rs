@@ -45,7 +45,7 @@ impl Control {
 pub type Field = (String, String);
 
 impl Form {
-    /// Whether it asks somebody to sign in: one password, and not a new one.
+    /// Whether it is a form for signing in: one password, and not a new one.
     pub fn is_login(&self) -> bool {
         let mut passwords = self.controls.iter().filter(|control| control.kind == "password");
         let is_known = passwords.next().is_some_and(|control| !control.is_new_password);
@@ -61,7 +61,7 @@ impl Form {
             && (self.yes().is_some() || !self.controls.iter().any(Control::is_submit))
     }
 
-    /// What is sent by somebody who signs in.
+    /// The fields that a user sends to sign in.
     pub fn signed_in(&self, email: &str, password: &str) -> Vec<Field> {
         let is_text = |control: &&Control| matches!(control.kind.as_str(), "text" | "email");
         let named = self
@@ -77,7 +77,7 @@ impl Form {
         })
     }
 
-    /// What is sent by somebody who grants what is `wanted`, and leaves all else as it stands there.
+    /// The fields that a user sends to grant the `wanted` scopes, with all other fields unchanged.
     pub fn granted(&self, wanted: &[String]) -> Vec<Field> {
         self.fields(|control| {
             let grants = control.is_choice() && wanted.contains(&control.value);

@@ -1,4 +1,4 @@
-//! `cargo xtask token`: signs somebody in as a browser would, and prints an access token.
+//! `cargo xtask token`: signs a user in as a browser would, and prints an access token.
 //!
 //! It goes the whole way: the authorization endpoint with PKCE, the pages for login and consent with their cookies and hidden
 //! fields, the token endpoint. There is no shortcut in the platform that it could take.
@@ -56,7 +56,7 @@ fn secret(text: &str) -> Result<Secret, Infallible> {
 /// Prints an access token as the last line; what happens on the way goes to standard error.
 ///
 /// # Errors
-/// Nobody answers; the account, its password or a scope is not accepted; or the pages are not what we understand.
+/// No server answers; the account, its password or a scope is not accepted; or the pages are not what we understand.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
     let known = secrets.find(&seed::account_secret(&options.user));
@@ -97,7 +97,7 @@ fn scopes(asked: &[String]) -> Vec<String> {
 /// Whose token is wanted, and for what.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// Whom to ask.
+    /// The issuer to ask.
     pub issuer: Origin,
     /// The account's e-mail address.
     pub email: String,
@@ -145,7 +145,7 @@ fn not_granted(scope: &str, email: &str) -> String {
     }
 }
 
-/// The address that the answer goes to. Nobody listens there: the way ends before it.
+/// The address that the answer goes to. No server listens there: the last redirect is not followed.
 const CALLBACK: &str = "http://127.0.0.1:3000/callback";
 
 /// What ties request, answer and exchange together (RFC 7636; RFC 6749, section 10.12).
@@ -178,7 +178,7 @@ impl Provider {
     async fn discover(issuer: &Origin) -> Result<Provider> {
         let url = issuer.at("/.well-known/openid-configuration")?;
         let answer = http::send(&Request::get(url), LIMIT).await.with_context(|| {
-            format!("nobody issues tokens at {issuer}: start `cargo xtask up`, or say where with `--url`")
+            format!("no issuer answers at {issuer}: start `cargo xtask up`, or say where with `--url`")
         })?;
         let document: Value = match answer.status {
             200 => serde_json::from_str(&answer.body).unwrap_or_default(),

@@ -98,7 +98,7 @@ async fn it_lists_the_catalogue_by_get() {
 async fn it_reads_the_wrong_fields_of_an_error() {
     for column in columns() {
         let request = CreateUserRequest {
-            email: "nobody".to_owned(),
+            email: "no-address".to_owned(),
             password: "short".to_owned(),
             ..Default::default()
         };

@@ -83,7 +83,7 @@ impl Suite<'_> {
         }
     }
 
-    /// The time that can be given includes that for reading the contract, so it is no short one: nobody gets at the
+    /// The time that can be given includes that for reading the contract, so it must not be short: no option reaches the
     /// products meanwhile.
     async fn runs_out_of_time(&self) {
         let sql = self.shop.platform.database().sql();

@@ -145,13 +145,13 @@ export function suite(name, the) {
 
         assert.equal(text(payload.data), large, "the answer must be whole");
         const expected = the.unaryEncoding === null ? null : "gzip";
-        assert.equal(encoding, expected, "the answer must be compressed for who takes gzip, and for nobody else");
+        assert.equal(encoding, expected, "the answer must be compressed exactly for clients that accept gzip");
       });
 
       it("is unimplemented where the service is", async () => {
         const error = await failure(client.unimplemented({}));
 
-        assert.equal(error.code, Code.Unimplemented, `the method is implemented by nobody, but: ${error.message}`);
+        assert.equal(error.code, Code.Unimplemented, `no service implements the method, but: ${error.message}`);
       });
     });
 
@@ -260,7 +260,7 @@ export function suite(name, the) {
         assert.equal(error, undefined, `the stream must end well, but: ${error?.message}`);
         assert.deepEqual(messages.map(({ payload }) => text(payload.data)), [large, "small", large], "all of it");
         const expected = the.streamEncoding === null ? null : "gzip";
-        assert.equal(encoding, expected, "messages must be compressed for who takes gzip, and for nobody else");
+        assert.equal(encoding, expected, "messages must be compressed exactly for clients that accept gzip");
       });
     });
 

@@ -15,7 +15,7 @@ for (const useBinaryFormat of [false, true]) {
       unaryType: useHttpGet ? null : `application/${encoding}`,
       streamType: `application/connect+${encoding}`,
       timeoutHeader: connectTimeout,
-      // fetch unpacks whole bodies, and nobody unpacks envelopes.
+      // fetch unpacks whole bodies, but no envelopes.
       unaryEncoding: "content-encoding",
       streamEncoding: null,
     });

@@ -14,7 +14,7 @@ import { failure } from "../calls.js";
 import { catalogue } from "./platform.js";
 
 /** An id that no product and no user has. */
-const NOBODY = "00000000-0000-7000-8000-000000000000";
+const UNKNOWN_ID = "00000000-0000-7000-8000-000000000000";
 
 /**
  * Runs the suite over one transport.
@@ -74,7 +74,7 @@ export function suite(name, the) {
     });
 
     it("tells an unknown product with the code not_found", async () => {
-      const error = await failure(products.getProduct({ id: NOBODY }));
+      const error = await failure(products.getProduct({ id: UNKNOWN_ID }));
 
       assert.equal(error.code, Code.NotFound, `an unknown id must be not_found, but: ${error.message}`);
     });
@@ -88,7 +88,7 @@ export function suite(name, the) {
     });
 
     it("names every wrong field at once in a google.rpc.BadRequest", async () => {
-      const error = await failure(users.createUser({ email: "nobody", password: "short", name: "x".repeat(101) }));
+      const error = await failure(users.createUser({ email: "no-address", password: "short", name: "x".repeat(101) }));
 
       assert.equal(error.code, Code.InvalidArgument, `three wrong fields must be refused, but: ${error.message}`);
       const found = violations(error);
@@ -123,7 +123,7 @@ export function suite(name, the) {
 
     it("gives metadata with errors", async () => {
       const id = randomUUID();
-      const error = await failure(users.getUser({ id: NOBODY }, { headers: { "x-request-id": id } }));
+      const error = await failure(users.getUser({ id: UNKNOWN_ID }, { headers: { "x-request-id": id } }));
 
       assert.equal(error.code, Code.Unauthenticated, `GetUser must want a token, but: ${error.message}`);
       assert.equal(error.metadata.get("x-request-id"), id, "the request's id must come back");
@@ -151,7 +151,7 @@ export function suite(name, the) {
       assert.equal(page.products.length, catalogue.length, "the answer must be whole");
       const encoding = received.get(the.encoding ?? "content-encoding");
       const expected = the.encoding === null ? null : "gzip";
-      assert.equal(encoding, expected, "the list must be compressed for who takes gzip, and for nobody else");
+      assert.equal(encoding, expected, "the list must be compressed exactly for clients that accept gzip");
     });
 
     if (the.packing !== undefined) {
