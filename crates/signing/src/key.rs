@@ -11,7 +11,8 @@ use rsa::{
     signature::{RandomizedSigner as _, SignatureEncoding as _},
     traits::{PrivateKeyParts as _, PublicKeyParts as _},
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -150,7 +151,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError::Unusable`].
-    pub fn sign(&self, kind: &str, claims: &Map<String, Value>) -> Result<String, KeyError> {
+    pub fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         let header = json!({ "alg": "RS256", "kid": self.id, "typ": kind });
         let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Unusable)?;
         let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
