@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, Mac as _};
 use identity::access::TokenError::{self, *};
-use identity::access::{Kind, Policy, UnverifiedToken};
+use identity::access::{Policy, TokenKind, UnverifiedToken};
 use identity::caller::{NotAUser, SignedIn};
 use identity::{FormError, Part};
 use p256::ecdsa;
@@ -714,7 +714,7 @@ fn a_token_without_a_subject_speaks_for_nobody() {
 #[test]
 fn a_machine_is_never_an_admin() {
     let machine = verify(&with_claims(&json!({"sub": "shop", "scope": "admin stock"}))).unwrap();
-    assert_eq!(machine.kind(), Kind::Machine);
+    assert_eq!(machine.kind(), TokenKind::Machine);
     assert_eq!(
         machine.scopes().iter().collect::<Vec<_>>(),
         ["stock"],

@@ -1,23 +1,22 @@
-//! Service tokens: what a component shows another one, made for that call alone.
+//! Service tokens: a component shows one with each call of another component.
 //!
 //! A JWT with HS256 (RFC 7515, RFC 7519) and a type of its own, so that no other kind of token can pass for one (RFC 8725,
-//! section 3.11). There is a key for each pair of caller and callee, known to those two only; the key tells who is
-//! calling, and what the token says about that has to agree. A service accepts nothing else: a header alone never makes
-//! an identity.
+//! section 3.11). Each pair of caller and callee has a key that only those two know. The key identifies the
+//! caller, and the token's `iss` must agree with it. A service accepts no other credentials.
 //!
 //! Keys are replaced without downtime by giving the callee both, then the caller the new one, then taking the old one
 //! from the callee.
 //!
 //! ```
 //! use identity::caller::Principal;
-//! use identity::service::{AcceptedKeys, Call, Minter, SigningKey, Verifier};
+//! use identity::service_token::{AcceptedKeys, CallClaims, Minter, MintingKey, Verifier};
 //!
 //! # let (old, new) = ("A".repeat(43), "E".repeat(43));
 //! # let (now, one_key, two_keys) = (1_000, format!("k2:{new}"), format!("k1:{old} k2:{new}"));
-//! let minter = Minter::new("bff", "user", SigningKey::parse(&one_key)?);
+//! let minter = Minter::new("bff", "user", MintingKey::parse(&one_key)?);
 //! let verifier = Verifier::new("user", [("bff", AcceptedKeys::parse(&two_keys)?)])?;
 //!
-//! let call = Call { principal: &Principal::Anonymous, request_id: &"r1".parse()?, client_address: None };
+//! let call = CallClaims { principal: &Principal::Anonymous, request_id: &"r1".parse()?, client_address: None };
 //! let token = minter.mint(&call, now);
 //! assert_eq!(verifier.verify(&token, now)?.caller(), "bff");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -34,7 +33,7 @@ use serde_json::{Map, Value, json};
 use crate::caller::{Principal, SignedIn, granted, user_id};
 use crate::jws::Compact;
 use crate::secret::{KeyError, Secret};
-use crate::{FormError, Part, RequestId, access::ADMIN, json};
+use crate::{FormError, Part, RequestId, claims::ADMIN, json};
 
 /// How long a service token lives, in seconds: longer than any call between components.
 pub const LIFETIME: u64 = 30;
@@ -73,9 +72,9 @@ impl NamedKey {
 
 /// The key that a caller signs with. Its `Debug` form hides it.
 #[derive(Clone, Debug)]
-pub struct SigningKey(NamedKey);
+pub struct MintingKey(NamedKey);
 
-impl SigningKey {
+impl MintingKey {
     /// Reads `NAME:KEY`: a name of 1 to 64 letters, digits, `.`, `_` and `-`, and 32 to 64 bytes in base64url without
     /// padding (RFC 7518, section 3.2, asks for 32).
     ///
@@ -91,10 +90,10 @@ impl SigningKey {
 pub struct AcceptedKeys(Vec<NamedKey>);
 
 impl AcceptedKeys {
-    /// Reads one or more [`SigningKey`]s with white space between them.
+    /// Reads one or more [`MintingKey`]s with white space between them.
     ///
     /// # Errors
-    /// Any of [`SigningKey::parse`]; [`KeyError::None`] where there is no key at all.
+    /// Any of [`MintingKey::parse`]; [`KeyError::None`] where there is no key at all.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let keys: Vec<NamedKey> = text
             .split_ascii_whitespace()
@@ -107,18 +106,18 @@ impl AcceptedKeys {
     }
 }
 
-/// What a component tells the one that it calls.
+/// What a component tells the component that it calls.
 #[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+pub struct CallClaims<'a> {
     /// On whose behalf it calls.
     pub principal: &'a Principal,
-    /// The request that it calls for.
+    /// The id of the request that the call belongs to.
     pub request_id: &'a RequestId,
     /// Where that request came from, if it came from outside.
     pub client_address: Option<IpAddr>,
 }
 
-/// A caller's end: makes the tokens for its calls of one callee.
+/// Makes the tokens for a caller's calls of one callee.
 #[derive(Clone, Debug)]
 pub struct Minter {
     issuer: String,
@@ -128,8 +127,8 @@ pub struct Minter {
 }
 
 impl Minter {
-    /// Tokens from the component `issuer` to the component `audience`, which know this key, and nobody else does.
-    pub fn new(issuer: &str, audience: &str, key: SigningKey) -> Self {
+    /// Makes tokens from the component `issuer` to the component `audience`. Only those two know this key.
+    pub fn new(issuer: &str, audience: &str, key: MintingKey) -> Self {
         let header = json!({"alg": ALGORITHM, "kid": key.0.id, "typ": TYPE});
         Self {
             issuer: issuer.to_owned(),
@@ -140,14 +139,14 @@ impl Minter {
     }
 
     /// A token for this call, to be sent at once: it lives for [`LIFETIME`] seconds from `now`, in seconds since 1970.
-    pub fn mint(&self, call: &Call<'_>, now: u64) -> String {
+    pub fn mint(&self, call: &CallClaims<'_>, now: u64) -> String {
         let claims = URL_SAFE_NO_PAD.encode(self.claims(call, now).to_string());
         let signed = format!("{}.{claims}", self.header);
         let mac = self.secret.mac().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    fn claims(&self, call: &Call<'_>, now: u64) -> Value {
+    fn claims(&self, call: &CallClaims<'_>, now: u64) -> Value {
         let mut claims = Map::new();
         let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         claim("iss", json!(self.issuer));
@@ -177,13 +176,13 @@ impl Minter {
 /// Why a service token is refused: for the log, and safe there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceTokenError {
-    /// It is no signed token at all.
+    /// It does not have the form of a signed token.
     #[error(transparent)]
     Form(#[from] FormError),
     /// Its header is not that of a service token: another algorithm or type, no `kid`, or more than these.
-    #[error("the token is no service token")]
+    #[error("the token is not a service token")]
     Kind,
-    /// No caller has a key of that name here, or not any more.
+    /// No caller has a key of that name here.
     #[error("the service token is signed with a key that is not accepted here")]
     UnknownKey,
     /// It is not signed with the key that it names.
@@ -195,7 +194,7 @@ pub enum ServiceTokenError {
     /// It is for another component.
     #[error("the service token is for another component")]
     Audience,
-    /// Its time is up.
+    /// It has expired.
     #[error("the service token has expired")]
     Expired,
     /// It was made in the future: a clock is wrong.
@@ -209,7 +208,7 @@ pub enum ServiceTokenError {
     Claims,
 }
 
-/// A callee's end: accepts the tokens of its callers.
+/// Verifies the tokens of a callee's callers.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     audience: String,
@@ -245,8 +244,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies a token at the time `now`, in seconds since 1970. No claim is looked at before the signature is known to be
-    /// genuine.
+    /// Verifies a token at the time `now`, in seconds since 1970. The claims are read only after the signature is
+    /// verified.
     ///
     /// # Errors
     /// Any [`ServiceTokenError`].
@@ -287,7 +286,7 @@ fn read<T: DeserializeOwned>(part: Part, bytes: &[u8]) -> Result<Option<T>, Form
     Ok(serde_json::from_value(object.into()).ok())
 }
 
-/// Nothing may stand in it but what [`Minter`] writes: whatever else a header can say (RFC 7515, section 4.1) is an attack.
+/// A header may have only the members that [`Minter`] writes. Any other (RFC 7515, section 4.1) is an attack.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -296,7 +295,7 @@ struct Header {
     typ: String,
 }
 
-/// Here others may stand, so that a caller that says more can be deployed before its callee.
+/// Other claims are ignored, so that a caller that says more can be deployed before its callee.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -340,7 +339,7 @@ impl Claims {
 
     fn principal(&self) -> Option<Principal> {
         let Some(subject) = &self.sub else {
-            // What only a user can have, without the user: better no caller than half of one.
+            // Claims of a user without the user: the token is refused.
             let nothing_else = self.scope.is_none() && self.epoch.is_none() && self.sid.is_none();
             return nothing_else.then_some(Principal::Anonymous);
         };
@@ -356,7 +355,7 @@ impl Claims {
     }
 }
 
-/// A genuine call by one of our components.
+/// A verified call by one of our components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceCall {
     caller: String,
@@ -376,7 +375,7 @@ impl ServiceCall {
         &self.principal
     }
 
-    /// The request that it calls for.
+    /// The id of the request that the call belongs to.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
     }

@@ -2,7 +2,9 @@
 
 use hmac::{Hmac, Mac as _};
 use identity::caller::{Principal, SignedIn};
-use identity::service::{AcceptedKeys, Call, Minter, ServiceCall, ServiceTokenError, SigningKey, Verifier};
+use identity::service_token::{
+    AcceptedKeys, CallClaims, Minter, MintingKey, ServiceCall, ServiceTokenError, Verifier,
+};
 use identity::{FormError, KeyError, Part};
 use kernel::{Caller, Scope, UserCaller};
 use serde_json::{Value, json};
@@ -29,7 +31,7 @@ fn minter(issuer: &str, audience: &str, name: &str, letter: char) -> Minter {
     Minter::new(
         issuer,
         audience,
-        SigningKey::parse(&format!("{name}:{}", key(letter))).expect("a key"),
+        MintingKey::parse(&format!("{name}:{}", key(letter))).expect("a key"),
     )
 }
 
@@ -45,7 +47,7 @@ fn user() -> Principal {
 }
 
 fn mint(minter: &Minter, principal: &Principal) -> String {
-    let call = Call {
+    let call = CallClaims {
         principal,
         request_id: &"r1".parse().expect("a request id"),
         client_address: Some("2001:db8::1".parse().expect("an address")),
@@ -398,7 +400,7 @@ fn keys_are_given_by_name() {
         (String::new(), Some(KeyError::Name)),
     ];
     for (text, expected) in cases {
-        assert_eq!(SigningKey::parse(&text).err(), expected, "{text:?}");
+        assert_eq!(MintingKey::parse(&text).err(), expected, "{text:?}");
     }
     assert_eq!(AcceptedKeys::parse(" \n").err(), Some(KeyError::None));
     assert!(
@@ -432,7 +434,7 @@ fn callers_cannot_share_a_key() {
 
 #[test]
 fn keys_do_not_show_in_debug_output() {
-    let signing = SigningKey::parse(&format!("k1:{}", key('Q'))).unwrap();
+    let signing = MintingKey::parse(&format!("k1:{}", key('Q'))).unwrap();
     let accepted = AcceptedKeys::parse(&format!("k1:{}", key('Q'))).unwrap();
     let minter = Minter::new("bff", "user", signing.clone());
     let verifier = Verifier::new("user", [("bff", accepted.clone())]).unwrap();
