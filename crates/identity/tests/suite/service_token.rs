@@ -428,7 +428,7 @@ fn callers_cannot_share_a_key() {
     assert_eq!(
         Verifier::new("user", []).err(),
         Some(KeyError::None),
-        "nobody could ever call"
+        "no component could ever call"
     );
 }
 
