@@ -14,7 +14,7 @@ use futures::future::join_all;
 use harness::{Answer, Client, Platform, Product, Setup, now, order_service_key, service_key};
 use http::{HeaderValue, header};
 use identity::caller::{Principal, SignedIn};
-use identity::service::{Call, Minter, SigningKey};
+use identity::service_token::{CallClaims, Minter, MintingKey};
 use kernel::{Scope, UserCaller};
 use prost::Message;
 use serde_json::{Value, json};
@@ -150,13 +150,13 @@ impl Peer {
     fn new(client: Client, name: &str, key: &str) -> Self {
         Self {
             client,
-            minter: Minter::new(name, "product", SigningKey::parse(key).expect("a key")),
+            minter: Minter::new(name, "product", MintingKey::parse(key).expect("a key")),
             principal: Principal::Anonymous,
         }
     }
 
     async fn call(&self, method: &str, message: Value) -> Answer {
-        let call = Call {
+        let call = CallClaims {
             principal: &self.principal,
             request_id: &"test".parse().expect("a request's name"),
             client_address: None,

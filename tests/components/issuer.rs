@@ -20,7 +20,7 @@ use signing::SigningKey;
 const ISSUER: &str = "http://issuer.test";
 const CALLBACK: &str = "https://shop.example/cb";
 const USER: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
-const VERIFIER: &str = "a-verifier-of-which-nobody-knows-before-it-comes";
+const VERIFIER: &str = "a-verifier-that-only-the-client-knows-until-it-is-sent";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const ORIGIN: &str = "https://shop.example";
 const KEYS: &str = "/admin/keys/hydra.openid.id-token";
@@ -66,7 +66,7 @@ impl World {
     }
 
     async fn empty_with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        // The users of these tests have no accounts: nobody would vouch for them.
+        // The users of these tests have no accounts, so the hook would refuse them.
         let setup = Setup::new().await.variable("refresh_hook_path", "");
         let mut setup = setup.variable("issuer", ISSUER);
         for page in ["login", "consent", "logout", "error", "signed_out"] {
@@ -128,7 +128,7 @@ impl World {
             "grant_access_token_audience": asked["requested_access_token_audience"],
             "session": {
                 "access_token": { "epoch": 3, "sid": asked["login_session_id"] },
-                "id_token": { "name": "Hana", "email": "hana@example.com", "sub": "somebody else" },
+                "id_token": { "name": "Hana", "email": "hana@example.com", "sub": "another user" },
             },
         });
         merge(&mut body, more);
@@ -182,7 +182,7 @@ impl World {
         assert_eq!(
             answer.header("cache-control"),
             Some("no-store"),
-            "nobody keeps tokens"
+            "no cache keeps tokens"
         );
         parsed(&answer)
     }
@@ -389,7 +389,7 @@ fn claims(token: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_signs_in_and_the_bff_would_know_them() {
+async fn the_bff_accepts_the_access_token_of_a_new_sign_in() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
@@ -506,7 +506,7 @@ async fn a_user_signs_in_and_the_bff_would_know_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_used_again_kills_its_family() {
+async fn a_refresh_token_used_again_revokes_its_family() {
     let world = World::start().await;
     let first = world.tokens("").await;
     let second = parsed(&world.refresh(&first["refresh_token"]).await);
@@ -515,7 +515,7 @@ async fn a_refresh_token_used_again_kills_its_family() {
     let third = parsed(&world.refresh(&second["refresh_token"]).await);
     assert!(world.is_active(&third["refresh_token"]).await && world.is_active(&third["access_token"]).await);
 
-    // Seconds later only, but its successor was used: whoever shows it has it from somewhere.
+    // Only seconds later, but its successor was used: the token was stolen.
     assert_eq!(
         world.refused(&refreshing(&first["refresh_token"])).await,
         "invalid_grant"
@@ -536,7 +536,7 @@ async fn a_refresh_token_used_again_kills_its_family() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_tabs_are_no_theft_for_ten_seconds() {
+async fn two_tabs_may_refresh_with_one_token_within_ten_seconds() {
     let world = World::start().await;
     let first = world.tokens("").await;
     let answers = join_all((0..8).map(|_| world.refresh(&first["refresh_token"]))).await;
@@ -573,7 +573,7 @@ async fn two_tabs_are_no_theft_for_ten_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_is_its_client_s_and_gives_no_more_than_was_granted() {
+async fn a_refresh_token_works_for_its_client_only_and_within_its_grant() {
     let world = World::start().await;
     let tokens = world.tokens("").await;
     let token = text(&tokens, "refresh_token");
@@ -604,11 +604,15 @@ async fn a_refresh_token_is_its_client_s_and_gives_no_more_than_was_granted() {
         "its time is over"
     );
     let online = world.tokens("scope=openid").await;
-    assert_eq!(online.get("refresh_token"), None, "nobody asked for one");
+    assert_eq!(
+        online.get("refresh_token"),
+        None,
+        "the client has not asked for one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_is_good_once_for_its_client_address_and_verifier() {
+async fn a_code_works_once_for_its_client_address_and_verifier() {
     let world = World::start().await;
     let code = world.code(&mut Browser::default(), "").await;
     let changed = |name: &'static str, value: &'static str| {
@@ -625,7 +629,7 @@ async fn a_code_is_good_once_for_its_client_address_and_verifier() {
         "another client's"
     );
     assert_eq!(
-        world.refused(&changed("client_id", "nobody")).await,
+        world.refused(&changed("client_id", "unknown")).await,
         "invalid_client"
     );
     assert_eq!(
@@ -674,7 +678,7 @@ async fn a_code_is_good_once_for_its_client_address_and_verifier() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doubtful_request_goes_nowhere_or_back_with_an_error() {
+async fn an_invalid_request_ends_on_the_error_page_or_at_the_client() {
     let world = World::start().await;
     let mut browser = Browser::default();
     for more in [
@@ -683,7 +687,7 @@ async fn a_doubtful_request_goes_nowhere_or_back_with_an_error() {
         "redirect_uri=http://shop.example/cb",
         "redirect_uri=https://shop.example.evil/cb",
         "redirect_uri=",
-        "client_id=nobody",
+        "client_id=unknown",
         "client_id=",
     ] {
         let to = browser.go(&world, &link(more)).await;
@@ -720,12 +724,12 @@ async fn a_doubtful_request_goes_nowhere_or_back_with_an_error() {
             "{more}"
         );
     }
-    let posted = world.form("/oauth2/auth", &[("client_id", "nobody")], &[]).await;
+    let posted = world.form("/oauth2/auth", &[("client_id", "unknown")], &[]).await;
     assert_eq!(posted.status, 303, "forms are read, too");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_works_once_and_only_where_it_began() {
+async fn a_challenge_works_once_and_only_in_its_browser() {
     let world = World::start().await;
     let (mut victim, mut attacker) = (Browser::default(), Browser::default());
     attacker.go(&world, &link("")).await;
@@ -738,7 +742,7 @@ async fn a_challenge_works_once_and_only_where_it_began() {
     let shown = world.http().get(&path.replace("/accept", "")).await;
     assert_eq!(shown.status, 410);
 
-    // Whoever follows a link that another browser has earned gets nowhere, and does not spoil it either.
+    // A link of another browser's sign-in leads nowhere, and following it does not use it up.
     for stranger in [&mut attacker, &mut Browser::default()] {
         let to = stranger.go(&world, &url).await;
         assert!(
@@ -782,7 +786,7 @@ async fn a_challenge_works_once_and_only_where_it_began() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_says_no_is_heard_and_nobody_grants_more_than_was_asked() {
+async fn a_rejection_reaches_the_client_and_consent_grants_no_more_than_was_requested() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let no = json!({ "error": "access_denied", "error_description": "The user said no" });
@@ -841,13 +845,13 @@ async fn a_browser_is_remembered_until_it_signs_out() {
         (&asked["skip"], &asked["subject"], &asked["session_id"]),
         (&json!(true), &json!(USER), &json!(sid))
     );
-    let other = json!({ "subject": "somebody" });
+    let other = json!({ "subject": "another-user" });
     let path = format!("/admin/oauth2/auth/requests/login/accept?login_challenge={login}");
     let elsewhere = text(&parsed(&world.admin("PUT", &path, other).await), "redirect_to");
     assert_eq!(
         parameter(&elsewhere, "prompt"),
         "login",
-        "somebody else has to log in"
+        "another user has to log in"
     );
     let url = world.accept_login(&login, json!({})).await;
     let consent = parameter(&browser.go(&world, &url).await, "consent_challenge");
@@ -974,7 +978,7 @@ async fn a_client_signs_its_user_out() {
     assert_eq!(
         browser.go(&world, &path(bye)).await,
         "https://shop.example/bye?state=x",
-        "nobody is left to sign out"
+        "no user is left to sign out"
     );
 }
 
@@ -1188,7 +1192,7 @@ async fn sessions_and_consent_are_ended_by_their_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_gets_a_token_of_its_own() {
+async fn a_service_gets_an_access_token_for_itself() {
     let world = World::start().await;
     let basic = format!("Basic {}", STANDARD.encode(format!("batch:{SECRET}")));
     let ask = async |more: &[(&str, &str)], login: &str| {
@@ -1215,7 +1219,7 @@ async fn a_service_gets_a_token_of_its_own() {
     assert_eq!(
         world.userinfo(&text(&tokens, "access_token")).await.status,
         403,
-        "nor anybody"
+        "nor any user"
     );
     let long = parsed(&ask(&[("audience", "nightly")], &basic).await);
     assert_eq!(
@@ -1296,7 +1300,7 @@ async fn a_service_gets_a_token_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_revokes_what_it_has() {
+async fn a_client_revokes_its_own_tokens_only() {
     let world = World::start().await;
     for kind in ["refresh_token", "access_token"] {
         let tokens = world.tokens("").await;
@@ -1546,7 +1550,7 @@ async fn a_request_is_authenticated_in_one_way() {
 
 /// Postgres stores no NUL: what has one is refused before, or was hashed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_is_refused_wherever_it_comes_from() {
+async fn a_nul_is_refused_in_every_part_of_a_request() {
     let world = World::start().await;
     let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
     let encoded = format!("batch%00:{SECRET}");
@@ -1740,7 +1744,7 @@ async fn keys_are_replaced_while_their_tokens_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_nothing_is_used_up() {
+async fn without_a_signing_key_no_code_is_used_up() {
     let world = World::start().await;
     let code = world.code(&mut Browser::default(), "").await;
     world
@@ -1757,7 +1761,7 @@ async fn without_a_key_nothing_is_used_up() {
 
 /// The user component has no such page in this test, and says so.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_nobody_vouches_for_uses_nothing_up() {
+async fn a_refresh_whose_hook_fails_uses_no_token_up() {
     let world = World::with(|setup| setup.variable("refresh_hook_path", "/nowhere")).await;
     let tokens = world.tokens("").await;
     let answer = world.refresh(&tokens["refresh_token"]).await;
@@ -1773,7 +1777,7 @@ async fn a_refresh_that_nobody_vouches_for_uses_nothing_up() {
     assert_eq!(
         world.refused(&refreshing(&dead)).await,
         "invalid_grant",
-        "nobody is asked about none"
+        "the hook is not asked about an unknown token"
     );
 }
 
@@ -1919,7 +1923,7 @@ async fn pages_of_registered_origins_may_read_answers() {
     }
     for public in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_eq!(
-            allowed(&world.get(public, &[("origin", "https://anybody.example")]).await).as_deref(),
+            allowed(&world.get(public, &[("origin", "https://any.example")]).await).as_deref(),
             Some("*")
         );
     }
@@ -1941,7 +1945,7 @@ async fn pages_of_registered_origins_may_read_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_issuer_says_where_things_are() {
+async fn discovery_lists_the_endpoints() {
     let world = World::start().await;
     for path in [
         "/.well-known/openid-configuration",
@@ -1961,7 +1965,7 @@ async fn the_issuer_says_where_things_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_at_the_token_endpoint_is_an_error_in_form() {
+async fn garbage_at_the_token_endpoint_is_a_400_in_json() {
     let world = World::start().await;
     let huge = "a".repeat(20_000);
     let form = "application/x-www-form-urlencoded";
@@ -2035,7 +2039,7 @@ async fn the_admin_api_says_which_methods_a_path_takes() {
 
 /// The real manifest: what has no route is not there, however it is spelled.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reaches_the_admin_api_from_outside() {
+async fn no_public_path_reaches_the_admin_api() {
     let platform = Setup::new().await.variable("issuer", ISSUER).start().await;
     let client = platform.client();
     assert_eq!(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use harness::{Answer, Platform, Setup, now, order_service_key, raw, service_key};
 use http::{HeaderValue, header};
 use identity::caller::{Principal, SignedIn};
-use identity::service::{Call, Minter, SigningKey};
+use identity::service_token::{CallClaims, Minter, MintingKey};
 use kernel::{Scope, UserCaller};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -289,7 +289,7 @@ fn token(service: &str) -> String {
         "order" => order_service_key(component),
         _ => service_key(component),
     };
-    let minter = Minter::new(caller, component, SigningKey::parse(&key).expect("a key"));
+    let minter = Minter::new(caller, component, MintingKey::parse(&key).expect("a key"));
     let principal = Principal::User(SignedIn {
         user: UserCaller {
             id: Uuid::now_v7().into(),
@@ -298,7 +298,7 @@ fn token(service: &str) -> String {
         },
         epoch: None,
     });
-    let call = Call {
+    let call = CallClaims {
         principal: &principal,
         request_id: &"test".parse().expect("a request's name"),
         client_address: None,

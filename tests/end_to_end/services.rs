@@ -5,7 +5,7 @@
 use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;
 use identity::caller::{Principal, SignedIn};
-use identity::service::{Call, LIFETIME, Minter, SigningKey};
+use identity::service_token::{CallClaims, LIFETIME, Minter, MintingKey};
 use kernel::{Scope, UserCaller};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ const PAST_THE_BFF: [(&str, &str); 4] = [
 ];
 
 fn minter(issuer: &str, audience: &str, key: &str) -> Minter {
-    Minter::new(issuer, audience, SigningKey::parse(key).expect("a key"))
+    Minter::new(issuer, audience, MintingKey::parse(key).expect("a key"))
 }
 
 fn admin() -> Principal {
@@ -75,7 +75,7 @@ fn admin() -> Principal {
 }
 
 fn mint(minter: &Minter, principal: &Principal, at: u64) -> String {
-    let call = Call {
+    let call = CallClaims {
         principal,
         request_id: &"test".parse().expect("a request's name"),
         client_address: None,

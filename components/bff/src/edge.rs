@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use identity::{
     access::{AccessToken, TokenHash, UnverifiedToken},
     caller::{Principal, SignedIn},
-    service,
+    service_token,
 };
 use kernel::{Caller, Scope};
 use spin_adapters::{clock, log, redis::Redis};
@@ -309,7 +309,7 @@ impl Call {
         let minter = self.settings.minter(service);
         let minter = minter.ok_or_else(|| broken(self.names(), format_args!("no key for {service}")))?;
         let request_id = self.request_id.parse();
-        let call = service::Call {
+        let call = service_token::CallClaims {
             principal,
             request_id: &request_id.map_err(|error| broken(self.names(), error))?,
             client_address: Some(self.address.ip()),

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, str::FromStr, time::
 use identity::{
     access::Policy,
     seal::SealKey,
-    service::{Minter, SigningKey},
+    service_token::{Minter, MintingKey},
 };
 use resilience::{ComponentTransport, breaker::Breaker};
 use spin_adapters::variables;
@@ -130,7 +130,7 @@ impl Settings {
     async fn read() -> Result<Self, Error> {
         let mut minters = HashMap::new();
         for service in SERVICES {
-            let key = parsed(service.key, SigningKey::parse).await?;
+            let key = parsed(service.key, MintingKey::parse).await?;
             minters.insert(service.name, Minter::new(COMPONENT, service.name, key));
         }
         Ok(Self {

@@ -1,26 +1,34 @@
 //! The issuer: OAuth 2.0 and OpenID Connect, as Ory Hydra v2 speaks them, for machines without Hydra.
 //!
-//! This file is the door. The same program is two components in `spin.toml`: what browsers and clients ask goes to the one with
-//! routes, what other components ask (Hydra's admin API) to the one without; the variable `serves` says which it is.
+//! This file wires the HTTP adapters to the use cases. The same program is two components in `spin.toml`: the one with public
+//! routes serves browsers and clients, the one without serves other components (Hydra's admin API). The variable `serves` says
+//! which one an instance is.
 
 mod admin;
-mod cookies;
+mod authorization;
+mod clients;
 mod domain;
-mod exchange;
 mod keys;
 mod public;
+mod request;
+mod response;
+mod sessions;
 mod settings;
 mod store;
 mod tokens;
-mod wire;
-mod wire_client;
+mod use_cases;
+
+use std::rc::Rc;
 
 use connect::Body;
-use exchange::Call;
 use http::{Request, Response, StatusCode};
-use settings::{Serves, Settings};
+use request::HttpRequest;
+use settings::Serves;
 use spin_adapters::{http::Incoming, log, postgres::Database, ready};
-use store::Store;
+use store::Postgres;
+use tokens::hook::UserComponentHook;
+use tokens::jwt::JwtKeys;
+use use_cases::UseCases;
 use web::request_id::{self, X_REQUEST_ID};
 
 /// The variable with the database's address.
@@ -41,31 +49,33 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         return ready::answer(request.method(), DATABASE).await;
     }
     let (head, body) = request.into_parts();
-    let mut call = Call::new(head);
-    match issuer().await {
-        Ok((Serves::Public, issuer)) => public::answer(&issuer, &mut call, body).await,
-        Ok((Serves::Admin, issuer)) => match call.read(body).await {
-            Ok(()) => admin::answer(&issuer, &call).await,
+    let mut request = HttpRequest::new(head);
+    match use_cases().await {
+        Ok((Serves::Public, use_cases)) => public::answer(&use_cases, &mut request, body).await,
+        Ok((Serves::Admin, use_cases)) => match request.read(body).await {
+            Ok(()) => admin::answer(&use_cases, &request).await,
             Err(refusal) => refusal,
         },
         Err(cause) => {
-            log::error(call.names(), cause);
+            log::error(request.ids(), cause);
             web::response::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
         }
     }
 }
 
-/// What every handler needs.
-struct Issuer {
-    store: Store,
-    settings: Settings,
-}
-
-async fn issuer() -> Result<(Serves, Issuer), String> {
+async fn use_cases() -> Result<(Serves, UseCases), String> {
     let database = Database::from_variable(DATABASE).await;
-    let issuer = Issuer {
-        store: Store(database.map_err(|error| error.to_string())?),
-        settings: Settings::read().await?,
+    let store = Postgres(database.map_err(|error| error.to_string())?);
+    let addresses = settings::addresses().await?;
+    let use_cases = UseCases {
+        keys: JwtKeys {
+            store: store.clone(),
+            vault: settings::vault().await?,
+            issuer: Rc::clone(&addresses.issuer),
+        },
+        addresses,
+        store,
+        hook: UserComponentHook,
     };
-    Ok((Serves::read().await?, issuer))
+    Ok((Serves::read().await?, use_cases))
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use identity::{
     RequestId,
     caller::{Principal, SignedIn},
-    service::{Call, Minter, SigningKey},
+    service_token::{CallClaims, Minter, MintingKey},
 };
 use kernel::Caller;
 use spin_adapters::{clock, variables};
@@ -63,7 +63,7 @@ impl Origin {
             None => Uuid::now_v7().to_string().parse::<RequestId>(),
         };
         let request_id = request_id.map_err(|error| error.to_string())?;
-        let call = Call {
+        let call = CallClaims {
             principal: &self.principal,
             request_id: &request_id,
             client_address: None,
@@ -98,7 +98,7 @@ async fn minter(callee: Callee) -> Result<Rc<Minter>, String> {
     }
     let key = variables::get(callee.key).await;
     let key = key.map_err(|error| error.to_string())?;
-    let key = SigningKey::parse(&key).map_err(|error| format!("variable {}: {error}", callee.key))?;
+    let key = MintingKey::parse(&key).map_err(|error| format!("variable {}: {error}", callee.key))?;
     let minter = Rc::new(Minter::new("order", callee.name, key));
     MINTERS.with_borrow_mut(|minters| minters.insert(callee.name, Rc::clone(&minter)));
     Ok(minter)

@@ -1,8 +1,8 @@
-//! Access tokens from outside: JWTs (RFC 7519) that an OAuth 2.0 issuer signed for this API (RFC 9068, and what Ory Hydra
-//! makes of it), verified with nothing but the issuer's public keys.
+//! Access tokens of clients: JWTs (RFC 7519) that an OAuth 2.0 issuer has signed for this API (RFC 9068, in Ory Hydra's dialect).
+//! They are verified with the issuer's public keys alone.
 //!
-//! The traps that RFC 8725 lists are closed by leaving things out: the algorithm comes from a list of two, the key from
-//! the issuer's set alone, and everything that a token could say about keys of its own is refused.
+//! RFC 8725 lists the attacks on JWTs. The algorithm comes from a list of two, the key comes from the issuer's set alone, and a
+//! header that brings or names another key is refused.
 //!
 //! ```
 //! use identity::access::{Policy, UnverifiedToken};
@@ -20,14 +20,18 @@
 
 use std::fmt;
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::claims::{self, Scopes};
 use crate::json::{self, Object};
-use crate::jwks::{Algorithm, Jwks, MAX_KEY_ID};
-use crate::jws::Compact;
-use crate::{FormError, Part, Scopes, claims};
+use crate::jwks::{self, Jwks};
+use crate::jws::{Compact, FormError, MAX_KEY_ID, Part};
 use kernel::SessionId;
+
+pub use crate::claims::ADMIN;
+pub use crate::token_error::TokenError;
 
 /// The largest access token, in bytes: what fits into a header on every server on the way.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -35,87 +39,12 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// How far the issuer's clock and ours may be apart, in seconds (RFC 7519, section 4.1.4).
 pub const SKEW: u64 = 30;
 
-/// The scope that everything marked admin in the API asks for.
-pub const ADMIN: &str = "admin";
-
-/// Why a token is refused: for the log, and safe there, as none of it repeats the token. What a stranger is told is that
-/// the token is not valid, and no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// It is no signed token at all.
-    #[error(transparent)]
-    Form(#[from] FormError),
-    /// `alg` is missing, `none`, a MAC, or anything else but RS256 and ES256 (RFC 8725, sections 3.1 and 3.2).
-    #[error("the token's algorithm is neither RS256 nor ES256")]
-    Algorithm,
-    /// A header that would bring a key along, change how the token is read, or wrap another token (RFC 7515, sections
-    /// 4.1.2 to 4.1.6 and 4.1.11; RFC 7797; RFC 7519, section 5.2).
-    #[error("the token's header has {0}, which is never accepted")]
-    Header(&'static str),
-    /// `typ` says that it is something else than an access token (RFC 9068, section 4; RFC 8725, section 3.11).
-    #[error("the token's typ is that of something else")]
-    Type,
-    /// `kid` is no text, or longer than [`MAX_KEY_ID`].
-    #[error("the token's kid is no text of at most {MAX_KEY_ID} bytes")]
-    KeyId,
-    /// The key set has no such key: it may be older than the key. See [`TokenError::is_unknown_key`].
-    #[error("the token is signed with a key that is not in the JWKS")]
-    UnknownKey,
-    /// No `kid`, and several keys that it could be.
-    #[error("the token names no key, and several fit its algorithm")]
-    NoKeyId,
-    /// The key is of another type than the algorithm (RFC 8725, section 3.1).
-    #[error("the token's key is of another type than its algorithm")]
-    KeyType,
-    /// The signature is not that key's, or not of these bytes.
-    #[error("the token's signature is wrong")]
-    Signature,
-    /// A claim that has to be there is not.
-    #[error("the token has no {0}")]
-    Missing(&'static str),
-    /// A claim that has another type than it must have, or is too long, too large or negative.
-    #[error("the token's {0} is malformed")]
-    Malformed(&'static str),
-    /// A claim stands in two places, with two values.
-    #[error("the token contradicts itself about {0}")]
-    Contradiction(&'static str),
-    /// Another issuer's (RFC 7519, section 4.1.1).
-    #[error("the token is from another issuer")]
-    Issuer,
-    /// For another API (RFC 7519, section 4.1.3).
-    #[error("the token is for another audience")]
-    Audience,
-    /// Its time is up (RFC 7519, section 4.1.4).
-    #[error("the token has expired")]
-    Expired,
-    /// Its time has not come: `nbf` (RFC 7519, section 4.1.5).
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// `iat` lies in the future (RFC 7519, section 4.1.6): a clock is wrong.
-    #[error("the token was issued in the future")]
-    IssuedInFuture,
-    /// It has a claim that only ID tokens have: it proves a login to the client, and grants nothing here.
-    #[error("the token has {0}: it is an ID token, not an access token")]
-    IdToken(&'static str),
-    /// It is bound to a key of its holder's (`cnf`: RFC 8705, RFC 9449), who would have to prove that; taken as a bearer
-    /// token it would lose the protection that its holder asked for.
-    #[error("the token is bound to its sender, which is not supported")]
-    SenderConstrained,
-}
-
-impl TokenError {
-    /// Whether a newer key set could change the answer: the issuer may have a new key since this one was fetched.
-    pub fn is_unknown_key(self) -> bool {
-        self == Self::UnknownKey
-    }
-}
-
-/// A token's SHA-256: what it is remembered by, so that whoever reads the memory finds no token in it.
+/// A token's SHA-256. Caches have it instead of the token, so that a reader of a cache finds no token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// The hash of the token as it was sent, whatever it is.
+    /// The hash of the token as it was sent.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token).into())
     }
@@ -139,7 +68,7 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// Whose tokens count, and for what.
+/// Which issuer's tokens are accepted, and for which API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     issuer: String,
@@ -148,7 +77,7 @@ pub struct Policy {
 
 impl Policy {
     /// Tokens whose `iss` is exactly this issuer and whose `aud` has exactly this audience: an identifier of the API, never
-    /// a client's (RFC 9068, section 4). `None` where either is empty, which would let tokens pass that name nobody.
+    /// a client's (RFC 9068, section 4). `None` where either is empty: a token without an issuer or audience would pass.
     pub fn new(issuer: &str, audience: &str) -> Option<Self> {
         let named = !issuer.is_empty() && !audience.is_empty();
         named.then(|| Self {
@@ -158,14 +87,15 @@ impl Policy {
     }
 }
 
-/// Whom a token says that it is for, not verified: for looking up what is known of that very token, and nothing else.
+/// The subject that a token claims, not verified. It serves to look up what a cache knows about that same token, and for nothing
+/// else.
 pub fn claimed_subject(token: &str) -> Option<String> {
     let parts = Compact::split(token, MAX_TOKEN_BYTES).ok()?;
     let claims = json::object(&parts.payload)?;
     Some(claims.get("sub")?.as_str()?.to_owned())
 }
 
-/// A token in form, of which nothing is known to be true.
+/// A token with the right form. Its signature and its claims are not verified.
 #[derive(Clone)]
 pub struct UnverifiedToken<'a> {
     parts: Compact<'a>,
@@ -175,8 +105,8 @@ pub struct UnverifiedToken<'a> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads the token's form and header (RFC 7515, sections 4 and 5.2): cheap, and enough to look up whether it was seen
-    /// before.
+    /// Reads the token's form and header (RFC 7515, sections 4 and 5.2). That is cheap, and enough to look the token up in a
+    /// cache.
     ///
     /// # Errors
     /// More than [`MAX_TOKEN_BYTES`], not three parts of canonical base64url, or a header that is not accepted:
@@ -195,36 +125,36 @@ impl<'a> UnverifiedToken<'a> {
         })
     }
 
-    /// The `kid` that the token names its key by.
+    /// The `kid` of the token.
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
-    /// What the token is remembered by.
+    /// The token's hash.
     pub fn hash(&self) -> TokenHash {
         self.hash
     }
 
     /// Verifies the signature, then the claims (RFC 7519, section 7.2; RFC 9068, section 4), at the time `now` in seconds
-    /// since 1970. No claim is looked at before the signature is known to be genuine.
+    /// since 1970. The claims are read only after the signature is verified.
     ///
     /// # Errors
-    /// Whatever [`TokenError`] lists from [`UnknownKey`](TokenError::UnknownKey) on, or a payload that is no JSON object.
+    /// Every [`TokenError`] from [`UnknownKey`](TokenError::UnknownKey) on, or a payload that is not a JSON object.
     pub fn verify(&self, keys: &Jwks, policy: &Policy, now: u64) -> Result<AccessToken, TokenError> {
         let key = keys.find(self.algorithm, self.key_id())?;
-        if !key.verifies(self.parts.signed, &self.parts.signature) {
+        if !key.verifies(&self.parts) {
             return Err(TokenError::Signature);
         }
         let claims = json::object(&self.parts.payload).ok_or(FormError::Json(Part::Payload))?;
         refuse_other_tokens(&claims)?;
-        refuse_strangers(&claims, policy)?;
+        check_policy(&claims, policy)?;
         let (issued_at, expires_at) = lifetime(&claims, now)?;
         let subject = claims::name("sub", &claims)?;
         let client_id = claims::name("client_id", &claims)?;
         let scopes = claims::scopes(&claims)?;
         let (kind, scopes) = match subject == client_id {
-            true => (Kind::Machine, scopes.without(ADMIN)),
-            false => (Kind::User, scopes),
+            true => (TokenKind::Machine, scopes.without(ADMIN)),
+            false => (TokenKind::User, scopes),
         };
         Ok(AccessToken {
             kind,
@@ -241,7 +171,7 @@ impl<'a> UnverifiedToken<'a> {
 }
 
 impl fmt::Debug for UnverifiedToken<'_> {
-    /// Without the token, which is as good as a password until it ends.
+    /// Without the token, which is as good as a password until it expires.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnverifiedToken")
             .field("hash", &self.hash)
@@ -250,7 +180,7 @@ impl fmt::Debug for UnverifiedToken<'_> {
 }
 
 fn refuse_members(header: &Object) -> Result<(), TokenError> {
-    // Keys of the token's own choice; ways to read it that nobody here knows; another token or a JWE inside.
+    // A key of the sender's choice, another way to read the token, or a token or a JWE inside.
     let refused = ["jwk", "jku", "x5u", "x5c", "crit", "b64", "cty", "enc", "zip"];
     match refused.into_iter().find(|name| header.contains_key(*name)) {
         Some(name) => Err(TokenError::Header(name)),
@@ -275,7 +205,7 @@ fn algorithm(header: &Object) -> Result<Algorithm, TokenError> {
     header
         .get("alg")
         .and_then(Value::as_str)
-        .and_then(Algorithm::named)
+        .and_then(jwks::algorithm)
         .ok_or(TokenError::Algorithm)
 }
 
@@ -301,7 +231,7 @@ fn refuse_other_tokens(claims: &Object) -> Result<(), TokenError> {
     }
 }
 
-fn refuse_strangers(claims: &Object, policy: &Policy) -> Result<(), TokenError> {
+fn check_policy(claims: &Object, policy: &Policy) -> Result<(), TokenError> {
     if claims::issuer(claims)? != policy.issuer {
         return Err(TokenError::Issuer);
     }
@@ -329,22 +259,22 @@ fn lifetime(claims: &Object, now: u64) -> Result<(u64, u64), TokenError> {
     }
 }
 
-/// Who a token speaks for.
+/// On whose behalf a token was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A client on its own behalf (RFC 6749, section 4.4): `sub` is `client_id` (RFC 9068, section 2.2).
     Machine,
     /// A person, through a client.
     User,
 }
 
-/// A genuine access token for this API, valid at the time it was verified at. Whether its user may still use it is another
-/// question, which only the user service can answer.
+/// A verified access token for this API, valid at the time of verification. Only the user service knows whether its user may still
+/// use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
     subject: String,
     client_id: String,
-    kind: Kind,
+    kind: TokenKind,
     scopes: Scopes,
     epoch: Option<u64>,
     session: Option<SessionId>,
@@ -354,22 +284,22 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// Whom the token is about (RFC 7519, section 4.1.2): 1 to 255 bytes, no control characters.
+    /// The subject (RFC 7519, section 4.1.2): 1 to 255 bytes, no control characters.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Which client got the token (RFC 8693, section 4.3): 1 to 255 bytes, no control characters.
+    /// The client that the token was issued to (RFC 8693, section 4.3): 1 to 255 bytes, no control characters.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Whether it speaks for a user.
-    pub fn kind(&self) -> Kind {
+    /// Whether it was issued for a user or for a machine.
+    pub fn kind(&self) -> TokenKind {
         self.kind
     }
 
-    /// What it allows. [`ADMIN`] is never among a machine's, whatever the issuer granted.
+    /// Its scopes. A machine's token never has the scope [`ADMIN`], even if the issuer has granted it.
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
@@ -394,7 +324,7 @@ impl AccessToken {
         self.expires_at
     }
 
-    /// What the token is remembered by.
+    /// The token's hash.
     pub fn hash(&self) -> TokenHash {
         self.hash
     }

@@ -2,26 +2,26 @@
 
 use kernel::{Caller, Scope, UserCaller, UserId};
 
-use crate::access::{ADMIN, AccessToken, Kind};
+use crate::access::{AccessToken, TokenKind};
+use crate::claims::ADMIN;
 
-/// Why a genuine token stands for no user of ours. It is not a wrong token: what everybody may do, its bearer may do, too
-/// ([`Principal::Anonymous`]); for what only users may do, the answer is "permission denied", as signing in again would
-/// change nothing.
+/// Why a valid token does not identify a user. Its bearer may do what anonymous callers may do ([`Principal::Anonymous`]). For what
+/// only users may do the answer is "permission denied", because signing in again would change nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAUser {
-    /// It speaks for a client, see [`Kind::Machine`].
+    /// It was issued for a client, see [`TokenKind::Machine`].
     #[error("the token is a machine's")]
     Machine,
     /// Its subject is not the id of a user: a UUID with hyphens, in lower case. Other spellings of the same UUID are other
     /// subjects to the issuer (RFC 7519, section 4.1.2: `sub` is case-sensitive), so they are no second name for a user.
-    #[error("the token's subject is no user id")]
+    #[error("the token's subject is not a user id")]
     Subject,
 }
 
-/// A signed-in user, and what the token says that only the user service can judge.
+/// A signed-in user, and the epoch, which only the user service can check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Who it is, and what the token allows.
+    /// The user, and the scopes of the token.
     pub user: UserCaller,
     /// The user's epoch when the token was granted.
     pub epoch: Option<u64>,
@@ -32,8 +32,8 @@ impl TryFrom<&AccessToken> for SignedIn {
 
     fn try_from(token: &AccessToken) -> Result<Self, NotAUser> {
         match token.kind() {
-            Kind::Machine => Err(NotAUser::Machine),
-            Kind::User => Ok(Self {
+            TokenKind::Machine => Err(NotAUser::Machine),
+            TokenKind::User => Ok(Self {
                 user: UserCaller {
                     id: user_id(token.subject()).ok_or(NotAUser::Subject)?,
                     scopes: granted(token.scopes().contains(ADMIN)),
@@ -57,7 +57,7 @@ pub(crate) fn granted(admin: bool) -> Vec<Scope> {
 /// On whose behalf one component calls another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// Nobody in particular.
+    /// No user.
     Anonymous,
     /// A user.
     User(SignedIn),
@@ -95,7 +95,7 @@ mod tests {
             "0190163d-8694-739b-aea5-966c26f8ad91 ",
         ];
         for other in others {
-            assert_eq!(user_id(other), None, "{other:?} is no user's id");
+            assert_eq!(user_id(other), None, "{other:?} is not a user id");
         }
     }
 

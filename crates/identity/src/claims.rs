@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::access::TokenError;
 use crate::json::Object;
 use crate::text::is_visible;
+use crate::token_error::TokenError;
 use kernel::SessionId;
 
-/// The last second of the year 9999: a later time is a mistake, and would only stand for "never".
+/// The scope of an admin.
+pub const ADMIN: &str = "admin";
+
+/// The last second of the year 9999. A later time is a mistake.
 const LAST: u64 = 253_402_300_799;
 
 /// The longest subject or client id, in bytes: what OpenID Connect Core (section 2) allows a subject.
 const LONGEST_NAME: usize = 255;
 
-/// What a token allows, as a set of OAuth 2.0 scopes (RFC 6749, section 3.3). Upper and lower case differ.
+/// The scopes of a token, as a set of OAuth 2.0 scopes (RFC 6749, section 3.3). Upper and lower case differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<String>);
 
@@ -59,7 +62,7 @@ pub(crate) fn name(claim: &'static str, claims: &Object) -> Result<String, Token
     sane.then(|| name.to_owned()).ok_or(TokenError::Malformed(claim))
 }
 
-/// A time that has to be there; see [`date`].
+/// A required time; see [`date`].
 pub(crate) fn required_date(claim: &'static str, claims: &Object) -> Result<u64, TokenError> {
     date(claim, claims)?.ok_or(TokenError::Missing(claim))
 }
@@ -135,7 +138,7 @@ fn own<T: PartialEq>(
     )
 }
 
-/// What stands in two places, if it is the same in both: which of two readings the issuer meant is not ours to guess.
+/// A claim that may be in two places, if it has the same value in both. Guessing which value the issuer means would be unsafe.
 fn agreed<T: PartialEq>(
     claim: &'static str,
     one: Option<T>,

@@ -1,4 +1,4 @@
-//! JSON objects, read so that no two readers can disagree about what they say.
+//! JSON objects, read so strictly that two readers cannot read them differently.
 
 use std::fmt;
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_has_two_readings_is_refused() {
+    fn a_text_with_two_readings_is_refused() {
         let refused: [&[u8]; 12] = [
             b"",
             b"[]",

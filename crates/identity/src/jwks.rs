@@ -1,13 +1,16 @@
 //! The issuer's public keys: a JWK Set (RFC 7517), of which only what can verify an access token is kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use p256::EncodedPoint;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use rsa::{BigUint, RsaPublicKey, pkcs1v15, signature::Verifier as _};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::access::TokenError;
 use crate::json::{self, Object};
+use crate::jws::Compact;
+use crate::token_error::TokenError;
+
+pub use crate::jws::MAX_KEY_ID;
 
 /// The largest JWK Set, in bytes.
 pub const MAX_JWKS_BYTES: usize = 64 * 1024;
@@ -15,26 +18,26 @@ pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 /// The most keys that a set may list, usable or not.
 pub const MAX_JWKS_KEYS: usize = 64;
 
-/// The longest `kid`, in bytes, of a key or a token.
-pub const MAX_KEY_ID: usize = 256;
-
 /// RFC 7518 (section 3.3) asks for at least 2048 bits. Verifying takes time with the square of the size, which is the
 /// reason for the other end.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
+/// The largest RSA key that the library verifies with, in bits.
+const LARGEST_OF_LIBRARY: usize = RsaPublicKey::MAX_SIZE;
+
 /// Members that only private and symmetric keys have (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Why a document is no set of keys that tokens can be verified with.
+/// Why a document is refused as a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwksError {
     /// More than [`MAX_JWKS_BYTES`].
     #[error("the JWKS has more than {MAX_JWKS_BYTES} bytes")]
     TooLong,
-    /// Not JSON, not an object, nested too deep, or a member name that comes twice anywhere (RFC 7517, section 4).
+    /// It is not JSON, not an object, nested too deep, or has a member name twice (RFC 7517, section 4).
     #[error("the JWKS is not a JSON object in which each name comes once")]
     Json,
-    /// No member `keys`, or one that is no list (RFC 7517, section 5.1).
+    /// It has no member `keys`, or one that is not a list (RFC 7517, section 5.1).
     #[error("the JWKS has no list of keys")]
     NoList,
     /// More than [`MAX_JWKS_KEYS`].
@@ -45,10 +48,10 @@ pub enum JwksError {
     NoKey,
 }
 
-/// Why a key of a set is not used. The rest of the set is (RFC 7517, section 5).
+/// Why a key of a set is skipped. The other keys are used (RFC 7517, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
-    /// It has private or symmetric parts: whoever can read the set could sign with it.
+    /// It has private or symmetric parts: every reader of the set could sign with it.
     #[error("it is not a public key")]
     Private,
     /// It is for another use than signatures (RFC 7517, sections 4.2 and 4.3).
@@ -71,22 +74,13 @@ pub enum SkipReason {
     Ambiguous,
 }
 
-/// The algorithms that an access token may be signed with. This is the whole list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3).
-    Rs256,
-    /// ECDSA on P-256 with SHA-256 (RFC 7518, section 3.4).
-    Es256,
-}
-
-impl Algorithm {
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "RS256" => Some(Self::Rs256),
-            "ES256" => Some(Self::Es256),
-            _ => None,
-        }
+/// The algorithm of this name, if access tokens may be signed with it: RSASSA-PKCS1-v1_5 or ECDSA on P-256, both with SHA-256 (RFC
+/// 7518, sections 3.3 and 3.4). The library knows a dozen; this is the whole list.
+pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "RS256" => Some(Algorithm::RS256),
+        "ES256" => Some(Algorithm::ES256),
+        _ => None,
     }
 }
 
@@ -102,11 +96,11 @@ impl Jwks {
     ///
     /// A key that cannot be used is skipped: one for encryption, of an unknown type or algorithm, with private parts, of a
     /// size that is too small or too large, or malformed. A `kid` that two *different* keys of one type have names neither
-    /// of them: which was meant would be a guess, so both are skipped. (RFC 7517, section 4.5, allows it only to keys of
-    /// different types, and there the token's `alg` tells which is meant.)
+    /// of them: both are skipped, because choosing would be a guess. (RFC 7517, section 4.5, allows one `kid` only for keys of
+    /// different types, and there the token's `alg` chooses.)
     ///
     /// # Errors
-    /// More than [`MAX_JWKS_BYTES`] or [`MAX_JWKS_KEYS`], not a JWK Set, or no key in it that can be used.
+    /// Every [`JwksError`].
     pub fn parse(document: &[u8]) -> Result<Self, JwksError> {
         if document.len() > MAX_JWKS_BYTES {
             return Err(JwksError::TooLong);
@@ -139,21 +133,21 @@ impl Jwks {
         }
     }
 
-    /// The keys that are not used, by their place in the list (the first is 0), and why: for the log.
+    /// The skipped keys, by their index in the list (from 0), and why: for the log.
     pub fn skipped(&self) -> &[(usize, SkipReason)] {
         &self.skipped
     }
 
     /// The key that a token names, or, where it names none, the only one that its algorithm has (RFC 7515, section 4.1.4).
     pub(crate) fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<&Key, TokenError> {
-        let mut fitting = self.keys.iter().filter(|key| key.algorithm() == algorithm);
+        let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
         match id {
             Some(id) => fitting
                 .find(|key| key.id.as_deref() == Some(id))
                 .ok_or_else(|| self.missing(id)),
             None => {
                 let key = fitting.next().ok_or(TokenError::UnknownKey)?;
-                let only = fitting.all(|other| other.public == key.public);
+                let only = fitting.all(|other| other.numbers == key.numbers);
                 only.then_some(key).ok_or(TokenError::NoKeyId)
             }
         }
@@ -167,17 +161,21 @@ impl Jwks {
     }
 }
 
-/// One key, and what it is called.
+/// A key of the set, parsed once.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     id: Option<String>,
+    algorithm: Algorithm,
+    /// Modulus and exponent, or the two coordinates: what tells two keys apart.
+    numbers: [Vec<u8>; 2],
     public: PublicKey,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum PublicKey {
-    Rsa(RsaPublicKey),
-    P256(p256::ecdsa::VerifyingKey),
+    Library(DecodingKey),
+    /// An RSA key of more than [`LARGEST_OF_LIBRARY`] bits.
+    Large(RsaPublicKey),
 }
 
 impl Key {
@@ -188,9 +186,9 @@ impl Key {
             return Err(SkipReason::Private);
         }
         verifies(jwk)?;
-        let public = match kind {
-            "RSA" => PublicKey::Rsa(rsa(jwk)?),
-            "EC" => PublicKey::P256(p256(jwk)?),
+        let (algorithm, numbers, public) = match kind {
+            "RSA" => rsa(jwk)?,
+            "EC" => p256(jwk)?,
             _ => return Err(SkipReason::Type),
         };
         let id = text(jwk, "kid")?;
@@ -199,35 +197,29 @@ impl Key {
         }
         Ok(Self {
             id: id.map(str::to_owned),
+            algorithm,
+            numbers,
             public,
         })
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        match self.public {
-            PublicKey::Rsa(_) => Algorithm::Rs256,
-            PublicKey::P256(_) => Algorithm::Es256,
-        }
     }
 
     fn clashes(&self, other: &Self) -> bool {
         self.id.is_some()
             && self.id == other.id
-            && self.algorithm() == other.algorithm()
-            && self.public != other.public
+            && self.algorithm == other.algorithm
+            && self.numbers != other.numbers
     }
 
-    /// Whether the signature over these bytes was made with this key's private half (RFC 7518, sections 3.3 and 3.4).
-    pub(crate) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
+    /// Whether the token's signature was made with this key's private half (RFC 7518, sections 3.3 and 3.4).
+    pub(crate) fn verifies(&self, token: &Compact<'_>) -> bool {
         match &self.public {
-            PublicKey::Rsa(key) => pkcs1v15::Signature::try_from(signature)
+            PublicKey::Library(key) => {
+                crypto::verify(token.encoded_signature, token.signed, key, self.algorithm).unwrap_or(false)
+            }
+            PublicKey::Large(key) => pkcs1v15::Signature::try_from(token.signature.as_slice())
                 .and_then(|signature| {
-                    pkcs1v15::VerifyingKey::<Sha256>::new(key.clone()).verify(signed, &signature)
+                    pkcs1v15::VerifyingKey::<Sha256>::new(key.clone()).verify(token.signed, &signature)
                 })
-                .is_ok(),
-            // Two numbers of 32 bytes, neither of them 0 (CVE-2022-21449): `from_slice` sees to both.
-            PublicKey::P256(key) => p256::ecdsa::Signature::from_slice(signature)
-                .and_then(|signature| key.verify(signed, &signature))
                 .is_ok(),
         }
     }
@@ -246,34 +238,48 @@ fn verifies(jwk: &Object) -> Result<(), SkipReason> {
     }
 }
 
-/// RFC 7518, section 6.3.1.
-fn rsa(jwk: &Object) -> Result<RsaPublicKey, SkipReason> {
-    is_for(Algorithm::Rs256, jwk)?;
+/// What the material of a key is read as.
+type Material = (Algorithm, [Vec<u8>; 2], PublicKey);
+
+/// RFC 7518, section 6.3.1. The library checks the numbers only when it verifies a token, so they are checked here.
+fn rsa(jwk: &Object) -> Result<Material, SkipReason> {
+    is_for(Algorithm::RS256, jwk)?;
     let modulus = BigUint::from_bytes_be(&bytes(jwk, "n")?);
     let exponent = BigUint::from_bytes_be(&bytes(jwk, "e")?);
-    if !RSA_BITS.contains(&modulus.bits()) {
+    let bits = modulus.bits();
+    if !RSA_BITS.contains(&bits) {
         return Err(SkipReason::Size);
     }
-    // Refuses an even modulus or exponent, with which there is no RSA, and the exponent 1, with which everybody signs.
-    RsaPublicKey::new_with_max_size(modulus, exponent, *RSA_BITS.end()).map_err(|_| SkipReason::Malformed)
+    let numbers = [modulus.to_bytes_be(), exponent.to_bytes_be()];
+    // Refuses an even modulus or exponent, with which there is no RSA, and the exponent 1, with which anyone could sign.
+    let key = RsaPublicKey::new_with_max_size(modulus, exponent, *RSA_BITS.end())
+        .map_err(|_| SkipReason::Malformed)?;
+    let public = match bits > LARGEST_OF_LIBRARY {
+        true => PublicKey::Large(key),
+        false => PublicKey::Library(DecodingKey::from_rsa_raw_components(&numbers[0], &numbers[1])),
+    };
+    Ok((Algorithm::RS256, numbers, public))
 }
 
-/// RFC 7518, section 6.2.1. That the point is on the curve is checked in `from_encoded_point`.
-fn p256(jwk: &Object) -> Result<p256::ecdsa::VerifyingKey, SkipReason> {
+/// RFC 7518, section 6.2.1. The library joins the coordinates without checking their lengths, so both must have 32 bytes; and the
+/// point must be on the curve.
+fn p256(jwk: &Object) -> Result<Material, SkipReason> {
     if text(jwk, "crv")? != Some("P-256") {
         return Err(SkipReason::Type);
     }
-    is_for(Algorithm::Es256, jwk)?;
+    is_for(Algorithm::ES256, jwk)?;
     let coordinate = |name| <[u8; 32]>::try_from(bytes(jwk, name)?).map_err(|_| SkipReason::Malformed);
-    let point =
-        EncodedPoint::from_affine_coordinates(&coordinate("x")?.into(), &coordinate("y")?.into(), false);
-    p256::ecdsa::VerifyingKey::from_encoded_point(&point).map_err(|_| SkipReason::Malformed)
+    let (x, y) = (coordinate("x")?, coordinate("y")?);
+    let point = [&[4][..], &x, &y].concat();
+    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| SkipReason::Malformed)?;
+    let public = PublicKey::Library(DecodingKey::from_ec_der(&point));
+    Ok((Algorithm::ES256, [x.to_vec(), y.to_vec()], public))
 }
 
-fn is_for(algorithm: Algorithm, jwk: &Object) -> Result<(), SkipReason> {
-    match text(jwk, "alg")?.map(Algorithm::named) {
+fn is_for(expected: Algorithm, jwk: &Object) -> Result<(), SkipReason> {
+    match text(jwk, "alg")?.map(algorithm) {
         None => Ok(()),
-        Some(named) if named == Some(algorithm) => Ok(()),
+        Some(named) if named == Some(expected) => Ok(()),
         Some(_) => Err(SkipReason::Algorithm),
     }
 }

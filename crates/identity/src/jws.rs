@@ -4,10 +4,13 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+/// The longest `kid`, in bytes, of a key or a token.
+pub const MAX_KEY_ID: usize = 256;
+
 /// One of the three parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// What the token says about itself: its algorithm, its key.
+    /// The algorithm, the type and the key id.
     Header,
     /// The claims.
     Payload,
@@ -25,7 +28,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// Why a text is no token of either kind, whatever it says and whoever signed it.
+/// Why a text does not have the form of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// It is longer than a token may be.
@@ -34,27 +37,29 @@ pub enum FormError {
     /// A JWS has three parts with a point between them (RFC 7515, section 7.1); five would be a JWE (RFC 7516).
     #[error("the token does not have three parts")]
     Parts,
-    /// Another alphabet, padding, white space, or bits at the end that a decoder would drop (RFC 7515, section 2; RFC
+    /// It has another alphabet, padding, white space, or bits at the end that a lenient decoder would drop (RFC 7515, section 2; RFC
     /// 4648, section 3.5).
     #[error("the token's {0} is not base64url in its one canonical form, without padding")]
     Encoding(Part),
-    /// Not JSON, not an object, nested too deep, or a member name that comes twice (RFC 7519, section 7.2).
+    /// It is not JSON, not an object, nested too deep, or has a member name twice (RFC 7519, section 7.2).
     #[error("the token's {0} is not a JSON object in which each name comes once")]
     Json(Part),
 }
 
-/// The parts of a token, decoded, and nothing else done about them.
+/// The parts of a token. Header and payload are decoded; all three are canonical base64url.
 #[derive(Clone)]
 pub(crate) struct Compact<'a> {
-    /// What the signature is of: header and payload as they were sent (RFC 7515, section 5.2, step 8).
+    /// The signed bytes: header and payload as they were sent (RFC 7515, section 5.2, step 8).
     pub(crate) signed: &'a [u8],
     pub(crate) header: Vec<u8>,
     pub(crate) payload: Vec<u8>,
+    /// The signature as it was sent.
+    pub(crate) encoded_signature: &'a str,
     pub(crate) signature: Vec<u8>,
 }
 
 impl<'a> Compact<'a> {
-    /// Takes a token of at most `limit` bytes apart.
+    /// Splits a token of at most `limit` bytes.
     pub(crate) fn split(token: &'a str, limit: usize) -> Result<Self, FormError> {
         if token.len() > limit {
             return Err(FormError::TooLong(limit));
@@ -68,6 +73,7 @@ impl<'a> Compact<'a> {
             signed: signed.as_bytes(),
             header: decode(Part::Header, header)?,
             payload: decode(Part::Payload, payload)?,
+            encoded_signature: signature,
             signature: decode(Part::Signature, signature)?,
         })
     }

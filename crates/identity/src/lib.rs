@@ -1,14 +1,14 @@
-//! Who is calling: access tokens from outside, service tokens between our own components, and what may be kept of both.
+//! The identity of callers: access tokens of clients, service tokens between components, and seals for what caches keep of both.
 //!
-//! Pure functions of bytes, keys and a time: no I/O and no clock. What fetches, caches and decides is the caller's; what
-//! is here tells a genuine token from any other, and what a genuine one says.
+//! Pure functions of bytes, keys and a time: no I/O and no clock. The callers of this crate fetch, cache and decide; this crate
+//! verifies tokens and reads their claims.
 //!
-//! | module | what it reads | whose keys |
+//! | module | reads | keys |
 //! | --- | --- | --- |
 //! | [`access`], [`jwks`] | OAuth 2.0 access tokens: RS256 or ES256 | the issuer's public keys |
-//! | [`service`] | tokens for one call between two of our components: HS256 | one key per caller and callee |
-//! | [`seal`] | what the bff keeps in Redis and believes when it comes back | the bff's own |
-//! | [`caller`] | what of these the use cases see | |
+//! | [`service_token`] | tokens for one call between two of our components: HS256 | one key per caller and callee |
+//! | [`seal`] | what the bff stores in Redis and accepts when it comes back | the bff's own |
+//! | [`caller`] | the caller that use cases get | |
 //!
 //! Every time is in whole seconds since 1970-01-01T00:00:00Z, as `u64`, and `now` is always an argument.
 
@@ -20,8 +20,9 @@ pub mod jwks;
 mod jws;
 pub mod seal;
 mod secret;
-pub mod service;
+pub mod service_token;
 mod text;
+mod token_error;
 
 pub use claims::Scopes;
 pub use jws::{FormError, Part};

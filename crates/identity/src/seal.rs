@@ -1,8 +1,8 @@
-//! Seals: what the bff keeps in Redis and believes when it comes back. Whoever can write to Redis can delete it or put an
-//! older one in its place until that expires, but cannot forge, alter, move or prolong it.
+//! Seals for what the bff stores in Redis. A process that can write to Redis can delete a sealed value, or put an older one back
+//! until that expires, but cannot forge, alter, move or prolong one.
 //!
-//! A seal is an HMAC-SHA256 (RFC 2104) over the place that the content is kept in, when it expires, and the content. It
-//! hides nothing: what must not be read does not belong there.
+//! A seal is an HMAC-SHA256 (RFC 2104) over the name of the place, the time of expiry and the content. The content is not
+//! encrypted.
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -17,14 +17,14 @@ const PURPOSE: &[u8] = b"akinai seal 1";
 const EXPIRY: usize = 8;
 const MAC: usize = 32;
 
-/// Why what came back is not to be believed.
+/// Why a sealed value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// Too short for a seal.
     #[error("it is not sealed")]
     Unsealed,
     /// Made with another key, made for another place, or altered.
-    #[error("the seal is not ours, or not of this")]
+    #[error("the seal is not ours, or not of this value")]
     Forged,
     /// Genuine, and too old.
     #[error("the seal has expired")]
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(
             key("A").open("", &empty, 0),
             Ok(&b""[..]),
-            "nothing can be sealed, too"
+            "empty content can be sealed"
         );
     }
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_planted_does_not_open() {
+    fn a_value_that_was_never_sealed_does_not_open() {
         for planted in [&b""[..], b"valid", &[0; 39]] {
             assert_eq!(key("A").open("verdict:1", planted, 0), Err(SealError::Unsealed));
         }

@@ -1,4 +1,4 @@
-//! Keys that are shared: for service tokens and seals.
+//! Shared keys, for service tokens and seals.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Why a text is no key, or a set of keys cannot be used together. Never repeats the text.
+/// Why a text is refused as a key, or a set of keys is refused. The text is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not base64url.
@@ -19,10 +19,10 @@ pub enum KeyError {
     /// No name in front of the key, or one with other characters or more of them.
     #[error("a key must be given as NAME:KEY, the name being 1 to 64 letters, digits, '.', '_' or '-'")]
     Name,
-    /// Nothing where at least one key has to be.
+    /// There is no key.
     #[error("there must be at least one key")]
     None,
-    /// Whoever knows that key could pass for either of two callers, or a name does not tell which key is meant.
+    /// A key is given to two callers, or two keys have one name.
     #[error("a key, or the name of one, is given twice")]
     Shared,
 }
@@ -46,7 +46,7 @@ impl Secret {
         }
     }
 
-    /// Another key, which shows nothing of this one: one per purpose, so that what is made for one never serves another.
+    /// Derives another key, one per purpose, so that a MAC for one purpose is not valid for another.
     pub(crate) fn derive(&self, purpose: &[u8]) -> Self {
         let mut block = Zeroizing::new([0; Self::MOST]);
         let derived = self.mac().chain_update(purpose).finalize().into_bytes();

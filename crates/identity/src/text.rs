@@ -7,16 +7,16 @@ use std::{fmt, str::FromStr};
 #[error("must be 1 to {0} visible ASCII characters")]
 pub struct TextError(usize);
 
-/// Whether the text is 1 to `most` visible ASCII characters, so no white space either: nothing that would have to be
-/// escaped in a header, a log line or a list that is separated by spaces.
+/// Whether the text is 1 to `most` visible ASCII characters, without white space. Such a text needs no escapes in a header, a log
+/// line or a list with spaces.
 pub(crate) fn is_visible(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The longest name of a request, in bytes.
+/// The longest request id, in bytes.
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// The name that a request has in every component and log line: 1 to 128 visible ASCII characters.
+/// The id that a request has in every component and log line: 1 to 128 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(String);
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_s_name_is_1_to_128_visible_ascii_characters() {
+    fn a_request_id_has_1_to_128_visible_ascii_characters() {
         for text in ["s", "1db3d9a4-5b3c", "~!:", &"s".repeat(128)] {
             let id = text.parse().map(|id: RequestId| id.to_string());
             assert_eq!(id, Ok(text.to_owned()));
@@ -58,7 +58,7 @@ mod tests {
             assert_eq!(
                 text.parse::<RequestId>(),
                 Err(TextError(128)),
-                "{text:?} names no request"
+                "{text:?} is not a request id"
             );
         }
     }

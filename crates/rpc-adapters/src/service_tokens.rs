@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use connect::{ConnectError, Context, Interceptor, MethodDescriptor};
-use identity::service::{AcceptedKeys, Verifier};
+use identity::service_token::{AcceptedKeys, Verifier};
 use kernel::Caller;
 use spin_adapters::{clock, log, variables};
 use web::{bearer, challenge, request_id::RequestIds};

@@ -1,4 +1,4 @@
-//! What `cargo xtask up` puts into a database before anybody can sign in: the issuer's first signing key, and accounts.
+//! The first rows of a database, for `cargo xtask up`: the issuer's signing key and the demo accounts.
 //!
 //! It is made here, natively and apart from `xtask`: inside WebAssembly it takes seconds to find the primes of a key, and what
 //! makes a key and hashes a password would be the larger part of what `xtask` is compiled from, before anything else is. No
@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Bytes of salt (RFC 9106, section 3.1).
 const SALT_BYTES: usize = 16;
 
-/// What the database has, and what goes with it.
+/// What the database has, and the secrets that belong to it.
 #[derive(Deserialize)]
 pub struct Wanted {
     /// What the issuer component signs with; none where another issuer signs.
@@ -45,7 +45,7 @@ pub struct SealedKey {
     pub sealed_key: String,
 }
 
-/// Somebody who is to be able to sign in.
+/// A demo account.
 #[derive(Deserialize)]
 pub struct Account {
     /// The password that we know.
@@ -54,7 +54,7 @@ pub struct Account {
     pub password_hash: Option<String>,
 }
 
-/// What is to be stored, if anything.
+/// What `xtask` stores.
 #[derive(Debug, Serialize)]
 pub struct Made {
     /// The key that signs, if the issuer component needs one.
@@ -63,7 +63,7 @@ pub struct Made {
     pub accounts: Vec<Found<NewAccount>>,
 }
 
-/// What became of something that is to be there.
+/// The state of a required row.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found<T> {
@@ -95,10 +95,10 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// Why nothing was made. Holds no secret.
+/// Why nothing was made. It holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The sealing key is none.
+    /// The sealing key is malformed.
     #[error(transparent)]
     Seal(#[from] SealError),
     /// No key could be made.
@@ -168,7 +168,7 @@ fn hash(password: &str) -> Result<String, HashError> {
         .to_string())
 }
 
-/// What is no hash is nobody's password.
+/// Whether the password has this hash. A text that is not a PHC string matches no password.
 fn verifies(password: &str, hash: &str) -> bool {
     let hash = PasswordHash::new(hash);
     hash.is_ok_and(|hash| {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_made_and_then_fits() {
+    fn missing_rows_are_made_and_match_our_secrets() {
         let made = make(&wanted('A', None, &[("correct horse", None)])).unwrap();
         let (Some(Found::New(key)), [Found::New(account)]) = (&made.signing_key, &made.accounts[..]) else {
             panic!("something was not made: {made:?}");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_not_ours() {
+    fn a_malformed_hash_or_key_is_foreign() {
         let key = Some(SealedKey {
             id: String::new(),
             sealed_key: String::new(),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sealing_key_is_an_error_that_does_not_quote_it() {
+    fn a_malformed_sealing_key_is_an_error_that_does_not_quote_it() {
         let mut short = wanted('A', None, &[]);
         short.issuer.as_mut().unwrap().sealing_key = "hunter2".into();
         let error = make(&short).unwrap_err();

@@ -1,25 +1,25 @@
-//! Reading back what was signed here: access tokens that are introspected, ID tokens that come as hints.
+//! Reading tokens that were signed here: access tokens that are introspected, and ID tokens that come back as hints.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rsa::{BigUint, RsaPublicKey, pkcs1v15, signature::Verifier as _};
+use std::fmt;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
-use sha2::Sha256;
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// A token that one of the keys has signed. Whether it has expired is not looked at.
+/// A token that one of the keys has signed. Its times are not checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
-    /// What it calls itself (`typ`): tokens of one kind must not pass for another (RFC 8725, section 3.11).
+    /// Its type (`typ`): a token of one type must not pass for another (RFC 8725, section 3.11).
     pub kind: String,
-    /// What it says.
+    /// Its claims.
     pub claims: Map<String, Value>,
 }
 
-/// Public keys by their ids.
-#[derive(Debug, Default)]
-pub struct VerifyingKeys(Vec<(String, RsaPublicKey)>);
+/// Public keys by their ids. Each is parsed once.
+#[derive(Default)]
+pub struct VerifyingKeys(Vec<(String, DecodingKey)>);
 
 impl VerifyingKeys {
     /// The keys of these JWKs, as [`SigningKey::public_jwk`](crate::SigningKey::public_jwk) wrote them; others are skipped.
@@ -27,51 +27,45 @@ impl VerifyingKeys {
         Self(jwks.into_iter().filter_map(read).collect())
     }
 
-    /// What a token says, if one of these keys has signed it with RS256: no other algorithm is known here.
+    /// The token, if one of these keys has signed it with RS256. No other algorithm is accepted.
     pub fn verify(&self, token: &str) -> Option<Verified> {
         if token.len() > LONGEST {
             return None;
         }
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        let header = object(header)?;
-        if header.get("alg")? != "RS256" || header.contains_key("crit") {
-            return None;
-        }
-        let id = header.get("kid")?.as_str()?;
-        let (_, key) = self.0.iter().find(|(known, _)| known == id)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        let signature = pkcs1v15::Signature::try_from(signature.as_slice()).ok()?;
-        pkcs1v15::VerifyingKey::<Sha256>::new(key.clone())
-            .verify(signed.as_bytes(), &signature)
-            .ok()?;
+        let header = decode_header(token).ok().filter(|header| header.crit.is_none())?;
+        let (_, key) = self.0.iter().find(|(id, _)| Some(id) == header.kid.as_ref())?;
+        let token = decode(token, key, &signature_alone()).ok()?;
         Some(Verified {
-            kind: header
-                .get("typ")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-            claims: object(payload)?,
+            kind: token.header.typ.unwrap_or_default(),
+            claims: token.claims,
         })
     }
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+impl fmt::Debug for VerifyingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+    }
 }
 
-fn read(jwk: &Value) -> Option<(String, RsaPublicKey)> {
-    let number = |member: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()?;
-        Some(BigUint::from_bytes_be(&bytes))
-    };
-    let key = RsaPublicKey::new(number("n")?, number("e")?).ok()?;
-    Some((jwk.get("kid")?.as_str()?.to_owned(), key))
+/// The claims are judged by the callers of this crate: an ID token may be expired and still be a hint.
+fn signature_alone() -> Validation {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn read(jwk: &Value) -> Option<(String, DecodingKey)> {
+    let text = |member: &str| jwk.get(member)?.as_str();
+    let key = DecodingKey::from_rsa_components(text("n")?, text("e")?).ok()?;
+    Some((text("kid")?.to_owned(), key))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::json;
 
     use super::*;

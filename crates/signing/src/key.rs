@@ -1,18 +1,23 @@
-//! A private key: where it comes from, what it signs, what of it is public.
+//! A private key: reading it, signing with it, and its public half.
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header, encode,
+    jwk::{
+        AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType,
+        ThumbprintHash,
+    },
+};
 use rsa::{
     BigUint, RsaPrivateKey,
-    pkcs1::DecodeRsaPrivateKey as _,
-    pkcs1v15,
+    pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _},
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
-    signature::{RandomizedSigner as _, SignatureEncoding as _},
     traits::{PrivateKeyParts as _, PublicKeyParts as _},
 };
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::random::System;
@@ -21,17 +26,17 @@ use crate::random::System;
 /// for the other end.
 const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
-/// Why a text is no key to sign with. Never repeats any of it.
+/// Why a text is refused as a signing key. The text is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Neither PKCS#8 nor PKCS#1 in PEM, or not an RSA key.
-    #[error("it is no RSA private key in PEM")]
+    #[error("it is not an RSA private key in PEM")]
     Pem,
     /// A member is missing or malformed (RFC 7518, section 6.3.2): `n`, `e`, `d`, `p` and `q` have to be there.
-    #[error("it is no RSA private key as a JWK with n, e, d, p and q")]
+    #[error("it is not an RSA private key as a JWK with n, e, d, p and q")]
     Jwk,
-    /// `alg` or `use` say that it is for something else.
-    #[error("it is for something else than signing with RS256")]
+    /// `alg` or `use` names another purpose.
+    #[error("it is not for signing with RS256")]
     Use,
     /// Fewer than 2048 bits, or more than 4096.
     #[error("it has fewer than 2048 or more than 4096 bits")]
@@ -39,7 +44,7 @@ pub enum KeyError {
     /// The parts do not belong together.
     #[error("its parts do not belong together")]
     Broken,
-    /// Nothing could be signed, or no key be made or encoded.
+    /// The key cannot sign, or cannot be made or encoded.
     #[error("the key cannot be used")]
     Unusable,
 }
@@ -48,6 +53,9 @@ pub enum KeyError {
 pub struct SigningKey {
     id: String,
     key: RsaPrivateKey,
+    /// The same key, as the library signs with it.
+    encoding: EncodingKey,
+    public: Jwk,
 }
 
 impl SigningKey {
@@ -89,16 +97,16 @@ impl SigningKey {
         Self::checked(key.map_err(|_| KeyError::Broken)?)
     }
 
-    /// A new key of 2048 bits. Natively this takes a fraction of a second; inside WebAssembly do not.
+    /// Makes a new key of 2048 bits. Natively this takes a fraction of a second; inside WebAssembly it takes many seconds.
     ///
     /// # Errors
     /// [`KeyError::Unusable`].
     pub fn generate() -> Result<Self, KeyError> {
         let key = RsaPrivateKey::new(&mut System, *BITS.start()).map_err(|_| KeyError::Unusable)?;
-        Ok(Self::new(key))
+        Self::new(key)
     }
 
-    /// The private key itself (PKCS#8 in PEM), for whoever has made it to give it to the issuer.
+    /// The private key itself (PKCS#8 in PEM), to be imported into the issuer.
     ///
     /// # Errors
     /// [`KeyError::Unusable`].
@@ -107,9 +115,9 @@ impl SigningKey {
         pem.map_err(|_| KeyError::Unusable)
     }
 
-    /// Reads what [`SigningKey::to_der`] wrote: it was checked when it first came.
+    /// Reads what [`SigningKey::to_der`] has written. The key was checked when it was imported.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
-        RsaPrivateKey::from_pkcs8_der(der).ok().map(Self::new)
+        Self::new(RsaPrivateKey::from_pkcs8_der(der).ok()?).ok()
     }
 
     pub(crate) fn to_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
@@ -122,46 +130,49 @@ impl SigningKey {
             return Err(KeyError::Size);
         }
         let is_whole = key.primes().len() == 2 && key.validate().is_ok();
-        is_whole.then(|| Self::new(key)).ok_or(KeyError::Broken)
-    }
-
-    fn new(key: RsaPrivateKey) -> Self {
-        Self {
-            id: thumbprint(&key),
-            key,
+        match is_whole {
+            true => Self::new(key),
+            false => Err(KeyError::Broken),
         }
     }
 
-    /// What tokens name the key by (`kid`): its thumbprint (RFC 7638), so that one key has one name, and no two keys share
-    /// one, whoever gives it to the issuer.
+    fn new(key: RsaPrivateKey) -> Result<Self, KeyError> {
+        let der = key.to_pkcs1_der().map_err(|_| KeyError::Unusable)?;
+        let encoding = EncodingKey::from_rsa_der(der.as_bytes());
+        let number = |number: &BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
+        let mut public = public_key(number(key.n()), number(key.e()));
+        let id = thumbprint(&public)?;
+        public.common.key_id = Some(id.clone());
+        Ok(Self {
+            id,
+            key,
+            encoding,
+            public,
+        })
+    }
+
+    /// The key's id in tokens (`kid`): its thumbprint (RFC 7638). So one key has one id, and no two keys share one, whatever ids they
+    /// are sent with.
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// The public half as a JWK (RFC 7517), for the issuer's key set.
     pub fn public_jwk(&self) -> Value {
-        let [n, e] = public_numbers(&self.key);
-        json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id, "n": n, "e": e })
+        serde_json::to_value(&self.public).unwrap_or_default()
     }
 
     /// A signed token (RFC 7519; compact form of RFC 7515) with these claims. `kind` is its `typ`.
     ///
-    /// Signing is blinded: how long it takes says nothing about the key.
+    /// Signing is blinded: its time shows nothing about the key.
     ///
     /// # Errors
     /// [`KeyError::Unusable`].
-    pub fn sign(&self, kind: &str, claims: &Map<String, Value>) -> Result<String, KeyError> {
-        let header = json!({ "alg": "RS256", "kid": self.id, "typ": kind });
-        let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Unusable)?;
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = pkcs1v15::SigningKey::<Sha256>::new(self.key.clone())
-            .try_sign_with_rng(&mut System, token.as_bytes())
-            .map_err(|_| KeyError::Unusable)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut token);
-        Ok(token)
+    pub fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let mut header = Header::new(Algorithm::RS256);
+        header.kid = Some(self.id.clone());
+        header.typ = Some(kind.to_owned());
+        encode(&header, claims, &self.encoding).map_err(|_| KeyError::Unusable)
     }
 }
 
@@ -171,19 +182,31 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// RFC 7638, section 3: SHA-256 over the members that make the key, in alphabetical order and without spaces.
-fn thumbprint(key: &RsaPrivateKey) -> String {
-    let [n, e] = public_numbers(key);
-    let text = format!("{{\"e\":\"{e}\",\"kty\":\"RSA\",\"n\":\"{n}\"}}");
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+fn public_key(n: String, e: String) -> Jwk {
+    Jwk {
+        common: CommonParameters {
+            public_key_use: Some(PublicKeyUse::Signature),
+            key_algorithm: Some(KeyAlgorithm::RS256),
+            ..CommonParameters::default()
+        },
+        algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
+            key_type: RSAKeyType::RSA,
+            n,
+            e,
+        }),
+    }
 }
 
-fn public_numbers(key: &RsaPrivateKey) -> [String; 2] {
-    [key.n(), key.e()].map(|number| URL_SAFE_NO_PAD.encode(number.to_bytes_be()))
+/// RFC 7638, section 3.
+fn thumbprint(key: &Jwk) -> Result<String, KeyError> {
+    key.thumbprint(ThumbprintHash::SHA256)
+        .map_err(|_| KeyError::Unusable)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// RFC 7638, section 3.1.
@@ -192,9 +215,11 @@ mod tests {
         let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs\
                  tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n9\
                  1CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
-        let text = format!("{{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"{n}\"}}");
-        let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(text));
-        assert_eq!(thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        let key = public_key(n.to_owned(), "AQAB".to_owned());
+        assert_eq!(
+            thumbprint(&key).unwrap(),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
     }
 
     #[test]

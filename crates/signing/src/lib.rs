@@ -1,9 +1,8 @@
-//! The keys that the issuer signs tokens with: reading them, sealing them for the database, signing, and what of them the
-//! public may see.
+//! The issuer's signing keys: reading them, sealing them for the database, signing with them, and their public halves.
 //!
-//! Pure functions of bytes, but for random numbers from the system: no I/O and no clock. A crate of its own because two
-//! programs need it that share nothing else: the issuer component, and whoever makes its first key outside of WebAssembly
-//! (finding two primes takes seconds in there).
+//! Pure functions of bytes, but for random numbers from the system: no I/O and no clock. It is a crate of its own because two
+//! programs use it: the issuer component, and the program that makes the first key outside of WebAssembly, where finding two
+//! primes does not take seconds.
 //!
 //! ```
 //! use signing::{SealingKey, SigningKey};

@@ -2,8 +2,8 @@
 
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 
-/// The system's generator. Ends the program where the system has no random numbers: a signature or a key made without them
-/// would give the private key away, and the traits leave no other way to say so.
+/// The system's generator. It ends the program where the system has no random numbers: a key made without them would be
+/// guessable, and the traits have no error for it.
 pub(crate) struct System;
 
 impl RngCore for System {

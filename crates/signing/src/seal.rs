@@ -1,5 +1,5 @@
-//! Private keys as the database keeps them: XChaCha20-Poly1305 under a key that is not in the database. Whoever reads a
-//! backup of it can sign nothing; whoever writes to it can put no key of their own in a place of ours.
+//! Private keys as the database keeps them: XChaCha20-Poly1305 under a key that is not in the database. A reader of a
+//! backup cannot sign, and a writer to the database cannot replace a key by another one.
 
 use std::fmt;
 

@@ -1,127 +1,122 @@
 //! Clients: `/admin/clients`.
 
 use http::{Method, StatusCode, header};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{Page, Refusal, Result, body, is, no_content, ok, patch};
-use crate::Issuer;
+use super::page_range::{PageRange, page};
+use super::{Refusal, Result, is, no_content, ok, patch, request_body};
+use crate::clients::document::ClientDocument;
+use crate::clients::domain::{ClientFilter, RegisteredClient, Registration};
+use crate::clients::service::{ClientStore, Clients};
 use crate::domain::form::Form;
-use crate::domain::secret::{Hash, Token, new_id};
-use crate::exchange::{Call, json_answer, set};
-use crate::wire_client::{self, Wanted};
+use crate::request::HttpRequest;
+use crate::response::{json, set};
 
-pub(super) async fn collection(issuer: &Issuer, call: &Call, query: &Form) -> Result {
-    match *call.method() {
-        Method::GET => list(issuer, call, query).await,
-        Method::POST => create(issuer, wanted(&body(call)?)?).await,
+/// `oAuth2Client`, as it is shown.
+#[derive(Serialize)]
+pub(super) struct ShownClient<'a> {
+    client_id: &'a str,
+    /// Shown once, when it is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    client_secret_expires_at: u8,
+    created_at: &'a str,
+    updated_at: &'a str,
+    #[serde(flatten)]
+    document: ClientDocument,
+}
+
+impl<'a> ShownClient<'a> {
+    pub(super) fn new(registered: &'a RegisteredClient, secret: Option<&'a str>) -> Self {
+        Self {
+            client_id: &registered.client.id,
+            client_secret: secret,
+            client_secret_expires_at: 0,
+            created_at: &registered.created_at,
+            updated_at: &registered.updated_at,
+            document: ClientDocument::from((&registered.client, &registered.profile)),
+        }
+    }
+}
+
+pub(super) async fn collection(
+    clients: &Clients<'_, impl ClientStore>,
+    request: &HttpRequest,
+    query: &Form,
+) -> Result {
+    match *request.method() {
+        Method::GET => list(clients, request, query).await,
+        Method::POST => create(clients, registration(request_body::object(request)?)?).await,
         _ => Err(Refusal::Method("GET, HEAD, POST")),
     }
 }
 
-pub(super) async fn one(issuer: &Issuer, call: &Call, id: &str) -> Result {
-    match *call.method() {
-        Method::GET => {
-            let client = issuer.store.client(id).await?.ok_or(Refusal::NotFound)?;
-            ok(&wire_client::show(&client, None))
-        }
-        Method::PUT => replace(issuer, id, wanted(&body(call)?)?).await,
+pub(super) async fn one(clients: &Clients<'_, impl ClientStore>, request: &HttpRequest, id: &str) -> Result {
+    match *request.method() {
+        Method::GET => ok(&ShownClient::new(&clients.find(id).await?, None)),
+        Method::PUT => replace(clients, id, registration(request_body::object(request)?)?).await,
         Method::PATCH => {
-            let client = issuer.store.client(id).await?.ok_or(Refusal::NotFound)?;
-            let patched =
-                patch::apply(wire_client::show(&client, None), &body(call)?).map_err(Refusal::Invalid)?;
-            let patched = patched
-                .as_object()
-                .ok_or_else(|| Refusal::Invalid("a client is an object".into()))?;
-            replace(issuer, id, wanted(patched)?).await
+            let client = clients.find(id).await?;
+            let shown = serde_json::to_value(ShownClient::new(&client, None)).unwrap_or_default();
+            let changes: Vec<Value> = request_body::read(request)?;
+            let patched = patch::apply(shown, &changes).map_err(Refusal::Invalid)?;
+            if !patched.is_object() {
+                return Err(Refusal::Invalid("the patched client is not an object".into()));
+            }
+            replace(clients, id, registration(request_body::convert(patched)?)?).await
         }
-        Method::DELETE => match issuer.store.delete_client(id).await? {
-            true => no_content(),
-            false => Err(Refusal::NotFound),
-        },
+        Method::DELETE => {
+            clients.delete(id).await?;
+            no_content()
+        }
         _ => Err(Refusal::Method("GET, HEAD, PUT, PATCH, DELETE")),
     }
 }
 
-fn wanted(body: &Map<String, Value>) -> Result<Wanted> {
-    wire_client::parse(body).map_err(Refusal::Invalid)
+fn registration(document: ClientDocument) -> Result<Registration> {
+    document.registration().map_err(Refusal::Invalid)
 }
 
-async fn list(issuer: &Issuer, call: &Call, query: &Form) -> Result {
-    let page = Page::of(query)?;
-    let clients = issuer.store.clients(
-        &page.after,
-        query.get("client_name"),
-        query.get("owner"),
-        page.limit(),
-    );
-    let (clients, next) = page.cut(call, query, clients.await?, |client| client.id.clone());
-    let shown = clients
+async fn list(clients: &Clients<'_, impl ClientStore>, request: &HttpRequest, query: &Form) -> Result {
+    let range = PageRange::of(query)?;
+    let found = clients.list(ClientFilter {
+        after: &range.after,
+        name: query.get("client_name"),
+        owner: query.get("owner"),
+        limit: range.limit(),
+    });
+    let (found, next) = range.cut(request, query, found.await?, |found| found.client.id.clone());
+    let shown: Vec<_> = found
         .iter()
-        .map(|client| wire_client::show(client, None))
+        .map(|client| ShownClient::new(client, None))
         .collect();
-    let mut response = json_answer(StatusCode::OK, &Value::Array(shown));
-    if let Some(next) = next {
-        set(&mut response, header::LINK, &next);
-    }
+    Ok(page(&shown, next.as_deref()))
+}
+
+async fn create(clients: &Clients<'_, impl ClientStore>, registration: Registration) -> Result {
+    let new = clients.register(registration).await?;
+    let shown = ShownClient::new(&new.client, new.secret.as_deref());
+    let mut response = json(StatusCode::CREATED, &shown);
+    let location = format!("/admin/clients/{}", new.client.client.id);
+    set(&mut response, header::LOCATION, &location);
     Ok(response)
 }
 
-/// Its secret, the given one or a new one, is shown in this answer and never again.
-async fn create(issuer: &Issuer, wanted: Wanted) -> Result {
-    let id = match wanted.id {
-        Some(id) => id,
-        None => new_id()?,
-    };
-    let secret = match (wanted.is_public, wanted.secret) {
-        (true, _) => None,
-        (false, Some(secret)) => Some(secret),
-        (false, None) => Some(Token::new()?.reveal().to_owned()),
-    };
-    let hash = secret.as_deref().map(Hash::of);
-    let added = issuer
-        .store
-        .add_client(&id, hash.as_ref(), &wanted.metadata)
-        .await?;
-    let client = added.ok_or(Refusal::Conflict("there is a client with this client_id"))?;
-    let mut response = json_answer(
-        StatusCode::CREATED,
-        &wire_client::show(&client, secret.as_deref()),
-    );
-    set(&mut response, header::LOCATION, &format!("/admin/clients/{id}"));
-    Ok(response)
+async fn replace(clients: &Clients<'_, impl ClientStore>, id: &str, registration: Registration) -> Result {
+    let replaced = clients.replace(id, registration).await?;
+    ok(&ShownClient::new(&replaced.client, replaced.secret.as_deref()))
 }
 
-/// Without a secret in it the client keeps the one that it has.
-async fn replace(issuer: &Issuer, id: &str, wanted: Wanted) -> Result {
-    let current = issuer.store.client(id).await?.ok_or(Refusal::NotFound)?;
-    if !wanted.is_public && wanted.secret.is_none() && current.secret.is_none() {
-        return Err(Refusal::Invalid(
-            "a client that becomes confidential needs a client_secret".into(),
-        ));
-    }
-    let hash = wanted.secret.as_deref().map(Hash::of);
-    let replaced = issuer
-        .store
-        .replace_client(id, wanted.is_public, hash.as_ref(), &wanted.metadata);
-    let client = replaced.await?.ok_or(Refusal::NotFound)?;
-    let secret = wanted.secret.filter(|_| !wanted.is_public);
-    ok(&wire_client::show(&client, secret.as_deref()))
-}
-
-/// A new secret; the old one counts no longer.
-pub(super) async fn rotate_secret(issuer: &Issuer, call: &Call, id: &str) -> Result {
-    if !is(call, &Method::POST) {
+/// Gives the client a new secret. The old one is no longer valid.
+pub(super) async fn rotate_secret(
+    clients: &Clients<'_, impl ClientStore>,
+    request: &HttpRequest,
+    id: &str,
+) -> Result {
+    if !is(request, &Method::POST) {
         return Err(Refusal::Method("POST"));
     }
-    let current = issuer.store.client(id).await?.ok_or(Refusal::NotFound)?;
-    if current.secret.is_none() {
-        return Err(Refusal::Invalid("a public client has no secret".into()));
-    }
-    let secret = Token::new()?;
-    let hash = secret.hash();
-    let replaced = issuer
-        .store
-        .replace_client(id, false, Some(&hash), &current.metadata);
-    let client = replaced.await?.ok_or(Refusal::NotFound)?;
-    ok(&wire_client::show(&client, Some(secret.reveal())))
+    let rotated = clients.rotate_secret(id).await?;
+    ok(&ShownClient::new(&rotated.client, rotated.secret.as_deref()))
 }

@@ -1,112 +1,109 @@
 //! Login requests: `/admin/oauth2/auth/requests/login`.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::{Refusal, Result, challenge, is, object, ok};
-use crate::Issuer;
-use crate::domain::form::{Form, with_query};
-use crate::domain::request::{AuthorizationRequest, Target};
-use crate::domain::secret::{Hash, Token};
-use crate::exchange::{Call, Failure};
-use crate::public::hint;
-use crate::store::{Answer, Flow, Step, StoredClient};
-use crate::wire::{LoginAnswer, oidc_context, redirect_to};
-use crate::wire_client;
+use super::clients::ShownClient;
+use super::{Refusal, Result, challenge, is, ok, redirect_to, request_body};
+use crate::authorization::document::{LoginDocument, RejectionDocument, members};
+use crate::authorization::domain::Hints;
+use crate::authorization::service::{Authorization, AuthorizationStore, PageRequest};
+use crate::clients::service::ClientStore;
+use crate::domain::form::Form;
+use crate::request::HttpRequest;
+use crate::tokens::domain::IdTokenHint;
+use crate::tokens::service::TokenKeys;
 
-pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, rest: &[&str]) -> Result {
-    let (text, hash) = challenge(query, "login_challenge")?;
-    let flow = issuer
-        .store
-        .flow_of_login(&hash)
-        .await?
-        .ok_or(Refusal::NotFound)?;
-    if flow.step != Step::Login {
-        return Err(Refusal::Gone(request_url(issuer, &flow)));
+/// What login and consent requests have in common.
+#[derive(Serialize)]
+pub(super) struct CommonRequest<'a> {
+    requested_scope: &'a [String],
+    requested_access_token_audience: &'a [String],
+    subject: &'a str,
+    oidc_context: OidcContext<'a>,
+    client: ShownClient<'a>,
+    request_url: &'a str,
+}
+
+impl<'a> CommonRequest<'a> {
+    pub(super) fn new(request: &'a PageRequest) -> Self {
+        Self {
+            requested_scope: &request.request.scopes,
+            requested_access_token_audience: &request.request.audience,
+            subject: request.flow.subject.as_deref().unwrap_or_default(),
+            oidc_context: OidcContext::new(&request.request.hints, request.hint.as_ref()),
+            client: ShownClient::new(&request.client, None),
+            request_url: &request.url,
+        }
     }
+}
+
+/// `oAuth2ConsentRequestOpenIDConnectContext`.
+#[derive(Serialize)]
+pub(super) struct OidcContext<'a> {
+    acr_values: &'a [String],
+    ui_locales: &'a [String],
+    id_token_hint_claims: Map<String, Value>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    display: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    login_hint: &'a str,
+}
+
+impl<'a> OidcContext<'a> {
+    pub(super) fn new(hints: &'a Hints, hint: Option<&IdTokenHint>) -> Self {
+        Self {
+            acr_values: &hints.acr_values,
+            ui_locales: &hints.ui_locales,
+            id_token_hint_claims: hint.map(|hint| members(&hint.claims)).unwrap_or_default(),
+            display: &hints.display,
+            login_hint: &hints.login_hint,
+        }
+    }
+}
+
+/// `oAuth2LoginRequest`.
+#[derive(Serialize)]
+struct LoginRequest<'a> {
+    challenge: &'a str,
+    skip: bool,
+    session_id: &'a str,
+    #[serde(flatten)]
+    common: CommonRequest<'a>,
+}
+
+pub(super) async fn answer<S, K>(
+    authorization: &Authorization<'_, S, K>,
+    request: &HttpRequest,
+    query: &Form,
+    rest: &[&str],
+) -> Result
+where
+    S: AuthorizationStore + ClientStore,
+    K: TokenKeys,
+{
+    let challenge = challenge(query, "login_challenge")?;
     match rest {
-        [] if is(call, &Method::GET) => ok(&show(issuer, &flow, &text).await?),
-        ["accept"] if is(call, &Method::PUT) => accept(issuer, &flow, &hash, object(call)?).await,
-        ["reject"] if is(call, &Method::PUT) => {
-            answered(issuer, &flow, &hash, Answer::Rejected(object(call)?)).await
+        [] if is(request, &Method::GET) => {
+            let login = authorization.login_request(challenge).await?;
+            ok(&LoginRequest {
+                challenge,
+                skip: login.flow.login_skip,
+                session_id: &login.flow.session_id,
+                common: CommonRequest::new(&login),
+            })
+        }
+        ["accept"] if is(request, &Method::PUT) => {
+            let login: LoginDocument = request_body::object(request)?;
+            redirect_to(&authorization.accept_login(challenge, login.into()).await?)
+        }
+        ["reject"] if is(request, &Method::PUT) => {
+            let rejection: RejectionDocument = request_body::object(request)?;
+            redirect_to(&authorization.reject_login(challenge, rejection.into()).await?)
         }
         [] => Err(Refusal::Method("GET, HEAD")),
         ["accept" | "reject"] => Err(Refusal::Method("PUT")),
         _ => Err(Refusal::NotFound),
     }
-}
-
-async fn show(issuer: &Issuer, flow: &Flow, challenge: &str) -> Result<Value> {
-    let mut shown = common(issuer, flow).await?;
-    shown["challenge"] = challenge.into();
-    shown["skip"] = flow.login_skip.into();
-    shown["session_id"] = flow.session_id.as_str().into();
-    Ok(shown)
-}
-
-async fn accept(issuer: &Issuer, flow: &Flow, challenge: &Hash, login: LoginAnswer) -> Result {
-    if !(1..=255).contains(&login.subject.len()) || login.subject.contains(char::is_control) {
-        return Err(Refusal::Invalid(
-            "subject has 1 to 255 bytes, none of them a control character".into(),
-        ));
-    }
-    // Somebody else than the browser is remembered as: they log in properly, from the beginning.
-    if flow.login_skip && flow.subject.as_deref() != Some(&login.subject) {
-        let form = Form::parse(&flow.request).map_err(|error| Failure::Broken(error.to_string()))?;
-        let query = form.without(&["prompt"]).to_query();
-        let url = format!("{}?{query}", issuer.settings.at("/oauth2/auth"));
-        return ok(&redirect_to(&with_query(&url, [("prompt", "login")])));
-    }
-    answered(issuer, flow, challenge, Answer::Accepted(login)).await
-}
-
-async fn answered(issuer: &Issuer, flow: &Flow, challenge: &Hash, answer: Answer<LoginAnswer>) -> Result {
-    let verifier = Token::new()?;
-    match issuer
-        .store
-        .answer_login(challenge, &answer, &verifier.hash())
-        .await?
-    {
-        true => ok(&redirect_to(&with_query(
-            &request_url(issuer, flow),
-            [("login_verifier", verifier.reveal())],
-        ))),
-        false => Err(Refusal::Gone(request_url(issuer, flow))),
-    }
-}
-
-/// The address that the request came to.
-pub(super) fn request_url(issuer: &Issuer, flow: &Flow) -> String {
-    format!("{}?{}", issuer.settings.at("/oauth2/auth"), flow.request)
-}
-
-/// What login and consent requests have in common.
-pub(super) async fn common(issuer: &Issuer, flow: &Flow) -> Result<Value> {
-    let client = client_of(issuer, &flow.client_id).await?;
-    let request = request(&flow.request, &client)?;
-    let hint = match &request.id_token_hint {
-        Some(token) => hint::id_token(issuer, token).await?,
-        None => None,
-    };
-    Ok(json!({
-        "requested_scope": request.scopes,
-        "requested_access_token_audience": request.audience,
-        "subject": flow.subject.as_deref().unwrap_or_default(),
-        "oidc_context": oidc_context(&request, hint.as_ref()),
-        "client": wire_client::show(&client, None),
-        "request_url": request_url(issuer, flow),
-    }))
-}
-
-/// The client of something that is kept, and goes with it.
-pub(super) async fn client_of(issuer: &Issuer, id: &str) -> Result<StoredClient> {
-    issuer.store.client(id).await?.ok_or(Refusal::NotFound)
-}
-
-/// A request that was kept. One that its client may not make any more is not there any more.
-pub(super) fn request(query: &str, client: &StoredClient) -> Result<AuthorizationRequest> {
-    let client = wire_client::client(client);
-    let form = Form::parse(query).map_err(|_| Refusal::NotFound)?;
-    let target = Target::parse(&form, &client).map_err(|_| Refusal::NotFound)?;
-    AuthorizationRequest::parse(&form, &client, target).map_err(|_| Refusal::NotFound)
 }

@@ -1,61 +1,61 @@
 //! Logout requests: `/admin/oauth2/auth/requests/logout`.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::{Refusal, Result, challenge, is, no_content, ok};
-use crate::Issuer;
-use crate::domain::form::{Form, with_query};
-use crate::domain::secret::{Hash, Token};
-use crate::exchange::Call;
-use crate::store::Logout;
-use crate::wire::redirect_to;
-use crate::wire_client;
+use super::clients::ShownClient;
+use super::{Refusal, Result, challenge, is, no_content, ok, redirect_to};
+use crate::clients::service::ClientStore;
+use crate::domain::form::Form;
+use crate::request::HttpRequest;
+use crate::sessions::service::{SessionStore, Sessions};
+use crate::tokens::service::{GrantStore, TokenKeys};
 
-pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, rest: &[&str]) -> Result {
-    let (text, hash) = challenge(query, "logout_challenge")?;
-    let logout = issuer.store.logout(&hash).await?.ok_or(Refusal::NotFound)?;
-    if logout.is_answered {
-        return Err(Refusal::Gone(logout.redirect_to));
-    }
+/// `oAuth2LogoutRequest`.
+#[derive(Serialize)]
+struct LogoutRequest<'a> {
+    challenge: &'a str,
+    subject: &'a str,
+    sid: &'a str,
+    request_url: &'a str,
+    rp_initiated: bool,
+    requested_at: &'a str,
+    expires_at: &'a str,
+    client: Option<ShownClient<'a>>,
+}
+
+pub(super) async fn answer<S, K>(
+    sessions: &Sessions<'_, S, K>,
+    request: &HttpRequest,
+    query: &Form,
+    rest: &[&str],
+) -> Result
+where
+    S: SessionStore + ClientStore + GrantStore,
+    K: TokenKeys,
+{
+    let challenge = challenge(query, "logout_challenge")?;
     match rest {
-        [] if is(call, &Method::GET) => ok(&show(issuer, &logout, &text).await?),
-        ["accept"] if is(call, &Method::PUT) => accept(issuer, &logout, &hash).await,
-        ["reject"] if is(call, &Method::PUT) => match issuer.store.reject_logout(&hash).await? {
-            true => no_content(),
-            false => Err(Refusal::Gone(logout.redirect_to)),
-        },
+        [] if is(request, &Method::GET) => {
+            let (logout, client) = sessions.logout_request(challenge).await?;
+            ok(&LogoutRequest {
+                challenge,
+                subject: &logout.subject,
+                sid: &logout.session_id,
+                request_url: &logout.request_url,
+                rp_initiated: logout.client_id.is_some(),
+                requested_at: &logout.requested_at,
+                expires_at: &logout.expires_at,
+                client: client.as_ref().map(|client| ShownClient::new(client, None)),
+            })
+        }
+        ["accept"] if is(request, &Method::PUT) => redirect_to(&sessions.accept_logout(challenge).await?),
+        ["reject"] if is(request, &Method::PUT) => {
+            sessions.reject_logout(challenge).await?;
+            no_content()
+        }
         [] => Err(Refusal::Method("GET, HEAD")),
         ["accept" | "reject"] => Err(Refusal::Method("PUT")),
         _ => Err(Refusal::NotFound),
     }
-}
-
-async fn show(issuer: &Issuer, logout: &Logout, challenge: &str) -> Result<Value> {
-    let client = match &logout.client_id {
-        Some(id) => issuer.store.client(id).await?,
-        None => None,
-    };
-    Ok(json!({
-        "challenge": challenge,
-        "subject": logout.subject,
-        "sid": logout.session_id,
-        "request_url": logout.request_url,
-        "rp_initiated": logout.client_id.is_some(),
-        "requested_at": logout.requested_at,
-        "expires_at": logout.expires_at,
-        "client": client.map(|client| wire_client::show(&client, None)),
-    }))
-}
-
-async fn accept(issuer: &Issuer, logout: &Logout, challenge: &Hash) -> Result {
-    let verifier = Token::new()?;
-    if !issuer.store.accept_logout(challenge, &verifier.hash()).await? {
-        return Err(Refusal::Gone(logout.redirect_to.clone()));
-    }
-    let url = issuer.settings.at("/oauth2/sessions/logout");
-    ok(&redirect_to(&with_query(
-        &url,
-        [("logout_verifier", verifier.reveal())],
-    )))
 }

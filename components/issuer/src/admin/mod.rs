@@ -1,7 +1,7 @@
-//! Hydra's admin API (v2): what the pages for login and consent talk to, and whoever registers clients.
+//! Hydra's admin API (v2), for the pages for login and consent and for registering clients.
 //!
-//! It asks nobody who they are, as Hydra's does not: who may reach it is decided by the network, which here is `spin.toml`. The
-//! component that serves it has no route that leads in from outside.
+//! As in Hydra, callers are not authenticated. The network decides who can reach the API, which here is `spin.toml`: the
+//! component that serves it has no public route.
 
 mod clients;
 mod consent;
@@ -9,48 +9,100 @@ mod introspect;
 mod keys;
 mod login;
 mod logout;
+mod page_range;
 mod patch;
+mod request_body;
 mod sessions;
 
 use connect::Body;
 use http::{Method, Response, StatusCode, header};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use crate::Issuer;
+use crate::authorization::service::ChallengeError;
+use crate::clients::service::ClientError;
+use crate::domain::failure::Failure;
 use crate::domain::form::Form;
-use crate::domain::secret::Hash;
-use crate::exchange::{Call, Failure, empty, json_answer, set};
+use crate::keys::service::ImportError;
+use crate::request::HttpRequest;
+use crate::response::{empty, json, report, set};
+use crate::use_cases::UseCases;
 
-/// Why a request gets no answer of its kind.
+/// Why a request gets no successful response.
 #[derive(Debug)]
 enum Refusal {
-    /// 400, and what is wrong with it.
+    /// 400, and what is wrong.
     Invalid(String),
     /// 404.
     NotFound,
-    /// 405, and the methods that there are.
+    /// 405, and the allowed methods.
     Method(&'static str),
-    /// 409, and what stands against it.
+    /// 409, and what the request conflicts with.
     Conflict(&'static str),
-    /// 410: it was answered before. Where the browser has to begin again.
+    /// 410: the challenge was answered before. The browser begins again at this address.
     Gone(String),
     /// 501, and what to do instead.
     Unsupported(&'static str),
     Failed(Failure),
 }
 
-impl<E: Into<Failure>> From<E> for Refusal {
-    fn from(failure: E) -> Self {
-        Self::Failed(failure.into())
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
-/// What comes of a request.
+impl From<ChallengeError> for Refusal {
+    fn from(error: ChallengeError) -> Self {
+        match error {
+            ChallengeError::NotFound => Self::NotFound,
+            ChallengeError::Answered(url) => Self::Gone(url),
+            ChallengeError::Invalid(cause) => Self::Invalid(cause.into()),
+            ChallengeError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<ClientError> for Refusal {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NotFound => Self::NotFound,
+            ClientError::Exists => Self::Conflict("there is a client with this client_id"),
+            ClientError::Invalid(cause) => Self::Invalid(cause),
+            ClientError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Key(error) => Self::Invalid(error.to_string()),
+            ImportError::Conflict => Self::Conflict(
+                "the issuer has this key already, or another key was imported at the same time",
+            ),
+            ImportError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
 type Result<T = Response<Body>> = std::result::Result<T, Refusal>;
 
-pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
-    match respond(issuer, call).await {
+/// Hydra's `errorOAuth2`.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    error_description: &'a str,
+    status_code: u16,
+}
+
+/// Hydra's `oAuth2RedirectTo`.
+#[derive(Serialize)]
+struct RedirectTo<'a> {
+    redirect_to: &'a str,
+}
+
+pub(crate) async fn answer(use_cases: &UseCases, request: &HttpRequest) -> Response<Body> {
+    match respond(use_cases, request).await {
         Ok(response) => response,
         Err(Refusal::Invalid(cause)) => error(StatusCode::BAD_REQUEST, "invalid_request", &cause),
         Err(Refusal::NotFound) => error(
@@ -65,152 +117,93 @@ pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
             response
         }
         Err(Refusal::Conflict(cause)) => error(StatusCode::CONFLICT, "Conflict", cause),
-        Err(Refusal::Gone(url)) => json_answer(StatusCode::GONE, &crate::wire::redirect_to(&url)),
+        Err(Refusal::Gone(url)) => json(StatusCode::GONE, &RedirectTo { redirect_to: &url }),
         Err(Refusal::Unsupported(cause)) => error(StatusCode::NOT_IMPLEMENTED, "Not Implemented", cause),
-        Err(Refusal::Failed(failure)) => {
-            let status = failure.report(call);
-            error(
-                status,
-                "server_error",
-                "something went wrong; the request id leads to it in the log",
-            )
-        }
+        Err(Refusal::Failed(failure)) => error(
+            report(&failure, request),
+            "server_error",
+            "something went wrong; the log has the cause under the request id",
+        ),
     }
 }
 
-async fn respond(issuer: &Issuer, call: &Call) -> Result {
-    let query = call.query().and_then(Form::each_once);
+async fn respond(use_cases: &UseCases, request: &HttpRequest) -> Result {
+    let query = request.query().and_then(Form::each_once);
     let query = query.map_err(|error| Refusal::Invalid(error.to_string()))?;
-    let path = call.path().strip_prefix("/admin/").ok_or(Refusal::NotFound)?;
-    let (method, parts) = (call.method().as_str(), path.split('/').collect::<Vec<_>>());
+    let path = request.path().strip_prefix("/admin/").ok_or(Refusal::NotFound)?;
+    let (method, parts) = (request.method().as_str(), path.split('/').collect::<Vec<_>>());
     match parts.as_slice() {
-        ["oauth2", "auth", "requests", "login", rest @ ..] => login::answer(issuer, call, &query, rest).await,
+        ["oauth2", "auth", "requests", "login", rest @ ..] => {
+            login::answer(&use_cases.authorization(), request, &query, rest).await
+        }
         ["oauth2", "auth", "requests", "consent", rest @ ..] => {
-            consent::answer(issuer, call, &query, rest).await
+            consent::answer(&use_cases.authorization(), request, &query, rest).await
         }
         ["oauth2", "auth", "requests", "logout", rest @ ..] => {
-            logout::answer(issuer, call, &query, rest).await
+            logout::answer(&use_cases.sessions(), request, &query, rest).await
         }
-        ["oauth2", "auth", "sessions", kind] => sessions::answer(issuer, call, &query, kind).await,
-        ["oauth2", "introspect"] if method == "POST" => introspect::answer(issuer, call).await,
-        ["oauth2", "tokens"] if method == "DELETE" => sessions::delete_tokens(issuer, &query).await,
+        ["oauth2", "auth", "sessions", kind] => sessions::answer(use_cases, request, &query, kind).await,
+        ["oauth2", "introspect"] if method == "POST" => introspect::answer(use_cases, request).await,
+        ["oauth2", "tokens"] if method == "DELETE" => {
+            sessions::delete_tokens(&use_cases.tokens(), &query).await
+        }
         ["oauth2", "introspect"] => Err(Refusal::Method("POST")),
         ["oauth2", "tokens"] => Err(Refusal::Method("DELETE")),
-        ["clients"] => clients::collection(issuer, call, &query).await,
-        ["clients", id] => clients::one(issuer, call, &decoded(id)?).await,
-        ["clients", id, "secrets", "rotate"] => clients::rotate_secret(issuer, call, &decoded(id)?).await,
-        ["keys", set] => keys::set(issuer, call, &decoded(set)?).await,
-        ["keys", set, id] => keys::one(issuer, call, &decoded(set)?, &decoded(id)?).await,
+        ["clients"] => clients::collection(&use_cases.clients(), request, &query).await,
+        ["clients", id] => clients::one(&use_cases.clients(), request, &decoded(id)?).await,
+        ["clients", id, "secrets", "rotate"] => {
+            clients::rotate_secret(&use_cases.clients(), request, &decoded(id)?).await
+        }
+        ["keys", set] => keys::set(&use_cases.keys(), request, &decoded(set)?).await,
+        ["keys", set, id] => keys::one(&use_cases.keys(), request, &decoded(set)?, &decoded(id)?).await,
         _ => Err(Refusal::NotFound),
     }
 }
 
-/// Hydra's `errorOAuth2`.
 fn error(status: StatusCode, name: &str, description: &str) -> Response<Body> {
-    let body = json!({ "error": name, "error_description": description, "status_code": status.as_u16() });
-    json_answer(status, &body)
+    let body = ErrorBody {
+        error: name,
+        error_description: description,
+        status_code: status.as_u16(),
+    };
+    json(status, &body)
 }
 
-fn ok(value: &Value) -> Result {
-    Ok(json_answer(StatusCode::OK, value))
+fn ok(value: &impl Serialize) -> Result {
+    Ok(json(StatusCode::OK, value))
+}
+
+fn redirect_to(url: &str) -> Result {
+    ok(&RedirectTo { redirect_to: url })
 }
 
 fn no_content() -> Result {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// A segment of the path, as its sender meant it.
+/// A segment of the path, with its escapes decoded.
 fn decoded(segment: &str) -> Result<String> {
     let escaped = format!("s={}", segment.replace('+', "%2B"));
     let form = Form::parse(&escaped).map_err(|error| Refusal::Invalid(error.to_string()))?;
     form.get("s").map(str::to_owned).ok_or(Refusal::NotFound)
 }
 
-/// The JSON that a request brings. No text in it has a NUL: most of it is stored as it is, and Postgres stores none.
-fn body<T: DeserializeOwned>(call: &Call) -> Result<T> {
-    let wrong = |error: serde_json::Error| Refusal::Invalid(format!("the body: {error}"));
-    let body: Value = serde_json::from_slice(&call.body).map_err(wrong)?;
-    if has_nul(&body) {
-        return Err(Refusal::Invalid(
-            "the body has a text with a NUL character".into(),
-        ));
-    }
-    serde_json::from_value(body).map_err(wrong)
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(list) => list.iter().any(has_nul),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// The JSON object that a request brings. (serde would read a struct from a list, too.)
-fn object<T: DeserializeOwned>(call: &Call) -> Result<T> {
-    let object: Map<String, Value> = body(call)?;
-    let read = serde_json::from_value(Value::Object(object));
-    read.map_err(|error| Refusal::Invalid(format!("the body: {error}")))
+/// The required query parameter.
+fn required<'a>(query: &'a Form, name: &str) -> Result<&'a str> {
+    let value = query.get(name);
+    value.ok_or_else(|| Refusal::Invalid(format!("query parameter {name} is missing")))
 }
 
 /// The challenge that a request is about, by its own name or, as in older versions, `challenge`.
-fn challenge(query: &Form, name: &str) -> Result<(String, Hash)> {
-    let text = query.get(name).or_else(|| query.get("challenge"));
-    let text = text.ok_or_else(|| Refusal::Invalid(format!("query parameter {name} is missing")))?;
-    Ok((text.to_owned(), Hash::of(text)))
-}
-
-/// How many to list, from where.
-struct Page {
-    size: i64,
-    after: String,
-}
-
-impl Page {
-    /// Hydra's `page_size` (1 to 500, 250 unless told otherwise) and `page_token`.
-    fn of(query: &Form) -> Result<Self> {
-        let size = query.get("page_size").map_or(Ok(250), str::parse::<i64>);
-        let size = size.map_err(|_| Refusal::Invalid("page_size is no number".into()))?;
-        Ok(Self {
-            size: size.clamp(1, 500),
-            after: query.get("page_token").unwrap_or_default().to_owned(),
-        })
-    }
-
-    /// One more than the page has, to know whether there is another.
-    fn limit(&self) -> i64 {
-        self.size + 1
-    }
-
-    /// The page of what was found, and the header that leads to the next one, if there is one (RFC 8288).
-    fn cut<T>(
-        &self,
-        call: &Call,
-        query: &Form,
-        mut found: Vec<T>,
-        key: impl Fn(&T) -> String,
-    ) -> (Vec<T>, Option<String>) {
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        if found.len() <= size {
-            return (found, None);
-        }
-        found.truncate(size);
-        let last = found.last().map(key).unwrap_or_default();
-        let rest = query.without(&["page_token"]).to_query();
-        let base = if rest.is_empty() {
-            call.path().to_owned()
-        } else {
-            format!("{}?{rest}", call.path())
-        };
-        let next = crate::domain::form::with_query(&base, [("page_token", last.as_str())]);
-        (found, Some(format!("<{next}>; rel=\"next\"")))
-    }
+fn challenge<'a>(query: &'a Form, name: &str) -> Result<&'a str> {
+    let older = query.get("challenge");
+    query
+        .get(name)
+        .or(older)
+        .map_or_else(|| required(query, name), Ok)
 }
 
 /// Whether a request has this method.
-fn is(call: &Call, method: &Method) -> bool {
-    call.method() == method
+fn is(request: &HttpRequest, method: &Method) -> bool {
+    request.method() == method
 }

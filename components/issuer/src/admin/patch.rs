@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-/// The document after all changes, or what is wrong with one of them.
+/// The document after all changes.
+///
+/// # Errors
+/// The first change that cannot be made.
 pub(super) fn apply(mut document: Value, changes: &Vec<Value>) -> Result<Value, String> {
     for change in changes {
         let text = |name: &str| change.get(name).and_then(Value::as_str);
@@ -17,15 +20,15 @@ pub(super) fn apply(mut document: Value, changes: &Vec<Value>) -> Result<Value, 
                 *document.pointer_mut(path).ok_or_else(|| nothing(path))? = value.clone()
             }
             ("test", Some(value)) if document.pointer(path) == Some(value) => {}
-            ("test", Some(_)) => return Err(format!("{path:.100} is another value")),
+            ("test", Some(_)) => return Err(format!("test: {path:.100} has another value")),
             ("add" | "replace" | "test", None) => return Err("a change has no value".into()),
-            _ => return Err("op is one of add, remove, replace, test".into()),
+            _ => return Err("op must be add, remove, replace or test".into()),
         }
     }
     Ok(document)
 }
 
-/// The place that a path leads to: what it is in, and its name there (RFC 6901).
+/// The object or list that a path leads into, and the name or index there (RFC 6901).
 fn place<'a>(document: &'a mut Value, path: &str) -> Result<(&'a mut Value, String), String> {
     let (parent, name) = path.rsplit_once('/').ok_or_else(|| nothing(path))?;
     let parent = document.pointer_mut(parent).ok_or_else(|| nothing(path))?;

@@ -1,33 +1,41 @@
-//! What lasts: remembered logins and what was granted. `/admin/oauth2/auth/sessions/…` and `/admin/oauth2/tokens`.
+//! Remembered logins and grants: `/admin/oauth2/auth/sessions/…` and `/admin/oauth2/tokens`.
 
-use connect::Body;
-use http::{Method, Response, StatusCode, header};
-use serde_json::{Value, json};
+use http::Method;
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{Page, Refusal, Result, is, login, no_content};
-use crate::Issuer;
+use super::clients::ShownClient;
+use super::login::OidcContext;
+use super::page_range::{PageRange, page};
+use super::{Refusal, Result, is, no_content, required};
+use crate::authorization::document::{SessionDocument, value};
+use crate::authorization::domain::AuthorizationRequest;
+use crate::authorization::service::stored_request;
+use crate::clients::domain::RegisteredClient;
+use crate::clients::service::{ClientError, ClientStore};
+use crate::domain::addresses::Addresses;
 use crate::domain::form::Form;
-use crate::exchange::{Call, json_answer, set};
-use crate::store::Grant;
-use crate::wire::{oidc_context, or_empty};
-use crate::wire_client;
+use crate::request::HttpRequest;
+use crate::tokens::domain::{Grant, GrantFilter};
+use crate::tokens::service::{GrantStore, RefreshHook, TokenKeys, Tokens};
+use crate::use_cases::UseCases;
 
-pub(super) async fn answer(issuer: &Issuer, call: &Call, query: &Form, kind: &str) -> Result {
+pub(super) async fn answer(use_cases: &UseCases, request: &HttpRequest, query: &Form, kind: &str) -> Result {
     match kind {
-        "login" if is(call, &Method::DELETE) => end_logins(issuer, query).await,
-        "consent" if is(call, &Method::DELETE) => revoke(issuer, query).await,
-        "consent" if is(call, &Method::GET) => list(issuer, call, query).await,
+        "login" if is(request, &Method::DELETE) => end_logins(use_cases, query).await,
+        "consent" if is(request, &Method::DELETE) => revoke(use_cases, query).await,
+        "consent" if is(request, &Method::GET) => list(use_cases, request, query).await,
         "login" => Err(Refusal::Method("DELETE")),
         "consent" => Err(Refusal::Method("GET, HEAD, DELETE")),
         _ => Err(Refusal::NotFound),
     }
 }
 
-/// The browsers are remembered no longer; tokens live on.
-async fn end_logins(issuer: &Issuer, query: &Form) -> Result {
+/// Forgets remembered browsers. Tokens stay valid.
+async fn end_logins(use_cases: &UseCases, query: &Form) -> Result {
     match (query.get("sid"), query.get("subject")) {
-        (Some(id), _) => issuer.store.end_session(id).await?,
-        (None, Some(subject)) => issuer.store.end_sessions_of(subject).await?,
+        (Some(id), _) => use_cases.sessions().end(id).await?,
+        (None, Some(subject)) => use_cases.sessions().end_all(subject).await?,
         (None, None) => {
             return Err(Refusal::Invalid(
                 "query parameter subject or sid is missing".into(),
@@ -37,87 +45,131 @@ async fn end_logins(issuer: &Issuer, query: &Form) -> Result {
     no_content()
 }
 
-/// Consent is remembered no longer, and all tokens that came of it are dead.
-async fn revoke(issuer: &Issuer, query: &Form) -> Result {
-    let all = query.get("all") == Some("true");
+/// Forgets remembered consent and revokes the grants.
+async fn revoke(use_cases: &UseCases, query: &Form) -> Result {
+    let tokens = use_cases.tokens();
     match (
         query.get("consent_request_id"),
         query.get("subject"),
         query.get("client"),
-        all,
+        query.get("all") == Some("true"),
     ) {
-        (Some(id), None, None, _) => issuer.store.revoke_grant(id, None).await?,
-        (None, Some(subject), Some(client), false) => {
-            issuer.store.revoke_grants_of(subject, Some(client)).await?
-        }
-        (None, Some(subject), None, true) => issuer.store.revoke_grants_of(subject, None).await?,
+        (Some(id), None, None, _) => tokens.revoke_grant(id).await?,
+        (None, Some(subject), Some(client), false) => tokens.revoke_grants_of(subject, Some(client)).await?,
+        (None, Some(subject), None, true) => tokens.revoke_grants_of(subject, None).await?,
         _ => {
-            let cause = "consent_request_id alone, or subject with client, or subject with all=true";
+            let cause = "send consent_request_id alone, or subject with client, or subject with all=true";
             return Err(Refusal::Invalid(cause.into()));
         }
     }
     no_content()
 }
 
-async fn list(issuer: &Issuer, call: &Call, query: &Form) -> Result {
-    let subject = query
-        .get("subject")
-        .ok_or_else(|| Refusal::Invalid("query parameter subject is missing".into()))?;
-    let page = Page::of(query)?;
-    let grants = issuer
-        .store
-        .grants_of(subject, query.get("login_session_id"), &page.after, page.limit());
-    let (grants, next) = page.cut(call, query, grants.await?, |grant| grant.id.clone());
+async fn list(use_cases: &UseCases, request: &HttpRequest, query: &Form) -> Result {
+    let subject = required(query, "subject")?;
+    let range = PageRange::of(query)?;
+    let tokens = use_cases.tokens();
+    let grants = tokens.grants(GrantFilter {
+        subject,
+        session: query.get("login_session_id"),
+        after: &range.after,
+        limit: range.limit(),
+    });
+    let (grants, next) = range.cut(request, query, grants.await?, |grant| grant.id.clone());
     let mut shown = Vec::new();
-    for grant in grants {
-        shown.extend(show(issuer, &grant).await?);
+    for grant in &grants {
+        let client = match use_cases.clients().find(&grant.client_id).await {
+            // Its client was deleted meanwhile, and its grants with it.
+            Err(ClientError::NotFound) => continue,
+            found => found?,
+        };
+        // A grant whose client may no longer make such a request is left out.
+        if let Ok(request) = stored_request(&grant.request, &client.client) {
+            let session = ConsentSession::new(&use_cases.addresses, grant, &client, &request);
+            shown.push(serde_json::to_value(session).unwrap_or_default());
+        }
     }
-    let mut response: Response<Body> = json_answer(StatusCode::OK, &Value::Array(shown));
-    if let Some(next) = next {
-        set(&mut response, header::LINK, &next);
-    }
-    Ok(response)
+    Ok(page(&shown, next.as_deref()))
 }
 
-/// `oAuth2ConsentSession`. None if its client may not make such a request any more.
-async fn show(issuer: &Issuer, grant: &Grant) -> Result<Option<Value>> {
-    let client = login::client_of(issuer, &grant.client_id).await?;
-    let Ok(request) = login::request(&grant.request, &client) else {
-        return Ok(None);
-    };
-    Ok(Some(json!({
-        "consent_request_id": grant.id,
-        "grant_scope": grant.scopes,
-        "grant_access_token_audience": grant.audience,
-        "session": grant.consent.session,
-        "remember": grant.consent.remember,
-        "remember_for": grant.consent.remember_for,
-        "handled_at": grant.handled_at,
-        "context": or_empty(&grant.consent.context),
-        "consent_request": {
-            "challenge": "",
-            "consent_request_id": grant.id,
-            "requested_scope": request.scopes,
-            "requested_access_token_audience": request.audience,
-            "skip": false,
-            "subject": grant.subject,
-            "oidc_context": oidc_context(&request, None),
-            "client": wire_client::show(&client, None),
-            "request_url": format!("{}?{}", issuer.settings.at("/oauth2/auth"), grant.request),
-            "login_challenge": null,
-            "login_session_id": grant.session_id,
-            "acr": grant.acr,
-            "amr": grant.amr,
-            "context": or_empty(&grant.login.context),
-        },
-    })))
+/// `oAuth2ConsentSession`.
+#[derive(Serialize)]
+struct ConsentSession<'a> {
+    consent_request_id: &'a str,
+    grant_scope: &'a [String],
+    grant_access_token_audience: &'a [String],
+    session: SessionDocument,
+    remember: bool,
+    remember_for: i64,
+    handled_at: &'a str,
+    context: Value,
+    consent_request: GrantedRequest<'a>,
 }
 
-/// All tokens of a client that come of a grant are dead.
-pub(super) async fn delete_tokens(issuer: &Issuer, query: &Form) -> Result {
-    let client = query
-        .get("client_id")
-        .ok_or_else(|| Refusal::Invalid("query parameter client_id is missing".into()))?;
-    issuer.store.revoke_grants_of_client(client).await?;
+/// The `oAuth2ConsentRequest` of a grant.
+#[derive(Serialize)]
+struct GrantedRequest<'a> {
+    challenge: &'static str,
+    consent_request_id: &'a str,
+    requested_scope: &'a [String],
+    requested_access_token_audience: &'a [String],
+    skip: bool,
+    subject: &'a str,
+    oidc_context: OidcContext<'a>,
+    client: ShownClient<'a>,
+    request_url: String,
+    login_challenge: (),
+    login_session_id: &'a str,
+    acr: &'a str,
+    amr: &'a [String],
+    context: Value,
+}
+
+impl<'a> ConsentSession<'a> {
+    fn new(
+        addresses: &Addresses,
+        grant: &'a Grant,
+        client: &'a RegisteredClient,
+        request: &'a AuthorizationRequest,
+    ) -> Self {
+        Self {
+            consent_request_id: &grant.id,
+            grant_scope: &grant.scopes,
+            grant_access_token_audience: &grant.audience,
+            session: SessionDocument::from(&grant.consent.contents),
+            remember: grant.consent.remember,
+            remember_for: grant.consent.remember_for,
+            handled_at: &grant.handled_at,
+            context: value(&grant.consent.context),
+            consent_request: GrantedRequest {
+                challenge: "",
+                consent_request_id: &grant.id,
+                requested_scope: &request.scopes,
+                requested_access_token_audience: &request.audience,
+                skip: false,
+                subject: &grant.subject,
+                oidc_context: OidcContext::new(&request.hints, None),
+                client: ShownClient::new(client, None),
+                request_url: addresses.of_request(&grant.request),
+                login_challenge: (),
+                login_session_id: &grant.session_id,
+                acr: &grant.acr,
+                amr: &grant.amr,
+                context: value(&grant.login.context),
+            },
+        }
+    }
+}
+
+/// Revokes all grants to a client.
+pub(super) async fn delete_tokens<S, K, H>(tokens: &Tokens<'_, S, K, H>, query: &Form) -> Result
+where
+    S: GrantStore + ClientStore,
+    K: TokenKeys,
+    H: RefreshHook,
+{
+    tokens
+        .revoke_grants_of_client(required(query, "client_id")?)
+        .await?;
     no_content()
 }

@@ -1,10 +1,10 @@
-//! Parameters of a request, from a query or a form.
+//! The parameters of a request, from a query or a form.
 
 /// The most bytes of parameters that are looked at.
 pub(crate) const MOST_BYTES: usize = 16 * 1024;
 
 /// Parameters of requests that must not be there more than once (RFC 6749, sections 3.1 and 3.2): those of the specifications
-/// for OAuth and OpenID Connect, and our own. Any other name may be repeated, because it is not ours to judge; `audience` and
+/// for OAuth and OpenID Connect, and our own. Any other name may be repeated, because the issuer ignores it; `audience` and
 /// `resource` are lists by their specifications (RFC 8693, section 2.1; RFC 8707, section 2).
 const ONCE: [&str; 45] = [
     // RFC 6749.
@@ -64,7 +64,7 @@ const ONCE: [&str; 45] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Form(Vec<(String, String)>);
 
-/// Why a text is no list of parameters.
+/// Why a text is refused as a list of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormError {
     /// A parameter that must not be there twice.
@@ -85,7 +85,7 @@ impl Form {
         }
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            // Wrong UTF-8 was replaced by U+FFFD, which nobody sends on purpose.
+            // The parser replaces invalid UTF-8 by U+FFFD, which no client sends on purpose.
             if [&name, &value]
                 .into_iter()
                 .any(|text| text.contains(|c: char| c.is_control() || c == '\u{fffd}'))

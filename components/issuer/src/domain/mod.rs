@@ -1,8 +1,8 @@
-//! The rules, as pure functions: no HTTP, no SQL, no JSON, no clock.
+//! Values that several topics use. Pure: no HTTP, no SQL, no JSON, no clock.
 
-pub(crate) mod client;
+pub(crate) mod addresses;
+pub(crate) mod failure;
 pub(crate) mod form;
-pub(crate) mod pkce;
-pub(crate) mod request;
-pub(crate) mod scopes;
+pub(crate) mod json;
+pub(crate) mod oauth_error;
 pub(crate) mod secret;

@@ -1,9 +1,8 @@
-//! Random values that whoever holds them may use: challenges, verifiers, codes, refresh tokens, cookies, client secrets.
+//! Random secrets: challenges, verifiers, codes, refresh tokens, cookies and client secrets. Each is valid for its bearer.
 //!
-//! The database has their SHA-256 and nothing else. A slow password hash would add nothing: it is for what people choose,
-//! which can be guessed from its hash by trying. These have 256 random bits (a client's own secret at least 32 characters),
-//! and no number of tries finds one; a fast hash keeps the token endpoint fast, where every client shows its secret at
-//! every call.
+//! The database stores only their SHA-256. A slow password hash protects what people choose, because such a text can be
+//! guessed. These have 256 random bits (a client's own secret has at least 32 characters) and cannot be guessed. A fast hash
+//! keeps the token endpoint fast, where every client shows its secret with every request.
 
 use std::fmt;
 
@@ -26,7 +25,7 @@ impl Token {
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// A value that came back, if it has the form of ours.
+    /// Reads a value that came back; `None` for another form.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let decoded = URL_SAFE_NO_PAD
             .decode(text.as_bytes().get(..43).filter(|_| text.len() == 43)?)
@@ -34,7 +33,7 @@ impl Token {
         (decoded.len() == 32).then(|| Self(text.to_owned()))
     }
 
-    /// The value itself, for its holder.
+    /// The value itself, for its bearer.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -50,12 +49,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What the database knows a secret by: its SHA-256, as 64 lower-case hexadecimal digits.
+/// The form in which the database stores a secret: its SHA-256, as 64 lower-case hexadecimal digits.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Hash(String);
 
 impl Hash {
-    /// The hash of what somebody sent, whatever it is.
+    /// The hash of a text that was received.
     pub(crate) fn of(secret: &str) -> Self {
         Self(
             Sha256::digest(secret)
@@ -65,7 +64,7 @@ impl Hash {
         )
     }
 
-    /// A hash that is stored.
+    /// Takes a hash from the database.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -74,7 +73,7 @@ impl Hash {
         &self.0
     }
 
-    /// Whether they are the same, in the same time wherever they differ.
+    /// Whether they are equal. The time does not depend on where they differ.
     pub(crate) fn is(&self, other: &Self) -> bool {
         web::constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
     }
@@ -86,7 +85,7 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// A new name for something: 128 random bits as hexadecimal digits, not a secret.
+/// A new id: 128 random bits as hexadecimal digits. It is not a secret.
 pub(crate) fn new_id() -> Result<String, NoRandomness> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_differ_and_hide() {
+    fn tokens_are_random_and_hidden_in_debug_output() {
         let (one, other) = (Token::new().unwrap(), Token::new().unwrap());
         assert_ne!(one, other);
         assert_eq!(Token::parse(one.reveal()), Some(one.clone()));
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_form_is_none_of_ours() {
+    fn a_text_of_another_form_is_refused() {
         let long = "A".repeat(44);
         for wrong in [
             "",

@@ -1,28 +1,29 @@
-//! Which pages of other origins may read the answers (the Fetch standard's CORS). No answer to them depends on a cookie, and
-//! none is allowed to be sent.
+//! Which pages of other origins may read the responses (the Fetch standard's CORS). None of these responses depends on a cookie,
+//! and browsers may not send cookies with such requests.
 
 use connect::Body;
 use http::{Response, StatusCode, header};
 use spin_adapters::log;
 
-use crate::Issuer;
-use crate::domain::client::is_origin;
-use crate::exchange::{Call, append, empty, set};
+use crate::clients::domain::is_origin;
+use crate::clients::service::{ClientStore, Clients};
+use crate::request::HttpRequest;
+use crate::response::{append, empty, set};
 
 /// How long a browser may remember the answer to a preflight, in seconds.
 const REMEMBERED: &str = "600";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origins {
-    /// Only browsers themselves come here, no scripts.
+    /// None: browsers come here, and no scripts.
     None,
-    /// Those that some client has registered (`allowed_cors_origins`).
+    /// Those that a client has registered (`allowed_cors_origins`).
     Registered,
-    /// Everybody: it is public.
+    /// All: the content is public.
     All,
 }
 
-/// The answer to a preflight; whether it allows anything is up to [`allow`].
+/// The response to a preflight. [`allow`] decides whether it allows anything.
 pub(crate) fn preflight(methods: &str) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     set(&mut response, header::ALLOW, methods);
@@ -36,13 +37,18 @@ pub(crate) fn preflight(methods: &str) -> Response<Body> {
     response
 }
 
-/// Lets the page that asks read the answer, if it may.
-pub(crate) async fn allow(issuer: &Issuer, call: &Call, origins: Origins, response: &mut Response<Body>) {
-    let allowed = match (origins, call.header(header::ORIGIN)) {
+/// Lets the requesting page read the response, if it may.
+pub(crate) async fn allow(
+    clients: &Clients<'_, impl ClientStore>,
+    request: &HttpRequest,
+    origins: Origins,
+    response: &mut Response<Body>,
+) {
+    let allowed = match (origins, request.header(header::ORIGIN)) {
         (Origins::None, _) | (Origins::Registered, None) => None,
         (Origins::All, _) => Some("*"),
         (Origins::Registered, Some(origin)) => {
-            let may_read = may_read(issuer, call, origin, response.status()).await;
+            let may_read = may_read(clients, request, origin, response.status()).await;
             may_read.then_some(origin)
         }
     };
@@ -59,15 +65,20 @@ pub(crate) async fn allow(issuer: &Issuer, call: &Call, origins: Origins, respon
     }
 }
 
-/// Whether some client has registered the origin. While the database cannot say, all may read that something failed here:
-/// such an answer has nothing else in it.
-async fn may_read(issuer: &Issuer, call: &Call, origin: &str, status: StatusCode) -> bool {
+/// Whether a client has registered the origin. While the database cannot answer, all pages may read a server error, because such
+/// a response has nothing else in it.
+async fn may_read(
+    clients: &Clients<'_, impl ClientStore>,
+    request: &HttpRequest,
+    origin: &str,
+    status: StatusCode,
+) -> bool {
     if !is_origin(origin) {
         return false;
     }
-    let registered = issuer.store.allows_origin(origin).await;
+    let registered = clients.allows_origin(origin).await;
     registered.unwrap_or_else(|error| {
-        log::error(call.names(), error);
+        log::error(request.ids(), error);
         status.is_server_error()
     })
 }

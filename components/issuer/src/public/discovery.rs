@@ -1,58 +1,94 @@
-//! Where things are (OpenID Connect Discovery, section 3; RFC 8414), and the keys that tokens are verified with.
+//! Discovery (OpenID Connect Discovery, section 3; RFC 8414), and the public keys of tokens.
 
 use connect::Body;
 use http::{Response, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
 
-use crate::Issuer;
-use crate::domain::client::{AuthMethod, GrantType};
-use crate::exchange::{Call, empty, json_answer, set};
+use crate::authorization::document::members;
+use crate::clients::domain::{AuthMethod, GrantType};
+use crate::domain::addresses::{AUTHORIZATION, Addresses, LOGOUT};
+use crate::keys::service::{KeyStore, Keys};
+use crate::request::HttpRequest;
+use crate::response::{empty, json, report, set};
 
-/// How long both documents may be kept, in seconds: a verifier that meets an unknown key looks again anyway.
-const KEPT: &str = "public, max-age=60";
+/// How long caches may keep both documents. A verifier that finds an unknown key fetches them again anyway.
+const CACHED: &str = "public, max-age=60";
 
-pub(crate) fn configuration(issuer: &Issuer) -> Response<Body> {
-    let at = |path: &str| issuer.settings.at(path);
-    let methods = AuthMethod::ALL.map(AuthMethod::name);
-    let document = json!({
-        "issuer": &*issuer.settings.issuer,
-        "authorization_endpoint": at("/oauth2/auth"),
-        "token_endpoint": at("/oauth2/token"),
-        "revocation_endpoint": at("/oauth2/revoke"),
-        "userinfo_endpoint": at("/userinfo"),
-        "end_session_endpoint": at("/oauth2/sessions/logout"),
-        "jwks_uri": at("/.well-known/jwks.json"),
-        "authorization_response_iss_parameter_supported": true,
-        "claims_parameter_supported": false,
-        "claims_supported": ["sub"],
-        "code_challenge_methods_supported": ["S256"],
-        "grant_types_supported": GrantType::ALL.map(GrantType::name),
-        "id_token_signed_response_alg": ["RS256"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
-        "response_modes_supported": ["query"],
-        "response_types_supported": ["code"],
-        "revocation_endpoint_auth_methods_supported": methods,
-        "scopes_supported": ["openid", "offline_access", "offline"],
-        "subject_types_supported": ["public"],
-        "token_endpoint_auth_methods_supported": methods,
-        "userinfo_signed_response_alg": ["none"],
-    });
-    let mut response = json_answer(StatusCode::OK, &document);
-    set(&mut response, header::CACHE_CONTROL, KEPT);
-    response.headers_mut().remove(header::PRAGMA);
-    response
+#[derive(Serialize)]
+struct Configuration<'a> {
+    issuer: &'a str,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    revocation_endpoint: String,
+    userinfo_endpoint: String,
+    end_session_endpoint: String,
+    jwks_uri: String,
+    authorization_response_iss_parameter_supported: bool,
+    claims_parameter_supported: bool,
+    claims_supported: [&'static str; 1],
+    code_challenge_methods_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 3],
+    id_token_signed_response_alg: [&'static str; 1],
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    prompt_values_supported: [&'static str; 4],
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    response_modes_supported: [&'static str; 1],
+    response_types_supported: [&'static str; 1],
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    scopes_supported: [&'static str; 3],
+    subject_types_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    userinfo_signed_response_alg: [&'static str; 1],
 }
 
-pub(crate) async fn keys(issuer: &Issuer, call: &Call) -> Response<Body> {
-    let keys = match issuer.store.published_keys().await {
-        Ok(keys) => keys,
-        Err(error) => return empty(crate::exchange::Failure::from(error).report(call)),
-    };
-    let mut response = json_answer(StatusCode::OK, &json!({ "keys": keys }));
-    set(&mut response, header::CACHE_CONTROL, KEPT);
+pub(super) fn configuration(addresses: &Addresses) -> Response<Body> {
+    let methods = AuthMethod::ALL.map(AuthMethod::name);
+    cached(&Configuration {
+        issuer: &addresses.issuer,
+        authorization_endpoint: addresses.at(AUTHORIZATION),
+        token_endpoint: addresses.at("/oauth2/token"),
+        revocation_endpoint: addresses.at("/oauth2/revoke"),
+        userinfo_endpoint: addresses.at("/userinfo"),
+        end_session_endpoint: addresses.at(LOGOUT),
+        jwks_uri: addresses.at("/.well-known/jwks.json"),
+        authorization_response_iss_parameter_supported: true,
+        claims_parameter_supported: false,
+        claims_supported: ["sub"],
+        code_challenge_methods_supported: ["S256"],
+        grant_types_supported: GrantType::ALL.map(GrantType::name),
+        id_token_signed_response_alg: ["RS256"],
+        id_token_signing_alg_values_supported: ["RS256"],
+        prompt_values_supported: ["none", "login", "consent", "select_account"],
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+        response_modes_supported: ["query"],
+        response_types_supported: ["code"],
+        revocation_endpoint_auth_methods_supported: methods,
+        scopes_supported: ["openid", "offline_access", "offline"],
+        subject_types_supported: ["public"],
+        token_endpoint_auth_methods_supported: methods,
+        userinfo_signed_response_alg: ["none"],
+    })
+}
+
+#[derive(Serialize)]
+struct KeySet {
+    keys: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
+pub(super) async fn keys(keys: &Keys<'_, impl KeyStore>, request: &HttpRequest) -> Response<Body> {
+    match keys.published().await {
+        Ok(keys) => cached(&KeySet {
+            keys: keys.iter().map(|key| members(&key.jwk)).collect(),
+        }),
+        Err(failure) => empty(report(&failure, request)),
+    }
+}
+
+fn cached(document: &impl Serialize) -> Response<Body> {
+    let mut response = json(StatusCode::OK, document);
+    set(&mut response, header::CACHE_CONTROL, CACHED);
     response.headers_mut().remove(header::PRAGMA);
     response
 }

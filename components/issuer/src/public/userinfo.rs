@@ -1,50 +1,55 @@
-//! Who the user is (OpenID Connect Core, section 5.3).
+//! Claims about the user (OpenID Connect Core, section 5.3): `/userinfo`.
 
 use connect::Body;
 use http::{Method, Response, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::hint;
-use crate::Issuer;
+use crate::clients::domain::scopes;
 use crate::domain::form::Form;
-use crate::domain::request::OAuthError;
-use crate::domain::scopes;
-use crate::exchange::{Call, Failure, empty, json_answer, oauth_error, set};
-use crate::store::Grant;
-use crate::tokens::public_claims;
+use crate::domain::oauth_error::OAuthError;
+use crate::request::HttpRequest;
+use crate::response::{empty, json, oauth_error, report, set};
+use crate::tokens::domain::Grant;
+use crate::tokens::jwt::added_claims;
+use crate::tokens::service::{GrantStore, RefreshHook, TokenKeys, Tokens};
 
-pub(crate) async fn answer(issuer: &Issuer, call: &Call) -> Response<Body> {
-    let token = match token(call) {
+pub(super) async fn answer<S, K, H>(tokens: &Tokens<'_, S, K, H>, request: &HttpRequest) -> Response<Body>
+where
+    S: GrantStore,
+    K: TokenKeys,
+    H: RefreshHook,
+{
+    let token = match token(request) {
         Ok(Some(token)) => token,
         Ok(None) => return refused(StatusCode::UNAUTHORIZED, None),
         Err(error) => return refused(StatusCode::BAD_REQUEST, Some(&error)),
     };
-    match hint::access_token(issuer, &token).await {
+    match tokens.active_access_token(&token).await {
         Ok(Some(active)) => match active.grant.filter(|grant| scopes::is_openid(&grant.scopes)) {
-            Some(grant) => json_answer(StatusCode::OK, &claims(&grant)),
+            Some(grant) => json(StatusCode::OK, &claims(&grant)),
             None => refused(StatusCode::FORBIDDEN, Some(&no_openid())),
         },
         Ok(None) => refused(StatusCode::UNAUTHORIZED, Some(&invalid_token())),
-        Err(error) => empty(Failure::from(error).report(call)),
+        Err(failure) => empty(report(&failure, request)),
     }
 }
 
-/// The access token, from the header or from a form (RFC 6750, sections 2.1 and 2.2). One in the query is not taken (RFC 9700,
-/// section 4.3.2).
+/// The access token, from the header or from a form (RFC 6750, sections 2.1 and 2.2). A token in the query is not accepted (RFC
+/// 9700, section 4.3.2).
 ///
 /// # Errors
-/// `invalid_request` where it comes in more than one way (section 2), or where the form is none.
-fn token(call: &Call) -> Result<Option<String>, OAuthError> {
-    let header = call.authorization()?;
-    let form = match call.method() == Method::POST && call.has_form() {
-        true => call.form()?,
+/// `invalid_request` where the token is sent in more than one way (section 2), or where the form is malformed.
+fn token(request: &HttpRequest) -> Result<Option<String>, OAuthError> {
+    let header = request.authorization()?;
+    let form = match request.method() == Method::POST && request.has_form() {
+        true => request.form()?,
         false => Form::default(),
     };
     let in_form = form.get("access_token");
     let ways = [
         header.is_some(),
         in_form.is_some(),
-        call.query_names("access_token"),
+        request.query_names("access_token"),
     ];
     if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
         return Err(OAuthError::invalid_request(
@@ -59,16 +64,16 @@ fn token(call: &Call) -> Result<Option<String>, OAuthError> {
         .map(str::to_owned))
 }
 
-fn claims(grant: &Grant) -> Value {
-    let mut claims = public_claims(&grant.consent.session.id_token);
+fn claims(grant: &Grant) -> Map<String, Value> {
+    let mut claims = added_claims(&grant.consent.contents.id_token);
     claims.insert("sub".into(), grant.subject.as_str().into());
-    Value::Object(claims)
+    claims
 }
 
 fn no_openid() -> OAuthError {
     OAuthError::new(
         "insufficient_scope",
-        "the token is not one of a user who has granted openid",
+        "the token is not of a user who has granted openid",
     )
 }
 
@@ -76,7 +81,7 @@ fn invalid_token() -> OAuthError {
     OAuthError::new("invalid_token", "the token is unknown, expired or revoked")
 }
 
-/// RFC 6750, section 3: who has sent no token is told no error. Neither name nor description of ours has a quotation mark in it.
+/// RFC 6750, section 3: a request without a token gets no error. No name and no description has a quotation mark in it.
 fn refused(status: StatusCode, error: Option<&OAuthError>) -> Response<Body> {
     let mut challenge = "Bearer realm=\"issuer\"".to_owned();
     let mut response = match error {
@@ -103,7 +108,12 @@ mod tests {
 
     use super::*;
 
-    fn asked(method: Method, query: &str, authorization: &[&'static str], form: &'static str) -> Call {
+    fn http_request(
+        method: Method,
+        query: &str,
+        authorization: &[&'static str],
+        form: &'static str,
+    ) -> HttpRequest {
         let uri = format!("/userinfo{query}");
         let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
         for value in authorization {
@@ -114,15 +124,15 @@ mod tests {
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
             request.headers_mut().insert(header::CONTENT_TYPE, kind);
         }
-        let mut call = Call::new(request.into_parts().0);
-        call.body = Bytes::from_static(form.as_bytes());
-        call
+        let mut request = HttpRequest::new(request.into_parts().0);
+        request.body = Bytes::from_static(form.as_bytes());
+        request
     }
 
     #[test]
-    fn an_access_token_comes_in_one_way() {
+    fn an_access_token_is_accepted_in_one_way_only() {
         let read = |method, query, authorization: &[&'static str], form| {
-            token(&asked(method, query, authorization, form)).map_err(|error| error.name)
+            token(&http_request(method, query, authorization, form)).map_err(|error| error.name)
         };
         let (get, post) = (|| Method::GET, || Method::POST);
         let (header, form, query) = (&["bearer t"][..], "access_token=t", "?access_token=t");

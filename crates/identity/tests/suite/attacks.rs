@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, Mac as _};
 use identity::access::TokenError::{self, *};
-use identity::access::{Kind, Policy, UnverifiedToken};
+use identity::access::{Policy, TokenKind, UnverifiedToken};
 use identity::caller::{NotAUser, SignedIn};
 use identity::{FormError, Part};
 use p256::ecdsa;
@@ -174,7 +174,7 @@ fn an_es256_signature_is_not_der() {
     );
 }
 
-/// RFC 7518 knows no "low S" rule. Whoever has a token can make this second spelling of it, which is the same token under
+/// RFC 7518 has no "low S" rule. The bearer of a token can make this second spelling of it, which is the same token under
 /// another hash: it is verified anew, and gains nothing.
 #[test]
 fn a_high_s_signature_is_as_good_as_its_twin() {
@@ -660,7 +660,7 @@ fn another_audience_is_refused() {
 }
 
 #[test]
-fn nobody_can_be_configured_to_be_trusted() {
+fn an_empty_issuer_or_audience_cannot_be_configured() {
     assert_eq!(Policy::new("", AUDIENCE), None, "an empty iss would pass");
     assert_eq!(Policy::new(ISSUER, ""), None, "an empty aud would pass");
 }
@@ -698,7 +698,7 @@ fn a_sender_constrained_token_is_no_bearer_token() {
 }
 
 #[test]
-fn a_token_without_a_subject_speaks_for_nobody() {
+fn a_token_without_a_subject_is_refused() {
     refused(&with_claims(&json!({"sub": null})), Missing("sub"));
     for subject in [
         json!(""),
@@ -714,7 +714,7 @@ fn a_token_without_a_subject_speaks_for_nobody() {
 #[test]
 fn a_machine_is_never_an_admin() {
     let machine = verify(&with_claims(&json!({"sub": "shop", "scope": "admin stock"}))).unwrap();
-    assert_eq!(machine.kind(), Kind::Machine);
+    assert_eq!(machine.kind(), TokenKind::Machine);
     assert_eq!(
         machine.scopes().iter().collect::<Vec<_>>(),
         ["stock"],

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use identity::access::{AccessToken, Kind, UnverifiedToken};
+use identity::access::{AccessToken, TokenKind, UnverifiedToken};
 use identity::caller::{Principal, SignedIn};
 use identity::jwks::{Jwks, SkipReason};
-use identity::service::{AcceptedKeys, Call, Minter, SigningKey, Verifier};
+use identity::service_token::{AcceptedKeys, CallClaims, Minter, MintingKey, Verifier};
 use kernel::{Scope, UserCaller};
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ fn said(token: &AccessToken) -> Value {
     json!({
         "subject": token.subject(),
         "client_id": token.client_id(),
-        "machine": token.kind() == Kind::Machine,
+        "machine": token.kind() == TokenKind::Machine,
         "scopes": token.scopes().iter().collect::<Vec<_>>(),
         "epoch": token.epoch(),
         "session": token.session().map(|session| session.as_str()),
@@ -125,9 +125,9 @@ fn jose_accepts_our_service_tokens() {
     let minter = Minter::new(
         "bff",
         "user",
-        SigningKey::parse(&format!("k1:{SHARED_KEY}")).unwrap(),
+        MintingKey::parse(&format!("k1:{SHARED_KEY}")).unwrap(),
     );
-    let call = Call {
+    let call = CallClaims {
         principal: &admin(Some(3)),
         request_id: &"r1".parse().unwrap(),
         client_address: Some("192.0.2.1".parse().unwrap()),

@@ -5,6 +5,6 @@ mod jose;
 mod jwks;
 mod lifetimes;
 mod properties;
-mod service;
+mod service_token;
 mod tokens;
 mod vectors;

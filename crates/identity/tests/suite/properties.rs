@@ -7,7 +7,7 @@ use identity::access::UnverifiedToken;
 use identity::caller::{Principal, SignedIn};
 use identity::jwks::Jwks;
 use identity::seal::{SealError, SealKey};
-use identity::service::{AcceptedKeys, Call, Minter, SigningKey, Verifier};
+use identity::service_token::{AcceptedKeys, CallClaims, Minter, MintingKey, Verifier};
 use kernel::{Scope, UserCaller};
 use proptest::prelude::*;
 
@@ -180,8 +180,8 @@ proptest! {
     #[test]
     fn every_call_arrives_as_it_was_sent(principal in principal(), request_id in "[!-~]{1,128}", client_address in any::<Option<IpAddr>>(), now in 0..u64::MAX - 30) {
         let request_id = request_id.parse().unwrap();
-        let call = Call { principal: &principal, request_id: &request_id, client_address };
-        let token = Minter::new("bff", "user", SigningKey::parse(&format!("k:{KEY}")).unwrap()).mint(&call, now);
+        let call = CallClaims { principal: &principal, request_id: &request_id, client_address };
+        let token = Minter::new("bff", "user", MintingKey::parse(&format!("k:{KEY}")).unwrap()).mint(&call, now);
         let arrived = verifier().verify(&token, now).unwrap();
         prop_assert_eq!(arrived.principal(), &principal);
         prop_assert_eq!(arrived.request_id(), &request_id);

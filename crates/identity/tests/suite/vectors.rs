@@ -33,7 +33,7 @@ fn the_signatures_of_rfc_7515_a_2_and_a_3_are_good() {
         assert_eq!(
             verify_with(&keys, &genuine),
             Err(TokenError::Issuer),
-            "joe is somebody else: {genuine}"
+            "joe is another issuer: {genuine}"
         );
 
         let mut altered = decode(signature);

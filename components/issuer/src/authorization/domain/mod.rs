@@ -1,0 +1,11 @@
+//! Authorization requests, and what the pages for login and consent decide about them.
+
+mod decision;
+mod flow;
+mod pkce;
+mod request;
+
+pub(crate) use self::decision::{AcceptedConsent, AcceptedLogin, Decision, Rejection, TokenContents};
+pub(crate) use self::flow::{ConsentStep, Flow, FlowStep, NewFlow, NewGrant, grant_lifetime};
+pub(crate) use self::pkce::Challenge;
+pub(crate) use self::request::{AuthorizationRequest, Hints, Target, requested_audience, requested_scopes};

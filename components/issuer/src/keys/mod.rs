@@ -1,0 +1,5 @@
+//! The keys that sign tokens.
+
+pub(crate) mod service;
+mod store;
+pub(crate) mod vault;

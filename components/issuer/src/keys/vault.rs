@@ -1,0 +1,50 @@
+//! Opens and seals signing keys. A key is opened once in an instance.
+
+use std::{cell::RefCell, rc::Rc};
+
+use signing::{SealingKey, SigningKey};
+
+use super::service::SealedKey;
+use crate::domain::failure::Failure;
+
+thread_local! {
+    /// The last key, by its sealed form: another key has another one.
+    static LAST: RefCell<Option<(String, Rc<SigningKey>)>> = const { RefCell::new(None) };
+}
+
+/// Opens and seals signing keys. It has no `Debug` form, because it holds the sealing key.
+#[derive(Clone)]
+pub(crate) struct KeyVault {
+    /// The variable `sealing_key`. It is parsed only when a key is opened or sealed.
+    pub(crate) sealing_key: Rc<str>,
+}
+
+impl KeyVault {
+    /// The key, from this instance's memory if it was opened before. Which key signs comes from the database with every token, so
+    /// that a new key signs at once; opening it, which checks its numbers, happens once in an instance.
+    pub(crate) fn open(&self, sealed: SealedKey) -> Result<Rc<SigningKey>, Failure> {
+        let last = LAST.with_borrow(|last| {
+            let last = last.as_ref().filter(|(seal, _)| *seal == sealed.sealed);
+            last.map(|(_, key)| Rc::clone(key))
+        });
+        if let Some(key) = last {
+            return Ok(key);
+        }
+        let key = Rc::new(self.key()?.open(&sealed.id, &sealed.sealed).map_err(broken)?);
+        LAST.set(Some((sealed.sealed, Rc::clone(&key))));
+        Ok(key)
+    }
+
+    /// The key as the database stores it.
+    pub(crate) fn seal(&self, key: &SigningKey) -> Result<String, Failure> {
+        self.key()?.seal(key).map_err(broken)
+    }
+
+    fn key(&self) -> Result<SealingKey, Failure> {
+        SealingKey::parse(&self.sealing_key).map_err(broken)
+    }
+}
+
+fn broken(cause: signing::SealError) -> Failure {
+    Failure::Broken(cause.to_string())
+}

@@ -1,0 +1,10 @@
+//! Grants, and the tokens that come from them.
+
+mod claims;
+mod grant;
+
+pub(crate) use self::claims::{
+    AccessClaims, ID_TOKEN_LIFETIME, IdClaims, IdTokenHint, VerifiedAccessToken, grant_of, is_reserved,
+    token_id,
+};
+pub(crate) use self::grant::{CodeExchange, Grant, GrantFilter, Refresh, RefreshTokenRevocation};

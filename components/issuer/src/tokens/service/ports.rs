@@ -1,0 +1,117 @@
+//! What the use cases of tokens need.
+
+use kernel::StoreError;
+
+use crate::authorization::domain::TokenContents;
+use crate::clients::domain::OAuthClient;
+use crate::domain::failure::Failure;
+use crate::domain::secret::Hash;
+use crate::tokens::domain::{
+    AccessClaims, CodeExchange, Grant, GrantFilter, IdClaims, IdTokenHint, Refresh, RefreshTokenRevocation,
+    VerifiedAccessToken,
+};
+
+/// A code and all that it is bound to.
+#[derive(Debug)]
+pub(crate) struct CodeUse<'a> {
+    pub(crate) code: &'a Hash,
+    pub(crate) client_id: &'a str,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) code_challenge: &'a str,
+    /// The first refresh token of the family, if the grant has one of the scopes `offline`.
+    pub(crate) refresh_token: &'a Hash,
+    pub(crate) offline: &'a [String],
+}
+
+/// Grants, codes and refresh tokens.
+pub(crate) trait GrantStore {
+    /// Uses a code, once.
+    async fn use_code(&self, code: CodeUse<'_>) -> Result<CodeExchange, StoreError>;
+
+    /// Replaces a refresh token of this client by `next`, if the grant has these scopes.
+    async fn replace_refresh_token(
+        &self,
+        token: &Hash,
+        client: &OAuthClient,
+        next: &Hash,
+        scopes: &[String],
+    ) -> Result<Refresh, StoreError>;
+
+    /// The valid grant of a refresh token; with `unused`, only of one that was not used yet.
+    async fn grant_of_refresh_token(&self, token: &Hash, unused: bool) -> Result<Option<Grant>, StoreError>;
+
+    /// A grant that is not revoked.
+    async fn grant(&self, id: &str) -> Result<Option<Grant>, StoreError>;
+
+    /// A user's valid grants, by id.
+    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<Grant>, StoreError>;
+
+    /// Whether the user has a valid grant from this login.
+    async fn has_grant(&self, subject: &str, session: &str) -> Result<bool, StoreError>;
+
+    /// Revokes the family of a refresh token, if it is this client's.
+    async fn revoke_refresh_token(
+        &self,
+        token: &Hash,
+        client_id: &str,
+    ) -> Result<RefreshTokenRevocation, StoreError>;
+
+    /// Revokes a grant; where a client is named, only a grant of that client.
+    async fn revoke_grant(&self, id: &str, client_id: Option<&str>) -> Result<(), StoreError>;
+
+    /// Revokes all grants of a user, to one client or to all, and forgets remembered consent.
+    async fn revoke_grants_of(&self, subject: &str, client_id: Option<&str>) -> Result<(), StoreError>;
+
+    /// Revokes all grants to a client.
+    async fn revoke_grants_of_client(&self, client_id: &str) -> Result<(), StoreError>;
+
+    /// Revokes a client's own access token, by its `jti`, until it expires (in seconds since 1970).
+    async fn revoke_machine_token(&self, id: &str, expires_at: i64) -> Result<(), StoreError>;
+
+    /// Whether an access token was not revoked by its `jti`, and the database's time in seconds since 1970.
+    async fn machine_token_validity(&self, id: &str) -> Result<(bool, i64), StoreError>;
+}
+
+/// Signs tokens with one key, at one time.
+pub(crate) trait TokenSigner {
+    fn sign_access_token(&self, claims: &AccessClaims<'_>) -> Result<String, Failure>;
+
+    fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, Failure>;
+}
+
+/// The issuer's keys, as far as tokens need them.
+pub(crate) trait TokenKeys {
+    type Signer: TokenSigner;
+
+    /// What signs now.
+    ///
+    /// # Errors
+    /// [`Failure::NoKey`] where the issuer has no key.
+    async fn signer(&self) -> Result<Self::Signer, Failure>;
+
+    /// Reads an ID token of this issuer; `None` for any other text.
+    async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, Failure>;
+
+    /// Reads an access token of this issuer, without looking at its times; `None` for any other text.
+    async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, Failure>;
+}
+
+/// What the user component says about a user who refreshes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HookAnswer {
+    /// The tokens say what they said before.
+    Unchanged,
+    /// The tokens say this from now on.
+    Replaced(TokenContents),
+    /// The user may not refresh any more.
+    Refused,
+}
+
+/// Asks the user component whether a user may still refresh.
+pub(crate) trait RefreshHook {
+    /// Whether there is a component to ask.
+    async fn is_configured(&self) -> Result<bool, Failure>;
+
+    /// Asks about the user of this grant.
+    async fn ask(&self, grant: &Grant) -> Result<HookAnswer, Failure>;
+}

@@ -1,0 +1,56 @@
+//! All use cases of the issuer, as this component runs them. The HTTP adapters get them from `lib.rs`.
+
+use crate::authorization::service::Authorization;
+use crate::clients::service::Clients;
+use crate::domain::addresses::Addresses;
+use crate::keys::service::Keys;
+use crate::sessions::service::Sessions;
+use crate::store::Postgres;
+use crate::tokens::hook::UserComponentHook;
+use crate::tokens::jwt::JwtKeys;
+use crate::tokens::service::Tokens;
+
+/// The use cases over Postgres, signed JWTs and the user component.
+pub(crate) struct UseCases {
+    pub(crate) addresses: Addresses,
+    pub(crate) store: Postgres,
+    pub(crate) keys: JwtKeys<Postgres>,
+    pub(crate) hook: UserComponentHook,
+}
+
+impl UseCases {
+    pub(crate) fn authorization(&self) -> Authorization<'_, Postgres, JwtKeys<Postgres>> {
+        Authorization {
+            store: &self.store,
+            keys: &self.keys,
+            addresses: &self.addresses,
+        }
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens<'_, Postgres, JwtKeys<Postgres>, UserComponentHook> {
+        Tokens {
+            store: &self.store,
+            keys: &self.keys,
+            hook: &self.hook,
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> Sessions<'_, Postgres, JwtKeys<Postgres>> {
+        Sessions {
+            store: &self.store,
+            keys: &self.keys,
+            addresses: &self.addresses,
+        }
+    }
+
+    pub(crate) fn clients(&self) -> Clients<'_, Postgres> {
+        Clients { store: &self.store }
+    }
+
+    pub(crate) fn keys(&self) -> Keys<'_, Postgres> {
+        Keys {
+            store: &self.store,
+            vault: &self.keys.vault,
+        }
+    }
+}
