@@ -712,7 +712,7 @@ async fn a_revocation_is_marked_and_published() {
     service.revoke(admin(), &hana.id).await.expect("an admin may");
 
     // Other tests publish on the same channel.
-    let start = format!(r#"{{"user_id": "{}", "timestamp": "2"#, hana.id);
+    let start = format!(r#"{{"user_id":"{}","timestamp":"2"#, hana.id);
     while !subscriber.line().await.starts_with(&start) {}
     let mut redis = Redis::connect().await;
     redis
