@@ -22,7 +22,7 @@ const keys = new JwkApi(configuration);
 const CALLBACK = "https://hydra-client.example/callback";
 const GOODBYE = "https://hydra-client.example/bye";
 const SECRET = "a-secret-that-is-long-enough-for-a-client";
-const VERIFIER = "a-verifier-of-which-nobody-knows-before-it-comes";
+const VERIFIER = "a-verifier-that-stays-secret-until-it-is-used-here";
 const SUBJECT = "0190163d-8694-739b-aea5-966c26f8ad92";
 
 const wanted: OAuth2Client = {
@@ -115,7 +115,7 @@ async function acceptConsent(browser: Browser, url: URL): Promise<URL> {
 async function signIn(browser: Browser) {
   const back = await acceptConsent(browser, await acceptLogin(browser, await begin(browser)));
   assert.equal(`${back.origin}${back.pathname}`, CALLBACK);
-  // The generated call has no place for a verifier: it was made before PKCE was asked of everybody.
+  // The generated call has no place for a verifier: it was generated before PKCE became mandatory.
   const form = new URLSearchParams({
     grant_type: "authorization_code",
     code: parameter(back, "code"),
@@ -137,7 +137,7 @@ async function isActive(token: string): Promise<boolean> {
 
 before(async () => {
   const created = noted("OAuth2Client", await answers(201, oauth.createOAuth2Client({ oAuth2Client: wanted })));
-  assert.equal(created.client_secret, SECRET, "shown once, to whoever has made it");
+  assert.equal(created.client_secret, SECRET, "shown once, to the client that created it");
 });
 
 after(async () => {

@@ -1,5 +1,5 @@
 // Whether answers are what the client's types say. Its code is generated and looks at nothing: an answer without what its type
-// promises would be found by whoever uses that. So each answer is written down as a constant of its type, and TypeScript's own
+// promises would fail only where it is used. So each answer is written down as a constant of its type, and TypeScript's own
 // compiler reads them: what is missing, of another type or unknown is an error.
 
 import { fileURLToPath } from "node:url";

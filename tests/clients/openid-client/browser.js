@@ -6,7 +6,7 @@ const MOST_REDIRECTS = 10;
 export class Browser {
   /** By origin: the cookies that it has set. */
   #jars = new Map();
-  /** Where applications live: an address that begins like this is not opened, because nobody listens there. */
+  /** Where applications live: an address that begins like this is not opened, because no server listens there. */
   #application;
 
   constructor(application) {

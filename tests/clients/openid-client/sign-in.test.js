@@ -1,5 +1,5 @@
 // What an application does with a certified library: discovery, code and PKCE, refreshing, userinfo, revoking, signing out.
-// And what the library sees through when somebody comes between.
+// And which manipulations the library detects.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,9 +23,9 @@ const platform = required("AKINAI_URL");
 const issuer = required("AKINAI_ISSUER");
 /** Whether it is Hydra. What it does otherwise is in docs/ISSUER.md. */
 const isHydra = required("AKINAI_IS_HYDRA") === "true";
-/** The application's origin, as it is registered. Nobody listens there. */
+/** The application's origin, as it is registered. No server listens there. */
 const application = required("AKINAI_APPLICATION");
-/** Somebody with an account. */
+/** A user with an account. */
 const email = required("AKINAI_EMAIL");
 const password = required("AKINAI_PASSWORD");
 
@@ -132,7 +132,7 @@ test("a person signs in, is known, and is known anew after refreshing", async ()
   const refreshed = await oauth.refreshTokenGrant(config, tokens.refresh_token);
   assert.notEqual(refreshed.refresh_token, tokens.refresh_token, "a refresh token is replaced when it is used");
   assert.equal(refreshed.claims().sub, claims.sub);
-  assert.equal(refreshed.claims().auth_time, claims.auth_time, "nobody has signed in again");
+  assert.equal(refreshed.claims().auth_time, claims.auth_time, "the user has not signed in again");
   assert.equal((await edge(refreshed, "GetUser", { id: claims.sub })).status, 200);
 });
 
@@ -147,7 +147,7 @@ test("what is revoked is worth nothing", async () => {
     (error) => error instanceof oauth.WWWAuthenticateChallengeError && error.status === 401,
     "its access token is refused in the form that a library understands",
   );
-  // RFC 7009, section 2.2: whoever asks for what is done already, or never was, is told that it is done.
+  // RFC 7009, section 2.2: revoking a token that is revoked already, or that never existed, succeeds.
   await oauth.tokenRevocation(config, tokens.refresh_token);
   await oauth.tokenRevocation(config, "never-was-a-token");
 });
@@ -171,8 +171,8 @@ test("a person signs out, and is asked anew after that", async () => {
   assert.equal(back.url.href, `${signedOutUri}?state=bye`);
   assert.equal((await edge(tokens, "GetUser", { id: tokens.claims().sub })).status, 401, "the old token is refused");
   assert.ok(await refusal(oauth.refreshTokenGrant(config, tokens.refresh_token)), "nor is it refreshed");
-  const nobody = await browser.open((await begin(config, { prompt: "none" })).link);
-  assert.equal(nobody.url.searchParams.get("error"), "login_required");
+  const anonymous = await browser.open((await begin(config, { prompt: "none" })).link);
+  assert.equal(anonymous.url.searchParams.get("error"), "login_required");
 });
 
 test("who refuses is understood", async () => {
@@ -245,7 +245,7 @@ test("an answer of another issuer than the one that was asked is refused before 
   assert.equal(tokens.claims().email, email, "the code was not used up");
 });
 
-test("an answer to somebody else's question is refused", async () => {
+test("an answer to another client's request is refused", async () => {
   const config = await discover();
   const mine = await begin(config);
   let others = await begin(config);

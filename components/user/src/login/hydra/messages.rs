@@ -44,7 +44,7 @@ impl OAuth2Client {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct OidcContext {
-    /// The e-mail address of the user whom the application expects.
+    /// The e-mail address of the user that the application expects.
     pub(crate) login_hint: String,
 }
 
