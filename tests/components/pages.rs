@@ -247,7 +247,7 @@ impl World {
         done.expect("the statement fits the schema");
     }
 
-    /// A login request that nobody has answered.
+    /// A login request that is not answered yet.
     fn login(&self, challenge: &str) {
         self.stub.put("login", challenge, 200, login_request(json!({})));
     }
@@ -339,7 +339,7 @@ fn leads_to<'a>(answer: &'a Answer, what: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_signs_in_by_password() {
+async fn user_signs_in_by_password() {
     let world = World::start().await;
     let user = world.open().await;
     world.login("c");
@@ -369,7 +369,7 @@ async fn a_user_signs_in_by_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_opened_on_the_way() {
+async fn signing_up_creates_an_account_and_signs_in() {
     let world = World::start().await;
     world.login("c");
     let mut browser = Browser::default();
@@ -392,7 +392,7 @@ async fn an_account_is_opened_on_the_way() {
             text.contains(&format!("id=\"{wrong}-wrong\" role=\"alert\"")),
             "{text}"
         );
-        assert!(text.contains("aria-invalid=\"true\" autofocus=\"\""), "{text}");
+        assert!(text.contains("aria-invalid=\"true\" autofocus>"), "{text}");
         assert_eq!(
             text.matches("aria-invalid").count(),
             1,
@@ -403,7 +403,7 @@ async fn an_account_is_opened_on_the_way() {
             "what was typed as a password never comes back"
         );
     }
-    assert!(world.stub.told().is_empty(), "nobody was signed in");
+    assert!(world.stub.told().is_empty(), "no user was signed in");
 
     let fields = [("email", EMAIL), ("password", PASSWORD), ("name", "<i>Mina</i>")];
     let answer = browser.fill(&world, path, name, &fields).await;
@@ -420,7 +420,7 @@ async fn an_account_is_opened_on_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_remembered_browser_comes_in_while_its_login_holds() {
+async fn remembered_browser_signs_in_while_its_login_is_valid() {
     let world = World::start().await;
     let user = world.open().await;
     world.login("c");
@@ -440,9 +440,9 @@ async fn a_remembered_browser_comes_in_while_its_login_holds() {
         user.as_str()
     );
 
-    // A session that began without our login page, and one of somebody that we do not know.
+    // A session that our login page has not started, and sessions of unknown subjects.
     let stranger = Uuid::now_v7().to_string();
-    for (session, subject) in [("s2", user.as_str()), ("s1", &stranger), ("s1", "nobody")] {
+    for (session, subject) in [("s2", user.as_str()), ("s1", &stranger), ("s1", "unknown")] {
         remembered(session, subject);
         let answer = browser.get(&world, "/oauth2/login?login_challenge=c").await;
         assert_eq!(
@@ -474,7 +474,7 @@ async fn a_remembered_browser_comes_in_while_its_login_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_refuses_is_taken_at_their_word() {
+async fn refusing_rejects_the_request_at_the_issuer() {
     let world = World::start().await;
     let user = world.open().await;
     for (path, name) in FORMS {
@@ -494,7 +494,7 @@ async fn who_refuses_is_taken_at_their_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_that_is_none_gets_a_page_that_says_so() {
+async fn invalid_challenge_gets_a_page_with_an_explanation() {
     let world = World::start().await;
     let cases = [
         (404, json!({ "error": "Not Found" }), 404),
@@ -536,7 +536,7 @@ async fn a_challenge_that_is_none_gets_a_page_that_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_form_counts_that_our_page_did_not_make_for_this_browser() {
+async fn forged_form_is_refused_with_403() {
     let world = World::start().await;
     let user = world.open().await;
     for (path, name) in FORMS {
@@ -582,8 +582,8 @@ async fn no_form_counts_that_our_page_did_not_make_for_this_browser() {
     assert!(world.stub.told().is_empty(), "nothing was done");
 }
 
-/// Wrong passwords until no more are taken.
-async fn attempts_end(world: &World) {
+/// Types wrong passwords until the limit of an account is reached.
+async fn sixth_attempt_is_refused(world: &World) {
     world.open().await;
     world.login("c");
     let mut browser = Browser::default();
@@ -601,17 +601,20 @@ async fn attempts_end(world: &World) {
     assert!(world.stub.told().is_empty());
 
     for attempt in 1..=5 {
-        let answer = browser.sign_in(world, "nobody@example.com", "wrong horse").await;
-        assert_eq!(answer.status, 422, "nobody's account has as many: {attempt}");
+        let answer = browser.sign_in(world, "unknown@example.com", "wrong horse").await;
+        assert_eq!(
+            answer.status, 422,
+            "an unknown account has as many attempts: {attempt}"
+        );
     }
-    let answer = browser.sign_in(world, "nobody@example.com", "wrong horse").await;
+    let answer = browser.sign_in(world, "unknown@example.com", "wrong horse").await;
     assert_eq!(answer.status, 429, "and no more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_attempts_are_all_that_redis_lets_pass() {
+async fn sixth_attempt_is_refused_with_redis() {
     let world = World::start().await;
-    attempts_end(&world).await;
+    sixth_attempt_is_refused(&world).await;
     let sql = world.platform.database().sql();
     let kept = sql
         .query_one("select count(*) from user_service.login_attempts", &[])
@@ -624,9 +627,9 @@ async fn five_attempts_are_all_that_redis_lets_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_attempts_are_all_that_pass_without_redis() {
+async fn sixth_attempt_is_refused_without_redis() {
     let world = World::with(|setup| setup.variable("redis_port", "1")).await;
-    attempts_end(&world).await;
+    sixth_attempt_is_refused(&world).await;
     let sql = world.platform.database().sql();
     let row = sql
         .query_one(
@@ -645,7 +648,7 @@ async fn five_attempts_are_all_that_pass_without_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixty_attempts_are_all_that_an_address_has() {
+async fn sixty_first_attempt_of_a_client_address_is_refused() {
     let world = World::start().await;
     world.open().await;
     world.login("c");
@@ -662,7 +665,7 @@ async fn sixty_attempts_are_all_that_an_address_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_password_takes_its_attempts_back() {
+async fn right_password_resets_the_attempts_of_its_account() {
     let world = World::start().await;
     world.open().await;
     let mut browser = Browser::default();
@@ -677,7 +680,7 @@ async fn a_right_password_takes_its_attempts_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_here_who_has_an_account() {
+async fn answers_do_not_tell_whether_an_account_exists() {
     let world = World::start().await;
     world.open().await;
     world.login("c");
@@ -702,7 +705,7 @@ async fn nobody_learns_here_who_has_an_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_typed_gets_an_answer() {
+async fn any_typed_text_gets_an_answer() {
     let world = World::start().await;
     world.open().await;
     world.login("c");
@@ -749,7 +752,7 @@ async fn whatever_is_typed_gets_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_keeps_itself_to_itself() {
+async fn every_page_forbids_scripts_frames_and_caching() {
     let world = World::start().await;
     let user = world.open().await;
     world.all(&user);
@@ -799,7 +802,7 @@ async fn every_page_keeps_itself_to_itself() {
         );
         assert!(!text.contains("<b>A shop"), "the client's name is a text: {text}");
         let cookie = answer.header("set-cookie").expect("a cookie");
-        let mut attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+        let mut attributes: Vec<_> = cookie.split("; ").skip(1).collect();
         attributes.sort_unstable();
         assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax"], "{cookie}");
     }
@@ -814,7 +817,7 @@ async fn every_page_keeps_itself_to_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_leads_to_where_the_request_wants_to_come_back() {
+async fn policy_names_the_redirect_uri_of_the_request() {
     let world = World::start().await;
     let user = world.open().await;
     for (wanted, destination) in [
@@ -842,7 +845,7 @@ async fn a_form_leads_to_where_the_request_wants_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_names_its_request() {
+async fn every_answer_has_a_request_id() {
     let world = World::start().await;
     for path in [
         "/oauth2/login",
@@ -866,7 +869,7 @@ async fn every_answer_names_its_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_speak_the_browser_s_language() {
+async fn pages_have_the_language_of_the_browser() {
     let world = World::start().await;
     let user = world.open().await;
     world.all(&user);
@@ -892,7 +895,7 @@ async fn pages_speak_the_browser_s_language() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_sent_anywhere_but_where_the_admin_api_says() {
+async fn browsers_are_sent_only_where_the_admin_api_says() {
     let world = World::start().await;
     world.open().await;
     world.login("c");
@@ -912,13 +915,13 @@ async fn nobody_is_sent_anywhere_but_where_the_admin_api_says() {
     let answer = browser.get(&world, &path).await;
     assert!(
         !answer.text().contains("evil"),
-        "nobody speaks through our page: {}",
+        "the page shows no text of an attacker: {}",
         answer.text()
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_granted_is_what_was_ticked_of_what_may_be() {
+async fn consent_grants_the_checked_scopes_that_are_allowed() {
     let world = World::start().await;
     let user = world.open().await;
     let (path, name) = ("/oauth2/consent", "consent_challenge");
@@ -969,13 +972,13 @@ async fn what_is_granted_is_what_was_ticked_of_what_may_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn remembered_consent_is_looked_at_again() {
+async fn remembered_consent_is_checked_again() {
     let world = World::start().await;
     let user = world.open().await;
     let open = async || {
         let path = "/oauth2/consent?consent_challenge=c";
         let answer = Browser::default().get(&world, path).await;
-        leads_to(&answer, "nobody is asked");
+        leads_to(&answer, "without a question");
         let told = world.stub.told();
         assert_eq!(told.len(), 1, "{told:?}");
         (told[0].1.clone(), told[0].2.clone())
@@ -999,7 +1002,7 @@ async fn remembered_consent_is_looked_at_again() {
         json!({ "skip": true, "context": null }),
         json!({ "context": {} }),
         json!({ "skip": true, "subject": Uuid::now_v7() }),
-        json!({ "skip": true, "subject": "nobody" }),
+        json!({ "skip": true, "subject": "unknown" }),
         json!({ "skip": true, "login_session_id": "" }),
     ];
     for more in stale {
@@ -1029,7 +1032,7 @@ async fn remembered_consent_is_looked_at_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_out_ends_the_session_here_and_there() {
+async fn signing_out_ends_the_session_here_and_at_the_issuer() {
     let world = World::start().await;
     let user = world.open().await;
     world.all(&user);
@@ -1046,17 +1049,17 @@ async fn signing_out_ends_the_session_here_and_there() {
         .await;
     assert_eq!(ended.expect("one").get::<_, String>(0), "s1");
 
-    for stranger in ["nobody", &Uuid::now_v7().to_string()] {
+    for stranger in ["unknown", &Uuid::now_v7().to_string()] {
         world.all(stranger);
         let answer = Browser::default().fill(&world, path, name, &[]).await;
-        leads_to(&answer, "somebody that we do not know");
+        leads_to(&answer, "an unknown user");
     }
 }
 
 const BROWSER: &str = "akinai_browser";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_s_cookie_ends_no_sessions_of_others() {
+async fn browser_cookie_ends_no_sessions_of_other_users() {
     let world = World::start().await;
     let mina = world.open().await;
     let noor_email = "noor@example.com";
@@ -1118,7 +1121,7 @@ async fn a_browser_s_cookie_ends_no_sessions_of_others() {
     ];
     assert_eq!(
         told, expected,
-        "the issuer hears of the one that it is not ending by itself"
+        "the issuer has to end the session that it does not end on its own"
     );
 
     let kept = "select count(*) from user_service.login_sessions where browser = $1";
@@ -1134,7 +1137,7 @@ async fn a_browser_s_cookie_ends_no_sessions_of_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_a_session_here_ends_it_at_the_issuer() {
+async fn session_that_ends_here_ends_at_the_issuer() {
     let issuer = harness::Issuer::start().await;
     let url = issuer.url();
     let world = World::with(|setup| {
@@ -1173,7 +1176,7 @@ async fn what_ends_a_session_here_ends_it_at_the_issuer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_refreshed_while_their_login_holds() {
+async fn tokens_are_refreshed_while_their_login_is_valid() {
     let world = World::start().await;
     let user = world.open().await;
     let key = format!("Bearer {}", refresh_hook_key());
@@ -1223,7 +1226,7 @@ async fn tokens_are_refreshed_while_their_login_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pages_lead_to_no_rpc() {
+async fn paths_of_the_pages_reach_no_rpc() {
     let world = World::start().await;
     let method = "user.v1.SessionService/CheckSession";
     for prefix in [

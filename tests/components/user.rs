@@ -162,7 +162,7 @@ fn token(user: &str, epoch: i64) -> Token {
     }
 }
 
-/// What an answer is, in a word.
+/// The result of a call, in a word.
 fn word<T>(answer: Result<T, Error>) -> String {
     match answer {
         Ok(_) => "done".to_owned(),
@@ -175,7 +175,7 @@ fn word<T>(answer: Result<T, Error>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_read_by_its_owner_and_by_admins_alone() {
+async fn only_its_owner_and_admins_read_an_account() {
     let mut service = Service::start().await;
     let created = service
         .create("Hana@example.com", "correct horse", " 花 ")
@@ -199,10 +199,10 @@ async fn an_account_is_read_by_its_owner_and_by_admins_alone() {
             "what is read must be what was made"
         );
     }
-    let nobody = service.get(Caller::Anonymous, &created.id).await;
+    let anonymous = service.get(Caller::Anonymous, &created.id).await;
     assert!(
-        matches!(nobody, Err(Error::Unauthenticated)),
-        "nobody must sign in first, but got {nobody:?}"
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "an anonymous caller must sign in first, but got {anonymous:?}"
     );
     // Whether there is such an account is not told to strangers.
     for id in [&created.id, &Uuid::now_v7().to_string()] {
@@ -220,10 +220,10 @@ async fn an_account_is_read_by_its_owner_and_by_admins_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_and_taken_addresses_are_refused() {
+async fn invalid_fields_and_taken_addresses_are_refused() {
     let mut service = Service::start().await;
 
-    match service.create("nobody", "short", &"x".repeat(101)).await {
+    match service.create("no-address", "short", &"x".repeat(101)).await {
         Err(Error::InvalidArgument(violations)) => {
             let fields: Vec<_> = violations
                 .iter()
@@ -261,7 +261,7 @@ async fn wrong_fields_and_taken_addresses_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_changes_what_is_present_and_a_repeat_changes_nothing() {
+async fn update_changes_only_present_fields_and_a_repeat_changes_nothing() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     service.open("mina@example.com").await;
@@ -325,7 +325,7 @@ async fn an_update_changes_what_is_present_and_a_repeat_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
+async fn deleted_account_loses_its_tokens_and_frees_its_address() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let own = || caller(&hana.id, &[]);
@@ -358,7 +358,7 @@ async fn a_deleted_account_is_gone_with_its_tokens_and_leaves_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_deleted_is_told_until_it_is_acknowledged() {
+async fn deletion_is_listed_as_an_event_until_it_is_acknowledged() {
     let mut service = Service::start().await;
     let mut users = Vec::new();
     for name in ["hana", "mina", "kei"] {
@@ -384,15 +384,15 @@ async fn who_was_deleted_is_told_until_it_is_acknowledged() {
         told[0].id,
         "the oldest first, and again"
     );
-    let nobody_s = Uuid::now_v7().to_string();
+    let unknown = Uuid::now_v7().to_string();
     for attempt in ["once", "again"] {
-        let done = service.acknowledge(&[&told[0].id, &nobody_s]).await;
+        let done = service.acknowledge(&[&told[0].id, &unknown]).await;
         assert!(done.is_ok(), "{attempt}: {done:?}");
         let left = service.events(10).await.expect("a list");
         let left: Vec<&str> = left.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(left, [told[1].id.as_str()], "{attempt}: what is left");
     }
-    let many = vec![nobody_s.as_str(); 1001];
+    let many = vec![unknown.as_str(); 1001];
     for wrong in [&[][..], &["42"], &many[..]] {
         assert_eq!(word(service.acknowledge(wrong).await), "invalid: ids");
     }
@@ -419,7 +419,7 @@ async fn who_was_deleted_is_told_until_it_is_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_takes_the_current_one_and_ends_all_tokens() {
+async fn new_password_needs_the_current_one_and_revokes_all_tokens() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let own = || caller(&hana.id, &[]);
@@ -459,17 +459,17 @@ async fn a_new_password_takes_the_current_one_and_ends_all_tokens() {
         matches!(old, Err(Error::PermissionDenied)),
         "the old password must not count, but: {old:?}"
     );
-    let nobody = service
+    let anonymous = service
         .change_password(Caller::Anonymous, "battery staple", "something else")
         .await;
     assert!(
-        matches!(nobody, Err(Error::Unauthenticated)),
-        "nobody must sign in first, but: {nobody:?}"
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "an anonymous caller must sign in first, but: {anonymous:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_out_ends_this_session_or_all_of_them() {
+async fn signing_out_ends_this_session_or_all_sessions() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let mina = service.open("mina@example.com").await;
@@ -518,7 +518,7 @@ async fn signing_out_ends_this_session_or_all_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn admins_list_the_living_oldest_first() {
+async fn admins_list_living_accounts_oldest_first() {
     let mut service = Service::start().await;
     let mut ids = Vec::new();
     for number in 0..4 {
@@ -558,7 +558,7 @@ async fn admins_list_the_living_oldest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn admins_alone_revoke_and_set_roles() {
+async fn only_admins_revoke_tokens_and_set_roles() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let unknown = Uuid::now_v7().to_string();
@@ -567,7 +567,7 @@ async fn admins_alone_revoke_and_set_roles() {
         ..token(&hana.id, epoch)
     };
 
-    // Not even about themselves, and not even about nobody.
+    // Not even their own account, and not even an unknown one.
     for id in [&hana.id, &unknown] {
         let revoked = service.revoke(caller(&hana.id, &[]), id).await;
         assert!(
@@ -580,10 +580,10 @@ async fn admins_alone_revoke_and_set_roles() {
             "a user may not make {id} an admin, but: {set:?}"
         );
     }
-    let nobody = service.revoke(admin(), &unknown).await;
+    let missing = service.revoke(admin(), &unknown).await;
     assert!(
-        matches!(nobody, Err(Error::NotFound)),
-        "there is none, but: {nobody:?}"
+        matches!(missing, Err(Error::NotFound)),
+        "there is no such account, but: {missing:?}"
     );
     let other = service.set_roles(admin(), &hana.id, &["admin", "root"]).await;
     assert_eq!(word(other), "invalid: roles");
@@ -628,7 +628,7 @@ async fn admins_alone_revoke_and_set_roles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_an_epoch_is_judged_by_its_time() {
+async fn token_without_an_epoch_is_checked_by_its_issue_time() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let issued = |micros| Token {
@@ -701,7 +701,7 @@ impl Redis {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_is_marked_and_published() {
+async fn revocation_sets_a_mark_and_is_published() {
     let setup = Setup::new().await.variable("redis_prefix", "akinai:marked");
     let mut service = Service::of(setup).await;
     let hana = service.open("hana@example.com").await;
@@ -712,7 +712,7 @@ async fn a_revocation_is_marked_and_published() {
     service.revoke(admin(), &hana.id).await.expect("an admin may");
 
     // Other tests publish on the same channel.
-    let start = format!(r#"{{"user_id": "{}", "timestamp": "2"#, hana.id);
+    let start = format!(r#"{{"user_id":"{}","timestamp":"2"#, hana.id);
     while !subscriber.line().await.starts_with(&start) {}
     let mut redis = Redis::connect().await;
     redis
@@ -727,9 +727,9 @@ async fn a_revocation_is_marked_and_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_a_revocation_stands_all_the_same() {
-    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
-    let setup = Setup::new().await.variable("redis_port", nobody.to_string());
+async fn revocation_works_without_redis() {
+    let closed = xtask::services::free_port().expect("a port without a listener");
+    let setup = Setup::new().await.variable("redis_port", closed.to_string());
     let mut service = Service::of(setup).await;
     let hana = service.open("hana@example.com").await;
 
@@ -743,7 +743,7 @@ async fn without_redis_a_revocation_stands_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_sixteen_deletions_at_once_one_is_done() {
+async fn one_of_sixteen_concurrent_deletions_succeeds() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let users = service.component.akinai_commerce_users();

@@ -1,9 +1,9 @@
-//! Listens to `user.logout`, and clears away what Redis remembers of a user whose tokens were revoked.
+//! Subscribes to `user.logout`, and deletes the cached data of a user whose tokens were revoked.
 //!
-//! Nothing depends on it for safety: what it clears no longer counts (a mark says so), and ends by itself. It only ends
-//! sooner this way, and with it the copy of the user's account.
+//! Safety does not depend on it: a mark makes the cached token statuses invalid, and all cached data expires on its own. The component
+//! only deletes it sooner, the copy of the user's account included.
 //!
-//! This file is the door: it takes a message, and has it handled.
+//! This file receives a message and calls its handler.
 
 mod logout;
 
@@ -30,22 +30,22 @@ mod export {
     }
 }
 
-/// A message that is none is said so in the log, and dropped: nobody will send it again in a better form.
+/// Handles a message. A malformed message is logged and dropped: sending it again would not help.
 async fn handle(message: &[u8]) -> Result<(), String> {
     match logout::parse(message) {
-        Ok(user) => forget(user).await,
+        Ok(user) => delete_cached(user).await,
         Err(cause) => {
             log::error(
                 RequestIds::NONE,
-                format_args!("a message of user.logout: {cause}"),
+                format_args!("a message of user.logout was dropped: {cause}"),
             );
             Ok(())
         }
     }
 }
 
-/// Clears the verdicts on the user's tokens, the list of them, and the copy of the account.
-async fn forget(user: UserId) -> Result<(), String> {
+/// Deletes the cached statuses of the user's tokens, the list of them, and the copy of the account.
+async fn delete_cached(user: UserId) -> Result<(), String> {
     let prefix = variables::get("redis_prefix")
         .await
         .map_err(|error| error.to_string())?;

@@ -1,30 +1,28 @@
-//! The user service: accounts, and the pages on which people sign in to them.
+//! The user service: accounts, and the pages for signing in to them.
 //!
-//! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
+//! This file wires HTTP and the WIT export to the use cases.
 
-mod attempts;
-mod domain;
-mod hydra;
-mod pages;
-mod password;
-mod refresh_hook;
-mod revocations;
-mod rpc;
-mod service;
-mod store;
-mod wit;
+mod accounts;
+mod login;
 
 use std::rc::Rc;
 
+use accounts::{
+    argon2id::Argon2id,
+    rpc::Rpc,
+    service::{Accounts, Ports},
+    store::PostgresAccounts,
+    wit,
+};
 use api::user::v1::{SessionServiceServer, UserEventServiceServer, UserServiceServer};
 use connect::{Body, Router};
 use http::{Request, Response};
-use password::Argon2id;
-use revocations::Marks;
+use login::{
+    FallbackCounter, KeyedAttempts, PostgresLogins, RedisCounter, RevocationNotifier, pages, refresh_hook,
+    service::{LoginPorts, Logins},
+};
 use rpc_adapters::service_tokens::ServiceTokens;
-use service::StoreError;
 use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
-use store::Postgres;
 
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
@@ -35,15 +33,49 @@ const CALLERS: ServiceTokens = ServiceTokens::new(
     &[("bff", "bff_service_keys"), ("order", "order_service_keys")],
 );
 
-/// The use cases as this component runs them.
-type Accounts = service::Accounts<Postgres, Argon2id, Marks>;
+/// The adapters that this component runs on.
+struct Adapters;
+
+impl Ports for Adapters {
+    type Store = PostgresAccounts;
+    type Hasher = Argon2id;
+    type Revocations = RevocationNotifier;
+}
+
+impl LoginPorts for Adapters {
+    type Logins = PostgresLogins;
+    type Attempts = KeyedAttempts<FallbackCounter<RedisCounter, PostgresLogins>>;
+}
+
+impl wit::AccountsProvider for Adapters {
+    /// The use cases over the database and the Redis that `spin.toml` grants.
+    fn accounts() -> Accounts<Self> {
+        let store = PostgresAccounts(Database::new(DATABASE));
+        Accounts::new(store, Argon2id, RevocationNotifier)
+    }
+}
+
+fn rpc() -> Rpc<Adapters> {
+    Rpc {
+        accounts: wit::AccountsProvider::accounts(),
+    }
+}
+
+fn logins() -> Logins<Adapters> {
+    let store = PostgresLogins(Database::new(DATABASE));
+    let counter = FallbackCounter {
+        first: RedisCounter,
+        second: store,
+    };
+    Logins::new(wit::AccountsProvider::accounts(), store, KeyedAttempts(counter))
+}
 
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(UserServiceServer::new(rpc::Rpc))
-            .service(SessionServiceServer::new(rpc::Rpc))
-            .service(UserEventServiceServer::new(rpc::Rpc))
+            .service(UserServiceServer::new(rpc()))
+            .service(SessionServiceServer::new(rpc()))
+            .service(UserEventServiceServer::new(rpc()))
             .intercept(CALLERS)
             .cut_off_after(clock::sleep),
     );
@@ -51,22 +83,20 @@ thread_local! {
 
 spin_adapters::http_handler!(handle);
 
+#[allow(unsafe_code, reason = "the macro makes the export of the WIT interface")]
+mod export {
+    use super::{Adapters, wit};
+
+    type Export = wit::UsersExport<Adapters>;
+
+    wit::bindings::export!(Export with_types_in super::wit::bindings);
+}
+
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
         "/ready" => ready::answer(request.method(), DATABASE).await,
-        refresh_hook::PATH => refresh_hook::answer(request).await,
-        path if path.starts_with("/oauth2/") => pages::answer(request).await,
+        refresh_hook::PATH => refresh_hook::answer(request, &logins()).await,
+        path if path.starts_with("/oauth2/") => pages::answer(request, &logins()).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,
     }
-}
-
-/// The use cases over the database and the Redis that `spin.toml` grants.
-async fn accounts() -> Result<Accounts, StoreError> {
-    Ok(Accounts::new(store().await?, Argon2id, Marks))
-}
-
-async fn store() -> Result<Postgres, StoreError> {
-    let database = Database::from_variable(DATABASE).await;
-    let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok(Postgres(database))
 }

@@ -5,6 +5,7 @@
 //! component) turn these types into protobuf, WIT and SQL. Everything here is parsed, never checked: a value of one of
 //! these types is valid by construction.
 
+mod access_scope;
 mod caller;
 mod country;
 mod currency;
@@ -18,6 +19,7 @@ mod text;
 mod time;
 mod violation;
 
+pub use access_scope::AccessScope;
 pub use caller::{Caller, Scope, UserCaller};
 pub use country::{Country, CountryError};
 pub use currency::Currency;

@@ -1,8 +1,12 @@
 //! What the services' Connect adapters have in common.
 
+use std::fmt;
+
 use api::google::rpc::{BadRequest, bad_request::FieldViolation};
 use connect::{ConnectError, Context, wkt};
 use kernel::{Caller, Timestamp, Violations};
+use spin_adapters::log;
+use web::request_id::RequestIds;
 
 /// Who is calling: whom an interceptor found to be behind the request's token. Nobody, where there was none: what a request
 /// says about itself in any other way never makes an identity.
@@ -21,6 +25,12 @@ pub fn invalid_argument(violations: &Violations) -> ConnectError {
         field_violations: violations.iter().map(field_violation).collect(),
     };
     ConnectError::invalid_argument(violations.to_string()).with_detail(&detail)
+}
+
+/// `internal`, for a fault of ours. The cause goes to the log with the request's ids; the client gets a text that leads there.
+pub fn internal_error(context: &Context, cause: impl fmt::Display) -> ConnectError {
+    log::error(RequestIds::of(&context.headers), cause);
+    ConnectError::internal("something went wrong; the request id leads to it in the log")
 }
 
 /// An instant from a message; one beyond what Postgres could hold is the first or last that this type can.

@@ -1,5 +1,6 @@
 //! What the WIT interfaces of `wit/` have in common: the caller and the field violations, as the domain knows them.
 
+use connect::Code;
 use kernel::{Caller, Scope, UserCaller, Violations};
 
 // Generated code: its items are documented in `wit/types.wit`.
@@ -42,6 +43,27 @@ pub fn invalid_argument(violations: &Violations) -> types::Error {
         description: violation.description.clone(),
     };
     types::Error::InvalidArgument(violations.iter().map(field_violation).collect())
+}
+
+impl From<Violations> for types::Error {
+    fn from(violations: Violations) -> Self {
+        invalid_argument(&violations)
+    }
+}
+
+/// The error case of a code. Codes without a case of their own are failures of ours.
+impl From<Code> for types::Error {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::PermissionDenied => Self::PermissionDenied,
+            Code::FailedPrecondition => Self::FailedPrecondition,
+            Code::NotFound => Self::NotFound,
+            Code::AlreadyExists => Self::AlreadyExists,
+            Code::Unavailable => Self::Unavailable,
+            _ => Self::Internal,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -51,17 +51,24 @@ pub enum Error {
 }
 
 /// A database, as the component's role in it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Database {
-    address: Rc<str>,
+    variable: &'static str,
 }
 
 impl Database {
-    /// The database whose address is in this variable.
+    /// The database whose address is in this variable. The variable is read with the first statement.
+    pub const fn new(variable: &'static str) -> Self {
+        Self { variable }
+    }
+
+    /// The database whose address is in this variable, which is read at once.
+    ///
+    /// # Errors
+    /// The variable cannot be read.
     pub async fn from_variable(name: &'static str) -> Result<Self, variables::Error> {
-        Ok(Self {
-            address: variables::get(name).await?,
-        })
+        variables::get(name).await?;
+        Ok(Self::new(name))
     }
 
     /// Reads. Safe to repeat: when the connection turns out to be dead (Postgres was restarted meanwhile), the statement
@@ -82,7 +89,9 @@ impl Database {
     }
 
     async fn open(&self) -> Result<Connection, Error> {
-        Ok(Connection::open(&*self.address).await?)
+        let address = variables::get(self.variable).await;
+        let address = address.map_err(|error| Error::Failed(error.to_string()))?;
+        Ok(Connection::open(&*address).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-// What somebody who means no good can have a person's browser do.
+// What an attacker can make a user's browser do.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ async function lure(page, html) {
   await page.goto(EVIL);
 }
 
-/** Somebody who is signed in and to be remembered, and is asked for consent: the tab is at that page. */
+/** A user who is signed in, is remembered, and is asked for consent: the tab shows that page. */
 async function atConsent(more = {}) {
   const page = await person();
   await page.goto(link(more).url);
@@ -54,7 +54,7 @@ test("no page can be shown inside another site's", async () => {
 
 test("no form counts that another site has sent", async () => {
   const victim = await atConsent();
-  // Whoever attacks has forms of their own, in their own browser, with everything that the pages put into them.
+  // The attacker has forms of the pages in a browser of their own, with all fields.
   const attacker = await atConsent();
   for (const [index, address] of (await forms(attacker)).entries()) {
     await attacker.goto(address);
@@ -71,7 +71,7 @@ test("no form counts that another site has sent", async () => {
   }
 });
 
-test("a link that somebody else has begun signs nobody in", async () => {
+test("a link that an attacker has started does not sign the user in", async () => {
   const attacker = await person();
   await attacker.goto(link().url);
   const victim = await person();
@@ -88,7 +88,7 @@ test("a link that somebody else has begun signs nobody in", async () => {
   assert.equal(new URL(attacker.url()).pathname, "/oauth2/login", "nor is the attacker let in by it");
 });
 
-test("a cookie that somebody else has planted is worth nothing after signing in", async () => {
+test("a cookie that an attacker has planted is worthless after signing in", async () => {
   const attacker = await atConsent();
   // Hydra has two for a flow, whose names have `csrf` in them.
   const cookies = (await attacker.context().cookies()).filter(({ name }) => /session|flow|csrf|page/.test(name));
@@ -107,7 +107,7 @@ test("a cookie that somebody else has planted is worth nothing after signing in"
   assert.equal(new URL(attacker.url()).pathname, where, "and the old one has ended");
 });
 
-test("nobody is led elsewhere by an address of ours", async () => {
+test("our addresses lead to no other site", async () => {
   const page = await person();
   const elsewhere = [EVIL, `${application}/callbacks`, `${application}.evil.example/callback`, "//evil.example"];
   for (const redirect_uri of elsewhere) {

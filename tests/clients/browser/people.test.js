@@ -7,7 +7,7 @@ import { admin, application, begin, email, isAt, isHydra, issuer, link, no, pass
 
 const TOKENS = "tokens for openid offline_access";
 
-test("somebody signs up, is known, refreshes, and ends the session", async () => {
+test("a new user signs up, is recognized, refreshes and ends the session", async () => {
   const page = await person();
   await begin(page);
   await page.getByRole("link", { name: "Create an account" }).click();
@@ -39,7 +39,7 @@ test("somebody signs up, is known, refreshes, and ends the session", async () =>
   await says(page, "no tokens: 403 access_denied");
 });
 
-test("somebody mistypes the password, is remembered, and signs out", async () => {
+test("a user mistypes the password, is remembered and signs out", async () => {
   const page = await person();
   await begin(page);
   await signIn(page, email, "a wrong password");
@@ -121,17 +121,17 @@ test("the scope admin is for admins, and on purpose", async () => {
   await yes(admins);
   await says(admins, `${TOKENS} admin`);
   await admins.click("#list");
-  await says(admins, "200 everybody");
+  await says(admins, "200 all users");
 });
 
-/** Goes on to the next thing that has the focus: its id, or else its text. Whoever looks can see where that is. */
+/** Moves the focus to the next element. Returns its id or its text, and whether the focus is visible. */
 async function next(page) {
   await page.keyboard.press("Tab");
   return page.evaluate(() => {
     const { activeElement: element } = document;
     const outline = getComputedStyle(element);
     const isSeen = outline.outlineStyle !== "none" && parseFloat(outline.outlineWidth) >= 2;
-    return `${element.id || element.textContent}${isSeen ? "" : ", but nobody sees it"}`;
+    return `${element.id || element.textContent}${isSeen ? "" : ", but the focus is invisible"}`;
   });
 }
 

@@ -21,23 +21,23 @@ const LOOKS = [
 ];
 
 for (const { name, ...settings } of LOOKS) {
-  test(`all pages can be read by everybody: ${name}`, async () => {
+  test(`all pages are accessible: ${name}`, async () => {
     const page = await person(settings);
     const look = (what) => lookAt(page, what, name);
     await mkdir(pictures, { recursive: true });
 
     await page.goto(link().url);
     await look("login");
-    await page.fill("#email", "nobody at all");
+    await page.fill("#email", "not an address");
     await yes(page);
     await look("login-no-address");
-    await signIn(page, `nobody-${name}@example.com`, "a wrong password");
+    await signIn(page, `unknown-${name}@example.com`, "a wrong password");
     await look("login-wrong");
 
     await page.click("main a");
     await isAt(page, "/oauth2/register");
     await look("register");
-    await page.fill("#email", "nobody at all");
+    await page.fill("#email", "not an address");
     await page.fill("#password", "short");
     await page.fill("#name", "n".repeat(101));
     await yes(page);
@@ -80,5 +80,5 @@ async function lookAt(page, what, name) {
   assert.deepEqual(found, [], `${what}, ${name}`);
   assert.ok(passes.length > 10, "axe has looked");
   const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-  assert.equal(overflow, 0, `${what}, ${name}: nobody has to scroll sideways`);
+  assert.equal(overflow, 0, `${what}, ${name}: no page scrolls sideways`);
 }

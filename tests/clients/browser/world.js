@@ -24,7 +24,7 @@ export const issuer = required("AKINAI_ISSUER");
 export const isHydra = required("AKINAI_IS_HYDRA") === "true";
 /** The application's origin, as it is registered and may call. */
 export const application = required("AKINAI_APPLICATION");
-/** Somebody with an account, and an admin, who have the same password. */
+/** A user and an admin with the same password. */
 export const email = required("AKINAI_EMAIL");
 export const admin = required("AKINAI_ADMIN");
 export const password = required("AKINAI_PASSWORD");
@@ -38,7 +38,7 @@ const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", json: "
 
 let browser;
 
-/** Pages of the application's origin beside its own, by their paths: what somebody has put there. */
+/** Further pages of the application's origin, by their paths. A test adds them. */
 export const planted = new Map();
 
 const server = createServer(serve);
@@ -120,7 +120,7 @@ export const yes = (page) => page.click("button:not(.other)");
 /** Presses the one that says no. */
 export const no = (page) => page.click("button.other");
 
-/** An application's link, of nobody's page, and what goes with the code. */
+/** An application's link that is on no page, and what goes with the code. */
 export function link(more = {}) {
   const verifier = randomBytes(32).toString("base64url");
   const url = new URL("/oauth2/auth", issuer);

@@ -70,7 +70,7 @@ async function takeTokens(form) {
   say(`tokens for ${claims(answer.access_token).scp.join(" ")}`);
 }
 
-/** Calls an RPC of the platform as whoever has signed in. */
+/** Calls an RPC of the platform as the user who has signed in. */
 async function call(method, message) {
   const response = await fetch(`${platform}/user.v1.UserService/${method}`, {
     method: "POST",
@@ -89,7 +89,7 @@ const buttons = {
   },
   list: async () => {
     const { status, answer } = await call("ListUsers", {});
-    say(`${status} ${answer.code ?? "everybody"}`);
+    say(`${status} ${answer.code ?? "all users"}`);
   },
   refresh: () => takeTokens({ grant_type: "refresh_token", refresh_token: kept.get("tokens").refresh_token }),
   // Ends the session and all its tokens, without a page.

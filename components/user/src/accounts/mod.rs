@@ -1,0 +1,11 @@
+//! Accounts: users, passwords, roles, and which of their tokens are valid.
+
+pub(crate) mod argon2id;
+pub(crate) mod domain;
+mod errors;
+pub(crate) mod rpc;
+pub(crate) mod service;
+pub(crate) mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod wit;

@@ -1,0 +1,74 @@
+//! Macros that generate the dispatch of the adapters: from a method of a contract to a use case, and back by `From`.
+
+/// Implements the trait of a Connect service over use cases. Each line of the table is one method: the call of a use case with
+/// the caller and the request, and the response to its result. An error becomes a `ConnectError` by the function that `errors`
+/// names.
+///
+/// ```ignore
+/// connect_methods! {
+///     impl<P: Ports> UserService for Rpc<P>, use_cases: accounts, errors: to_connect;
+///     get_user(GetUserRequest): |accounts, caller, request| accounts.get_user(caller, &request.id)
+///         => |user| GetUserResponse { user: Some(user.into()) };
+/// }
+/// ```
+#[macro_export]
+macro_rules! connect_methods {
+    (
+        impl<$P:ident: $Ports:path> $Service:ident for $Rpc:ty, use_cases: $field:ident, errors: $to_error:path;
+        $(
+            $method:ident($Request:ty): |$use_cases:ident, $caller:ident, $request:ident| $call:expr
+                => |$result:pat_param| $Response:ident { $($part:ident: $value:expr),* $(,)? };
+        )+
+    ) => {
+        impl<$P: $Ports> $Service for $Rpc {
+            $(
+                async fn $method(
+                    &self,
+                    context: &mut ::connect::Context,
+                    $request: $Request,
+                ) -> Result<$Response, ::connect::ConnectError> {
+                    let ($use_cases, $caller) = (&self.$field, &$crate::messages::caller(context));
+                    match $call.await {
+                        Ok($result) => Ok($Response { $($part: $value),* }),
+                        Err(error) => Err($to_error(context, error)),
+                    }
+                }
+            )+
+        }
+    };
+}
+
+/// Implements the trait of a WIT interface over use cases, as [`connect_methods!`](crate::connect_methods) does for a Connect
+/// service. The arguments are those of the interface after the caller. `$Provider` gives the use cases: the functions of an export
+/// have no receiver.
+#[macro_export]
+macro_rules! wit_methods {
+    (
+        impl<$P:ident: $Provider:path> $Guest:ident for $Export:ty, use_cases: $provide:ident;
+        $($method:ident($($argument:ident: $Type:ty),*) -> $Record:ty: |$use_cases:ident, $caller:ident| $call:expr;)+
+    ) => {
+        impl<$P: $Provider> $Guest for $Export {
+            $(
+                async fn $method(
+                    caller: $crate::wit::types::Caller,
+                    $($argument: $Type),*
+                ) -> Result<$Record, $crate::wit::types::Error> {
+                    let ($use_cases, $caller) = ($P::$provide(), &$crate::wit::parse_caller(caller)?);
+                    Ok($call.await?.into())
+                }
+            )+
+        }
+    };
+}
+
+/// Implements `From` for messages and records: a line for each, `Message = |value: DomainType| Message { … };`.
+#[macro_export]
+macro_rules! conversions {
+    ($($Into:ty = |$value:ident: $From:ty| $made:expr;)+) => {$(
+        impl From<$From> for $Into {
+            fn from($value: $From) -> Self {
+                $made
+            }
+        }
+    )+};
+}
