@@ -18,7 +18,7 @@ mod text;
 mod time;
 mod violation;
 
-pub use caller::{Caller, Scope, UserCaller};
+pub use caller::{AccessScope, Caller, Scope, UserCaller};
 pub use country::{Country, CountryError};
 pub use currency::Currency;
 pub use email::{Email, EmailError};
