@@ -6,7 +6,7 @@ mod order;
 
 use std::{fmt, str::FromStr};
 
-use kernel::{Caller, Money, MoneyError, ProductId, UserId};
+use kernel::{Money, MoneyError, ProductId, Violations};
 
 pub(crate) use self::{
     address::{Address, AddressInput},
@@ -56,11 +56,60 @@ impl TryFrom<i32> for Quantity {
     }
 }
 
-/// So much of a product.
+impl From<Quantity> for i32 {
+    fn from(quantity: Quantity) -> Self {
+        // At most 999.
+        quantity.0 as Self
+    }
+}
+
+/// A number of pieces of one product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) product: ProductId,
     pub(crate) quantity: Quantity,
+}
+
+impl Line {
+    /// Parses the fields `productId` and `quantity` of a request.
+    ///
+    /// # Errors
+    /// All fields that are invalid.
+    pub(crate) fn parse(product: &str, quantity: i32) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let product = violations.take("productId", product.parse());
+        let quantity = violations.take("quantity", Quantity::try_from(quantity));
+        let line = product.zip(quantity);
+        line.map(|(product, quantity)| Self { product, quantity })
+            .ok_or(violations)
+    }
+
+    /// Parses the field `items` of a request: at most 100 products, each of them once.
+    ///
+    /// # Errors
+    /// The number of items, or all fields of items that are invalid.
+    pub(crate) fn parse_all(items: &[(&str, i32)]) -> Result<Vec<Self>, Violations> {
+        if items.len() > MOST_LINES {
+            let most = format_args!("must have at most {MOST_LINES} entries");
+            return Err(Violations::one("items", most));
+        }
+        let mut violations = Violations::default();
+        let mut lines: Vec<Self> = Vec::with_capacity(items.len());
+        for (index, (product, quantity)) in items.iter().enumerate() {
+            let path = format!("items[{index}]");
+            let Some(line) = violations.take_within(&path, Self::parse(product, *quantity)) else {
+                continue;
+            };
+            if lines.iter().any(|earlier| earlier.product == line.product) {
+                violations.add(
+                    format!("{path}.productId"),
+                    "must not repeat the product of an earlier item",
+                );
+            }
+            lines.push(line);
+        }
+        violations.is_empty().then_some(lines).ok_or(violations)
+    }
 }
 
 /// A name that a caller gave to a request, so that a repeat can be told from another: 1 to 255 visible ASCII characters.
@@ -141,26 +190,6 @@ pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Resu
             _ => NoTotal::TooLarge,
         })
     })
-}
-
-/// Whose orders a caller may reach. It goes into the SQL, too: a use case that forgot to ask would find nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// The caller's own.
-    Own(UserId),
-    /// Everybody's.
-    All,
-}
-
-impl Reach {
-    /// What this caller reaches; `None` for nobody.
-    pub(crate) fn of(caller: &Caller) -> Option<Self> {
-        match caller {
-            Caller::Anonymous => None,
-            Caller::User(_) if caller.is_admin() => Some(Self::All),
-            Caller::User(user) => Some(Self::Own(user.id)),
-        }
-    }
 }
 
 impl fmt::Display for NoTotal {

@@ -6,25 +6,25 @@ mod orders;
 mod ports;
 mod reconcile;
 
-use kernel::{Caller, Money, ProductId, UserId, Violations};
+use kernel::{Caller, Money, StoreError, UserId, Violations};
 
 pub(crate) use self::{
     cart::AddToCart,
     checkout::CreateOrder,
     orders::ListOrders,
     ports::{
-        Added, Backlog, Carts, Catalogue, CatalogueError, Deletion, Due, Event, Events, Inserted, Inventory,
-        InventoryError, Orders, Outcome, StoreError, Users,
+        Added, Backlog, Carts, Catalogue, CatalogueError, Deletion, Event, Events, Inserted, Inventory,
+        InventoryError, Orders, Outcome, RestockDue, Users,
     },
     reconcile::{Reconciled, Stages},
 };
-use crate::domain::{Quantity, Shortage};
+use crate::domain::Shortage;
 
 /// Why a use case has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
-    Invalid(Violations),
+    Invalid(#[from] Violations),
     #[error("nobody is signed in")]
     Unauthenticated,
     #[error("no such order")]
@@ -73,7 +73,7 @@ pub(crate) struct Shop<S, P> {
 }
 
 impl<S, P> Shop<S, P> {
-    pub(crate) fn new(store: S, product: P) -> Self {
+    pub(crate) const fn new(store: S, product: P) -> Self {
         Self { store, product }
     }
 }
@@ -84,17 +84,6 @@ fn user(caller: &Caller) -> Result<UserId, Error> {
         Caller::User(user) => Ok(user.id),
         Caller::Anonymous => Err(Error::Unauthenticated),
     }
-}
-
-/// Reads a product's id and how many pieces, with the names that they have in every request.
-fn parse_line(
-    product: &str,
-    quantity: i32,
-    violations: &mut Violations,
-) -> (Option<ProductId>, Option<Quantity>) {
-    let product = violations.take("productId", product.parse());
-    let quantity = violations.take("quantity", Quantity::try_from(quantity));
-    (product, quantity)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Who is calling a service: another component, with a service token, on behalf of somebody or nobody.
+//! Authentication of the components that call a service: a service token names the calling component, and the user on whose
+//! behalf it calls, if there is one.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -9,8 +10,10 @@ use kernel::Caller;
 use spin_adapters::{clock, log, variables};
 use web::{bearer, challenge, request_id::RequestIds};
 
-/// Lets in whoever has a service token for this component, and nobody else: not a user's access token, not another
-/// service's token, no header. Leaves the [`Caller`] for the handlers.
+use crate::messages::internal_error;
+
+/// Admits requests with a service token for this component, and refuses all others: a user's access token, another service's
+/// token and any other header open nothing. Leaves the [`Caller`] for the handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceTokens {
     component: &'static str,
@@ -23,8 +26,8 @@ thread_local! {
 }
 
 impl ServiceTokens {
-    /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that has its keys:
-    /// `NAME:KEY`, more than one separated by spaces while keys are replaced.
+    /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that holds its keys:
+    /// `NAME:KEY`, and several separated by spaces while a key is being replaced.
     pub const fn new(component: &'static str, callers: &'static [(&'static str, &'static str)]) -> Self {
         Self {
             component,
@@ -33,9 +36,8 @@ impl ServiceTokens {
         }
     }
 
-    /// Keeps services for one caller each, named as their .proto files name them (`product.v1.InventoryService`): any other
-    /// component is answered `permission_denied` there, its genuine token notwithstanding. Services that are not named are
-    /// for all callers.
+    /// Reserves services for one caller each. Services have their names from the .proto files (`product.v1.InventoryService`);
+    /// any other component gets `permission_denied` there, even with a valid token. All callers may use the other services.
     #[must_use]
     pub const fn reserve(mut self, services: &'static [(&'static str, &'static str)]) -> Self {
         self.reserved = services;
@@ -72,12 +74,10 @@ impl Interceptor for ServiceTokens {
         context: &mut Context,
         method: &'static MethodDescriptor,
     ) -> Result<(), ConnectError> {
-        let verifier = self.verifier().await.map_err(|error| {
-            log::error(RequestIds::of(&context.headers), error);
-            ConnectError::internal("something went wrong; the request id leads to it in the log")
-        })?;
+        let verifier = self.verifier().await;
+        let verifier = verifier.map_err(|error| internal_error(context, error))?;
         let token = bearer::token(&context.headers).ok().flatten().ok_or_else(|| {
-            challenge::missing("this service answers other components alone, by their service tokens")
+            challenge::missing("this service accepts calls of other components only; send a service token")
         })?;
         let call = verifier.verify(token, clock::unix_seconds()).map_err(|error| {
             log::error(
@@ -89,10 +89,10 @@ impl Interceptor for ServiceTokens {
         if !self.admits(method.service, call.caller()) {
             log::error(
                 RequestIds::of(&context.headers),
-                format_args!("{} is not for the component {}", method.path, call.caller()),
+                format_args!("the component {} may not call {}", call.caller(), method.path),
             );
             return Err(ConnectError::permission_denied(
-                "this service is for another component",
+                "this service is reserved for another component",
             ));
         }
         context.extensions.insert(Caller::from(call.principal()));
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reserved_service_is_for_its_caller_alone() {
+    fn only_its_caller_may_use_a_reserved_service() {
         let tokens = ServiceTokens::new("product", &[("bff", "bff_keys"), ("order", "order_keys")])
             .reserve(&[("v1.Inventory", "order")]);
         let cases = [

@@ -2,7 +2,7 @@
 
 use kernel::{Caller, ProductId, UserId, Violations};
 
-use super::{Added, Carts, Catalogue, Error, Shop, parse_line, user};
+use super::{Added, Carts, Catalogue, Error, Shop, user};
 use crate::domain::{Cart, CartLines, Key, Line, Product};
 
 /// An addition, as the caller said it.
@@ -21,7 +21,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
     /// it, so that a caller does not hear `unavailable` of an addition that was made.
     pub(crate) async fn add_to_cart(&self, caller: &Caller, request: AddToCart<'_>) -> Result<Cart, Error> {
         let user = user(caller)?;
-        let (line, key) = request.parse().map_err(Error::Invalid)?;
+        let (line, key) = request.parse()?;
         if let Some(key) = &key
             && self.was_added(user, key, line).await?
         {
@@ -55,7 +55,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         quantity: i32,
     ) -> Result<Cart, Error> {
         let user = user(caller)?;
-        let line = parse_whole_line(product, quantity).map_err(Error::Invalid)?;
+        let line = Line::parse(product, quantity)?;
         match self.store.set_quantity(user, line).await? {
             true => self.priced(user, Vec::new()).await,
             false => Err(Error::NotInCart),
@@ -123,22 +123,11 @@ fn ids(cart: &CartLines) -> impl Iterator<Item = ProductId> {
     cart.lines.iter().map(|line| line.line.product)
 }
 
-fn parse_whole_line(product: &str, quantity: i32) -> Result<Line, Violations> {
-    let mut violations = Violations::default();
-    let (product, quantity) = parse_line(product, quantity, &mut violations);
-    let line = product.zip(quantity);
-    line.map(|(product, quantity)| Line { product, quantity })
-        .ok_or(violations)
-}
-
 impl AddToCart<'_> {
     fn parse(&self) -> Result<(Line, Option<Key>), Violations> {
         let mut violations = Violations::default();
-        let (product, quantity) = parse_line(self.product, self.quantity, &mut violations);
+        let line = violations.take_all(Line::parse(self.product, self.quantity));
         let key = violations.take("requestKey", self.request_key.map(str::parse).transpose());
-        match (product, quantity, key) {
-            (Some(product), Some(quantity), Some(key)) => Ok((Line { product, quantity }, key)),
-            _ => Err(violations),
-        }
+        line.zip(key).ok_or(violations)
     }
 }

@@ -2,22 +2,11 @@
 
 use std::time::Duration;
 
-use kernel::{EventId, OrderId, PageToken, ProductId, UserId};
+use kernel::{AccessScope, EventId, OrderId, PageToken, ProductId, StoreError, UserId};
 
 use crate::domain::{
-    CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage, Status,
+    CartLines, Key, Line, NewOrder, Order, Product, Quantity, RequestHash, Shortage, Status,
 };
-
-/// Why the store has no answer. The texts are for the log, never for a caller.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// Not reachable, or too slow: later may be better. Whether a write was done is open.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// A fault of ours: a statement that is wrong, a row that should not be.
-    #[error("the database refused: {0}")]
-    Failed(String),
-}
 
 /// What became of an addition to a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +79,7 @@ pub(crate) trait Orders {
     async fn cart_is_taken(&self, user: UserId, version: u64) -> Result<bool, StoreError>;
 
     /// Begins an order, unless its key or its cart has one.
-    async fn insert(&self, order: &NewOrder) -> Result<Inserted, StoreError>;
+    async fn insert_pending(&self, order: &NewOrder) -> Result<Inserted, StoreError>;
 
     /// Confirms a pending order, takes what was ordered out of the cart that it is of, and leaves an event. The order, if
     /// it was this call that did so.
@@ -100,21 +89,26 @@ pub(crate) trait Orders {
     async fn reject(&self, id: OrderId, reason: &str, short: &[Shortage]) -> Result<(), StoreError>;
 
     /// Cancels a confirmed order within reach, notes that its stock is due, and leaves an event.
-    async fn cancel(&self, reach: Reach, id: OrderId) -> Result<(), StoreError>;
+    async fn cancel(&self, scope: AccessScope, id: OrderId) -> Result<(), StoreError>;
 
     /// Notes that the stock of a cancelled order is back.
-    async fn restocked(&self, id: OrderId) -> Result<(), StoreError>;
+    async fn mark_restocked(&self, id: OrderId) -> Result<(), StoreError>;
 
     /// An order within reach, and whether its stock is due.
-    async fn find(&self, reach: Reach, id: OrderId) -> Result<Option<(Order, Due)>, StoreError>;
+    async fn find(&self, scope: AccessScope, id: OrderId) -> Result<Option<(Order, RestockDue)>, StoreError>;
 
     /// An order within reach, if it has changed since this version.
-    async fn newer(&self, reach: Reach, id: OrderId, than: u64) -> Result<Option<Order>, StoreError>;
+    async fn find_newer(
+        &self,
+        scope: AccessScope,
+        id: OrderId,
+        version: u64,
+    ) -> Result<Option<Order>, StoreError>;
 
     /// Orders within reach, newest first, after the one that the token names and at most `limit` of them.
     async fn list(
         &self,
-        reach: Reach,
+        scope: AccessScope,
         status: Option<Status>,
         after: Option<PageToken>,
         limit: u32,
@@ -134,7 +128,7 @@ pub(crate) trait Backlog {
     async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
 
     /// Notes that these events were told.
-    async fn relayed(&self, events: &[Event]) -> Result<(), StoreError>;
+    async fn mark_relayed(&self, events: &[Event]) -> Result<(), StoreError>;
 
     /// Removes what is of no use any more, at most `limit` rows of each kind; says how many.
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError>;
@@ -142,7 +136,7 @@ pub(crate) trait Backlog {
 
 /// Whether the stock of an order has yet to be returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Due(pub(crate) bool);
+pub(crate) struct RestockDue(pub(crate) bool);
 
 /// A change of an order that others are to be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     domain::{NoTotal, Order, Status},
-    service::{AddToCart, CreateOrder, Error, Outcome, Reconciled, Stages},
+    service::{
+        AddToCart, CreateOrder, Error, Outcome, Reconciled, Stages,
+        checkout::{Rejection, Step},
+    },
 };
 
 /// A shop with five pieces at 100 yen, and somebody with two of them in the cart.
@@ -277,8 +280,8 @@ fn all_that_is_wrong_is_said_at_once() {
         fields(wrong),
         [
             "shippingAddress.country",
-            "items.productId",
-            "items.quantity",
+            "items[0].productId",
+            "items[0].quantity",
             "expectedTotal.amount"
         ]
     );
@@ -288,7 +291,16 @@ fn all_that_is_wrong_is_said_at_once() {
         items: &[(&product, 1), (&product, 1)],
         ..of_cart("k")
     };
-    assert_eq!(fields(twice), ["items.productId"]);
+    assert_eq!(fields(twice), ["items[1].productId"]);
+    let several = CreateOrder {
+        items: &[("42", 1), (&product, 0), (&product, 1), (&product, 1000)],
+        ..of_cart("k")
+    };
+    assert_eq!(
+        fields(several),
+        ["items[0].productId", "items[1].quantity", "items[3].quantity"],
+        "all items are checked"
+    );
     let many = vec![(product.as_str(), 1); 101];
     let many = CreateOrder {
         items: &many,
@@ -371,7 +383,9 @@ fn one_that_was_taken_is_confirmed_although_it_was_to_be_given_up() {
     shop.product.will(&[None, Some(Unheard)]);
     assert!(buy(&shop, &caller, "k").is_err());
     let id = only_order(&shop);
-    let order = run(shop.abandon(id)).unwrap().unwrap();
+    let order = run(shop.run(id, Step::Release(Rejection::too_late())))
+        .unwrap()
+        .unwrap();
     assert_eq!(order.status, Status::Confirmed, "Release answered: committed");
 }
 

@@ -44,7 +44,7 @@ impl Store for Memory {
         Ok(rows.iter().filter(wanted).take(limit as usize).cloned().collect())
     }
 
-    async fn add(&self, new: NewProduct) -> Result<(Product, Stock), StoreError> {
+    async fn insert(&self, new: NewProduct) -> Result<(Product, Stock), StoreError> {
         let row = (
             Product {
                 id: new.id,
