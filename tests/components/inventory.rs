@@ -506,7 +506,7 @@ async fn what_is_no_request_is_refused() {
         ),
         (
             json!({ "orderId": order, "items": [item, item], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[1].productId"],
         ),
         (
             json!({ "orderId": order, "items": many, "ttl": "60s" }),
@@ -514,15 +514,19 @@ async fn what_is_no_request_is_refused() {
         ),
         (
             json!({ "orderId": order, "items": [{ "productId": tea.id, "quantity": 0 }], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[0].quantity"],
         ),
         (
             json!({ "orderId": order, "items": [{ "productId": tea.id, "quantity": 1000 }], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[0].quantity"],
         ),
         (
             json!({ "orderId": "42", "items": [{ "productId": "42", "quantity": 1 }], "ttl": "60s" }),
-            vec!["orderId", "items"],
+            vec!["orderId", "items[0].productId"],
+        ),
+        (
+            json!({ "orderId": order, "items": [{ "productId": "42", "quantity": 0 }, item, item], "ttl": "60s" }),
+            vec!["items[0].productId", "items[0].quantity", "items[2].productId"],
         ),
     ];
     for (message, fields) in cases {

@@ -513,7 +513,11 @@ async fn what_is_wrong_with_an_order_is_named() {
         .collect();
     assert_eq!(
         fields,
-        ["shippingAddress.country", "items.productId", "items.quantity"]
+        [
+            "shippingAddress.country",
+            "items[0].productId",
+            "items[0].quantity"
+        ]
     );
     let empty = service.create(user(Uuid::now_v7()), new_order(Vec::new())).await;
     assert!(

@@ -626,13 +626,16 @@ async fn several_products_come_in_the_order_asked() {
     )
     .expect("a hundred");
     assert_eq!(batch.products.len(), 100);
-    for wrong in [vec![ids[0].clone(); 101], vec![ids[0].clone(), "42".to_owned()]] {
+    for (wrong, field) in [
+        (vec![ids[0].clone(); 101], "ids"),
+        (vec![ids[0].clone(), "42".to_owned()], "ids[1]"),
+    ] {
         let refused = call!(
             service
                 .akinai_commerce_products()
                 .call_batch_get_products(Caller::Anonymous, wrong)
         );
-        assert_eq!(fields(refused.expect_err("no batch")), ["ids"]);
+        assert_eq!(fields(refused.expect_err("the ids must be refused")), [field]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a cart and an order are, and the rules that need nobody's help.
+//! The types of carts and orders, and their pure rules.
 
 mod address;
 mod cart;
@@ -14,20 +14,20 @@ pub(crate) use self::{
     order::{NewOrder, Order, OrderItem, RequestHash, Shortage, Status},
 };
 
-/// The most products that a cart or an order can have: what the catalogue tells about in one call.
+/// The maximum number of products in a cart or an order: the catalogue's limit for one call.
 pub(crate) const MOST_LINES: usize = 100;
 
-/// A product as the catalogue has it now.
+/// A product with the current data of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
     pub(crate) id: ProductId,
     pub(crate) name: String,
     pub(crate) price: Money,
-    /// How many pieces can be ordered.
+    /// The number of pieces that can be ordered.
     pub(crate) available: u32,
 }
 
-/// How many pieces: 1 to 999.
+/// A number of pieces: 1 to 999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantity(u32);
 
@@ -37,7 +37,7 @@ pub(crate) struct Quantity(u32);
 pub(crate) struct QuantityError;
 
 impl Quantity {
-    /// The most pieces of one product in a cart or an order.
+    /// The maximum number of pieces of one product in a cart or an order.
     pub(crate) const MOST: u32 = 999;
 
     /// The number of pieces.
@@ -112,7 +112,7 @@ impl Line {
     }
 }
 
-/// A name that a caller gave to a request, so that a repeat can be told from another: 1 to 255 visible ASCII characters.
+/// An idempotency key: a client's name for a request, by which a repeat is recognised. 1 to 255 visible ASCII characters.
 ///
 /// In double quotes it is the same key, wherever it is given: the header `Idempotency-Key` is a String of structured fields
 /// (draft-ietf-httpapi-idempotency-key-header, section 2.1; RFC 9651, section 3.3.3), and many clients send it without.
@@ -168,18 +168,18 @@ fn unquoted(text: &str) -> Option<String> {
     }
 }
 
-/// Why several prices have no sum.
+/// Several prices have no total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoTotal {
-    /// There is nothing to add up.
+    /// There are no prices.
     Empty,
     /// They are in more than one currency.
     Currencies,
-    /// It is not less than 100000000.
+    /// The total is not less than 100000000.
     TooLarge,
 }
 
-/// What so many pieces at these prices cost together.
+/// The total of pieces at these prices.
 pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Result<Money, NoTotal> {
     let mut prices = prices.into_iter().peekable();
     let currency = prices.peek().ok_or(NoTotal::Empty)?.0.currency();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_total_says_why() {
+    fn an_impossible_total_has_a_reason() {
         assert_eq!(total([]), Err(NoTotal::Empty));
         let two = [price("1", "JPY", 1), price("1", "USD", 1)];
         assert_eq!(total(two), Err(NoTotal::Currencies));

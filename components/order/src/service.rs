@@ -1,4 +1,4 @@
-//! The use cases of carts and orders: authorize, validate, decide. A file a topic.
+//! The use cases of carts and orders: authorize, validate, decide. Each topic has a file.
 
 mod cart;
 mod checkout;
@@ -20,12 +20,12 @@ pub(crate) use self::{
 };
 use crate::domain::Shortage;
 
-/// Why a use case has no answer.
+/// A use case failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
     Invalid(#[from] Violations),
-    #[error("nobody is signed in")]
+    #[error("the caller is not signed in")]
     Unauthenticated,
     #[error("no such order")]
     NotFound,
@@ -57,7 +57,7 @@ pub(crate) enum Error {
     StillPending,
     #[error("the order was rejected, there is nothing to cancel")]
     NothingToCancel,
-    /// How far an order got is not known; it goes on from there with the next repeat.
+    /// The outcome of a step is unknown. The next repeat or the reconciler continues the order.
     #[error("the order is not finished: {0}")]
     Unfinished(String),
     #[error(transparent)]
@@ -66,7 +66,7 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
 }
 
-/// Carts and orders over a store, and over what the product service knows.
+/// The use cases, over a store and the product service.
 pub(crate) struct Shop<S, P> {
     store: S,
     product: P,
@@ -78,7 +78,7 @@ impl<S, P> Shop<S, P> {
     }
 }
 
-/// The user who is calling.
+/// The id of the calling user.
 fn user(caller: &Caller) -> Result<UserId, Error> {
     match caller {
         Caller::User(user) => Ok(user.id),

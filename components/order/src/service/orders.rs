@@ -5,7 +5,7 @@ use kernel::{AccessScope, Caller, ListScope, OrderId, Page, PageRequest, Violati
 use super::{Error, Inventory, Orders, RestockDue, Shop};
 use crate::domain::{Order, Status};
 
-/// Which orders are wanted, as the caller said it.
+/// An unparsed request for a page of orders.
 pub(crate) struct ListOrders<'a> {
     pub(crate) page_size: i32,
     pub(crate) page_token: &'a str,
@@ -30,7 +30,7 @@ impl<S: Orders, P> Shop<S, P> {
         Ok(self.store.find_newer(scope, id, version).await?)
     }
 
-    /// A page of the caller's orders, for users, or of everybody's, for admins.
+    /// A page of the caller's own orders, for users, or of all orders, for admins.
     pub(crate) async fn list_orders(
         &self,
         caller: &Caller,
@@ -39,7 +39,7 @@ impl<S: Orders, P> Shop<S, P> {
         let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
         let list = list_scope(scope, request.status);
         let page = PageRequest::parse(request.page_size, request.page_token, list)?;
-        // One more than asked for tells whether there is a next page.
+        // One more than requested tells whether there is a next page.
         let limit = page.size.get() + 1;
         let orders = self.store.list(scope, request.status, page.token, limit).await?;
         Ok(Page::cut(orders, &page, |order| order.id.uuid()))
@@ -51,8 +51,8 @@ impl<S: Orders, P> Shop<S, P> {
 }
 
 impl<S: Orders, P: Inventory> Shop<S, P> {
-    /// Cancels a confirmed order, for its user and for admins. Its stock goes back at once if that can be done, and else
-    /// with the reconciler: the second value says why it could not, for the log.
+    /// Cancels a confirmed order, for its user and for admins. Its stock is returned at once, or, if that fails, by the reconciler:
+    /// the second value is the cause of the failure, for the log.
     pub(crate) async fn cancel_order(
         &self,
         caller: &Caller,
@@ -64,7 +64,7 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
         match order.status {
             Status::Cancelled => {}
             Status::Rejected => return Err(Error::NothingToCancel),
-            // What was not confirmed when it was to be cancelled may be so by now.
+            // A `Confirmed` order was confirmed after the statement that cancels.
             Status::Pending | Status::Confirmed => return Err(Error::StillPending),
         }
         let left = match due {
@@ -74,7 +74,7 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
         Ok((order, left.map(|error| error.to_string())))
     }
 
-    /// Returns the stock of a cancelled order. Once, however often this is called: the stock sees to that.
+    /// Returns the stock of a cancelled order. The stock does so once, however often this is called.
     pub(super) async fn restock(&self, id: OrderId) -> Result<(), Error> {
         match self.product.restock(id).await {
             Ok(()) => Ok(self.store.mark_restocked(id).await?),
@@ -83,7 +83,7 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
     }
 }
 
-/// The list of the orders that a caller reaches, of one status or of all.
+/// The list of the orders in an access scope, of one status or of all.
 fn list_scope(scope: AccessScope, status: Option<Status>) -> ListScope {
     let whose = match scope {
         AccessScope::All => "everybody".to_owned(),
