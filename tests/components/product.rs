@@ -290,14 +290,14 @@ async fn sixteen_calls_in_one_instance_do_not_meet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_it_says_unavailable() {
-    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
-    let mut service = Service::of(Setup::new().await.variable("db_port", nobody.to_string())).await;
+    let closed_port = xtask::services::free_port().expect("a port without a listener");
+    let mut service = Service::of(Setup::new().await.variable("db_port", closed_port.to_string())).await;
 
     let answer = service.list(1, "", "").await;
 
     assert!(
         matches!(answer, Err(Error::Unavailable)),
-        "nobody listens: it must be unavailable, but was {answer:?}"
+        "without a listener it must be unavailable, but was {answer:?}"
     );
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) restock_due: bool,
 }
 
-/// What somebody else does.
+/// A change by another request.
 type Meanwhile = Box<dyn FnOnce(&Memory)>;
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct Memory {
     outbox: RefCell<Vec<(Event, bool)>>,
     /// How many of the next writes are done without the caller hearing of it.
     pub(super) unheard: Cell<u32>,
-    /// Run before the next insert: somebody else is quicker.
+    /// Run before the next insert: another request is faster.
     pub(super) meanwhile: RefCell<Option<Meanwhile>>,
 }
 
@@ -395,7 +395,7 @@ fn takes_cart(row: &Row, user: UserId, version: u64) -> bool {
     row.order.user == user && open
 }
 
-/// Somebody who is told of changes, and hears only what is newer than what they heard.
+/// A stream of events, which takes only what is newer than what they heard.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) events: RefCell<Vec<Event>>,
@@ -422,11 +422,11 @@ impl Events for Told {
     }
 }
 
-/// Somebody who tells of deleted users until it is acknowledged.
+/// The user service, which lists deletions until they are acknowledged.
 #[derive(Default)]
 pub(super) struct Accounts {
     pub(super) deleted: RefCell<Vec<Deletion>>,
-    /// Nobody answers.
+    /// The service does not answer.
     pub(super) is_away: Cell<bool>,
     /// How many of the next acknowledgements are lost on their way.
     pub(super) deaf: Cell<u32>,
