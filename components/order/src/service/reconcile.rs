@@ -92,7 +92,7 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
                 Some(order) if order.status == Status::Confirmed => done.confirmed += 1,
                 _ => done.closed += 1,
             }
-            Ok(())
+            Ok::<_, (OrderId, Error)>(())
         };
         drain(claim, complete, &mut done.problems).await
     }
@@ -125,7 +125,7 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
         let restock = async |id: &OrderId| {
             self.restock(*id).await.map_err(|error| (*id, error))?;
             done.restocked += 1;
-            Ok(())
+            Ok::<_, (OrderId, Error)>(())
         };
         drain(claim, restock, &mut done.problems).await
     }
