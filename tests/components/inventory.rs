@@ -46,7 +46,7 @@ struct Short {
     available: i32,
 }
 
-/// The product component with a route of its own, and somebody who has a service token for it.
+/// The product component with a route of its own, and a client with a service token for it.
 struct World {
     platform: Arc<Platform>,
     order: Peer,
@@ -87,7 +87,7 @@ impl World {
         done.expect("the statement fits the schema");
     }
 
-    /// Somebody who may change the catalogue, calling by way of the edge.
+    /// An admin, who calls through the edge.
     fn admin(&self) -> Peer {
         let mut admin = Peer::new(self.order.client.clone(), "bff", &service_key("product"));
         admin.principal = Principal::User(SignedIn {
@@ -483,7 +483,7 @@ async fn a_product_that_an_admin_deletes_cannot_be_reserved_but_what_is_held_can
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_request_is_refused() {
+async fn invalid_requests_are_refused_with_all_their_fields() {
     let tea = stocked("tea", 5);
     let world = World::start(std::slice::from_ref(&tea)).await;
     let (order, item) = (Uuid::now_v7(), json!({ "productId": tea.id, "quantity": 1 }));
@@ -506,7 +506,7 @@ async fn what_is_no_request_is_refused() {
         ),
         (
             json!({ "orderId": order, "items": [item, item], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[1].productId"],
         ),
         (
             json!({ "orderId": order, "items": many, "ttl": "60s" }),
@@ -514,15 +514,19 @@ async fn what_is_no_request_is_refused() {
         ),
         (
             json!({ "orderId": order, "items": [{ "productId": tea.id, "quantity": 0 }], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[0].quantity"],
         ),
         (
             json!({ "orderId": order, "items": [{ "productId": tea.id, "quantity": 1000 }], "ttl": "60s" }),
-            vec!["items"],
+            vec!["items[0].quantity"],
         ),
         (
             json!({ "orderId": "42", "items": [{ "productId": "42", "quantity": 1 }], "ttl": "60s" }),
-            vec!["orderId", "items"],
+            vec!["orderId", "items[0].productId"],
+        ),
+        (
+            json!({ "orderId": order, "items": [{ "productId": "42", "quantity": 0 }, item, item], "ttl": "60s" }),
+            vec!["items[0].productId", "items[0].quantity", "items[2].productId"],
         ),
     ];
     for (message, fields) in cases {
@@ -633,7 +637,7 @@ async fn the_inventory_is_for_the_order_component_alone() {
     let rows: Vec<i64> = world
         .rows("select count(*) from product_service.reservations")
         .await;
-    assert_eq!(rows, [0], "nobody closed or reserved anything");
+    assert_eq!(rows, [0], "no call closed or reserved anything");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -747,7 +751,7 @@ async fn one_order_said_a_hundred_times_at_once_is_one_reservation() {
     let world = World::start(std::slice::from_ref(&tea)).await;
     for round in 0..5 {
         let order = Uuid::now_v7();
-        // All that there is: whoever comes second finds nothing left, and has to see why.
+        // All that there is: the second call finds nothing left, and has to find the cause.
         let items = [(tea.id, 3)];
         let answers = join_all((0..100).map(|_| world.order.reserve(order, &items))).await;
         let first = reservation(&answers[0]);
@@ -823,7 +827,7 @@ async fn a_reservation_and_a_release_at_once_leave_nothing_held() {
         assert_eq!(
             world.stock(&tea).await,
             (10, 0, 1),
-            "whoever came first, nothing is held"
+            "nothing is reserved, whichever call came first"
         );
         let late = world.order.reserve(order, &items).await;
         assert_eq!(late.failure().code, "failed_precondition", "the door is closed");
@@ -832,7 +836,7 @@ async fn a_reservation_and_a_release_at_once_leave_nothing_held() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_at_once_the_stock_adds_up() {
-    /// How long everybody does what they please.
+    /// The duration of the random calls.
     const TIME: Duration = Duration::from_secs(10);
     let products: Vec<Product> = (0..6)
         .map(|number| stocked(&format!("tea {number}"), 60))

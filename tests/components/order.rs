@@ -238,7 +238,7 @@ async fn a_closed_cart_is_as_good_as_none() {
     let mut service = Service::start().await;
     let (gone, product) = (Uuid::now_v7(), Uuid::now_v7());
     service.put(gone, product, 2).await;
-    // Its line is still there: whoever closed it was cut off before it was emptied.
+    // Its line is still there: the reconciler that closed it was cut off before it emptied it.
     let sql = service.setup.database.sql();
     sql.batch_execute("update order_service.carts set product_ids = '{}', deleted_at = now()")
         .await
@@ -300,10 +300,10 @@ async fn another_s_order_does_not_exist() {
         matches!(cancelled, Err(Error::NotFound)),
         "cancelled: {cancelled:?}"
     );
-    let nobody = service.get(Caller::Anonymous, &id).await;
+    let anonymous = service.get(Caller::Anonymous, &id).await;
     assert!(
-        matches!(nobody, Err(Error::Unauthenticated)),
-        "nobody: {nobody:?}"
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "an anonymous caller: {anonymous:?}"
     );
     assert_eq!(
         service
@@ -350,7 +350,7 @@ async fn pages_are_of_one_s_own_newest_first() {
     assert_eq!(
         ids(&all),
         [theirs.as_str(), mine[2].as_str()],
-        "admins see everybody's"
+        "admins see the orders of all users"
     );
     let pending = service
         .list(admin(), "", Some(OrderStatus::Pending))
@@ -397,7 +397,7 @@ async fn only_what_is_confirmed_can_be_cancelled() {
             "{status}: {refused:?}"
         );
     }
-    assert_eq!(service.count("outbox").await, 0, "and nobody is told of anything");
+    assert_eq!(service.count("outbox").await, 0, "and there is no event");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -494,7 +494,7 @@ async fn a_key_that_was_used_is_looked_up_before_all_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_an_order_is_named() {
+async fn an_invalid_order_is_refused_with_all_its_fields() {
     let mut service = Service::start().await;
     let mut wrong = new_order(vec![Wanted {
         product_id: "42".to_owned(),
@@ -513,7 +513,11 @@ async fn what_is_wrong_with_an_order_is_named() {
         .collect();
     assert_eq!(
         fields,
-        ["shippingAddress.country", "items.productId", "items.quantity"]
+        [
+            "shippingAddress.country",
+            "items[0].productId",
+            "items[0].quantity"
+        ]
     );
     let empty = service.create(user(Uuid::now_v7()), new_order(Vec::new())).await;
     assert!(
@@ -525,13 +529,13 @@ async fn what_is_wrong_with_an_order_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_it_says_unavailable() {
-    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
-    let mut service = Service::of(Setup::new().await.variable("db_port", nobody.to_string())).await;
+    let closed_port = xtask::services::free_port().expect("a port without a listener");
+    let mut service = Service::of(Setup::new().await.variable("db_port", closed_port.to_string())).await;
 
     let answer = service.cart(user(Uuid::now_v7())).await;
 
     assert!(
         matches!(answer, Err(Error::Unavailable)),
-        "nobody listens: it must be unavailable, but was {answer:?}"
+        "without a listener it must be unavailable, but was {answer:?}"
     );
 }

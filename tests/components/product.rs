@@ -290,14 +290,14 @@ async fn sixteen_calls_in_one_instance_do_not_meet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_it_says_unavailable() {
-    let nobody = xtask::services::free_port().expect("a port that nobody listens on");
-    let mut service = Service::of(Setup::new().await.variable("db_port", nobody.to_string())).await;
+    let closed_port = xtask::services::free_port().expect("a port without a listener");
+    let mut service = Service::of(Setup::new().await.variable("db_port", closed_port.to_string())).await;
 
     let answer = service.list(1, "", "").await;
 
     assert!(
         matches!(answer, Err(Error::Unavailable)),
-        "nobody listens: it must be unavailable, but was {answer:?}"
+        "without a listener it must be unavailable, but was {answer:?}"
     );
 }
 
@@ -626,13 +626,16 @@ async fn several_products_come_in_the_order_asked() {
     )
     .expect("a hundred");
     assert_eq!(batch.products.len(), 100);
-    for wrong in [vec![ids[0].clone(); 101], vec![ids[0].clone(), "42".to_owned()]] {
+    for (wrong, field) in [
+        (vec![ids[0].clone(); 101], "ids"),
+        (vec![ids[0].clone(), "42".to_owned()], "ids[1]"),
+    ] {
         let refused = call!(
             service
                 .akinai_commerce_products()
                 .call_batch_get_products(Caller::Anonymous, wrong)
         );
-        assert_eq!(fields(refused.expect_err("no batch")), ["ids"]);
+        assert_eq!(fields(refused.expect_err("the ids must be refused")), [field]);
     }
 }
 

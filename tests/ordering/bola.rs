@@ -1,4 +1,4 @@
-//! Whoever is not its user meets no order and no cart: by id, by key, by page token, by any method.
+//! Other users reach no order and no cart: by id, by key, by page token, by any method.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,11 @@ async fn another_s_orders_and_cart_are_out_of_reach_for_every_method() {
             .0
             .call(&format!("order.v1.OrderService/{method}"), message)
             .await;
-        assert_eq!(anonymous.failure().code, "unauthenticated", "{method} of nobody");
+        assert_eq!(
+            anonymous.failure().code,
+            "unauthenticated",
+            "{method} of an anonymous caller"
+        );
         tried.insert(method.to_owned());
     }
     assert_eq!(watch(&counter.0, Some(&thief.token), placed).await, "not_found");
@@ -108,8 +112,8 @@ async fn another_s_orders_and_cart_are_out_of_reach_for_every_method() {
         panic!("one may add to one's own cart")
     };
     assert_eq!(added["cart"]["items"][0]["quantity"], 2, "{added}");
-    let nobody = counter.0.call("order.v1.OrderService/AddToCart", line).await;
-    assert_eq!(nobody.failure().code, "unauthenticated");
+    let anonymous = counter.0.call("order.v1.OrderService/AddToCart", line).await;
+    assert_eq!(anonymous.failure().code, "unauthenticated");
     let own = counter.call(&thief, "CreateOrder", order("third", tea, 1)).await;
     assert!(own.order().is_some_and(|own| own != placed), "got {own:?}");
     assert_eq!(tried, methods(), "every method of the contract is tried");

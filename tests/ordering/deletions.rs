@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::shop::{Said, Shop, User, order};
 
-/// Somebody with an account, and so with something to delete.
+/// A user with an account, which can be deleted.
 async fn account(shop: &Shop, name: &str) -> User {
     let user = shop.user();
     let account = format!(
@@ -68,7 +68,7 @@ async fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
     for user in [&hana, &mina, &kei] {
         let line = json!({ "productId": tea, "quantity": 3, "requestKey": "added" });
         let said = counter.call(user, "AddToCart", line).await;
-        assert!(matches!(said, Said::Done(_)), "everybody has a cart: {said:?}");
+        assert!(matches!(said, Said::Done(_)), "every user has a cart: {said:?}");
     }
     // One by herself, the other by an admin.
     delete(&shop, &hana, &hana).await;

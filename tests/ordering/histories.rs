@@ -1,5 +1,5 @@
 //! Random histories: several people at once, in two windows each, do whatever one can do with carts, orders and stock. Calls
-//! between the components get lost, on the way there or back, come twice, late, or too late, and nobody repeats anything.
+//! between the components get lost, on the way there or back, come twice, late, or too late, and clients repeat no request.
 //! Then the reconciler runs once.
 
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ impl Window {
         let said = self.counter.call(&self.user, method, message).await;
         assert!(
             !matches!(said, Said::Refused(_)),
-            "whoever looks is never refused: {method}: {said:?}"
+            "a request that only reads is never refused: {method}: {said:?}"
         );
     }
 
@@ -148,7 +148,7 @@ impl Window {
     }
 }
 
-/// Somebody who counts the stock anew, changes prices and takes a product out of the catalogue.
+/// An admin who counts the stock anew, changes prices and takes a product out of the catalogue.
 async fn keep_shop(counter: Counter, admin: User, products: Vec<Uuid>, mut dice: Dice) {
     for deed in 0..2 * DEEDS {
         let product = *dice.pick(&products);
@@ -274,7 +274,7 @@ pub(crate) async fn compare(shop: &Shop, told: &Told) {
                 open += 1;
                 assert!(
                     [None, Some("rejected"), Some("confirmed")].contains(&status),
-                    "nobody knew the order of key {key}, but it is {status:?}"
+                    "no client knew the order of key {key}, but it is {status:?}"
                 );
             }
         }
@@ -283,7 +283,7 @@ pub(crate) async fn compare(shop: &Shop, told: &Told) {
         "{placed} orders told of, {open} left open, {} cancelled",
         told.cancelled.len()
     );
-    // Nobody bought more from the cart than was ever put into it.
+    // No user bought more from the cart than they had ever put into it.
     let sql = "select o.user_id, l.product_id, sum(l.quantity)::bigint as pieces
          from order_service.orders o join order_service.order_items l on l.order_id = o.id
          where o.cart_version is not null and o.status <> 'rejected' group by o.user_id, l.product_id";

@@ -119,7 +119,7 @@ const BROKEN: [(&str, &str); 17] = [
          join user_service.users u on u.id = l.user_id and u.is_deleted",
     ),
     (
-        "nobody waits for an event",
+        "no event is waiting",
         "select id, order_id, kind, claimed_until from order_service.outbox where relayed_at is null",
     ),
 ];

@@ -144,7 +144,7 @@ fn host_to_kill() {
     let mut told = String::new();
     std::io::stdin().lock().read_line(&mut told).expect("what to do");
     let told: Value = serde_json::from_str(&told).expect("what to do is JSON");
-    // Whoever started us is gone when there is no more to read.
+    // The process that started this one is gone when there is no more to read.
     std::thread::spawn(|| {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         std::process::exit(0);
@@ -183,7 +183,7 @@ async fn serve(told: &Value) {
     future::pending::<()>().await;
 }
 
-/// What somebody is at when the host dies.
+/// The request that is being served when the host dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Buy,
@@ -352,7 +352,7 @@ async fn finish(shop: &Shop, errands: &[Errand; 2], ends: Ends, what: impl std::
     }
 }
 
-/// Repeats an errand of which nobody knows.
+/// Repeats a request whose outcome is unknown.
 async fn repeat(errand: &Errand, counter: &Counter, end: Option<&str>, what: &impl std::fmt::Debug) {
     let said = errand.again(counter).await;
     assert!(
@@ -473,7 +473,7 @@ async fn hosts_killed_at_random_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_hangs_is_waited_for_by_nobody() {
+async fn requests_do_not_wait_for_a_product_service_that_hangs() {
     let gate = Gate::new();
     let shop = Shop::with(|setup| {
         setup
@@ -497,7 +497,7 @@ async fn a_product_that_hangs_is_waited_for_by_nobody() {
         assert_eq!(
             [first, second],
             [Said::Open, Said::Open],
-            "{point:?}: nobody knows"
+            "{point:?}: the outcome is unknown"
         );
         gate.open();
         // What hung goes on now, or not at all.
@@ -544,7 +544,7 @@ async fn redis_may_die_at_any_time() {
     assert_eq!(shop.status(&errand.user, KEY).await.as_deref(), CANCELLED);
 }
 
-/// Kills the server process that serves a statement which waits for a lock: then Postgres cuts off everybody and recovers.
+/// Kills the server process that serves a statement which waits for a lock: then Postgres closes all connections and recovers.
 async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
     let waiting =
         "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
@@ -554,7 +554,7 @@ async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
             .sql()
             .query(waiting, &[])
             .await
-            .expect("what everybody is at");
+            .expect("the active statements");
         if let [first, ..] = rows.as_slice() {
             break first.get(0);
         }
@@ -643,7 +643,7 @@ async fn a_postgres_killed_in_the_middle_of_a_statement_loses_nothing() {
         );
         for (errand, end) in errands.iter().zip(ends) {
             let status = status(&database, errand).await;
-            // The one that nobody repeats may have been done before, or after.
+            // The request that is not repeated may have been done before, or after.
             assert!(
                 [end, ends[0]].contains(&status.as_deref()),
                 "{held_at:?}: an order must end where it belongs, at {end:?}, not at {status:?}"

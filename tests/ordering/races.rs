@@ -36,7 +36,7 @@ async fn the_last_fifty_pieces_go_to_fifty_of_five_hundred_buyers() {
     assert_eq!(
         refused.count(),
         450,
-        "nobody else is told anything but that there is too little"
+        "all others are told that there is too little in stock"
     );
     assert_eq!(shop.stock(product).await, 0);
     shop.settle().await;

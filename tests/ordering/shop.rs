@@ -18,7 +18,7 @@ const SECRET: &str = "the-secret-that-the-reconciler-is-called-with";
 /// For how long a reconciler that is gone keeps what it had in hand, and a bit.
 pub(crate) const CLAIMED: Duration = Duration::from_millis(10_500);
 
-/// A running platform whose pending orders are nobody's at once, and which counts what people put into the stock.
+/// A running platform whose reconciler takes up pending orders at once, and which counts the pieces put into the stock.
 pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
@@ -50,21 +50,21 @@ impl Room {
     }
 }
 
-/// Somebody who is signed in.
+/// A signed-in user.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
     pub(crate) token: String,
 }
 
-/// What somebody learns of a request.
+/// The result of a request, as its client sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Said {
     /// It was done.
     Done(Value),
     /// It was not, for this reason.
     Refused(String),
-    /// Nobody knows: there was no answer, or `unavailable`, or it took too long.
+    /// Unknown: there was no answer, or `unavailable`, or it took too long.
     Open,
 }
 
@@ -97,7 +97,7 @@ fn faults() -> String {
     faults.join("\n")
 }
 
-/// The platform as somebody sees it: at an address, whoever answers there.
+/// The platform at an address, whichever host answers there.
 #[derive(Clone, Debug)]
 pub(crate) struct Counter(pub(crate) Client);
 
@@ -198,7 +198,7 @@ impl Shop {
         User { id, token }
     }
 
-    /// Somebody who may change the catalogue: with an account, since what only admins may do is asked of it.
+    /// An admin with an account, since what only admins may do is asked of it.
     pub(crate) async fn admin(&self) -> User {
         let id = Uuid::now_v7();
         let account = format!(
@@ -250,7 +250,7 @@ impl Shop {
     }
 }
 
-/// The real application over this database, where pending orders are left to nobody.
+/// The real application over this database, where the reconciler takes up pending orders at once.
 fn setup(database: Database, issuer: &Issuer) -> Setup {
     Setup::over(database)
         .variable("issuer", issuer.url())

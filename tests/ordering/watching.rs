@@ -1,4 +1,4 @@
-//! Following orders: many do, nobody else waits for it, and what another host does is seen.
+//! Watching orders: many clients watch, other requests do not wait for them, and changes by another host are seen.
 
 use std::time::{Duration, Instant};
 
@@ -20,13 +20,13 @@ const SURELY_OPEN: Duration = Duration::from_secs(20);
 /// once a second.
 const SOON: Duration = Duration::from_secs(10);
 
-/// For how long somebody asks for a stream that is not to be had.
+/// The time for which a client asks for a stream that is refused.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many orders there are to follow.
 const ORDERS: usize = 20;
 
-/// What somebody saw of an order that they followed to its end.
+/// The states of an order that a client watched to its end.
 struct Seen {
     /// Its states, stream by stream: whose stream ends before the order does asks for another.
     streams: Vec<Vec<String>>,
@@ -190,12 +190,12 @@ async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_who_follow_orders_are_in_nobody_s_way() {
+async fn two_hundred_streams_do_not_slow_other_requests() {
     follow(200, |setup| setup).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_are_followed_without_redis_too() {
-    let nobody = free_port().expect("a port that nobody listens on").to_string();
-    follow(20, |setup| setup.variable("redis_port", nobody.clone())).await;
+    let closed_port = free_port().expect("a port without a listener").to_string();
+    follow(20, |setup| setup.variable("redis_port", closed_port.clone())).await;
 }

@@ -1,4 +1,4 @@
-//! What a cart and an order are, and the rules that need nobody's help.
+//! The types of carts and orders, and their pure rules.
 
 mod address;
 mod cart;
@@ -6,7 +6,7 @@ mod order;
 
 use std::{fmt, str::FromStr};
 
-use kernel::{Caller, Money, MoneyError, ProductId, UserId};
+use kernel::{Money, MoneyError, ProductId, Violations};
 
 pub(crate) use self::{
     address::{Address, AddressInput},
@@ -14,20 +14,20 @@ pub(crate) use self::{
     order::{NewOrder, Order, OrderItem, RequestHash, Shortage, Status},
 };
 
-/// The most products that a cart or an order can have: what the catalogue tells about in one call.
+/// The maximum number of products in a cart or an order: the catalogue's limit for one call.
 pub(crate) const MOST_LINES: usize = 100;
 
-/// A product as the catalogue has it now.
+/// A product with the current data of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
     pub(crate) id: ProductId,
     pub(crate) name: String,
     pub(crate) price: Money,
-    /// How many pieces can be ordered.
+    /// The number of pieces that can be ordered.
     pub(crate) available: u32,
 }
 
-/// How many pieces: 1 to 999.
+/// A number of pieces: 1 to 999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantity(u32);
 
@@ -37,7 +37,7 @@ pub(crate) struct Quantity(u32);
 pub(crate) struct QuantityError;
 
 impl Quantity {
-    /// The most pieces of one product in a cart or an order.
+    /// The maximum number of pieces of one product in a cart or an order.
     pub(crate) const MOST: u32 = 999;
 
     /// The number of pieces.
@@ -56,14 +56,63 @@ impl TryFrom<i32> for Quantity {
     }
 }
 
-/// So much of a product.
+impl From<Quantity> for i32 {
+    fn from(quantity: Quantity) -> Self {
+        // At most 999.
+        quantity.0 as Self
+    }
+}
+
+/// A number of pieces of one product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) product: ProductId,
     pub(crate) quantity: Quantity,
 }
 
-/// A name that a caller gave to a request, so that a repeat can be told from another: 1 to 255 visible ASCII characters.
+impl Line {
+    /// Parses the fields `productId` and `quantity` of a request.
+    ///
+    /// # Errors
+    /// All fields that are invalid.
+    pub(crate) fn parse(product: &str, quantity: i32) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let product = violations.take("productId", product.parse());
+        let quantity = violations.take("quantity", Quantity::try_from(quantity));
+        let line = product.zip(quantity);
+        line.map(|(product, quantity)| Self { product, quantity })
+            .ok_or(violations)
+    }
+
+    /// Parses the field `items` of a request: at most 100 products, each of them once.
+    ///
+    /// # Errors
+    /// The number of items, or all fields of items that are invalid.
+    pub(crate) fn parse_all(items: &[(&str, i32)]) -> Result<Vec<Self>, Violations> {
+        if items.len() > MOST_LINES {
+            let most = format_args!("must have at most {MOST_LINES} entries");
+            return Err(Violations::one("items", most));
+        }
+        let mut violations = Violations::default();
+        let mut lines: Vec<Self> = Vec::with_capacity(items.len());
+        for (index, (product, quantity)) in items.iter().enumerate() {
+            let path = format!("items[{index}]");
+            let Some(line) = violations.take_within(&path, Self::parse(product, *quantity)) else {
+                continue;
+            };
+            if lines.iter().any(|earlier| earlier.product == line.product) {
+                violations.add(
+                    format!("{path}.productId"),
+                    "must not repeat the product of an earlier item",
+                );
+            }
+            lines.push(line);
+        }
+        violations.is_empty().then_some(lines).ok_or(violations)
+    }
+}
+
+/// An idempotency key: a client's name for a request, by which a repeat is recognised. 1 to 255 visible ASCII characters.
 ///
 /// In double quotes it is the same key, wherever it is given: the header `Idempotency-Key` is a String of structured fields
 /// (draft-ietf-httpapi-idempotency-key-header, section 2.1; RFC 9651, section 3.3.3), and many clients send it without.
@@ -119,18 +168,18 @@ fn unquoted(text: &str) -> Option<String> {
     }
 }
 
-/// Why several prices have no sum.
+/// Several prices have no total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoTotal {
-    /// There is nothing to add up.
+    /// There are no prices.
     Empty,
     /// They are in more than one currency.
     Currencies,
-    /// It is not less than 100000000.
+    /// The total is not less than 100000000.
     TooLarge,
 }
 
-/// What so many pieces at these prices cost together.
+/// The total of pieces at these prices.
 pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Result<Money, NoTotal> {
     let mut prices = prices.into_iter().peekable();
     let currency = prices.peek().ok_or(NoTotal::Empty)?.0.currency();
@@ -141,26 +190,6 @@ pub(crate) fn total(prices: impl IntoIterator<Item = (Money, Quantity)>) -> Resu
             _ => NoTotal::TooLarge,
         })
     })
-}
-
-/// Whose orders a caller may reach. It goes into the SQL, too: a use case that forgot to ask would find nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// The caller's own.
-    Own(UserId),
-    /// Everybody's.
-    All,
-}
-
-impl Reach {
-    /// What this caller reaches; `None` for nobody.
-    pub(crate) fn of(caller: &Caller) -> Option<Self> {
-        match caller {
-            Caller::Anonymous => None,
-            Caller::User(_) if caller.is_admin() => Some(Self::All),
-            Caller::User(user) => Some(Self::Own(user.id)),
-        }
-    }
 }
 
 impl fmt::Display for NoTotal {
@@ -244,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_total_says_why() {
+    fn an_impossible_total_has_a_reason() {
         assert_eq!(total([]), Err(NoTotal::Empty));
         let two = [price("1", "JPY", 1), price("1", "USD", 1)];
         assert_eq!(total(two), Err(NoTotal::Currencies));

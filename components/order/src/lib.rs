@@ -1,6 +1,4 @@
-//! The order service: carts and orders.
-//!
-//! This file is the door: it wires HTTP and the WIT export to the use cases, and nothing else.
+//! The order service: carts and orders. This file only wires HTTP and the WIT export to the use cases.
 
 mod calls;
 mod domain;
@@ -14,27 +12,25 @@ mod user;
 mod watch;
 mod wit;
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Instant};
 
 use api::order::v1::OrderServiceServer;
 use connect::{Body, Router};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
+use kernel::Caller;
 use product::Remote;
 use rpc_adapters::service_tokens::ServiceTokens;
-use service::StoreError;
+use service::Shop;
 use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
 use store::Postgres;
 
-/// The variable with the database's address.
-const DATABASE: &str = "database_url";
-
-/// The use cases as this component runs them.
-type Shop = service::Shop<Postgres, Remote>;
+/// The variable with the address of the database.
+const DATABASE_URL: &str = "database_url";
 
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(OrderServiceServer::new(rpc::Rpc))
+            .service(OrderServiceServer::new(rpc::Rpc(new_shop)))
             .intercept(ServiceTokens::new("order", &[("bff", "bff_service_keys")]))
             .cut_off_after(clock::sleep),
     );
@@ -44,15 +40,19 @@ spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
-        "/ready" => ready::answer(request.method(), DATABASE).await,
-        reconciler::PATH => reconciler::answer(&request).await,
+        "/ready" => ready::answer(request.method(), DATABASE_URL).await,
+        reconciler::PATH => reconciler::answer(&request, new_shop).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,
     }
 }
 
-/// The use cases over the database that `spin.toml` grants and the product component.
-async fn shop(product: Remote) -> Result<Shop, StoreError> {
-    let database = Database::from_variable(DATABASE).await;
-    let database = database.map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok(Shop::new(Postgres(database), product))
+impl wit::Provide for wit::Component {
+    const NEW_SHOP: rpc::NewShop = new_shop;
+}
+
+/// The use cases over the database that `spin.toml` grants, and over the product component, which is called on behalf of this
+/// caller and until this deadline.
+fn new_shop(caller: &Caller, headers: &HeaderMap, deadline: Option<Instant>) -> Shop<Postgres, Remote> {
+    let product = Remote::for_request(caller, headers, deadline);
+    Shop::new(Postgres(Database::new(DATABASE_URL)), product)
 }

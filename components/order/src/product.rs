@@ -38,11 +38,6 @@ impl Remote {
         Self(Origin::new(caller, headers, deadline))
     }
 
-    /// For a caller in this process.
-    pub(crate) fn for_caller(caller: &Caller) -> Self {
-        Self::for_request(caller, &HeaderMap::new(), None)
-    }
-
     async fn stock(
         &self,
     ) -> Result<(InventoryServiceClient<ComponentTransport>, CallOptions), InventoryError> {

@@ -1,77 +1,80 @@
-//! The door for whoever runs the reconciler: a schedule of the host, or of the cluster. It is no RPC, and the bff has no
-//! route to it; who knocks has to know a secret of its own.
+//! The HTTP endpoint of the reconciler, for a schedule of the host or of the cluster. It is no RPC, the bff has no route to it,
+//! and callers need a secret of its own.
 
 use std::time::Duration;
 
 use connect::Body;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kernel::Caller;
-use serde_json::json;
+use serde::Serialize;
 use spin_adapters::{log, variables};
 use web::{
     bearer,
     request_id::RequestIds,
-    response::{self, method_not_allowed, text},
+    response::{json, method_not_allowed, text},
 };
 
 use crate::{
-    product::Remote,
     relay::Stream,
+    rpc::NewShop,
     service::{Reconciled, Stages},
     user,
 };
 
-/// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. Answers 200 with a JSON object that counts what was
-/// done, also where some of it failed (`problems`): the next run goes on.
+/// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. The answer is 200 with a [`Report`], also where some of the
+/// work failed (`problems`): the next run continues.
 pub(crate) const PATH: &str = "/internal/reconcile";
 
 /// The variable with the secret.
 const SECRET: &str = "reconciler_secret";
 
-/// The variable with the seconds after which a pending order is nobody's any more.
+/// The variable with the age in seconds from which the reconciler completes pending orders.
 const PENDING: &str = "pending_seconds";
 
-/// The shortest secret that counts as one, in bytes.
+/// The minimum length of the secret, in bytes.
 const SHORTEST: usize = 32;
 
-/// Runs the reconciler once, for who knows the secret.
-pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Body> {
+/// Runs the reconciler once, for a caller with the secret.
+pub(crate) async fn answer<B>(request: &Request<B>, new_shop: NewShop) -> Response<Body> {
     if request.method() != Method::POST {
         return method_not_allowed("POST");
     }
-    let names = RequestIds::of(request.headers());
-    match knows_the_secret(request.headers()).await {
+    let ids = RequestIds::of(request.headers());
+    match has_secret(request.headers()).await {
         Ok(true) => {}
-        Ok(false) => return text(StatusCode::UNAUTHORIZED, "the reconciler's secret is wanted"),
-        Err(cause) => return broken(names, &cause),
+        Ok(false) => {
+            let message = "send the reconciler's secret as a bearer token";
+            return text(StatusCode::UNAUTHORIZED, message);
+        }
+        Err(cause) => return internal_error(ids, &cause),
     }
-    match run(request.headers()).await {
+    match run(request.headers(), new_shop).await {
         Ok(done) => {
             for problem in &done.problems {
-                log::error(names, problem);
+                log::error(ids, problem);
             }
-            counted(&done)
+            json(StatusCode::OK, &Report::from(done))
         }
-        Err(cause) => broken(names, &cause),
+        Err(cause) => internal_error(ids, &cause),
     }
 }
 
-async fn run(headers: &HeaderMap) -> Result<Reconciled, String> {
+async fn run(headers: &HeaderMap, new_shop: NewShop) -> Result<Reconciled, String> {
     let pending = variables::get(PENDING).await.map_err(|error| error.to_string())?;
     let pending: u32 = pending
         .parse()
         .map_err(|_| format!("variable {PENDING} must be a number of seconds"))?;
-    let product = Remote::for_request(&Caller::Anonymous, headers, None);
-    let shop = crate::shop(product).await.map_err(|error| error.to_string())?;
     let stages = Stages {
         pending_for: Duration::from_secs(pending.into()),
         events: &Stream,
         users: &user::Remote::for_request(headers),
     };
-    Ok(shop.reconcile(stages).await)
+    Ok(new_shop(&Caller::Anonymous, headers, None)
+        .reconcile(stages)
+        .await)
 }
 
-async fn knows_the_secret(headers: &HeaderMap) -> Result<bool, String> {
+async fn has_secret(headers: &HeaderMap) -> Result<bool, String> {
     let secret = variables::get(SECRET).await.map_err(|error| error.to_string())?;
     if secret.len() < SHORTEST {
         return Err(format!("variable {SECRET} must have {SHORTEST} bytes or more"));
@@ -79,35 +82,38 @@ async fn knows_the_secret(headers: &HeaderMap) -> Result<bool, String> {
     Ok(bearer::is_secret(headers, &secret))
 }
 
-/// The counts, and the number of problems: what they were is in the log.
-fn counted(done: &Reconciled) -> Response<Body> {
-    let Reconciled {
-        confirmed,
-        closed,
-        expired,
-        restocked,
-        relayed,
-        carts,
-        swept,
-        problems,
-    } = done;
-    let counts = json!({
-        "confirmed": confirmed,
-        "closed": closed,
-        "expired": expired,
-        "restocked": restocked,
-        "relayed": relayed,
-        "carts": carts,
-        "swept": swept,
-        "problems": problems.len(),
-    });
-    response::json(StatusCode::OK, &counts)
+/// The JSON of the answer: numbers of rows, orders and events.
+#[derive(Serialize)]
+struct Report {
+    confirmed: u64,
+    closed: u64,
+    expired: u64,
+    restocked: u64,
+    relayed: u64,
+    carts: u64,
+    swept: u64,
+    problems: usize,
 }
 
-fn broken(names: RequestIds<'_>, cause: &str) -> Response<Body> {
-    log::error(names, cause);
+impl From<Reconciled> for Report {
+    fn from(done: Reconciled) -> Self {
+        Self {
+            confirmed: done.confirmed,
+            closed: done.closed,
+            expired: done.expired,
+            restocked: done.restocked,
+            relayed: done.relayed,
+            carts: done.carts,
+            swept: done.swept,
+            problems: done.problems.len(),
+        }
+    }
+}
+
+fn internal_error(ids: RequestIds<'_>, cause: &str) -> Response<Body> {
+    log::error(ids, cause);
     text(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "something went wrong; the log says what",
+        "something went wrong; the request id leads to it in the log",
     )
 }

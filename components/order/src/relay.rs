@@ -1,4 +1,4 @@
-//! Telling others of changes: the outbox's way into a Redis stream.
+//! Relays events from the outbox to a Redis stream.
 
 use std::rc::Rc;
 
@@ -12,13 +12,13 @@ use crate::service::{Event, Events};
 /// The variable with the address of Redis.
 const REDIS: &str = "redis_url";
 
-/// How long the last version told of an order is kept, in seconds: far longer than an event can wait in anybody's hand.
+/// The lifetime of the last relayed version of an order, in seconds: far longer than a claim of an event.
 const VERSIONS_KEPT: i64 = 24 * 60 * 60;
 
-/// How long the stream stays when nothing happens, in seconds.
+/// The lifetime of a stream without new events, in seconds.
 const STREAM_KEPT: i64 = 30 * 24 * 60 * 60;
 
-/// About how many events the stream holds; the oldest make room.
+/// The approximate maximum length of the stream; the oldest events are removed.
 const LONGEST: i64 = 100_000;
 
 thread_local! {
@@ -30,7 +30,7 @@ thread_local! {
 pub(crate) struct Stream;
 
 impl Events for Stream {
-    /// One round trip. Whoever is told twice, because an answer was lost, leaves out what it knows: it is not newer.
+    /// One round trip. The script skips an event that is appended again because an answer was lost: it is not newer.
     async fn append(&self, events: &[Event]) -> Result<(), String> {
         let prefix = variables::get("redis_prefix").await;
         let redis = Redis::from_variable(REDIS).await;

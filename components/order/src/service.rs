@@ -1,4 +1,4 @@
-//! The use cases of carts and orders: authorize, validate, decide. A file a topic.
+//! The use cases of carts and orders: authorize, validate, decide. Each topic has a file.
 
 mod cart;
 mod checkout;
@@ -6,26 +6,26 @@ mod orders;
 mod ports;
 mod reconcile;
 
-use kernel::{Caller, Money, ProductId, UserId, Violations};
+use kernel::{Caller, Money, StoreError, UserId, Violations};
 
 pub(crate) use self::{
     cart::AddToCart,
     checkout::CreateOrder,
     orders::ListOrders,
     ports::{
-        Added, Backlog, Carts, Catalogue, CatalogueError, Deletion, Due, Event, Events, Inserted, Inventory,
-        InventoryError, Orders, Outcome, StoreError, Users,
+        Added, Backlog, Carts, Catalogue, CatalogueError, Deletion, Event, Events, Inserted, Inventory,
+        InventoryError, Orders, Outcome, RestockDue, Users,
     },
     reconcile::{Reconciled, Stages},
 };
-use crate::domain::{Quantity, Shortage};
+use crate::domain::Shortage;
 
-/// Why a use case has no answer.
+/// A use case failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
-    Invalid(Violations),
-    #[error("nobody is signed in")]
+    Invalid(#[from] Violations),
+    #[error("the caller is not signed in")]
     Unauthenticated,
     #[error("no such order")]
     NotFound,
@@ -57,7 +57,7 @@ pub(crate) enum Error {
     StillPending,
     #[error("the order was rejected, there is nothing to cancel")]
     NothingToCancel,
-    /// How far an order got is not known; it goes on from there with the next repeat.
+    /// The outcome of a step is unknown. The next repeat or the reconciler continues the order.
     #[error("the order is not finished: {0}")]
     Unfinished(String),
     #[error(transparent)]
@@ -66,35 +66,24 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
 }
 
-/// Carts and orders over a store, and over what the product service knows.
+/// The use cases, over a store and the product service.
 pub(crate) struct Shop<S, P> {
     store: S,
     product: P,
 }
 
 impl<S, P> Shop<S, P> {
-    pub(crate) fn new(store: S, product: P) -> Self {
+    pub(crate) const fn new(store: S, product: P) -> Self {
         Self { store, product }
     }
 }
 
-/// The user who is calling.
+/// The id of the calling user.
 fn user(caller: &Caller) -> Result<UserId, Error> {
     match caller {
         Caller::User(user) => Ok(user.id),
         Caller::Anonymous => Err(Error::Unauthenticated),
     }
-}
-
-/// Reads a product's id and how many pieces, with the names that they have in every request.
-fn parse_line(
-    product: &str,
-    quantity: i32,
-    violations: &mut Violations,
-) -> (Option<ProductId>, Option<Quantity>) {
-    let product = violations.take("productId", product.parse());
-    let quantity = violations.take("quantity", Quantity::try_from(quantity));
-    (product, quantity)
 }
 
 #[cfg(test)]

@@ -1,171 +1,126 @@
-//! Carts and orders in Postgres, schema `order_service`: a function a statement, the SQL beside it.
+//! Carts and orders in Postgres, schema `order_service`: one function for each statement.
 //!
-//! What changes a cart takes the cart's row first, and what confirms an order takes the cart before the order: nobody waits
-//! for somebody who waits for them.
+//! All statements lock in one order: a change of a cart locks the cart's row first, and the confirmation of an order locks the
+//! cart before the order. So no two statements can wait for each other.
 
 mod backlog;
 mod carts;
 mod orders;
 
-use kernel::{Money, Timestamp};
-use spin_adapters::postgres::{Database, Parameter, Row};
+use kernel::{AccessScope, StoreError};
+use serde::{Deserialize, Serialize};
+use spin_adapters::postgres::{Database, Error, FromRow, Parameter, Row, parameter::uuid};
 
-use crate::{
-    domain::{Address, Order, OrderItem, Quantity, Reach, Status},
-    service::StoreError,
-};
+use crate::domain::{Address, Order, OrderItem, Quantity};
 
 /// Carts and orders in a database.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Postgres(pub(crate) Database);
 
-/// The select list that [`order`] takes apart, of an order `o` and its [`items!`]. Times travel as microseconds and amounts
-/// as text: Spin has no `timestamptz`, and a text keeps a decimal exact.
-macro_rules! columns {
-    () => {
-        "o.id, o.user_id, o.status, o.rejection_reason, o.total_amount::text, o.currency::text, \
-         o.shipping_address ->> 'name', o.shipping_address ->> 'postalCode', \
-         o.shipping_address ->> 'country', o.shipping_address ->> 'region', \
-         o.shipping_address ->> 'city', o.shipping_address ->> 'line1', \
-         o.shipping_address ->> 'line2', o.shipping_address ->> 'phone', \
-         o.version, (extract(epoch from o.created_at) * 1000000)::bigint, \
-         (extract(epoch from o.updated_at) * 1000000)::bigint, \
-         items.products, items.names, items.prices, items.quantities, items.available"
-    };
-}
+/// The select list of an [`Order`], from an order `o` and its [`ORDER_ITEMS`]. Times are microseconds and amounts are texts:
+/// Spin has no `timestamptz`, and a text keeps a decimal exact.
+const ORDER_COLUMNS: &str = "o.id, o.user_id, o.status, o.rejection_reason, o.total_amount::text as total_amount, \
+     o.currency::text as currency, o.shipping_address::text as shipping_address, o.version, \
+     (extract(epoch from o.created_at) * 1000000)::bigint as created_at, \
+     (extract(epoch from o.updated_at) * 1000000)::bigint as updated_at, items.items";
 
-/// The lines of an order `o`, as columns of equal length.
-macro_rules! items {
-    () => {
-        " cross join lateral ( \
-              select array_agg(product_id::text order by position) as products, \
-                     array_agg(name::text order by position) as names, \
-                     array_agg(unit_price::text order by position) as prices, \
-                     array_agg(quantity::text order by position) as quantities, \
-                     array_agg(coalesce(available::text, '') order by position) as available \
-              from order_items where order_id = o.id) items "
-    };
-}
+/// The lines of an order `o` as one JSON array, for [`StoredItem`].
+const ORDER_ITEMS: &str = "cross join lateral ( \
+         select json_agg(json_build_object('product', product_id, 'name', name, 'price', unit_price::text, \
+                    'quantity', quantity, 'available', available) order by position)::text as items \
+         from order_items where order_id = o.id) items";
 
-/// The orders within reach: everybody's ($1), or the caller's own ($2). Whatever looks at another's order or changes it
-/// has this.
-macro_rules! within_reach {
-    () => {
-        "($1 or user_id = $2::text::uuid)"
-    };
-}
+/// The condition that an order is in the caller's access scope: all orders ($1), or those of one user ($2). Every statement
+/// that reads or changes an order by a client's id has it.
+const IN_SCOPE: &str = "($1 or user_id = $2::uuid)";
 
-/// Leaves an event for each of the orders `changed`. The amount has the decimals of its currency, as [`Money::amount`] has it.
-macro_rules! event {
-    () => {
-        "insert into outbox (order_id, order_version, kind, payload) \
-         select id, version, 'order.' || status, jsonb_build_object( \
-             'orderId', id, 'userId', user_id, 'status', status, 'version', version, \
-             'totalAmount', jsonb_build_object('currencyCode', currency, 'amount', round(total_amount, \
-                 greatest(minor_units(currency), scale(trim_scale(total_amount))))::text), \
-             'occurredAt', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) \
-         from changed"
-    };
-}
-
-use {columns, event, items, within_reach};
-
-/// The parameters of `within_reach!`.
-fn within(reach: Reach) -> [Parameter; 2] {
-    match reach {
-        Reach::All => [Parameter::Boolean(true), Parameter::DbNull],
-        Reach::Own(own) => [Parameter::Boolean(false), text(own)],
+/// The parameters of [`IN_SCOPE`].
+fn in_scope(scope: AccessScope) -> [Parameter; 2] {
+    match scope {
+        AccessScope::All => [Parameter::Boolean(true), Parameter::DbNull],
+        AccessScope::Own(user) => [Parameter::Boolean(false), uuid(user)],
     }
 }
 
-fn text(value: impl ToString) -> Parameter {
-    Parameter::Str(value.to_string())
-}
-
-fn texts(values: impl IntoIterator<Item = impl ToString>) -> Parameter {
-    let values = values.into_iter().map(|value| Some(value.to_string()));
-    Parameter::ArrayStr(values.collect())
-}
-
-fn optional(value: Option<impl ToString>) -> Parameter {
-    value.map_or(Parameter::DbNull, text)
-}
-
-fn number(value: u64) -> Parameter {
-    // Versions count changes: none comes near the end.
-    Parameter::Int64(value.try_into().unwrap_or(i64::MAX))
-}
-
-/// The row of a statement that always has one.
-fn only(rows: Vec<Row>) -> Result<Row, StoreError> {
-    let row = rows.into_iter().next();
-    row.ok_or_else(|| StoreError::Failed("the statement returned no row".into()))
-}
-
-/// An order of the select list [`columns!`]; what follows in the row is left to the caller.
-fn order(row: &mut Row) -> Result<Order, StoreError> {
-    let id = parsed(row.text()?.parse())?;
-    let user = parsed(row.text()?.parse())?;
-    let status = Status::named(&row.text()?);
-    let rejection_reason = row.optional_text()?;
-    let total = parsed(Money::kept(&row.text()?, &row.text()?))?;
-    Ok(Order {
-        id,
-        user,
-        status: status.ok_or_else(|| StoreError::Failed("a stored order has no known status".into()))?,
-        rejection_reason,
-        total,
-        address: address(row)?,
-        version: parsed(row.bigint()?.try_into())?,
-        created_at: Timestamp::from_unix_micros(row.bigint()?),
-        updated_at: Timestamp::from_unix_micros(row.bigint()?),
-        items: order_items(row, total)?,
-    })
-}
-
-fn address(row: &mut Row) -> Result<Address, StoreError> {
-    Ok(Address {
-        name: row.text()?,
-        postal_code: row.text()?,
-        country: row.text()?,
-        region: row.text()?,
-        city: row.text()?,
-        line1: row.text()?,
-        line2: row.text()?,
-        phone: row.text()?,
-    })
-}
-
-/// All lines have the currency of the total.
-fn order_items(row: &mut Row, total: Money) -> Result<Vec<OrderItem>, StoreError> {
-    let (products, names, prices) = (row.texts()?, row.texts()?, row.texts()?);
-    let (quantities, available) = (row.texts()?, row.texts()?);
-    let columns = products
-        .iter()
-        .zip(names)
-        .zip(prices)
-        .zip(quantities)
-        .zip(available);
-    columns
-        .map(|((((product, name), price), pieces), available)| {
-            Ok(OrderItem {
-                product: parsed(product.parse())?,
-                name,
-                unit_price: parsed(Money::kept(&price, total.currency().code()))?,
-                quantity: quantity(&pieces)?,
-                available: (!available.is_empty())
-                    .then(|| parsed(available.parse()))
-                    .transpose()?,
-            })
+impl FromRow for Order {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        let total = row.money("total_amount", "currency")?;
+        let items: Vec<StoredItem> = row.json("items")?;
+        let item = |item: StoredItem| item.with_currency(total.currency().code());
+        Ok(Self {
+            id: row.parse("id")?,
+            user: row.parse("user_id")?,
+            status: row.parse("status")?,
+            rejection_reason: row.get("rejection_reason")?,
+            items: items.into_iter().map(item).collect::<Result<_, _>>()?,
+            total,
+            address: row.json::<StoredAddress>("shipping_address")?.0,
+            version: row.convert::<i64, _>("version")?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
         })
-        .collect()
+    }
 }
 
-fn quantity(pieces: &str) -> Result<Quantity, StoreError> {
-    let pieces: i32 = parsed(pieces.parse())?;
-    parsed(pieces.try_into())
+/// A line of an order as JSON. It has the currency of the order's total.
+#[derive(Serialize, Deserialize)]
+struct StoredItem {
+    product: String,
+    name: String,
+    price: String,
+    quantity: i32,
+    available: Option<u32>,
 }
 
-/// A row that breaks the rules of the domain, which the schema's constraints should have kept out.
-fn parsed<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, StoreError> {
-    value.map_err(|error| StoreError::Failed(format!("a stored value {error}")))
+impl StoredItem {
+    fn with_currency(self, currency: &str) -> Result<OrderItem, Error> {
+        Ok(OrderItem {
+            product: parsed("items.product", self.product.parse())?,
+            name: self.name,
+            unit_price: parsed("items.price", kernel::Money::kept(&self.price, currency))?,
+            quantity: parsed("items.quantity", Quantity::try_from(self.quantity))?,
+            available: self.available,
+        })
+    }
+}
+
+impl From<&OrderItem> for StoredItem {
+    fn from(item: &OrderItem) -> Self {
+        Self {
+            product: item.product.to_string(),
+            name: item.name.clone(),
+            price: item.unit_price.amount(),
+            quantity: item.quantity.into(),
+            available: item.available,
+        }
+    }
+}
+
+/// A shipping address as JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredAddress(#[serde(with = "AddressFields")] Address);
+
+/// The fields of the JSON, which the column `shipping_address` has.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Address", rename_all = "camelCase")]
+struct AddressFields {
+    name: String,
+    postal_code: String,
+    country: String,
+    region: String,
+    city: String,
+    line1: String,
+    line2: String,
+    phone: String,
+}
+
+/// A value inside of a JSON column. An error says that the schema's constraints let in a value that the domain refuses.
+fn parsed<T>(place: &str, value: Result<T, impl std::fmt::Display>) -> Result<T, Error> {
+    value.map_err(|error| Error::invalid(place, error))
+}
+
+/// A parameter with the JSON of a value.
+fn json(value: &impl Serialize) -> Result<Parameter, StoreError> {
+    let text = serde_json::to_string(value).map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok(Parameter::Str(text))
 }

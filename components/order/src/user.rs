@@ -26,7 +26,7 @@ const USER: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("user_timeout")
     .at_most(Duration::from_secs(3));
 
-/// The user component, for one run of the reconciler: on nobody's behalf.
+/// The user component, for one run of the reconciler: on behalf of no user.
 pub(crate) struct Remote(Origin);
 
 impl Remote {

@@ -1,4 +1,4 @@
-//! Following an order: by looking for a newer version of it now and then, in Postgres, which knows whatever any host did.
+//! The states of an order as a stream. The stream polls Postgres, which has the changes of all hosts (docs/decisions/0013).
 
 use std::time::{Duration, Instant};
 
@@ -9,24 +9,27 @@ use futures::{
 use kernel::{Caller, OrderId};
 use spin_adapters::clock;
 
-use crate::{Shop, domain::Order, service::Error};
+use crate::{
+    domain::Order,
+    service::{Error, Orders, Shop},
+};
 
-/// The states of an order. An error is the last that comes.
+/// The states of an order. An error ends the stream.
 pub(crate) type States = LocalBoxStream<'static, Result<Order, Error>>;
 
-/// The longest first pause before it looks again, a read by primary key; each further one is twice as long. An order that
-/// is being placed is so for some tens of milliseconds.
+/// The upper bound of the first pause before the next read by primary key; each further pause is twice as long. Checkout takes
+/// some tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(125);
 
-/// The longest pause there is: an order that is placed changes when somebody does something.
+/// The upper bound of all pauses: after checkout, an order only changes by a user's or an admin's request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a stream lasts: less than what a host gives a request.
-const LONGEST: Duration = Duration::from_secs(25);
+/// The duration of a stream: less than the host's time limit for a request, 30 s.
+const DURATION: Duration = Duration::from_secs(25);
 
-/// Somebody who follows an order.
-pub(crate) struct Watch {
-    shop: Shop,
+/// The position in a stream of states.
+struct Watch<S, P> {
+    shop: Shop<S, P>,
     caller: Caller,
     order: OrderId,
     /// The version that was sent last.
@@ -35,39 +38,46 @@ pub(crate) struct Watch {
     pause: Duration,
 }
 
-impl Watch {
-    /// The state of an order now, and each one that follows, until the last.
-    pub(crate) async fn begin(shop: Shop, caller: Caller, id: &str) -> Result<States, Error> {
-        let order = shop.get_order(&caller, id).await?;
-        let watch = Self {
-            shop,
-            caller,
-            order: order.id,
-            seen: order.version,
-            until: Instant::now() + LONGEST,
-            pause: FIRST_PAUSE,
-        };
-        let left = watch.unless_over(&order);
-        let changes = stream::unfold(left, |left| async move {
-            let mut watch = left?;
-            match watch.next().await {
-                Ok(order) => {
-                    let order = order?;
-                    let left = watch.unless_over(&order);
-                    Some((Ok(order), left))
-                }
-                Err(error) => Some((Err(error), None)),
+/// The current state of an order, and each later state until the last one.
+///
+/// # Errors
+/// The order does not exist, or is out of the caller's access scope.
+pub(crate) async fn begin<S: Orders + 'static, P: 'static>(
+    shop: Shop<S, P>,
+    caller: Caller,
+    id: &str,
+) -> Result<States, Error> {
+    let order = shop.get_order(&caller, id).await?;
+    let watch = Watch {
+        shop,
+        caller,
+        order: order.id,
+        seen: order.version,
+        until: Instant::now() + DURATION,
+        pause: FIRST_PAUSE,
+    };
+    let next = watch.unless_final(&order);
+    let changes = stream::unfold(next, |next| async move {
+        let mut watch = next?;
+        match watch.next().await {
+            Ok(order) => {
+                let order = order?;
+                let next = watch.unless_final(&order);
+                Some((Ok(order), next))
             }
-        });
-        Ok(stream::iter([Ok(order)]).chain(changes).boxed_local())
-    }
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(stream::iter([Ok(order)]).chain(changes).boxed_local())
+}
 
-    /// Whoever follows this order still, if anything can follow this state of it.
-    fn unless_over(self, order: &Order) -> Option<Self> {
+impl<S: Orders, P> Watch<S, P> {
+    /// `None` if no state can follow this one.
+    fn unless_final(self, order: &Order) -> Option<Self> {
         (!order.status.is_final()).then_some(self)
     }
 
-    /// The next state; none when the time is up.
+    /// The next state; `None` when the stream's time is over.
     async fn next(&mut self) -> Result<Option<Order>, Error> {
         while Instant::now() < self.until {
             clock::sleep(clock::scattered(self.pause)).await;

@@ -1,18 +1,21 @@
-//! WIT adapter: the use cases for a caller in the same process. Record in, domain call, record out.
+//! WIT adapter: records to use cases, and results to records.
 
 use futures::StreamExt as _;
-use rpc_adapters::wit::{
-    invalid_argument, parse_caller,
-    types::{self, Caller, Money, PageRequest},
+use http::HeaderMap;
+use rpc_adapters::{
+    messages::next_page_token,
+    wit::{self, amount_and_currency, types, types::Caller, types::PageRequest},
 };
-
 use spin_sdk::wit_bindgen::{StreamReader, spawn};
+use web::request_id::RequestIds;
 
 use crate::{
     domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderItem, Status},
     product::Remote,
-    service::{AddToCart, CreateOrder, Error, ListOrders, StoreError},
-    watch::Watch,
+    rpc::{NewShop, messages::log_restock},
+    service::{AddToCart, CreateOrder, Error, ListOrders, Shop},
+    store::Postgres,
+    watch,
 };
 
 // Generated code: its items are documented in `wit/`.
@@ -30,15 +33,31 @@ mod bindings {
     use super::Component;
 }
 
-use bindings::exports::akinai::commerce::orders::{self, Guest};
+use bindings::exports::akinai::commerce::orders::{
+    self, CartItemNote, Guest, NewOrder, OrderPage, OrderStatus, ShippingAddress,
+};
 
-struct Component;
+type Result<T> = std::result::Result<T, types::Error>;
 
-/// The use cases for this caller.
-async fn shop(caller: Caller) -> Result<(crate::Shop, kernel::Caller), Error> {
-    let caller = parse_caller(caller).map_err(Error::Invalid)?;
-    let shop = crate::shop(Remote::for_caller(&caller)).await?;
-    Ok((shop, caller))
+/// Exports the interface.
+pub(crate) struct Component;
+
+/// The use cases that the exported functions call. `lib.rs` provides them: an exported function has no `self` to hold them.
+pub(crate) trait Provide {
+    /// Makes the use cases for one call.
+    const NEW_SHOP: NewShop;
+}
+
+/// Runs a use case for the caller that the record names.
+async fn answer<T, R: From<T>>(
+    caller: Caller,
+    use_case: impl AsyncFnOnce(Shop<Postgres, Remote>, kernel::Caller) -> std::result::Result<T, Error>,
+) -> Result<R> {
+    wit::answer(caller, async |caller| {
+        let shop = Component::NEW_SHOP(&caller, &HeaderMap::new(), None);
+        use_case(shop, caller).await
+    })
+    .await
 }
 
 impl Guest for Component {
@@ -47,105 +66,99 @@ impl Guest for Component {
         product_id: String,
         quantity: i32,
         request_key: Option<String>,
-    ) -> Result<orders::Cart, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let request = AddToCart {
+    ) -> Result<orders::Cart> {
+        let addition = AddToCart {
             product: &product_id,
             quantity,
             request_key: request_key.as_deref(),
         };
-        Ok(shop.add_to_cart(&caller, request).await?.into())
+        answer(caller, async |shop, caller| {
+            shop.add_to_cart(&caller, addition).await
+        })
+        .await
     }
 
-    async fn update_cart_item(
-        caller: Caller,
-        product_id: String,
-        quantity: i32,
-    ) -> Result<orders::Cart, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let cart = shop.update_cart_item(&caller, &product_id, quantity).await?;
-        Ok(cart.into())
+    async fn update_cart_item(caller: Caller, product_id: String, quantity: i32) -> Result<orders::Cart> {
+        answer(caller, async |shop, caller| {
+            shop.update_cart_item(&caller, &product_id, quantity).await
+        })
+        .await
     }
 
-    async fn remove_from_cart(caller: Caller, product_id: String) -> Result<orders::Cart, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        Ok(shop.remove_from_cart(&caller, &product_id).await?.into())
+    async fn remove_from_cart(caller: Caller, product_id: String) -> Result<orders::Cart> {
+        answer(caller, async |shop, caller| {
+            shop.remove_from_cart(&caller, &product_id).await
+        })
+        .await
     }
 
-    async fn get_cart(caller: Caller) -> Result<orders::Cart, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        Ok(shop.get_cart(&caller).await?.into())
+    async fn get_cart(caller: Caller) -> Result<orders::Cart> {
+        answer(caller, async |shop, caller| shop.get_cart(&caller).await).await
     }
 
-    async fn clear_cart(caller: Caller) -> Result<orders::Cart, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        Ok(shop.clear_cart(&caller).await?.into())
+    async fn clear_cart(caller: Caller) -> Result<orders::Cart> {
+        answer(caller, async |shop, caller| shop.clear_cart(&caller).await).await
     }
 
-    async fn create_order(
-        caller: Caller,
-        new_order: orders::NewOrder,
-    ) -> Result<orders::Order, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let expected = new_order.expected_total.as_ref();
-        let items = new_order.items.iter();
-        let items: Vec<_> = items
-            .map(|item| (item.product_id.as_str(), item.quantity))
-            .collect();
-        let request = CreateOrder {
+    async fn create_order(caller: Caller, new_order: NewOrder) -> Result<orders::Order> {
+        let items = new_order
+            .items
+            .iter()
+            .map(|item| (item.product_id.as_str(), item.quantity));
+        let items: Vec<_> = items.collect();
+        let order = CreateOrder {
             idempotency_key: &new_order.idempotency_key,
-            address: address(&new_order.shipping_address),
+            address: (&new_order.shipping_address).into(),
             items: &items,
-            expected_total: expected.map(|total| (total.amount.as_str(), total.currency_code.as_str())),
+            expected_total: new_order.expected_total.as_ref().map(amount_and_currency),
         };
-        Ok(shop.create_order(&caller, request).await?.into())
+        answer(caller, async |shop, caller| {
+            shop.create_order(&caller, order).await
+        })
+        .await
     }
 
-    async fn get_order(caller: Caller, id: String) -> Result<orders::Order, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        Ok(shop.get_order(&caller, &id).await?.into())
+    async fn get_order(caller: Caller, id: String) -> Result<orders::Order> {
+        answer(caller, async |shop, caller| shop.get_order(&caller, &id).await).await
     }
 
     async fn list_orders(
         caller: Caller,
         page: PageRequest,
-        status: Option<orders::OrderStatus>,
-    ) -> Result<orders::OrderPage, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let request = ListOrders {
+        status: Option<OrderStatus>,
+    ) -> Result<OrderPage> {
+        let list = ListOrders {
             page_size: page.size,
             page_token: &page.token,
             status: status.map(Status::from),
         };
-        let page = shop.list_orders(&caller, request).await?;
-        Ok(orders::OrderPage {
-            orders: page.items.into_iter().map(orders::Order::from).collect(),
-            next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
+        answer(caller, async |shop, caller| {
+            let page = shop.list_orders(&caller, list).await;
+            page.map(|page| OrderPage {
+                orders: page.items.into_iter().map(orders::Order::from).collect(),
+                next_page_token: next_page_token(page.next),
+            })
         })
+        .await
     }
 
-    async fn cancel_order(caller: Caller, id: String) -> Result<orders::Order, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let (order, left) = shop.cancel_order(&caller, &id).await?;
-        if let Some(cause) = left {
-            let cause = format_args!("the stock of a cancelled order is left to the reconciler: {cause}");
-            spin_adapters::log::error(web::request_id::RequestIds::NONE, cause);
-        }
-        Ok(order.into())
+    async fn cancel_order(caller: Caller, id: String) -> Result<orders::Order> {
+        answer(caller, async |shop, caller| {
+            let cancelled = shop.cancel_order(&caller, &id).await;
+            cancelled.map(|cancelled| log_restock(cancelled, RequestIds::NONE))
+        })
+        .await
     }
 
-    async fn watch_order(
-        caller: Caller,
-        id: String,
-    ) -> Result<StreamReader<Result<orders::Order, types::Error>>, types::Error> {
-        let (shop, caller) = shop(caller).await?;
-        let mut states = Watch::begin(shop, caller, &id).await?;
-        let (mut told, reader) = bindings::wit_stream::new();
+    async fn watch_order(caller: Caller, id: String) -> Result<StreamReader<Result<orders::Order>>> {
+        let begun = answer(caller, async |shop, caller| watch::begin(shop, caller, &id).await);
+        let mut states: watch::States = begun.await?;
+        let (mut writer, reader) = bindings::wit_stream::new();
         spawn(async move {
             while let Some(state) = states.next().await {
-                let state = state.map(orders::Order::from).map_err(types::Error::from);
-                let is_unread = told.write_one(state).await.is_some();
-                if is_unread {
+                let state = state.map(orders::Order::from).map_err(wit::refuse);
+                let has_no_reader = writer.write_one(state).await.is_some();
+                if has_no_reader {
                     break;
                 }
             }
@@ -154,72 +167,35 @@ impl Guest for Component {
     }
 }
 
-fn money(money: kernel::Money) -> Money {
-    Money {
-        amount: money.amount(),
-        currency_code: money.currency().code().into(),
-    }
+rpc_adapters::same_variants! {
+    Status => OrderStatus { Pending, Confirmed, Cancelled, Rejected }
+    OrderStatus => Status { Pending, Confirmed, Cancelled, Rejected }
+    Note => CartItemNote { PriceChanged, InsufficientStock, OutOfStock, Deleted }
 }
 
-fn address(address: &orders::ShippingAddress) -> AddressInput<'_> {
-    AddressInput {
-        name: &address.name,
-        postal_code: &address.postal_code,
-        country: &address.country,
-        region: &address.region,
-        city: &address.city,
-        line1: &address.line1,
-        line2: &address.line2,
-        phone: &address.phone,
-    }
+rpc_adapters::same_fields! {
+    Address => ShippingAddress { name, postal_code, country, region, city, line1, line2, phone }
+    &ShippingAddress => AddressInput { name, postal_code, country, region, city, line1, line2, phone }
 }
 
 impl From<Cart> for orders::Cart {
     fn from(cart: Cart) -> Self {
         Self {
             items: cart.items.into_iter().map(orders::CartItem::from).collect(),
-            total_amount: cart.total.map(money),
+            total_amount: cart.total.map(Into::into),
         }
     }
 }
 
 impl From<CartItem> for orders::CartItem {
     fn from(item: CartItem) -> Self {
-        let note = |note: Note| match note {
-            Note::PriceChanged => orders::CartItemNote::PriceChanged,
-            Note::InsufficientStock => orders::CartItemNote::InsufficientStock,
-            Note::OutOfStock => orders::CartItemNote::OutOfStock,
-            Note::Deleted => orders::CartItemNote::Deleted,
-        };
         Self {
             product_id: item.product.to_string(),
             name: item.name,
-            unit_price: money(item.unit_price),
+            unit_price: item.unit_price.into(),
             quantity: item.quantity.get(),
             available: item.available,
-            notes: item.notes.into_iter().map(note).collect(),
-        }
-    }
-}
-
-impl From<orders::OrderStatus> for Status {
-    fn from(status: orders::OrderStatus) -> Self {
-        match status {
-            orders::OrderStatus::Pending => Self::Pending,
-            orders::OrderStatus::Confirmed => Self::Confirmed,
-            orders::OrderStatus::Cancelled => Self::Cancelled,
-            orders::OrderStatus::Rejected => Self::Rejected,
-        }
-    }
-}
-
-impl From<Status> for orders::OrderStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Pending => Self::Pending,
-            Status::Confirmed => Self::Confirmed,
-            Status::Cancelled => Self::Cancelled,
-            Status::Rejected => Self::Rejected,
+            notes: item.notes.into_iter().map(CartItemNote::from).collect(),
         }
     }
 }
@@ -232,7 +208,7 @@ impl From<Order> for orders::Order {
             status: order.status.into(),
             rejection_reason: order.rejection_reason,
             items: order.items.into_iter().map(orders::OrderItem::from).collect(),
-            total_amount: money(order.total),
+            total_amount: order.total.into(),
             shipping_address: order.address.into(),
             created_at: order.created_at.unix_micros(),
             updated_at: order.updated_at.unix_micros(),
@@ -245,53 +221,8 @@ impl From<OrderItem> for orders::OrderItem {
         Self {
             product_id: item.product.to_string(),
             name: item.name,
-            unit_price: money(item.unit_price),
+            unit_price: item.unit_price.into(),
             quantity: item.quantity.get(),
-        }
-    }
-}
-
-impl From<Address> for orders::ShippingAddress {
-    fn from(address: Address) -> Self {
-        Self {
-            name: address.name,
-            postal_code: address.postal_code,
-            country: address.country,
-            region: address.region,
-            city: address.city,
-            line1: address.line1,
-            line2: address.line2,
-            phone: address.phone,
-        }
-    }
-}
-
-/// What a caller sees of an error; what it hides goes to the log.
-impl From<Error> for types::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Invalid(violations) => invalid_argument(&violations),
-            Error::Unauthenticated | Error::CartClosed => Self::Unauthenticated,
-            Error::NotFound | Error::NoProduct | Error::NotInCart => Self::NotFound,
-            Error::CartFull
-            | Error::LineFull
-            | Error::NothingToOrder
-            | Error::CartTaken
-            | Error::NoTotal(_)
-            | Error::TotalChanged { .. }
-            | Error::Short(_)
-            | Error::Rejected(_)
-            | Error::StillPending
-            | Error::NothingToCancel => Self::FailedPrecondition,
-            Error::CartChanging => Self::Aborted,
-            Error::Unfinished(_) | Error::Catalogue(_) | Error::Store(StoreError::Unavailable(_)) => {
-                spin_adapters::log::error(web::request_id::RequestIds::NONE, &error);
-                Self::Unavailable
-            }
-            Error::Store(StoreError::Failed(_)) => {
-                spin_adapters::log::error(web::request_id::RequestIds::NONE, &error);
-                Self::Internal
-            }
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The product service: the catalogue and its stock.
 //!
-//! This file is the door: it wires HTTP and the WIT exports to the use cases, and nothing else. Behind it are two topics
-//! with the same rooms each: the catalogue, for people, and the inventory, for the order component.
+//! This file only wires HTTP and the WIT exports to the use cases. There are two topics with the same modules: the catalogue,
+//! for clients, and the inventory, for the order component.
 
 mod catalogue;
 mod inventory;
-mod store;
 mod wit;
 
 use std::rc::Rc;
@@ -17,10 +16,16 @@ use http::{Request, Response};
 use inventory::service::Inventory;
 use rpc_adapters::service_tokens::ServiceTokens;
 use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
-use store::StoreError;
+use wit::{Component, Provide};
 
-/// The variable with the database's address.
-const DATABASE: &str = "database_url";
+/// The variable with the address of the database.
+const DATABASE_URL: &str = "database_url";
+
+const CATALOGUE: Catalogue<catalogue::store::Postgres> =
+    Catalogue::new(catalogue::store::Postgres(Database::new(DATABASE_URL)));
+
+const INVENTORY: Inventory<inventory::store::Postgres> =
+    Inventory::new(inventory::store::Postgres(Database::new(DATABASE_URL)));
 
 /// The components that may call, each with the variable that has its keys. The contract says which methods each may call.
 const CALLERS: ServiceTokens = ServiceTokens::new(
@@ -31,8 +36,8 @@ const CALLERS: ServiceTokens = ServiceTokens::new(
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(ProductServiceServer::new(catalogue::rpc::Rpc))
-            .service(InventoryServiceServer::new(inventory::rpc::Rpc))
+            .service(ProductServiceServer::new(catalogue::rpc::Rpc(CATALOGUE)))
+            .service(InventoryServiceServer::new(inventory::rpc::Rpc(INVENTORY)))
             .intercept(CALLERS)
             .cut_off_after(clock::sleep),
     );
@@ -42,22 +47,17 @@ spin_adapters::http_handler!(handle);
 
 async fn handle(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
-        "/ready" => ready::answer(request.method(), DATABASE).await,
+        "/ready" => ready::answer(request.method(), DATABASE_URL).await,
         _ => ROUTER.with(Rc::clone).handle(request).await,
     }
 }
 
-/// The use cases of the catalogue over the database that `spin.toml` grants.
-async fn catalogue() -> Result<Catalogue<catalogue::store::Postgres>, StoreError> {
-    Ok(Catalogue::new(catalogue::store::Postgres(database().await?)))
-}
+impl Provide for Component {
+    fn catalogue() -> Catalogue<catalogue::store::Postgres> {
+        CATALOGUE
+    }
 
-/// The use cases of the inventory over the same database.
-async fn inventory() -> Result<Inventory<inventory::store::Postgres>, StoreError> {
-    Ok(Inventory::new(inventory::store::Postgres(database().await?)))
-}
-
-async fn database() -> Result<Database, StoreError> {
-    let database = Database::from_variable(DATABASE).await;
-    database.map_err(|error| StoreError::Failed(error.to_string()))
+    fn inventory() -> Inventory<inventory::store::Postgres> {
+        INVENTORY
+    }
 }

@@ -1,8 +1,9 @@
-//! The WIT exports: bindings, and what the adapters of both topics have in common.
+//! The WIT exports of both topics.
 
-use rpc_adapters::wit::types;
-
-use crate::store::StoreError;
+use crate::{
+    catalogue::{self, service::Catalogue},
+    inventory::{self as stock, service::Inventory},
+};
 
 // Generated code: its items are documented in `wit/`.
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
@@ -21,14 +22,14 @@ mod bindings {
 
 pub(crate) use bindings::exports::akinai::commerce::{inventory, products};
 
-/// Exports both interfaces; their functions are in the topics.
+/// Exports both interfaces; the topics implement their functions.
 pub(crate) struct Component;
 
-/// What a caller sees when a store has no answer; the cause goes to the log.
-pub(crate) fn no_answer(error: &StoreError) -> types::Error {
-    spin_adapters::log::error(web::request_id::RequestIds::NONE, error);
-    match error {
-        StoreError::Unavailable(_) => types::Error::Unavailable,
-        StoreError::Failed(_) => types::Error::Internal,
-    }
+/// The use cases that the exported functions call. `lib.rs` provides them: an exported function has no `self` to hold them.
+pub(crate) trait Provide {
+    /// The use cases of the catalogue.
+    fn catalogue() -> Catalogue<catalogue::store::Postgres>;
+
+    /// The use cases of the inventory.
+    fn inventory() -> Inventory<stock::store::Postgres>;
 }

@@ -1,41 +1,41 @@
-//! Who is calling. Every use case takes a [`Caller`] as an argument: there is no ambient identity anywhere.
+//! The caller of a use case. Every use case takes a [`Caller`] as an argument: no identity comes from anywhere else.
 
 use crate::{SessionId, UserId};
 
-/// A right that a token carries.
+/// A right that a token carries beyond the rights of every signed-in user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everything marked admin in the API, granted at consent only to users with that role.
+    /// The methods that the API marks as admin only. Consent grants it only to users with the role admin.
     Admin,
 }
 
-/// A person, with what the token in hand allows.
+/// A signed-in user, with the rights that the request's token carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCaller {
-    /// Whose token it is.
+    /// The user to whom the token was issued.
     pub id: UserId,
-    /// What it allows beyond what every user may.
+    /// The rights of the token.
     pub scopes: Vec<Scope>,
-    /// The login session that the token belongs to, if it names one.
+    /// The login session that the token belongs to, if the token names one.
     pub session: Option<SessionId>,
 }
 
-/// Who is calling a use case.
+/// The caller of a use case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody in particular: no token.
+    /// The request has no token.
     Anonymous,
     /// A signed-in user.
     User(UserCaller),
 }
 
 impl Caller {
-    /// Whether what is marked admin is allowed.
+    /// Whether the caller may use the methods that are for admins.
     pub fn is_admin(&self) -> bool {
         matches!(self, Self::User(user) if user.scopes.contains(&Scope::Admin))
     }
 
-    /// Whether this is the user with that id.
+    /// Whether the caller is the user with this id.
     pub fn is_user(&self, id: UserId) -> bool {
         matches!(self, Self::User(user) if user.id == id)
     }
@@ -45,17 +45,18 @@ impl Caller {
 mod tests {
     use super::*;
 
+    fn caller(id: UserId, scopes: Vec<Scope>) -> Caller {
+        Caller::User(UserCaller {
+            id,
+            scopes,
+            session: None,
+        })
+    }
+
     #[test]
-    fn only_the_scope_makes_an_admin() {
+    fn only_the_admin_scope_makes_an_admin() {
         let id = UserId::generate();
-        let with = |scopes| {
-            Caller::User(UserCaller {
-                id,
-                scopes,
-                session: None,
-            })
-        };
-        let (user, admin) = (with(vec![]), with(vec![Scope::Admin]));
+        let (user, admin) = (caller(id, vec![]), caller(id, vec![Scope::Admin]));
         assert!(
             !Caller::Anonymous.is_admin() && !user.is_admin(),
             "no scope, no admin"

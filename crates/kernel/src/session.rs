@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 )]
 pub struct ParseSessionIdError;
 
-/// Identifies a login session: the `sid` of a token. Whoever issues tokens chooses its form; to us it is a text to compare.
+/// Identifies a login session: the `sid` of a token. The issuer chooses its form; here it is a text to compare.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 

@@ -1,4 +1,4 @@
-//! What is wrong with a request, field by field. All of it is reported at once, so that a form can be corrected in one go.
+//! Violations: the invalid fields of a request. All of them are reported at once, so that a client can correct a form in one go.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,11 +7,11 @@ use std::{borrow::Cow, fmt};
 pub struct FieldViolation {
     /// The field's path in the request, with the names and indexes of JSON: `price.amount`, `items[2].quantity`.
     pub field: Cow<'static, str>,
-    /// What it must be, in words that can follow the field's name. Never quotes what was sent.
+    /// The rule that the value breaks, in words that can follow the field's name. Never quotes the value.
     pub description: String,
 }
 
-/// Collects violations while a request is parsed: every field is looked at, and only then is the request refused.
+/// Collects violations while a request is parsed: all fields are parsed before the request is refused.
 ///
 /// ```
 /// # use akinai_kernel::{Country, PageSize, Violations};
@@ -28,13 +28,23 @@ pub struct FieldViolation {
 pub struct Violations(Vec<FieldViolation>);
 
 impl Violations {
-    /// Returns the value, or notes why there is none.
+    /// Returns the value, or notes why it is invalid.
     pub fn take<T>(
         &mut self,
         field: impl Into<Cow<'static, str>>,
         parsed: Result<T, impl fmt::Display>,
     ) -> Option<T> {
         parsed.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// Returns the value, or notes its violations.
+    pub fn take_all<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
+        parsed.map_err(|violations| self.0.extend(violations.0)).ok()
+    }
+
+    /// Whether there is no violation.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns the value, or notes the violations within it below `path`: `take_within("items[2]", …)` notes the field `quantity`
@@ -61,7 +71,7 @@ impl Violations {
         self.0.iter()
     }
 
-    /// A single violation, where a request can have only one.
+    /// One violation, of a request that can have only one.
     pub fn one(field: impl Into<Cow<'static, str>>, description: impl fmt::Display) -> Self {
         let mut violations = Self::default();
         violations.add(field, description);

@@ -1,12 +1,12 @@
 //! Macros that generate the dispatch of the adapters: from a method of a contract to a use case, and back by `From`.
 
 /// Implements the trait of a Connect service over use cases. Each line of the table is one method: the call of a use case with
-/// the caller and the request, and the response to its result. An error becomes a `ConnectError` by the function that `errors`
-/// names.
+/// the caller and the request, and the response to its result. An error becomes a `ConnectError` by `From`, which is the topic's one
+/// table of errors; the log gets the cause of an error that a client cannot repair.
 ///
 /// ```ignore
 /// connect_methods! {
-///     impl<P: Ports> UserService for Rpc<P>, use_cases: accounts, errors: to_connect;
+///     impl<P: Ports> UserService for Rpc<P>, use_cases: accounts;
 ///     get_user(GetUserRequest): |accounts, caller, request| accounts.get_user(caller, &request.id)
 ///         => |user| GetUserResponse { user: Some(user.into()) };
 /// }
@@ -14,7 +14,7 @@
 #[macro_export]
 macro_rules! connect_methods {
     (
-        impl<$P:ident: $Ports:path> $Service:ident for $Rpc:ty, use_cases: $field:ident, errors: $to_error:path;
+        impl<$P:ident: $Ports:path> $Service:ident for $Rpc:ty, use_cases: $field:ident;
         $(
             $method:ident($Request:ty): |$use_cases:ident, $caller:ident, $request:ident| $call:expr
                 => |$result:pat_param| $Response:ident { $($part:ident: $value:expr),* $(,)? };
@@ -28,10 +28,8 @@ macro_rules! connect_methods {
                     $request: $Request,
                 ) -> Result<$Response, ::connect::ConnectError> {
                     let ($use_cases, $caller) = (&self.$field, &$crate::messages::caller(context));
-                    match $call.await {
-                        Ok($result) => Ok($Response { $($part: $value),* }),
-                        Err(error) => Err($to_error(context, error)),
-                    }
+                    let result = $call.await.map(|$result| $Response { $($part: $value),* });
+                    $crate::messages::answer(context, result)
                 }
             )+
         }
@@ -53,8 +51,10 @@ macro_rules! wit_methods {
                     caller: $crate::wit::types::Caller,
                     $($argument: $Type),*
                 ) -> Result<$Record, $crate::wit::types::Error> {
-                    let ($use_cases, $caller) = ($P::$provide(), &$crate::wit::parse_caller(caller)?);
-                    Ok($call.await?.into())
+                    let caller = $crate::wit::parse_caller(caller);
+                    let caller = caller.map_err(|violations| $crate::wit::invalid_argument(&violations))?;
+                    let ($use_cases, $caller) = ($P::$provide(), &caller);
+                    $call.await.map(Into::into).map_err($crate::wit::refuse)
                 }
             )+
         }

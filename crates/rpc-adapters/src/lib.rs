@@ -1,7 +1,8 @@
-//! What the RPC and WIT adapters of our services share: service tokens, and how callers, violations and instants appear in messages
-//! and in WIT records.
+//! Shared parts of the services' RPC and WIT adapters: service tokens, dispatch, and the conversions of callers, errors, money and
+//! instants to messages and to WIT records.
 
 mod dispatch;
+mod macros;
 pub mod messages;
 pub mod service_tokens;
 pub mod wit;

@@ -1,18 +1,62 @@
-//! What the services' Connect adapters have in common.
+//! Shared parts of the Connect adapters: callers, errors, and values that several services have in messages.
 
-use std::fmt;
+use std::fmt::Display;
 
-use api::google::rpc::{BadRequest, bad_request::FieldViolation};
-use connect::{ConnectError, Context, wkt};
-use kernel::{Caller, Timestamp, Violations};
+use api::{
+    common::v1::Money as MoneyMessage,
+    google::rpc::{BadRequest, bad_request::FieldViolation},
+};
+use connect::{Code, ConnectError, Context, wkt};
+use kernel::{Caller, Money, PageToken, StoreError, Timestamp, Violations};
 use spin_adapters::log;
 use web::request_id::RequestIds;
 
-/// Who is calling: whom an interceptor found to be behind the request's token. Nobody, where there was none: what a request
-/// says about itself in any other way never makes an identity.
+/// The message of every `internal` error. Its cause is in the log only.
+pub const INTERNAL: &str = "something went wrong; the request id leads to it in the log";
+
+/// The caller that an interceptor found by the request's token, and an anonymous caller for a request without token. No header
+/// or field of a request makes an identity.
 pub fn caller(context: &Context) -> Caller {
     let known = context.extensions.get::<Caller>();
     known.cloned().unwrap_or(Caller::Anonymous)
+}
+
+/// The result of a use case as the answer of a method. The error's [`ConnectError`] is the service's one table of errors; the
+/// log gets the cause of an error that a client cannot repair.
+///
+/// # Errors
+/// The use case's error.
+pub fn answer<T, R: From<T>, E: Display + Into<ConnectError>>(
+    context: &Context,
+    result: Result<T, E>,
+) -> Result<R, ConnectError> {
+    let ids = RequestIds::of(&context.headers);
+    result.map(R::from).map_err(|error| refuse(ids, error))
+}
+
+/// The error that a client gets for a use case's error. `unavailable` and `internal` are logged with their cause; the other
+/// codes are a matter of the request.
+pub fn refuse(ids: RequestIds<'_>, error: impl Display + Into<ConnectError>) -> ConnectError {
+    let cause = error.to_string();
+    let refusal: ConnectError = error.into();
+    if matches!(refusal.code(), Code::Unavailable | Code::Internal) {
+        log::error(ids, cause);
+    }
+    refusal
+}
+
+/// Logs a fault of ours with the ids of the request, and returns `internal` without the cause.
+pub fn internal_error(context: &Context, cause: impl Display) -> ConnectError {
+    log::error(RequestIds::of(&context.headers), cause);
+    ConnectError::internal(INTERNAL)
+}
+
+/// The error that a client gets where the store failed: `unavailable` with this message, which says what to do, or `internal`.
+pub fn store_error(error: &StoreError, unavailable: &str) -> ConnectError {
+    match error {
+        StoreError::Unavailable(_) => ConnectError::unavailable(unavailable),
+        StoreError::Failed(_) => ConnectError::internal(INTERNAL),
+    }
 }
 
 /// `invalid_argument` with a `google.rpc.BadRequest` that names every field.
@@ -27,13 +71,30 @@ pub fn invalid_argument(violations: &Violations) -> ConnectError {
     ConnectError::invalid_argument(violations.to_string()).with_detail(&detail)
 }
 
-/// `internal`, for a fault of ours. The cause goes to the log with the request's ids; the client gets a text that leads there.
-pub fn internal_error(context: &Context, cause: impl fmt::Display) -> ConnectError {
-    log::error(RequestIds::of(&context.headers), cause);
-    ConnectError::internal("something went wrong; the request id leads to it in the log")
+/// An amount of money as messages carry it.
+pub fn money(money: Money) -> MoneyMessage {
+    MoneyMessage {
+        amount: money.amount(),
+        currency_code: money.currency().code().into(),
+    }
 }
 
-/// An instant from a message; one beyond what Postgres could hold is the first or last that this type can.
+/// The amount and the currency of a message, unparsed.
+pub fn amount_and_currency(money: &MoneyMessage) -> (&str, &str) {
+    (&money.amount, &money.currency_code)
+}
+
+/// A number of pieces as messages carry it. Stored numbers fit; a larger one becomes the maximum.
+pub fn pieces(count: u32) -> i32 {
+    count.try_into().unwrap_or(i32::MAX)
+}
+
+/// The token of the next page as messages carry it: empty after the last page.
+pub fn next_page_token(next: Option<PageToken>) -> String {
+    next.map(|token| token.encode()).unwrap_or_default()
+}
+
+/// An instant from a message. An instant beyond the range of [`Timestamp`] becomes its first or last instant.
 pub fn instant(at: wkt::Timestamp) -> Timestamp {
     let micros = at.seconds.saturating_mul(1_000_000);
     Timestamp::from_unix_micros(micros.saturating_add(i64::from(at.nanos / 1000)))
@@ -54,9 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caller_is_whom_an_interceptor_found_or_nobody() {
+    fn the_caller_comes_from_an_interceptor_and_is_anonymous_without() {
         let mut context = Context::default();
-        assert_eq!(caller(&context), Caller::Anonymous, "nobody was found");
+        assert_eq!(caller(&context), Caller::Anonymous, "no interceptor found a user");
 
         let user = Caller::User(UserCaller {
             id: UserId::generate(),
@@ -77,5 +138,17 @@ mod tests {
             let at = wkt::Timestamp { seconds, nanos: 0 };
             assert_eq!(instant(at).unix_micros(), micros, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn an_error_of_the_store_hides_its_cause() {
+        let cause = || "relation \"orders\" does not exist".to_owned();
+        let failed = store_error(&StoreError::Failed(cause()), "try again");
+        assert_eq!((failed.code(), failed.message()), (Code::Internal, INTERNAL));
+        let unavailable = store_error(&StoreError::Unavailable(cause()), "try again");
+        assert_eq!(
+            (unavailable.code(), unavailable.message()),
+            (Code::Unavailable, "try again")
+        );
     }
 }

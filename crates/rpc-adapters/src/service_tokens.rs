@@ -8,6 +8,8 @@ use kernel::Caller;
 use spin_adapters::{clock, log, variables};
 use web::{bearer, challenge, request_id::RequestIds};
 
+use crate::messages::internal_error;
+
 /// Accepts a call with a service token for this component, from a component that the method's contract names. A user's
 /// access token and a token for another component are refused. Leaves the [`Caller`] for the handlers.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +23,8 @@ thread_local! {
 }
 
 impl ServiceTokens {
-    /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that has its keys:
-    /// `NAME:KEY`, more than one separated by spaces while keys are replaced.
+    /// Tokens for `component`, by its name in `spin.toml`, from these callers, each with the variable that holds its keys:
+    /// `NAME:KEY`, and several separated by spaces while a key is being replaced.
     pub const fn new(component: &'static str, callers: &'static [(&'static str, &'static str)]) -> Self {
         Self { component, callers }
     }
@@ -52,12 +54,10 @@ impl Interceptor for ServiceTokens {
         context: &mut Context,
         method: &'static MethodDescriptor,
     ) -> Result<(), ConnectError> {
-        let verifier = self.verifier().await.map_err(|error| {
-            log::error(RequestIds::of(&context.headers), error);
-            ConnectError::internal("something went wrong; the request id leads to it in the log")
-        })?;
+        let verifier = self.verifier().await;
+        let verifier = verifier.map_err(|error| internal_error(context, error))?;
         let token = bearer::token(&context.headers).ok().flatten().ok_or_else(|| {
-            challenge::missing("this service answers other components alone, by their service tokens")
+            challenge::missing("this service accepts calls of other components only; send a service token")
         })?;
         let call = verifier.verify(token, clock::unix_seconds()).map_err(|error| {
             log::error(
@@ -69,7 +69,7 @@ impl Interceptor for ServiceTokens {
         if !is_for(method, call.caller()) {
             log::error(
                 RequestIds::of(&context.headers),
-                format_args!("{} is not for the component {}", method.path, call.caller()),
+                format_args!("the component {} may not call {}", call.caller(), method.path),
             );
             return Err(ConnectError::permission_denied(
                 "this method is not for the component that called it",

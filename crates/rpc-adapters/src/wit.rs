@@ -1,7 +1,13 @@
-//! What the WIT interfaces of `wit/` have in common: the caller and the field violations, as the domain knows them.
+//! Shared parts of the WIT adapters: callers, errors and money, as domain types and as records of `wit/types.wit`.
 
-use connect::Code;
-use kernel::{Caller, Scope, UserCaller, Violations};
+use std::fmt::Display;
+
+use api::google::rpc::BadRequest;
+use connect::{Code, ConnectError};
+use kernel::{Caller, Money, Scope, UserCaller, Violations};
+use web::request_id::RequestIds;
+
+use crate::messages;
 
 // Generated code: its items are documented in `wit/types.wit`.
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
@@ -17,7 +23,10 @@ mod bindings {
 
 pub use bindings::akinai::commerce::types;
 
-/// The caller that a record names; an id in it that is none is a violation.
+/// The caller that a record names.
+///
+/// # Errors
+/// An id in the record is malformed.
 pub fn parse_caller(caller: types::Caller) -> Result<Caller, Violations> {
     let types::Caller::User(user) = caller else {
         return Ok(Caller::Anonymous);
@@ -36,6 +45,43 @@ pub fn parse_caller(caller: types::Caller) -> Result<Caller, Violations> {
     Ok(Caller::User(UserCaller { id, scopes, session }))
 }
 
+/// Runs a use case for the caller that a record names, and converts its result. The log gets the cause of an error that the
+/// calling component cannot repair.
+///
+/// # Errors
+/// The use case's error, by the service's table of errors; `invalid-argument` for a malformed caller.
+pub async fn answer<T, R: From<T>, E: Display + Into<ConnectError>>(
+    caller: types::Caller,
+    use_case: impl AsyncFnOnce(Caller) -> Result<T, E>,
+) -> Result<R, types::Error> {
+    let caller = parse_caller(caller).map_err(|violations| invalid_argument(&violations))?;
+    use_case(caller).await.map(R::from).map_err(refuse)
+}
+
+/// The error that a calling component gets for a use case's error: the case with the name of the Connect code.
+pub fn refuse(error: impl Display + Into<ConnectError>) -> types::Error {
+    let refusal = messages::refuse(RequestIds::NONE, error);
+    match refusal.code() {
+        Code::InvalidArgument => {
+            let detail: BadRequest = refusal.detail().unwrap_or_default();
+            let field_violation =
+                |violation: api::google::rpc::bad_request::FieldViolation| types::FieldViolation {
+                    field: violation.field,
+                    description: violation.description,
+                };
+            types::Error::InvalidArgument(detail.field_violations.into_iter().map(field_violation).collect())
+        }
+        Code::Unauthenticated => types::Error::Unauthenticated,
+        Code::PermissionDenied => types::Error::PermissionDenied,
+        Code::NotFound => types::Error::NotFound,
+        Code::AlreadyExists => types::Error::AlreadyExists,
+        Code::FailedPrecondition => types::Error::FailedPrecondition,
+        Code::Aborted => types::Error::Aborted,
+        Code::Unavailable => types::Error::Unavailable,
+        _ => types::Error::Internal,
+    }
+}
+
 /// The error case that carries field violations.
 pub fn invalid_argument(violations: &Violations) -> types::Error {
     let field_violation = |violation: &kernel::FieldViolation| types::FieldViolation {
@@ -45,25 +91,18 @@ pub fn invalid_argument(violations: &Violations) -> types::Error {
     types::Error::InvalidArgument(violations.iter().map(field_violation).collect())
 }
 
-impl From<Violations> for types::Error {
-    fn from(violations: Violations) -> Self {
-        invalid_argument(&violations)
+impl From<Money> for types::Money {
+    fn from(money: Money) -> Self {
+        Self {
+            amount: money.amount(),
+            currency_code: money.currency().code().into(),
+        }
     }
 }
 
-/// The error case of a code. Codes without a case of their own are failures of ours.
-impl From<Code> for types::Error {
-    fn from(code: Code) -> Self {
-        match code {
-            Code::Unauthenticated => Self::Unauthenticated,
-            Code::PermissionDenied => Self::PermissionDenied,
-            Code::FailedPrecondition => Self::FailedPrecondition,
-            Code::NotFound => Self::NotFound,
-            Code::AlreadyExists => Self::AlreadyExists,
-            Code::Unavailable => Self::Unavailable,
-            _ => Self::Internal,
-        }
-    }
+/// The amount and the currency of a record, unparsed.
+pub fn amount_and_currency(money: &types::Money) -> (&str, &str) {
+    (&money.amount, &money.currency_code)
 }
 
 #[cfg(test)]
@@ -71,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_is_parsed_not_believed() {
+    fn a_caller_with_a_malformed_id_is_refused() {
         const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
         let user = |id: &str, session: &str| {
             types::Caller::User(types::UserCaller {
@@ -88,8 +127,18 @@ mod tests {
         for (id, session) in [("mina", "s1"), (ID, "s 1")] {
             assert!(
                 parse_caller(user(id, session)).is_err(),
-                "{id} in {session} is no proper caller, so it is nobody"
+                "user {id:?} with session {session:?} must be refused"
             );
         }
+    }
+
+    #[test]
+    fn an_error_keeps_its_field_violations() {
+        let violations = Violations::one("items[2].quantity", "must be from 1 to 999");
+        assert_eq!(
+            refuse(messages::invalid_argument(&violations)),
+            invalid_argument(&violations)
+        );
+        assert_eq!(refuse(ConnectError::aborted("")), types::Error::Aborted);
     }
 }

@@ -1,15 +1,15 @@
-//! Postgres: the truth.
+//! Statements on Postgres, which holds everything that must not be lost.
 //!
-//! A connection is held for one statement and then given back to the host's pool. An instance that kept one would save
-//! the way to the pool, but a host has 64 connections for a component and may run more instances than that: as long as
-//! those lived, which is as long as a stream that they serve, all others had none.
+//! A connection is held for one statement and then given back to the host's pool. An instance that kept its connection would
+//! save the way to the pool, but a host has 64 connections for a component and may run more instances than that: the
+//! remaining instances would have no connection for as long as those instances live, which is as long as their streams.
 //!
-//! There are no transactions here on purpose: a write is one statement, so that a request cut off half-way leaves nothing
-//! open behind it.
+//! This module has no transactions on purpose: a write is one statement, so a request that is cut off half-way leaves no
+//! transaction open (docs/decisions/0003).
 
 use std::{rc::Rc, time::Duration};
 
-use kernel::StoreError;
+use kernel::{Money, StoreError, Timestamp};
 use spin_sdk::{
     pg::{Connection, DbError, DbValue, Error as SdkError, ParameterValue, PgError, QueryError},
     wit_bindgen::StreamResult,
@@ -17,41 +17,40 @@ use spin_sdk::{
 
 use crate::{clock::within, variables};
 
-/// How long a statement may take, connecting included: callers are told `unavailable` well within the 5 s that the API
-/// promises.
+/// The time limit of a statement, connecting included. Clients get `unavailable` well within the 5 s that the API promises.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Rows read from the host in one go. A page has at most 101.
+/// The number of rows that are read from the host in one call. A page has at most 101.
 const BATCH: usize = 128;
 
-/// A value for a parameter of a statement. A `uuid` is passed as text and cast in SQL.
+/// A value for a parameter of a statement; see [`parameter`]. An array of `uuid`s is passed as texts and cast in SQL.
 pub type Parameter = ParameterValue;
 
-/// Why a statement has no result. The texts are for the log; none holds the address, which has a password in it.
+/// A statement failed. The texts are for the log; none contains the database's address, which has a password in it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not reachable, shutting down, out of connections, or too slow: later may be better.
+    /// Postgres is not reachable, shutting down, out of connections or too slow. A later attempt may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// A unique constraint stands against it.
+    /// The statement violates a unique constraint.
     #[error("unique constraint {constraint}")]
     Unique {
         /// The constraint's (or unique index's) name in the schema.
         constraint: String,
     },
-    /// A CHECK constraint stands against it.
+    /// The statement violates a CHECK constraint.
     #[error("check constraint {constraint}")]
     Check {
         /// The constraint's name in the schema.
         constraint: String,
     },
-    /// Anything else: a statement that is wrong, a value out of range, a row of another shape than expected.
+    /// Any other cause: a statement that is wrong, a value out of range, a row of another shape than expected.
     #[error("{0}")]
     Failed(String),
 }
 
-/// A database, as the component's role in it.
-#[derive(Clone, Copy)]
+/// A database, with the rights of the component's role in it.
+#[derive(Clone, Copy, Debug)]
 pub struct Database {
     variable: &'static str,
 }
@@ -62,17 +61,19 @@ impl Database {
         Self { variable }
     }
 
-    /// The database whose address is in this variable, which is read at once.
+    /// As [`Database::new`], for callers that want to know now whether the variable can be read.
     ///
     /// # Errors
     /// The variable cannot be read.
     pub async fn from_variable(name: &'static str) -> Result<Self, variables::Error> {
-        variables::get(name).await?;
-        Ok(Self::new(name))
+        variables::get(name).await.map(|_| Self::new(name))
     }
 
-    /// Reads. Safe to repeat: when the connection turns out to be dead (Postgres was restarted meanwhile), the statement
-    /// is run again, once, on another.
+    /// Runs a statement that reads. If the pooled connection turns out to be dead (Postgres was restarted meanwhile), the
+    /// statement is run once more on another connection.
+    ///
+    /// # Errors
+    /// See [`Error`].
     pub async fn read(&self, statement: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Error> {
         limited(async {
             match fetch(&self.open().await?, statement, parameters).await {
@@ -83,7 +84,10 @@ impl Database {
         .await
     }
 
-    /// Writes, in one statement, at most once. An error that is [`Error::Unavailable`] leaves open whether it was done.
+    /// Runs a statement that writes, at most once.
+    ///
+    /// # Errors
+    /// See [`Error`]. After [`Error::Unavailable`] it is unknown whether the statement took effect.
     pub async fn write(&self, statement: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Error> {
         limited(async { fetch(&self.open().await?, statement, parameters).await }).await
     }
@@ -121,13 +125,13 @@ async fn fetch(
             break;
         }
     }
-    // The stream also ends when the statement fails half-way; only this tells the two apart.
+    // The stream of rows also ends where the statement fails half-way; only this result tells the two apart.
     result.result().await?;
     Ok(rows)
 }
 
-/// Refuses texts with a NUL, which Postgres cannot store. What comes from outside is refused where it is parsed, with a better
-/// error: this is the last line.
+/// Refuses texts with a NUL, which Postgres cannot store. Texts from clients are refused earlier, where they are parsed, with a
+/// better error; this check is the last line of defence.
 fn refuse_nul(parameters: &[Parameter]) -> Result<(), Error> {
     let has_nul = |parameter: &Parameter| match parameter {
         Parameter::Str(text) => text.contains('\0'),
@@ -148,14 +152,14 @@ impl From<SdkError> for Error {
         match error {
             SdkError::PgError(PgError::ConnectionFailed(_)) => Self::Unavailable("no connection".into()),
             SdkError::PgError(PgError::QueryFailed(QueryError::DbError(error))) => from_db_error(error),
-            // Postgres said nothing that could be understood: the connection broke.
+            // There is no error message of Postgres: the connection broke.
             SdkError::PgError(PgError::QueryFailed(QueryError::Text(cause))) => Self::Unavailable(cause),
             other => Self::Failed(other.to_string()),
         }
     }
 }
 
-/// Sorts by SQLSTATE (PostgreSQL documentation, appendix A).
+/// Sorts errors by their SQLSTATE (PostgreSQL documentation, appendix A).
 fn from_db_error(error: DbError) -> Error {
     let constraint = || {
         let named = error.extras.iter().find(|(name, _)| name == "constraint");
@@ -207,6 +211,13 @@ pub trait FromRow: Sized {
     fn from_row(row: &mut Row) -> Result<Self, Error>;
 }
 
+/// Two types that are made of columns of the same row.
+impl<A: FromRow, B: FromRow> FromRow for (A, B) {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok((A::from_row(row)?, B::from_row(row)?))
+    }
+}
+
 macro_rules! from_column {
     ($type:ty, $name:literal, $($pattern:pat => $value:expr),+ $(,)?) => {
         impl FromColumn for $type {
@@ -226,6 +237,8 @@ from_column!(String, "text", DbValue::Str(text) | DbValue::Uuid(text) => text);
 from_column!(bool, "boolean", DbValue::Boolean(value) => value);
 from_column!(i32, "integer", DbValue::Int32(number) => number);
 from_column!(i64, "bigint", DbValue::Int64(number) => number);
+// Spin has no `timestamptz`: statements select times as `(extract(epoch from …) * 1000000)::bigint`.
+from_column!(Timestamp, "bigint (microseconds)", DbValue::Int64(micros) => Timestamp::from_unix_micros(micros));
 from_column!(Vec<String>, "text[]", DbValue::ArrayStr(texts) => texts.into_iter().flatten().collect());
 from_column!(Vec<i32>, "integer[]", DbValue::ArrayInt32(numbers) => numbers.into_iter().flatten().collect());
 
@@ -299,6 +312,15 @@ impl Row {
         serde_json::from_str(&text).map_err(|error| Error::invalid(column, error))
     }
 
+    /// The money in two columns of texts: an amount (`decimal` cast to text, so that it stays exact) and a currency.
+    ///
+    /// # Errors
+    /// As [`Row::parse`].
+    pub fn money(&mut self, amount: &str, currency: &str) -> Result<Money, Error> {
+        let (number, code): (String, String) = (self.get(amount)?, self.get(currency)?);
+        Money::kept(&number, &code).map_err(|error| Error::invalid(amount, error))
+    }
+
     fn next<T: FromColumn>(&mut self) -> Result<T, Error> {
         let index = self.next;
         self.next += 1;
@@ -359,10 +381,27 @@ impl From<Error> for StoreError {
     }
 }
 
-/// The row of a statement that always returns one.
+/// All rows of a result.
 ///
 /// # Errors
-/// [`Error::Failed`]: there is none.
+/// As [`FromRow::from_row`], of the first row that has one.
+pub fn all<T: FromRow>(rows: Vec<Row>) -> Result<Vec<T>, Error> {
+    rows.into_iter().map(|mut row| T::from_row(&mut row)).collect()
+}
+
+/// The first row of a result, if there is one.
+///
+/// # Errors
+/// As [`FromRow::from_row`].
+pub fn first<T: FromRow>(rows: Vec<Row>) -> Result<Option<T>, Error> {
+    let row = rows.into_iter().next();
+    row.map(|mut row| T::from_row(&mut row)).transpose()
+}
+
+/// The row of a statement that always returns exactly one.
+///
+/// # Errors
+/// [`Error::Failed`]: the result is empty.
 pub fn only(rows: Vec<Row>) -> Result<Row, Error> {
     let row = rows.into_iter().next();
     row.ok_or_else(|| Error::Failed("the statement returned no row".into()))
@@ -372,7 +411,12 @@ pub fn only(rows: Vec<Row>) -> Result<Row, Error> {
 pub mod parameter {
     use super::Parameter;
 
-    /// A text, or what is passed as one and cast in SQL: an id, an amount.
+    /// A `uuid`: an id of the kernel.
+    pub fn uuid(id: impl ToString) -> Parameter {
+        Parameter::Uuid(id.to_string())
+    }
+
+    /// A text, or a value that is passed as text and cast in SQL, such as an amount.
     pub fn text(value: impl ToString) -> Parameter {
         Parameter::Str(value.to_string())
     }
@@ -388,7 +432,7 @@ pub mod parameter {
         Parameter::ArrayStr(values.collect())
     }
 
-    /// A `bigint`; what is larger than the largest is that.
+    /// A `bigint`. Numbers beyond its range become its maximum; versions and limits never come near it.
     pub fn number(value: u64) -> Parameter {
         Parameter::Int64(value.try_into().unwrap_or(i64::MAX))
     }
@@ -413,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn sqlstates_are_sorted_into_what_can_be_done_about_them() {
+    fn sqlstates_decide_whether_a_later_attempt_may_succeed() {
         for code in ["08006", "53300", "57014", "57P01"] {
             assert!(matches!(refused(code), Error::Unavailable(_)), "{code} may pass");
         }
@@ -434,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_with_a_nul_is_sent() {
+    fn parameters_with_a_nul_character_are_refused() {
         let text = |text: &str| Parameter::Str(text.into());
         let list =
             |texts: &[&str]| Parameter::ArrayStr(texts.iter().map(|text| Some((*text).to_owned())).collect());
@@ -456,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_taken_by_the_names_of_their_columns() {
+    fn values_are_read_by_the_names_of_their_columns() {
         let mut row = row(
             &["name", "amount", "note", "version"],
             vec![

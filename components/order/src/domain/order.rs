@@ -1,6 +1,6 @@
 //! Orders, and how a repeated request is told from another one.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, str::FromStr};
 
 use kernel::{Money, OrderId, ProductId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
@@ -35,11 +35,20 @@ impl Status {
             Self::Rejected => "rejected",
         }
     }
+}
 
-    /// The status of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+/// A text that is no status of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a status of an order")]
+pub(crate) struct StatusError;
+
+impl FromStr for Status {
+    type Err = StatusError;
+
+    fn from_str(name: &str) -> Result<Self, StatusError> {
         let all = [Self::Pending, Self::Confirmed, Self::Cancelled, Self::Rejected];
-        all.into_iter().find(|status| status.name() == name)
+        let named = all.into_iter().find(|status| status.name() == name);
+        named.ok_or(StatusError)
     }
 }
 
@@ -171,10 +180,10 @@ mod tests {
             ("cancelled", true),
             ("rejected", true),
         ] {
-            let status = Status::named(name).unwrap();
+            let status: Status = name.parse().unwrap();
             assert_eq!((status.name(), status.is_final()), (name, is_final));
         }
-        assert_eq!(Status::named("Pending"), None);
+        assert_eq!("Pending".parse::<Status>(), Err(StatusError));
     }
 
     #[test]

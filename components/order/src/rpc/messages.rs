@@ -1,62 +1,62 @@
-//! Messages from domain types, and back.
+//! Messages from domain types and errors, and back.
 
 use api::{
-    common::v1::Money as MoneyMessage,
     order::v1::{
-        Cart as CartMessage, CartItem as CartItemMessage, CartItemNote, Order as OrderMessage,
-        OrderItem as OrderItemMessage, OrderStatus, ShippingAddress,
+        AddToCartResponse, CancelOrderResponse, Cart as CartMessage, CartItem as CartItemMessage,
+        CartItemNote, ClearCartResponse, CreateOrderResponse, GetCartResponse, GetOrderResponse,
+        Order as OrderMessage, OrderItem as OrderItemMessage, OrderStatus, RemoveFromCartResponse,
+        ShippingAddress, TotalChanged, UpdateCartItemResponse, WatchOrderResponse,
     },
-    product::v1::stock_shortage,
+    product::v1::{StockShortage, stock_shortage},
 };
-use kernel::Money;
-use rpc_adapters::messages::timestamp;
+use connect::ConnectError;
+use kernel::Violations;
+use rpc_adapters::messages::{invalid_argument, money, pieces, store_error, timestamp};
+use spin_adapters::log;
+use web::{challenge, request_id::RequestIds};
 
-use crate::domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderItem, Shortage, Status};
+use crate::{
+    domain::{Address, AddressInput, Cart, CartItem, Note, Order, OrderItem, Shortage, Status},
+    service::Error,
+};
 
-pub(super) fn money(money: Money) -> MoneyMessage {
-    MoneyMessage {
-        amount: money.amount(),
-        currency_code: money.currency().code().into(),
+rpc_adapters::responses! {
+    Cart => cart in AddToCartResponse, UpdateCartItemResponse, RemoveFromCartResponse, GetCartResponse,
+        ClearCartResponse;
+    Order => order in CreateOrderResponse, GetOrderResponse, CancelOrderResponse, WatchOrderResponse;
+}
+
+rpc_adapters::same_variants! {
+    Status => OrderStatus { Pending, Confirmed, Cancelled, Rejected }
+    Note => CartItemNote { PriceChanged, InsufficientStock, OutOfStock, Deleted }
+}
+
+rpc_adapters::same_fields! {
+    Address => ShippingAddress { name, postal_code, country, region, city, line1, line2, phone }
+    &ShippingAddress => AddressInput { name, postal_code, country, region, city, line1, line2, phone }
+}
+
+/// The status by which a list is filtered; `None` for all orders.
+pub(super) fn status(number: Option<i32>) -> Result<Option<Status>, Violations> {
+    match OrderStatus::try_from(number.unwrap_or_default()) {
+        Ok(OrderStatus::Unspecified) => Ok(None),
+        Ok(OrderStatus::Pending) => Ok(Some(Status::Pending)),
+        Ok(OrderStatus::Confirmed) => Ok(Some(Status::Confirmed)),
+        Ok(OrderStatus::Cancelled) => Ok(Some(Status::Cancelled)),
+        Ok(OrderStatus::Rejected) => Ok(Some(Status::Rejected)),
+        Err(_) => Err(Violations::one("status", "must be a status of an order")),
     }
 }
 
-/// Numbers come from columns of the messages' own widths: nothing is ever cut.
-fn pieces(count: u32) -> i32 {
-    count.try_into().unwrap_or(i32::MAX)
-}
-
-pub(super) fn item_short(short: Shortage) -> stock_shortage::Item {
-    stock_shortage::Item {
-        product_id: short.product.to_string(),
-        requested: pieces(short.requested),
-        available: pieces(short.available),
+/// A cancelled order. The log gets the cause if the order's stock could not be returned at once.
+pub(crate) fn log_restock((order, failure): (Order, Option<String>), ids: RequestIds<'_>) -> Order {
+    if let Some(cause) = failure {
+        log::error(
+            ids,
+            format_args!("the reconciler will return the stock of a cancelled order: {cause}"),
+        );
     }
-}
-
-/// An absent address is one without anything in it.
-pub(super) fn address(address: Option<&ShippingAddress>) -> AddressInput<'_> {
-    address.map_or_else(AddressInput::default, |address| AddressInput {
-        name: &address.name,
-        postal_code: &address.postal_code,
-        country: &address.country,
-        region: &address.region,
-        city: &address.city,
-        line1: &address.line1,
-        line2: &address.line2,
-        phone: &address.phone,
-    })
-}
-
-/// The status that a list is of; none for all of them.
-pub(super) fn status(wanted: Option<i32>) -> Result<Option<Status>, &'static str> {
-    let wanted = OrderStatus::try_from(wanted.unwrap_or_default());
-    match wanted.map_err(|_| "must be a status of an order")? {
-        OrderStatus::Unspecified => Ok(None),
-        OrderStatus::Pending => Ok(Some(Status::Pending)),
-        OrderStatus::Confirmed => Ok(Some(Status::Confirmed)),
-        OrderStatus::Cancelled => Ok(Some(Status::Cancelled)),
-        OrderStatus::Rejected => Ok(Some(Status::Rejected)),
-    }
+    order
 }
 
 impl From<Cart> for CartMessage {
@@ -70,35 +70,27 @@ impl From<Cart> for CartMessage {
 
 impl From<CartItem> for CartItemMessage {
     fn from(item: CartItem) -> Self {
-        let note = |note: Note| match note {
-            Note::PriceChanged => CartItemNote::PriceChanged,
-            Note::InsufficientStock => CartItemNote::InsufficientStock,
-            Note::OutOfStock => CartItemNote::OutOfStock,
-            Note::Deleted => CartItemNote::Deleted,
-        };
         Self {
             product_id: item.product.to_string(),
             name: item.name,
             unit_price: Some(money(item.unit_price)),
-            quantity: pieces(item.quantity.get()),
+            quantity: item.quantity.into(),
             available: pieces(item.available),
-            notes: item.notes.into_iter().map(|kept| note(kept).into()).collect(),
+            notes: item
+                .notes
+                .into_iter()
+                .map(|note| CartItemNote::from(note).into())
+                .collect(),
         }
     }
 }
 
 impl From<Order> for OrderMessage {
     fn from(order: Order) -> Self {
-        let status = match order.status {
-            Status::Pending => OrderStatus::Pending,
-            Status::Confirmed => OrderStatus::Confirmed,
-            Status::Cancelled => OrderStatus::Cancelled,
-            Status::Rejected => OrderStatus::Rejected,
-        };
         Self {
             id: order.id.to_string(),
             user_id: order.user.to_string(),
-            status: status.into(),
+            status: OrderStatus::from(order.status).into(),
             rejection_reason: order.rejection_reason.unwrap_or_default(),
             items: order.items.into_iter().map(OrderItemMessage::from).collect(),
             total_amount: Some(money(order.total)),
@@ -115,22 +107,74 @@ impl From<OrderItem> for OrderItemMessage {
             product_id: item.product.to_string(),
             name: item.name,
             unit_price: Some(money(item.unit_price)),
-            quantity: pieces(item.quantity.get()),
+            quantity: item.quantity.into(),
         }
     }
 }
 
-impl From<Address> for ShippingAddress {
-    fn from(address: Address) -> Self {
-        Self {
-            name: address.name,
-            postal_code: address.postal_code,
-            country: address.country,
-            region: address.region,
-            city: address.city,
-            line1: address.line1,
-            line2: address.line2,
-            phone: address.phone,
+/// The one table of this service's errors. The WIT adapter uses it, too.
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(violations) => invalid_argument(&violations),
+            Error::Unauthenticated => challenge::sign_in(),
+            Error::NotFound => Self::not_found("there is no order with this id"),
+            Error::NoProduct => Self::not_found("there is no product with this id"),
+            Error::NotInCart => Self::not_found("the cart does not hold that product; add it instead"),
+            Error::CartFull => Self::failed_precondition("a cart holds 100 products at the most"),
+            Error::LineFull => Self::failed_precondition("a cart holds 999 pieces of a product at the most"),
+            // The other services refuse the token of a deleted user in the same way, within a minute.
+            Error::CartClosed => challenge::invalid("this account was deleted"),
+            Error::NothingToOrder => Self::failed_precondition("the cart is empty; add products to it"),
+            Error::CartTaken => Self::failed_precondition(
+                "the cart is in another order already; wait for that one, or repeat it with its own key",
+            ),
+            Error::CartChanging => Self::aborted("the cart keeps changing; try again"),
+            Error::NoTotal(reason) => Self::failed_precondition(reason.to_string()),
+            Error::TotalChanged { expected, actual } => total_changed(expected, actual),
+            Error::Short(short) => {
+                Self::failed_precondition("there is too little in stock").with_detail(&stock_shortage(short))
+            }
+            Error::Rejected(reason) => Self::failed_precondition(format!(
+                "the order was rejected: {reason}; order again with a new key"
+            )),
+            Error::StillPending => {
+                Self::failed_precondition("the order is still being placed; try again in a moment")
+            }
+            Error::NothingToCancel => {
+                Self::failed_precondition("the order was rejected: there is nothing to cancel")
+            }
+            Error::Unfinished(_) => {
+                Self::unavailable("the order is not finished; repeat the request with the same key")
+            }
+            Error::Catalogue(_) => Self::unavailable("the catalogue cannot be read at the moment; try again"),
+            Error::Store(error) => store_error(
+                &error,
+                "orders cannot be reached at the moment; try again, with the same key if there is one",
+            ),
         }
+    }
+}
+
+fn total_changed(expected: kernel::Money, actual: kernel::Money) -> ConnectError {
+    let text = |money: kernel::Money| format!("{} {}", money.amount(), money.currency().code());
+    let (is, was) = (text(actual), text(expected));
+    ConnectError::failed_precondition(format!(
+        "the total is {is} now, not {was}; review the cart and retry with the new total"
+    ))
+    .with_detail(&TotalChanged {
+        expected: Some(money(expected)),
+        actual: Some(money(actual)),
+    })
+}
+
+fn stock_shortage(short: Vec<Shortage>) -> StockShortage {
+    let item = |short: Shortage| stock_shortage::Item {
+        product_id: short.product.to_string(),
+        requested: pieces(short.requested),
+        available: pieces(short.available),
+    };
+    StockShortage {
+        items: short.into_iter().map(item).collect(),
     }
 }

@@ -2,10 +2,10 @@
 
 use kernel::{Caller, ProductId, UserId, Violations};
 
-use super::{Added, Carts, Catalogue, Error, Shop, parse_line, user};
+use super::{Added, Carts, Catalogue, Error, Shop, user};
 use crate::domain::{Cart, CartLines, Key, Line, Product};
 
-/// An addition, as the caller said it.
+/// An unparsed addition to a cart.
 pub(crate) struct AddToCart<'a> {
     pub(crate) product: &'a str,
     pub(crate) quantity: i32,
@@ -15,13 +15,13 @@ pub(crate) struct AddToCart<'a> {
 impl<S: Carts, P: Catalogue> Shop<S, P> {
     /// Adds to the caller's cart, for users.
     ///
-    /// A repeat is recognised first: whatever the product and the cart have become meanwhile, it answers with the cart as it is.
+    /// A repeat is recognised first: it returns the current cart, even if the product or the cart has changed meanwhile.
     ///
-    /// The catalogue is asked before anything is changed, for the whole cart: what comes after the change needs no more of
-    /// it, so that a caller does not hear `unavailable` of an addition that was made.
+    /// The catalogue is asked for the whole cart before the change, so that a client does not get `unavailable` for an addition
+    /// that was made.
     pub(crate) async fn add_to_cart(&self, caller: &Caller, request: AddToCart<'_>) -> Result<Cart, Error> {
         let user = user(caller)?;
-        let (line, key) = request.parse().map_err(Error::Invalid)?;
+        let (line, key) = request.parse()?;
         if let Some(key) = &key
             && self.was_added(user, key, line).await?
         {
@@ -34,7 +34,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         let added = self.store.add(user, product, line.quantity, key.as_ref()).await?;
         match added {
             Added::Done => {}
-            // The same request was being served meanwhile.
+            // Another call served the same request meanwhile.
             Added::Repeated => {
                 if let Some(key) = &key {
                     self.was_added(user, key, line).await?;
@@ -47,7 +47,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         self.priced(user, products).await
     }
 
-    /// Sets the pieces of a product in the caller's cart, for users.
+    /// Sets the quantity of a product in the caller's cart, for users.
     pub(crate) async fn update_cart_item(
         &self,
         caller: &Caller,
@@ -55,14 +55,14 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         quantity: i32,
     ) -> Result<Cart, Error> {
         let user = user(caller)?;
-        let line = parse_whole_line(product, quantity).map_err(Error::Invalid)?;
+        let line = Line::parse(product, quantity)?;
         match self.store.set_quantity(user, line).await? {
             true => self.priced(user, Vec::new()).await,
             false => Err(Error::NotInCart),
         }
     }
 
-    /// Takes a product out of the caller's cart, for users.
+    /// Removes a product from the caller's cart, for users.
     pub(crate) async fn remove_from_cart(&self, caller: &Caller, product: &str) -> Result<Cart, Error> {
         let user = user(caller)?;
         let product = product
@@ -72,7 +72,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         self.priced(user, Vec::new()).await
     }
 
-    /// The caller's cart as it is now, for users.
+    /// The caller's cart with current prices, for users.
     pub(crate) async fn get_cart(&self, caller: &Caller) -> Result<Cart, Error> {
         self.priced(user(caller)?, Vec::new()).await
     }
@@ -83,18 +83,21 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         Ok(Cart::of(CartLines::default(), &[]))
     }
 
-    /// Whether a key was used for this addition; an error if it was for another one.
+    /// Whether a key was used for this addition.
+    ///
+    /// # Errors
+    /// The key was used for a different addition.
     async fn was_added(&self, user: UserId, key: &Key, line: Line) -> Result<bool, Error> {
         match self.store.addition(user, key).await? {
             Some(before) if before != line => Err(Error::Invalid(Violations::one(
                 "requestKey",
-                "was used for another addition: take a new one",
+                "was used for another addition: use a new key",
             ))),
             before => Ok(before.is_some()),
         }
     }
 
-    /// The cart, with these products as far as they are those of its lines.
+    /// The cart with prices. The catalogue is asked only if `products` lacks a product of the cart.
     async fn priced(&self, user: UserId, mut products: Vec<Product>) -> Result<Cart, Error> {
         let lines = self.store.cart(user).await?;
         let known = |line: &ProductId| products.iter().any(|product| product.id == *line);
@@ -104,10 +107,10 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         Ok(Cart::of(lines, &products))
     }
 
-    /// What the catalogue says of a cart's products, and of one more.
+    /// The catalogue's products for the lines of a cart, and for one more id.
     async fn products_of(&self, cart: &CartLines, more: Option<ProductId>) -> Result<Vec<Product>, Error> {
         let mut wanted: Vec<_> = ids(cart).collect();
-        // A full cart leaves no room to ask for another product, and none to add it.
+        // One call of the catalogue has room for a full cart, but not for one more product.
         match more.filter(|id| !wanted.contains(id)) {
             Some(_) if wanted.len() >= crate::domain::MOST_LINES => return Err(Error::CartFull),
             more => wanted.extend(more),
@@ -123,22 +126,11 @@ fn ids(cart: &CartLines) -> impl Iterator<Item = ProductId> {
     cart.lines.iter().map(|line| line.line.product)
 }
 
-fn parse_whole_line(product: &str, quantity: i32) -> Result<Line, Violations> {
-    let mut violations = Violations::default();
-    let (product, quantity) = parse_line(product, quantity, &mut violations);
-    let line = product.zip(quantity);
-    line.map(|(product, quantity)| Line { product, quantity })
-        .ok_or(violations)
-}
-
 impl AddToCart<'_> {
     fn parse(&self) -> Result<(Line, Option<Key>), Violations> {
         let mut violations = Violations::default();
-        let (product, quantity) = parse_line(self.product, self.quantity, &mut violations);
+        let line = violations.take_all(Line::parse(self.product, self.quantity));
         let key = violations.take("requestKey", self.request_key.map(str::parse).transpose());
-        match (product, quantity, key) {
-            (Some(product), Some(quantity), Some(key)) => Ok((Line { product, quantity }, key)),
-            _ => Err(violations),
-        }
+        line.zip(key).ok_or(violations)
     }
 }

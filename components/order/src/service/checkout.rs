@@ -1,54 +1,41 @@
-//! Placing an order: a saga that whoever meets it can take up where it was left.
+//! Checkout: a saga of five steps, reserve, commit, confirm, release and reject. A repeated request or the reconciler continues
+//! an order that was left pending.
 //!
-//! The reservation in the stock is the judge of it. Reserve and Commit can be repeated; only a definite refusal leads to a
-//! rejection, and only after Release has said that nothing was taken. Where the outcome of a step is not known, the order
-//! stays pending, and the next one to come along, a repeat or the reconciler, asks again.
+//! The reservation in the stock decides the outcome. Reserve and commit can be repeated. An order is rejected only after a
+//! definite refusal, and only after release has said that nothing left the stock. Where the outcome of a step is unknown, the
+//! order stays pending, and the next repeat or the reconciler asks again.
 
 use std::time::Duration;
 
-use kernel::{Caller, Money, OrderId, ProductId, UserId, Violations};
+use kernel::{AccessScope, Caller, Money, OrderId, ProductId, UserId, Violations};
 
-use super::{
-    Carts, Catalogue, Error, Inserted, Inventory, InventoryError, Orders, Outcome, Shop, parse_line, user,
-};
+use super::{Carts, Catalogue, Error, Inserted, Inventory, InventoryError, Orders, Outcome, Shop, user};
 use crate::domain::{
-    Address, AddressInput, Key, Line, MOST_LINES, NewOrder, Order, OrderItem, Product, Reach, RequestHash,
-    Shortage, Status, total,
+    Address, AddressInput, Key, Line, NewOrder, Order, OrderItem, Product, RequestHash, Shortage, Status,
+    total,
 };
 
-/// How long the stock holds what an order needs: far longer than placing one takes, and than the reconciler waits.
-const HELD_FOR: Duration = Duration::from_secs(300);
+/// The time for which the stock reserves an order's items: far longer than checkout takes, and than the reconciler waits.
+const RESERVED_FOR: Duration = Duration::from_secs(300);
 
-/// How often an order is tried anew because the cart has changed meanwhile.
+/// The number of attempts to insert an order whose cart changes meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// Why an order was rejected, in words for its user.
-const SHORT: &str = "there was too little in stock";
-const LATE: &str = "it could not be completed in time";
-
-/// An order to place, as the caller said it.
+/// An unparsed order.
 pub(crate) struct CreateOrder<'a> {
     pub(crate) idempotency_key: &'a str,
     pub(crate) address: AddressInput<'a>,
-    /// Products and pieces; none for the caller's cart.
+    /// Ids of products and quantities. Empty for an order of the caller's cart.
     pub(crate) items: &'a [(&'a str, i32)],
     /// Amount and currency.
     pub(crate) expected_total: Option<(&'a str, &'a str)>,
 }
 
-/// An order to place, understood.
-struct Wanted {
+/// A parsed order.
+struct OrderRequest {
     address: Address,
     lines: Vec<Line>,
     expected_total: Option<Money>,
-}
-
-/// An order that was begun, as far as finishing it needs.
-#[derive(Clone, Copy)]
-struct Begun<'a> {
-    id: OrderId,
-    user: UserId,
-    lines: &'a [Line],
 }
 
 impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
@@ -62,71 +49,71 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
         let key: Key = request
             .idempotency_key
             .parse()
-            .map_err(|error| Error::Invalid(Violations::one("idempotencyKey", error)))?;
+            .map_err(|error| Violations::one("idempotencyKey", error))?;
         let hash = request.hash();
-        if let Some(order) = self.of_key(user, &key, &hash).await? {
+        if let Some(order) = self.find_by_key(user, &key, &hash).await? {
             return self.resume(order).await;
         }
-        let wanted = request.parse().map_err(Error::Invalid)?;
+        let wanted = request.parse()?;
         for _ in 0..ATTEMPTS {
             let new = match self.quote(user, &key, &hash, &wanted).await {
                 Ok(new) => new,
-                Err(refusal) => return self.unless_made(user, &key, &hash, refusal).await,
+                Err(refusal) => return self.find_or_refuse(user, &key, &hash, refusal).await,
             };
-            match self.store.insert(&new).await? {
-                Inserted::Done => return self.place(&new).await,
+            match self.store.insert_pending(&new).await? {
+                Inserted::Done => return self.complete(new.id, user, &new.lines()).await,
                 Inserted::CartChanged => {}
                 Inserted::Taken => {
-                    if let Some(order) = self.of_key(user, &key, &hash).await? {
+                    if let Some(order) = self.find_by_key(user, &key, &hash).await? {
                         return self.resume(order).await;
                     }
-                    self.cart_is_free(user, new.cart_version).await?;
+                    self.check_cart_is_free(user, new.cart_version).await?;
                 }
             }
         }
         Err(Error::CartChanging)
     }
 
-    /// The order that a request has already made, if it is this very request.
-    async fn of_key(&self, user: UserId, key: &Key, hash: &RequestHash) -> Result<Option<Order>, Error> {
+    /// The order of a key, if an earlier, equal request inserted it. A different request with the same key is refused.
+    async fn find_by_key(&self, user: UserId, key: &Key, hash: &RequestHash) -> Result<Option<Order>, Error> {
         match self.store.find_by_key(user, key).await? {
-            Some((_, of_another)) if of_another != *hash => Err(Error::Invalid(Violations::one(
+            Some((_, stored)) if stored != *hash => Err(Error::Invalid(Violations::one(
                 "idempotencyKey",
-                "was used for another request: take a new one",
+                "was used for another request: use a new key",
             ))),
             found => Ok(found.map(|(order, _)| order)),
         }
     }
 
-    /// A refusal, unless this very request was being served by somebody else: then what it was refused for, an empty cart
-    /// for one, is that order's doing.
-    async fn unless_made(
+    /// Returns the refusal, unless an equal request was served at the same time: its order may be the cause of the refusal,
+    /// such as an empty cart, and is the answer.
+    async fn find_or_refuse(
         &self,
         user: UserId,
         key: &Key,
         hash: &RequestHash,
         refusal: Error,
     ) -> Result<Order, Error> {
-        match self.of_key(user, key, hash).await? {
+        match self.find_by_key(user, key, hash).await? {
             Some(order) => self.resume(order).await,
             None => Err(refusal),
         }
     }
 
-    async fn cart_is_free(&self, user: UserId, version: Option<u64>) -> Result<(), Error> {
+    async fn check_cart_is_free(&self, user: UserId, version: Option<u64>) -> Result<(), Error> {
         match version {
             Some(version) if self.store.cart_is_taken(user, version).await? => Err(Error::CartTaken),
             _ => Ok(()),
         }
     }
 
-    /// The order as it would be now: names and prices of the catalogue, and of the cart its lines and version.
+    /// The order with the current names and prices of the catalogue, and the current lines and version of the cart.
     async fn quote(
         &self,
         user: UserId,
         key: &Key,
         hash: &RequestHash,
-        wanted: &Wanted,
+        wanted: &OrderRequest,
     ) -> Result<NewOrder, Error> {
         let (cart_version, lines) = match wanted.lines.is_empty() {
             false => (None, wanted.lines.clone()),
@@ -162,90 +149,123 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
         }
     }
 
-    async fn place(&self, new: &NewOrder) -> Result<Order, Error> {
-        let lines = new.lines();
-        let begun = Begun {
-            id: new.id,
-            user: new.user,
-            lines: &lines,
-        };
-        self.finish(begun).await
+    /// Completes an order that is pending: by all steps, or by those that an earlier request left over.
+    async fn complete(&self, id: OrderId, user: UserId, lines: &[Line]) -> Result<Order, Error> {
+        if let Some(order) = self.run(id, Step::Reserve(lines)).await? {
+            return answer(order);
+        }
+        // The order was rejected, or another call has completed it: the stored order has the outcome.
+        let stored = self.store.find(AccessScope::Own(user), id).await?;
+        answer(stored.ok_or(Error::NotFound)?.0)
     }
 
-    /// Goes on with an order wherever it was left.
+    /// Completes an order of an earlier request, if it is still pending.
     async fn resume(&self, order: Order) -> Result<Order, Error> {
-        if order.status != Status::Pending {
-            return answer(order);
+        match order.status {
+            Status::Pending => self.complete(order.id, order.user, &order.lines()).await,
+            Status::Confirmed | Status::Cancelled | Status::Rejected => answer(order),
         }
-        let lines = order.lines();
-        let begun = Begun {
-            id: order.id,
-            user: order.user,
-            lines: &lines,
-        };
-        self.finish(begun).await
+    }
+}
+
+/// A step of checkout. Each step decides which one follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    /// Reserve these lines in the stock.
+    Reserve(&'a [Line]),
+    /// Take the reserved pieces out of the stock.
+    Commit,
+    /// Confirm the order.
+    Confirm,
+    /// Give the reserved pieces back, so that the order can be rejected.
+    Release(Rejection),
+    /// Reject the order.
+    Reject(Rejection),
+    /// Nothing is left to do: the order was cancelled after it was confirmed.
+    End,
+}
+
+/// The reason for a rejection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rejection {
+    /// In words for the user.
+    reason: &'static str,
+    /// The products of which there was too little.
+    short: Vec<Shortage>,
+}
+
+impl Rejection {
+    fn too_little_in_stock(short: Vec<Shortage>) -> Self {
+        let reason = "there was too little in stock";
+        Self { reason, short }
     }
 
-    async fn finish(&self, begun: Begun<'_>) -> Result<Order, Error> {
-        if let Some(order) = self.reserve(begun).await? {
-            return answer(order);
-        }
-        // Somebody else finished it, or it was rejected: what the store has is what counts.
-        let found = self.store.find(Reach::Own(begun.user), begun.id).await?;
-        answer(found.ok_or(Error::NotFound)?.0)
-    }
-
-    async fn reserve(&self, begun: Begun<'_>) -> Result<Option<Order>, Error> {
-        match self.product.reserve(begun.id, begun.lines, HELD_FOR).await {
-            Ok(()) => self.take(begun.id).await,
-            Err(InventoryError::Short(short)) => self.give_up(begun.id, SHORT, &short).await,
-            Err(InventoryError::Closed) => self.give_up(begun.id, LATE, &[]).await,
-            Err(InventoryError::Unknown(cause)) => Err(Error::Unfinished(cause)),
-        }
+    /// The order's reservation is closed or was never made.
+    pub(super) fn too_late() -> Self {
+        let reason = "it could not be completed in time";
+        let short = Vec::new();
+        Self { reason, short }
     }
 }
 
 impl<S: Orders, P: Inventory> Shop<S, P> {
-    /// Takes what is held for an order, and confirms it. The order, if it was this call that confirmed it.
-    pub(super) async fn take(&self, id: OrderId) -> Result<Option<Order>, Error> {
-        match self.product.commit(id).await {
-            Ok(()) => Ok(self.store.confirm(id).await?),
-            Err(InventoryError::Closed | InventoryError::Short(_)) => self.give_up(id, LATE, &[]).await,
+    /// Runs a pending order's steps from this one to the last. Returns the order if this call confirmed it.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`], after which the order is pending and its steps can be run again.
+    pub(super) async fn run(&self, id: OrderId, first: Step<'_>) -> Result<Option<Order>, Error> {
+        let mut step = first;
+        loop {
+            step = match step {
+                Step::Reserve(lines) => self.reserve(id, lines).await?,
+                Step::Commit => self.commit(id).await?,
+                Step::Confirm => return Ok(self.store.confirm(id).await?),
+                Step::Release(rejection) => self.release(id, rejection).await?,
+                Step::Reject(Rejection { reason, short }) => {
+                    self.store.reject(id, reason, &short).await?;
+                    return Ok(None);
+                }
+                Step::End => return Ok(None),
+            };
+        }
+    }
+
+    async fn reserve(&self, id: OrderId, lines: &[Line]) -> Result<Step<'static>, Error> {
+        match self.product.reserve(id, lines, RESERVED_FOR).await {
+            Ok(()) => Ok(Step::Commit),
+            Err(InventoryError::Short(short)) => Ok(Step::Release(Rejection::too_little_in_stock(short))),
+            Err(InventoryError::Closed) => Ok(Step::Release(Rejection::too_late())),
             Err(InventoryError::Unknown(cause)) => Err(Error::Unfinished(cause)),
         }
     }
 
-    /// Rejects an order, unless its stock was taken after all: then it is confirmed.
-    pub(super) async fn give_up(
-        &self,
-        id: OrderId,
-        reason: &str,
-        short: &[Shortage],
-    ) -> Result<Option<Order>, Error> {
-        match self.product.release(id).await {
-            Ok(Outcome::Released) => {
-                self.store.reject(id, reason, short).await?;
-                Ok(None)
+    async fn commit(&self, id: OrderId) -> Result<Step<'static>, Error> {
+        match self.product.commit(id).await {
+            Ok(()) => Ok(Step::Confirm),
+            Err(InventoryError::Closed | InventoryError::Short(_)) => {
+                Ok(Step::Release(Rejection::too_late()))
             }
-            Ok(Outcome::Committed) => Ok(self.store.confirm(id).await?),
-            // It was confirmed, and then cancelled: nothing is left to do here.
-            Ok(Outcome::Restocked) => Ok(None),
-            Ok(Outcome::Reserved) => Err(Error::Unfinished("what was released is still held".into())),
-            Err(error) => Err(Error::Unfinished(error.to_string())),
+            Err(InventoryError::Unknown(cause)) => Err(Error::Unfinished(cause)),
         }
     }
 
-    /// Rejects what nobody goes on with.
-    pub(super) async fn abandon(&self, id: OrderId) -> Result<Option<Order>, Error> {
-        self.give_up(id, LATE, &[]).await
+    /// An order whose pieces have left the stock after all is confirmed, not rejected.
+    async fn release(&self, id: OrderId, rejection: Rejection) -> Result<Step<'static>, Error> {
+        match self.product.release(id).await {
+            Ok(Outcome::Released) => Ok(Step::Reject(rejection)),
+            Ok(Outcome::Committed) => Ok(Step::Confirm),
+            Ok(Outcome::Restocked) => Ok(Step::End),
+            Ok(Outcome::Reserved) => Err(Error::Unfinished("the reservation was not released".into())),
+            Err(error) => Err(Error::Unfinished(error.to_string())),
+        }
     }
 }
 
-/// What placing an order answers with, by where the order stands.
+/// The answer to `CreateOrder`, by the status of the order.
 fn answer(order: Order) -> Result<Order, Error> {
     match order.status {
         Status::Confirmed | Status::Cancelled => Ok(order),
-        Status::Pending => Err(Error::Unfinished("its reservation does not fit".into())),
+        Status::Pending => Err(Error::Unfinished("its reservation has another status".into())),
         Status::Rejected => match order.shortages() {
             short if !short.is_empty() => Err(Error::Short(short)),
             _ => Err(Error::Rejected(order.rejection_reason.unwrap_or_default())),
@@ -253,7 +273,10 @@ fn answer(order: Order) -> Result<Order, Error> {
     }
 }
 
-/// The lines with the names and prices of these products. What is not for sale is short, with nothing left of it.
+/// The lines with the names and prices of these products.
+///
+/// # Errors
+/// The products that are not for sale, as shortages with 0 available pieces.
 fn items(lines: &[Line], products: &[Product]) -> Result<Vec<OrderItem>, Vec<Shortage>> {
     let (mut items, mut gone) = (Vec::with_capacity(lines.len()), Vec::new());
     for line in lines {
@@ -276,7 +299,7 @@ fn items(lines: &[Line], products: &[Product]) -> Result<Vec<OrderItem>, Vec<Sho
 }
 
 impl CreateOrder<'_> {
-    /// Of the request as it was sent, but for its key: that is what the hash is found by.
+    /// The hash of the unparsed request without its key: the store finds the hash by the key.
     fn hash(&self) -> RequestHash {
         let count = self.items.len().to_string();
         let quantities: Vec<_> = self
@@ -297,45 +320,19 @@ impl CreateOrder<'_> {
         )
     }
 
-    fn parse(&self) -> Result<Wanted, Violations> {
+    fn parse(&self) -> Result<OrderRequest, Violations> {
         let mut violations = Violations::default();
         let address = self.address.parse(&mut violations);
-        let lines = self.lines(&mut violations);
+        let lines = violations.take_all(Line::parse_all(self.items));
         let expected_total = self.expected_total(&mut violations);
         match (address, lines, expected_total) {
-            (Some(address), Some(lines), Some(expected_total)) => Ok(Wanted {
+            (Some(address), Some(lines), Some(expected_total)) => Ok(OrderRequest {
                 address,
                 lines,
                 expected_total,
             }),
             _ => Err(violations),
         }
-    }
-
-    fn lines(&self, violations: &mut Violations) -> Option<Vec<Line>> {
-        if self.items.len() > MOST_LINES {
-            violations.add("items", format_args!("must have at most {MOST_LINES} entries"));
-            return None;
-        }
-        let mut lines: Vec<Line> = Vec::with_capacity(self.items.len());
-        for (product, quantity) in self.items {
-            let mut wrong = Violations::default();
-            let (product, quantity) = parse_line(product, *quantity, &mut wrong);
-            for violation in wrong.iter() {
-                let field = match &*violation.field {
-                    "productId" => "items.productId",
-                    _ => "items.quantity",
-                };
-                violations.add(field, &violation.description);
-            }
-            let (product, quantity) = product.zip(quantity)?;
-            if lines.iter().any(|line| line.product == product) {
-                violations.add("items.productId", "must name each product at most once");
-                return None;
-            }
-            lines.push(Line { product, quantity });
-        }
-        Some(lines)
     }
 
     fn expected_total(&self, violations: &mut Violations) -> Option<Option<Money>> {

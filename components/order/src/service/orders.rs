@@ -1,11 +1,11 @@
 //! Reading, watching and cancelling orders.
 
-use kernel::{Caller, ListScope, OrderId, Page, PageRequest, Violations};
+use kernel::{AccessScope, Caller, ListScope, OrderId, Page, PageRequest, Violations};
 
-use super::{Due, Error, Inventory, Orders, Shop};
-use crate::domain::{Order, Reach, Status};
+use super::{Error, Inventory, Orders, RestockDue, Shop};
+use crate::domain::{Order, Status};
 
-/// Which orders are wanted, as the caller said it.
+/// An unparsed request for a page of orders.
 pub(crate) struct ListOrders<'a> {
     pub(crate) page_size: i32,
     pub(crate) page_token: &'a str,
@@ -15,8 +15,8 @@ pub(crate) struct ListOrders<'a> {
 impl<S: Orders, P> Shop<S, P> {
     /// One order, for its user and for admins.
     pub(crate) async fn get_order(&self, caller: &Caller, id: &str) -> Result<Order, Error> {
-        let (reach, id) = within_reach(caller, id)?;
-        Ok(self.find(reach, id).await?.0)
+        let (scope, id) = scope_and_id(caller, id)?;
+        Ok(self.find(scope, id).await?.0)
     }
 
     /// An order, if it has changed since this version; for its user and for admins.
@@ -24,79 +24,76 @@ impl<S: Orders, P> Shop<S, P> {
         &self,
         caller: &Caller,
         id: OrderId,
-        than: u64,
+        version: u64,
     ) -> Result<Option<Order>, Error> {
-        let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
-        Ok(self.store.newer(reach, id, than).await?)
+        let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
+        Ok(self.store.find_newer(scope, id, version).await?)
     }
 
-    /// A page of the caller's orders, for users, or of everybody's, for admins.
+    /// A page of the caller's own orders, for users, or of all orders, for admins.
     pub(crate) async fn list_orders(
         &self,
         caller: &Caller,
         request: ListOrders<'_>,
     ) -> Result<Page<Order>, Error> {
-        let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
-        let scope = scope(reach, request.status);
-        let page =
-            PageRequest::parse(request.page_size, request.page_token, scope).map_err(Error::Invalid)?;
-        // One more than asked for tells whether there is a next page.
+        let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
+        let list = list_scope(scope, request.status);
+        let page = PageRequest::parse(request.page_size, request.page_token, list)?;
+        // One more than requested tells whether there is a next page.
         let limit = page.size.get() + 1;
-        let orders = self.store.list(reach, request.status, page.token, limit).await?;
+        let orders = self.store.list(scope, request.status, page.token, limit).await?;
         Ok(Page::cut(orders, &page, |order| order.id.uuid()))
     }
 
-    async fn find(&self, reach: Reach, id: OrderId) -> Result<(Order, Due), Error> {
-        self.store.find(reach, id).await?.ok_or(Error::NotFound)
+    async fn find(&self, scope: AccessScope, id: OrderId) -> Result<(Order, RestockDue), Error> {
+        self.store.find(scope, id).await?.ok_or(Error::NotFound)
     }
 }
 
 impl<S: Orders, P: Inventory> Shop<S, P> {
-    /// Cancels a confirmed order, for its user and for admins. Its stock goes back at once if that can be done, and else
-    /// with the reconciler: the second value says why it could not, for the log.
+    /// Cancels a confirmed order, for its user and for admins. Its stock is returned at once, or, if that fails, by the reconciler:
+    /// the second value is the cause of the failure, for the log.
     pub(crate) async fn cancel_order(
         &self,
         caller: &Caller,
         id: &str,
     ) -> Result<(Order, Option<String>), Error> {
-        let (reach, id) = within_reach(caller, id)?;
-        self.store.cancel(reach, id).await?;
-        let (order, due) = self.find(reach, id).await?;
+        let (scope, id) = scope_and_id(caller, id)?;
+        self.store.cancel(scope, id).await?;
+        let (order, due) = self.find(scope, id).await?;
         match order.status {
             Status::Cancelled => {}
             Status::Rejected => return Err(Error::NothingToCancel),
-            // What was not confirmed when it was to be cancelled may be so by now.
+            // A `Confirmed` order was confirmed after the statement that cancels.
             Status::Pending | Status::Confirmed => return Err(Error::StillPending),
         }
         let left = match due {
-            Due(true) => self.restock(id).await.err(),
-            Due(false) => None,
+            RestockDue(true) => self.restock(id).await.err(),
+            RestockDue(false) => None,
         };
         Ok((order, left.map(|error| error.to_string())))
     }
 
-    /// Returns the stock of a cancelled order. Once, however often this is called: the stock sees to that.
+    /// Returns the stock of a cancelled order. The stock does so once, however often this is called.
     pub(super) async fn restock(&self, id: OrderId) -> Result<(), Error> {
         match self.product.restock(id).await {
-            Ok(()) => Ok(self.store.restocked(id).await?),
+            Ok(()) => Ok(self.store.mark_restocked(id).await?),
             Err(error) => Err(Error::Unfinished(error.to_string())),
         }
     }
 }
 
-/// The list of the orders that a caller reaches, of one status or of all.
-fn scope(reach: Reach, status: Option<Status>) -> ListScope {
-    let whose = match reach {
-        Reach::All => "everybody".to_owned(),
-        Reach::Own(user) => user.to_string(),
+/// The list of the orders in an access scope, of one status or of all.
+fn list_scope(scope: AccessScope, status: Option<Status>) -> ListScope {
+    let whose = match scope {
+        AccessScope::All => "everybody".to_owned(),
+        AccessScope::Own(user) => user.to_string(),
     };
     ListScope::of("orders", [whose.as_str(), status.map_or("", Status::name)])
 }
 
-fn within_reach(caller: &Caller, id: &str) -> Result<(Reach, OrderId), Error> {
-    let reach = Reach::of(caller).ok_or(Error::Unauthenticated)?;
-    let id = id
-        .parse()
-        .map_err(|error| Error::Invalid(Violations::one("id", error)))?;
-    Ok((reach, id))
+fn scope_and_id(caller: &Caller, id: &str) -> Result<(AccessScope, OrderId), Error> {
+    let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
+    let id = id.parse().map_err(|error| Violations::one("id", error))?;
+    Ok((scope, id))
 }

@@ -1,32 +1,31 @@
-//! What the use cases need of others: a store, the catalogue, the stock, and whoever is told of changes.
+//! Ports: the store, the catalogue, the stock, the stream of events and the users, as the use cases need them.
 
 use std::time::Duration;
 
-pub(crate) use kernel::StoreError;
-use kernel::{EventId, OrderId, PageToken, ProductId, UserId};
+use kernel::{AccessScope, EventId, OrderId, PageToken, ProductId, StoreError, UserId};
 
 use crate::domain::{
-    CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage, Status,
+    CartLines, Key, Line, NewOrder, Order, Product, Quantity, RequestHash, Shortage, Status,
 };
 
-/// What became of an addition to a cart.
+/// The outcome of an addition to a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Added {
-    /// It is in.
+    /// The pieces were added.
     Done,
-    /// There was one of this key before; nothing was done.
+    /// The key was used before; nothing changed.
     Repeated,
-    /// The cart has as many products as it can have; nothing was done.
+    /// The cart has the maximum number of products; nothing changed.
     CartFull,
-    /// The line has as many pieces as it can have; nothing was done.
+    /// The line would exceed the maximum number of pieces; nothing changed.
     LineFull,
-    /// The cart is closed, because its user is deleted; nothing was done.
+    /// The cart is closed, because its user is deleted; nothing changed.
     Closed,
 }
 
-/// Where carts are kept. Each function is one statement.
+/// The storage of carts. Each function is one statement.
 pub(crate) trait Carts {
-    /// The cart of a user; an empty one for a user without.
+    /// The cart of a user; an empty cart for a user without one.
     async fn cart(&self, user: UserId) -> Result<CartLines, StoreError>;
 
     /// Adds pieces of a product to a line, or a line to the cart; at most once for a key.
@@ -38,103 +37,105 @@ pub(crate) trait Carts {
         key: Option<&Key>,
     ) -> Result<Added, StoreError>;
 
-    /// What was added with a key.
+    /// The addition that was made with a key.
     async fn addition(&self, user: UserId, key: &Key) -> Result<Option<Line>, StoreError>;
 
-    /// Sets the pieces of a line; says whether there is one.
+    /// Sets the quantity of a line. Returns whether there is such a line.
     async fn set_quantity(&self, user: UserId, line: Line) -> Result<bool, StoreError>;
 
-    /// Takes a line out, if there is one.
+    /// Removes a line, if there is one.
     async fn remove(&self, user: UserId, product: ProductId) -> Result<(), StoreError>;
 
-    /// Takes all lines out.
+    /// Removes all lines.
     async fn clear(&self, user: UserId) -> Result<(), StoreError>;
 
-    /// Closes the carts of users who are deleted, also of those who have none: what is closed looks empty, and nothing can be
-    /// added to it. Says how many were not closed before.
+    /// Closes the carts of deleted users, also of users without a cart. A closed cart looks empty and refuses additions. Returns
+    /// the number of carts that were not closed before.
     async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError>;
 
-    /// Removes what is left in those of the carts that are closed. All that there is goes if this begins after they were
-    /// closed.
+    /// Removes the lines of those carts that are closed: all of them, if this statement begins after the carts were closed.
     async fn empty_closed_carts(&self, users: &[UserId]) -> Result<(), StoreError>;
 }
 
-/// What became of a new order.
+/// The outcome of inserting an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
-    /// It is there, pending.
+    /// The order is inserted, and pending.
     Done,
     /// Another order has its key, or its cart.
     Taken,
-    /// The cart is at another version by now.
+    /// The cart has another version now.
     CartChanged,
 }
 
-/// Where orders are kept. Each function is one statement, and those that change a status change it only from the one that
-/// may come before: repeating them does no harm.
+/// The storage of orders. Each function is one statement. A change of status takes effect only from the status that may precede
+/// it, so every function can be repeated.
 pub(crate) trait Orders {
-    /// The order of a user's key, and the hash of the request that it was made by.
+    /// The order of a user's key, and the hash of its request.
     async fn find_by_key(&self, user: UserId, key: &Key) -> Result<Option<(Order, RequestHash)>, StoreError>;
 
     /// Whether there is an order of this version of a user's cart that was not rejected, or a pending one of any version.
     async fn cart_is_taken(&self, user: UserId, version: u64) -> Result<bool, StoreError>;
 
-    /// Begins an order, unless its key or its cart has one.
-    async fn insert(&self, order: &NewOrder) -> Result<Inserted, StoreError>;
+    /// Inserts a pending order, unless its key or its cart has an order already.
+    async fn insert_pending(&self, order: &NewOrder) -> Result<Inserted, StoreError>;
 
-    /// Confirms a pending order, takes what was ordered out of the cart that it is of, and leaves an event. The order, if
-    /// it was this call that did so.
+    /// Confirms a pending order, removes its lines from its cart, and inserts an event. Returns the order if this call confirmed it.
     async fn confirm(&self, id: OrderId) -> Result<Option<Order>, StoreError>;
 
-    /// Rejects a pending order, keeps of what there was too little, and leaves an event.
+    /// Rejects a pending order, stores its shortages, and inserts an event.
     async fn reject(&self, id: OrderId, reason: &str, short: &[Shortage]) -> Result<(), StoreError>;
 
-    /// Cancels a confirmed order within reach, notes that its stock is due, and leaves an event.
-    async fn cancel(&self, reach: Reach, id: OrderId) -> Result<(), StoreError>;
+    /// Cancels a confirmed order in the access scope, notes that its stock has to be returned, and inserts an event.
+    async fn cancel(&self, scope: AccessScope, id: OrderId) -> Result<(), StoreError>;
 
-    /// Notes that the stock of a cancelled order is back.
-    async fn restocked(&self, id: OrderId) -> Result<(), StoreError>;
+    /// Notes that the stock of a cancelled order was returned.
+    async fn mark_restocked(&self, id: OrderId) -> Result<(), StoreError>;
 
-    /// An order within reach, and whether its stock is due.
-    async fn find(&self, reach: Reach, id: OrderId) -> Result<Option<(Order, Due)>, StoreError>;
+    /// An order in the access scope, and whether its stock has to be returned.
+    async fn find(&self, scope: AccessScope, id: OrderId) -> Result<Option<(Order, RestockDue)>, StoreError>;
 
-    /// An order within reach, if it has changed since this version.
-    async fn newer(&self, reach: Reach, id: OrderId, than: u64) -> Result<Option<Order>, StoreError>;
+    /// An order in the access scope, if it has a later version than this one.
+    async fn find_newer(
+        &self,
+        scope: AccessScope,
+        id: OrderId,
+        version: u64,
+    ) -> Result<Option<Order>, StoreError>;
 
-    /// Orders within reach, newest first, after the one that the token names and at most `limit` of them.
+    /// Orders in the access scope, newest first, after the order that the token names and at most `limit` of them.
     async fn list(
         &self,
-        reach: Reach,
+        scope: AccessScope,
         status: Option<Status>,
         after: Option<PageToken>,
         limit: u32,
     ) -> Result<Vec<Order>, StoreError>;
 }
 
-/// What is left to do, for the reconciler. Each function is one statement, and what one of them takes in hand nobody else
-/// gets for some seconds.
+/// Unfinished work, for the reconciler. Each function is one statement. A claimed row is not claimed again for some seconds.
 pub(crate) trait Backlog {
-    /// Takes pending orders in hand that are older than this, those that waited longest first.
+    /// Claims pending orders that are older than this, the longest waiting first.
     async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<Order>, StoreError>;
 
-    /// Takes cancelled orders in hand whose stock is due.
+    /// Claims cancelled orders whose stock has to be returned.
     async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 
-    /// Takes events in hand that nobody was told of: of each order the earliest, and only if it is in nobody else's hand.
+    /// Claims events that are not relayed: of each order the earliest one, unless another reconciler has claimed it.
     async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
 
-    /// Notes that these events were told.
-    async fn relayed(&self, events: &[Event]) -> Result<(), StoreError>;
+    /// Notes that these events were relayed.
+    async fn mark_relayed(&self, events: &[Event]) -> Result<(), StoreError>;
 
-    /// Removes what is of no use any more, at most `limit` rows of each kind; says how many.
+    /// Removes old rows, at most `limit` of each kind. Returns their number.
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// Whether the stock of an order has yet to be returned.
+/// Whether the stock of a cancelled order has to be returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Due(pub(crate) bool);
+pub(crate) struct RestockDue(pub(crate) bool);
 
-/// A change of an order that others are to be told of.
+/// An event: a change of an order, for other services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     /// A UUID.
@@ -148,27 +149,27 @@ pub(crate) struct Event {
     pub(crate) payload: String,
 }
 
-/// Who is told of changes.
+/// The stream of events.
 pub(crate) trait Events {
-    /// Tells of these, in this order; those that are not newer than what was told of their order are left out. The error is
-    /// for the log, and whether they were told is open then.
+    /// Appends events in this order, except those that are not newer than the last appended event of their order. After an error,
+    /// which is for the log, it is unknown whether they were appended.
     async fn append(&self, events: &[Event]) -> Result<(), String>;
 }
 
-/// The news that a user was deleted.
+/// The deletion of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deletion {
-    /// By which it is acknowledged.
+    /// The id to acknowledge.
     pub(crate) event: EventId,
     pub(crate) user: UserId,
 }
 
-/// Who knows which users were deleted. Both can be repeated, and the errors are for the log.
+/// The deleted users. Both functions can be repeated, and their errors are for the log.
 pub(crate) trait Users {
-    /// Deletions that were not acknowledged, oldest first and at most so many.
+    /// Deletions that were not acknowledged, oldest first and at most `limit` of them.
     async fn deletions(&self, limit: u32) -> Result<Vec<Deletion>, String>;
 
-    /// Says that these need not be told again: everything that follows from them is done.
+    /// Acknowledges deletions whose carts are closed and emptied. They are not listed again.
     async fn acknowledge(&self, deletions: &[Deletion]) -> Result<(), String>;
 }
 
@@ -177,57 +178,57 @@ pub(crate) trait Users {
 #[error("the catalogue does not answer: {0}")]
 pub(crate) struct CatalogueError(pub(crate) String);
 
-/// What is for sale.
+/// The products for sale.
 pub(crate) trait Catalogue {
-    /// These products, at most 100, in any order; those that are not for sale are missing.
+    /// These products, at most 100, in any order, without those that are not for sale.
     async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, CatalogueError>;
 }
 
-/// Why the stock did not do what it was asked.
+/// A call of the stock failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InventoryError {
     /// There is too little of something, and nothing was reserved.
     #[error("there is too little in stock")]
     Short(Vec<Shortage>),
-    /// What was reserved is released, and the order can reserve nothing any more.
+    /// The reservation is released, and the order can reserve nothing any more.
     #[error("the reservation is closed")]
     Closed,
-    /// Anything else: whether it was done is open. The text is for the log.
+    /// Any other error: it is unknown whether the call took effect. The text is for the log.
     #[error("{0}")]
     Unknown(String),
 }
 
-/// Where a reservation stands.
+/// The status of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Held.
+    /// The items are reserved.
     Reserved,
-    /// It has left the stock.
+    /// The items have left the stock.
     Committed,
-    /// Given back, and closed.
+    /// The items were given back, and the reservation is closed.
     Released,
-    /// It had left the stock, and came back.
+    /// The items had left the stock, and were put back.
     Restocked,
 }
 
-/// The stock: the judge of every order. All of it can be repeated, the order is the key.
+/// The stock, which decides every order. All functions can be repeated: the order's id is the idempotency key.
 pub(crate) trait Inventory {
-    /// Holds all of the lines for an order, or nothing.
+    /// Reserves all of the lines for an order, or none.
     async fn reserve(&self, order: OrderId, lines: &[Line], ttl: Duration) -> Result<(), InventoryError>;
 
-    /// Takes what is held out of the stock.
+    /// Takes the reserved items out of the stock.
     async fn commit(&self, order: OrderId) -> Result<(), InventoryError>;
 
-    /// Gives back what is held, and lets the order reserve nothing afterwards; what has left the stock stays so. Says which
-    /// of the two it is.
+    /// Gives the reserved items back, and lets the order reserve nothing afterwards. Items that have left the stock stay out of it.
+    /// Returns which of the two is the case.
     async fn release(&self, order: OrderId) -> Result<Outcome, InventoryError>;
 
-    /// Where the reservation stands, if there is one.
+    /// The status of the reservation, if there is one.
     async fn reservation(&self, order: OrderId) -> Result<Option<Outcome>, InventoryError>;
 
-    /// Puts back what an order took.
+    /// Puts an order's committed items back.
     async fn restock(&self, order: OrderId) -> Result<(), InventoryError>;
 
-    /// Gives back what has been held for too long, of at most so many orders; says of how many.
+    /// Releases overdue reservations of at most `limit` orders. Returns their number.
     async fn expire(&self, limit: u32) -> Result<u32, InventoryError>;
 }

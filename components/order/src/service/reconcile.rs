@@ -1,73 +1,78 @@
-//! Finishing what nobody repeats.
+//! The reconciler: it completes orders that no client repeats, and other unfinished work.
 //!
-//! Two reconcilers at once do no harm: each takes work in hand for some seconds, and whatever both did would be done once,
-//! because every step can be repeated. A stage that meets trouble leaves the rest to the next run.
+//! Two reconcilers may run at once: each claims its work for some seconds, and work that both did would take effect once,
+//! because every step can be repeated. A stage that fails leaves the rest of its work to the next run.
 
 use std::time::Duration;
 
-use super::{Backlog, Carts, Error, Events, Inventory, Orders, Outcome, Shop, Users};
+use kernel::{OrderId, StoreError};
+
+use super::{
+    Backlog, Carts, Error, Events, Inventory, Orders, Outcome, Shop, Users,
+    checkout::{Rejection, Step},
+};
 use crate::domain::{Order, Status};
 
-/// Orders taken in hand at a time.
+/// The number of orders in a claim.
 const BATCH: u32 = 20;
 
-/// Batches of a run: what is left is the next run's.
+/// The number of batches in a stage of one run. The next run continues.
 const BATCHES: u32 = 10;
 
-/// Orders whose reservations are given back at a time.
+/// The number of reservations that one call expires.
 const EXPIRED: u32 = 100;
 
-/// Events taken in hand at a time.
+/// The number of events in a claim.
 const EVENTS: u32 = 100;
 
-/// Deleted users that are asked for at a time.
+/// The number of deleted users in one request.
 const DELETIONS: u32 = 100;
 
-/// Rows of each kind that a run removes.
+/// The number of rows of each kind that a run removes.
 const SWEPT: u32 = 1000;
 
-/// How many orders may fail before a stage gives up: whatever they wait for is waited for by the others, too.
-const FAILURES: usize = 3;
+/// The number of failed orders after which a stage ends: the other orders are likely to fail for the same cause.
+const MOST_FAILURES: usize = 3;
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reconciled {
     /// Orders that were pending and are confirmed.
     pub(crate) confirmed: u64,
-    /// Orders that were pending and are rejected, or were finished by somebody else meanwhile.
+    /// Orders that were pending and are rejected, or were completed by another request meanwhile.
     pub(crate) closed: u64,
-    /// Reservations given back because they were held for too long.
+    /// Overdue reservations that were released.
     pub(crate) expired: u64,
     /// Cancelled orders whose stock is back.
     pub(crate) restocked: u64,
-    /// Events told.
+    /// Events relayed to the stream.
     pub(crate) relayed: u64,
-    /// Carts closed, because their users are deleted.
+    /// Closed carts of deleted users.
     pub(crate) carts: u64,
     /// Rows removed.
     pub(crate) swept: u64,
-    /// What went wrong, for the log; it is left to the next run.
+    /// Failures, for the log. The next run tries again.
     pub(crate) problems: Vec<String>,
 }
 
-/// What a run works with, besides the shop's own.
+/// The parameters of a run.
 pub(crate) struct Stages<'a, E, U> {
-    /// Pending orders younger than this are left to those who are placing them.
+    /// The age from which the reconciler completes pending orders; younger ones are left to their own requests.
     pub(crate) pending_for: Duration,
-    /// Who is told of changes.
+    /// The stream to which events are relayed.
     pub(crate) events: &'a E,
-    /// Who knows which users were deleted.
+    /// The source of deleted users.
     pub(crate) users: &'a U,
 }
 
 impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
-    /// Finishes pending orders, gives back what was held for too long, returns stock that is due, tells of changes, closes the
-    /// carts of deleted users, and removes what is of no use any more.
+    /// Completes pending orders, releases overdue reservations, returns the stock of cancelled orders, relays events, closes the
+    /// carts of deleted users, and removes old rows.
     pub(crate) async fn reconcile<E: Events, U: Users>(&self, stages: Stages<'_, E, U>) -> Reconciled {
         let mut done = Reconciled::default();
         let ended = [
-            self.finish_pending(stages.pending_for, &mut done).await,
-            // After that: what is held for an order that can go on is taken, not given back.
+            self.complete_pending(stages.pending_for, &mut done).await,
+            // After the pending orders: a reservation of an order that can be completed is committed, not released.
             self.expire(&mut done).await,
             self.return_stock(&mut done).await,
             self.relay(stages.events, &mut done).await,
@@ -79,38 +84,28 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
         done
     }
 
-    async fn finish_pending(&self, pending_for: Duration, done: &mut Reconciled) -> Result<(), Error> {
-        let mut failures = 0;
-        for _ in 0..BATCHES {
-            let orders = self.store.claim_pending(pending_for, BATCH).await?;
-            for order in &orders {
-                match self.finish_one(order).await {
-                    Ok(Some(finished)) if finished.status == Status::Confirmed => done.confirmed += 1,
-                    Ok(_) => done.closed += 1,
-                    Err(error) => {
-                        done.problems.push(format!("order {}: {error}", order.id));
-                        failures += 1;
-                    }
-                }
-                if failures >= FAILURES {
-                    return Ok(());
-                }
+    async fn complete_pending(&self, pending_for: Duration, done: &mut Reconciled) -> Result<(), Error> {
+        let claim = async || self.store.claim_pending(pending_for, BATCH).await;
+        let complete = async |order: &Order| {
+            let completed = self.complete_one(order.id).await;
+            match completed.map_err(|error| (order.id, error))? {
+                Some(order) if order.status == Status::Confirmed => done.confirmed += 1,
+                _ => done.closed += 1,
             }
-            if orders.len() < BATCH as usize {
-                break;
-            }
-        }
-        Ok(())
+            Ok::<_, (OrderId, Error)>(())
+        };
+        drain(claim, complete, &mut done.problems).await
     }
 
-    /// Confirms what was taken, takes what is held, and gives up the rest.
-    async fn finish_one(&self, order: &Order) -> Result<Option<Order>, Error> {
-        let reservation = self.product.reservation(order.id).await;
-        match reservation.map_err(|error| Error::Unfinished(error.to_string()))? {
-            Some(Outcome::Committed) => Ok(self.store.confirm(order.id).await?),
-            Some(Outcome::Reserved) => self.take(order.id).await,
-            Some(Outcome::Released | Outcome::Restocked) | None => self.abandon(order.id).await,
-        }
+    /// Runs the remaining steps of a pending order, by the status of its reservation.
+    async fn complete_one(&self, id: OrderId) -> Result<Option<Order>, Error> {
+        let reservation = self.product.reservation(id).await;
+        let next = match reservation.map_err(|error| Error::Unfinished(error.to_string()))? {
+            Some(Outcome::Reserved) => Step::Commit,
+            Some(Outcome::Committed) => Step::Confirm,
+            Some(Outcome::Released | Outcome::Restocked) | None => Step::Release(Rejection::too_late()),
+        };
+        self.run(id, next).await
     }
 
     async fn expire(&self, done: &mut Reconciled) -> Result<(), Error> {
@@ -126,29 +121,16 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
     }
 
     async fn return_stock(&self, done: &mut Reconciled) -> Result<(), Error> {
-        let mut failures = 0;
-        for _ in 0..BATCHES {
-            let orders = self.store.claim_restocks(BATCH).await?;
-            for id in &orders {
-                match self.restock(*id).await {
-                    Ok(()) => done.restocked += 1,
-                    Err(error) => {
-                        done.problems.push(format!("order {id}: {error}"));
-                        failures += 1;
-                    }
-                }
-                if failures >= FAILURES {
-                    return Ok(());
-                }
-            }
-            if orders.len() < BATCH as usize {
-                break;
-            }
-        }
-        Ok(())
+        let claim = async || self.store.claim_restocks(BATCH).await;
+        let restock = async |id: &OrderId| {
+            self.restock(*id).await.map_err(|error| (*id, error))?;
+            done.restocked += 1;
+            Ok::<_, (OrderId, Error)>(())
+        };
+        drain(claim, restock, &mut done.problems).await
     }
 
-    /// Until a claim comes back empty, not merely short: of each order there is one event in a batch at most.
+    /// Ends when a claim is empty, not when it is merely not full: a batch has at most one event of each order.
     async fn relay<E: Events>(&self, events: &E, done: &mut Reconciled) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let batch = self.store.claim_events(EVENTS).await?;
@@ -156,26 +138,27 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
                 break;
             }
             if let Err(cause) = events.append(&batch).await {
-                done.problems.push(format!("events were not told: {cause}"));
+                done.problems
+                    .push(format!("events could not be relayed: {cause}"));
                 break;
             }
-            self.store.relayed(&batch).await?;
+            self.store.mark_relayed(&batch).await?;
             done.relayed += batch.len() as u64;
         }
         Ok(())
     }
 
-    /// Until there is no more news. A cart is closed by one statement and emptied by another that begins after it: what was
-    /// added before it was closed is seen by the second, and later nothing can be added. So it does not matter for how long
-    /// a token of that user is still believed elsewhere, and only then the news is acknowledged. Whoever is cut off before
-    /// does all of it again. Orders are kept.
+    /// Ends when there are no more deletions. One statement closes a cart, and another one that begins after it empties the cart:
+    /// the second sees all lines that were added before, and none can be added later. So it does not matter for how long
+    /// other components accept a token of that user. A deletion is acknowledged only after both; a run that is cut off
+    /// before repeats both. Orders are kept.
     async fn close_carts<U: Users>(&self, users: &U, done: &mut Reconciled) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let deletions = match users.deletions(DELETIONS).await {
                 Ok(deletions) => deletions,
                 Err(cause) => {
                     done.problems
-                        .push(format!("deleted users were not heard of: {cause}"));
+                        .push(format!("deleted users could not be read: {cause}"));
                     break;
                 }
             };
@@ -187,7 +170,7 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
             self.store.empty_closed_carts(&gone).await?;
             if let Err(cause) = users.acknowledge(&deletions).await {
                 done.problems
-                    .push(format!("deleted users were not acknowledged: {cause}"));
+                    .push(format!("deleted users could not be acknowledged: {cause}"));
                 break;
             }
         }
@@ -198,4 +181,30 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
         done.swept = self.store.sweep(SWEPT).await?;
         Ok(())
     }
+}
+
+/// Claims batches of orders and works on each order, until a batch is not full, [`BATCHES`] are done or [`MOST_FAILURES`] orders
+/// have failed. Failures are noted in `problems`.
+async fn drain<T>(
+    claim: impl AsyncFn() -> Result<Vec<T>, StoreError>,
+    mut work: impl AsyncFnMut(&T) -> Result<(), (OrderId, Error)>,
+    problems: &mut Vec<String>,
+) -> Result<(), Error> {
+    let mut failures = 0;
+    for _ in 0..BATCHES {
+        let batch = claim().await?;
+        for one in &batch {
+            if let Err((id, error)) = work(one).await {
+                problems.push(format!("order {id}: {error}"));
+                failures += 1;
+            }
+            if failures >= MOST_FAILURES {
+                return Ok(());
+            }
+        }
+        if batch.len() < BATCH as usize {
+            break;
+        }
+    }
+    Ok(())
 }

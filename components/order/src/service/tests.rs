@@ -29,7 +29,7 @@ fn user(id: UserId) -> Caller {
     })
 }
 
-fn somebody() -> (UserId, Caller) {
+fn new_user() -> (UserId, Caller) {
     let id = UserId::generate();
     (id, user(id))
 }

@@ -1,10 +1,10 @@
-//! What a product is, what may be said about one, and what of it who may see.
+//! Products, the rules for their fields, and the view of a product that a caller gets.
 
 use std::str::FromStr;
 
-use kernel::{Caller, Money, ProductId, TextError, Timestamp, clean, is_hidden};
+use kernel::{Caller, Money, ProductId, TextError, Timestamp, Violations, clean, is_hidden};
 
-/// Something for sale.
+/// A product of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
     pub(crate) id: ProductId,
@@ -16,35 +16,35 @@ pub(crate) struct Product {
     pub(crate) updated_at: Timestamp,
 }
 
-/// How much of a product there is.
+/// The stock of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stock {
     /// Pieces in the warehouse.
     pub(crate) quantity: u32,
-    /// Of these, pieces promised to orders that are being placed.
+    /// The pieces that are reserved for orders which are being placed; part of `quantity`.
     pub(crate) reserved: u32,
     /// Raised by every change of `quantity`.
     pub(crate) version: u64,
 }
 
 impl Stock {
-    /// How many pieces can be bought now.
+    /// The number of pieces that can be ordered now.
     pub(crate) fn available(self) -> u32 {
         self.quantity.saturating_sub(self.reserved)
     }
 }
 
-/// A product as one caller may see it.
+/// A product with the fields that its caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) product: Product,
     pub(crate) available: u32,
-    /// For admins only: how much is in the warehouse is nobody else's business.
+    /// Present for admins only.
     pub(crate) stock: Option<Stock>,
 }
 
 impl View {
-    /// What this caller may see of it.
+    /// The view of a product for this caller.
     pub(crate) fn of(product: Product, stock: Stock, caller: &Caller) -> Self {
         Self {
             product,
@@ -54,7 +54,7 @@ impl View {
     }
 }
 
-/// What a new product begins with.
+/// A product to insert.
 #[derive(Clone, Debug)]
 pub(crate) struct NewProduct {
     pub(crate) id: ProductId,
@@ -65,13 +65,13 @@ pub(crate) struct NewProduct {
     pub(crate) stock: Quantity,
 }
 
-/// What a product is to become; what is `None` stays as it is.
+/// A change of a product. Fields that are `None` stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) name: Option<Name>,
     pub(crate) description: Option<Description>,
     pub(crate) price: Option<Money>,
-    /// `Some(None)` takes the picture away.
+    /// `Some(None)` removes the picture.
     pub(crate) image_url: Option<Option<ImageUrl>>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) enum NameError {
     Text(#[from] TextError),
 }
 
-/// What a product is called: 1 to 200 characters.
+/// The name of a product: 1 to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
@@ -106,7 +106,7 @@ impl FromStr for Name {
     }
 }
 
-/// What a customer should know about a product: at most 2000 characters, or nothing.
+/// The description of a product: at most 2000 characters, and possibly empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description(String);
 
@@ -126,7 +126,7 @@ impl FromStr for Description {
     }
 }
 
-/// A text that leads to no picture.
+/// A text that is no address of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ImageUrlError {
     #[error("must be an https URL, or a path that begins with a single slash")]
@@ -135,14 +135,17 @@ pub(crate) enum ImageUrlError {
     Text(#[from] TextError),
 }
 
-/// Where a picture of a product is: an https URL, or a path on the same site; at most 500 characters.
+/// The address of a product's picture: an https URL, or a path on the same site; at most 500 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageUrl(String);
 
 impl ImageUrl {
     const MOST: usize = 500;
 
-    /// Nothing is no picture.
+    /// Parses an address. The empty text means that there is no picture.
+    ///
+    /// # Errors
+    /// See [`ImageUrlError`].
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ImageUrlError> {
         let text = clean(text, Self::MOST)?;
         match text.as_str() {
@@ -157,9 +160,9 @@ impl ImageUrl {
     }
 }
 
-/// Browsers read a backslash as a slash (URL Standard, "special" schemes), so that `/\host` leads to another site as `//host`
-/// does; what stands before an `@`, or cannot be seen, only serves to mislead; white space and quotes break out of where a page
-/// puts the URL.
+/// Browsers read a backslash as a slash (URL Standard, "special" schemes), so `/\host` leads to another site as `//host` does.
+/// User information before an `@` and invisible characters only serve to mislead, and white space and quotes could end the
+/// attribute into which a page writes the URL.
 fn is_picture(url: &str) -> bool {
     let is_plain = !url.contains(|c: char| c.is_whitespace() || is_hidden(c) || r#"\"'<>`"#.contains(c));
     let leads = match url.strip_prefix("https://") {
@@ -172,12 +175,12 @@ fn is_picture(url: &str) -> bool {
     is_plain && leads
 }
 
-/// A number of pieces that no warehouse holds.
+/// A number of pieces out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 0 to {}", Quantity::MOST)]
 pub(crate) struct QuantityError;
 
-/// How many pieces a person says there are: 0 to 1000000.
+/// A counted number of pieces: 0 to 1000000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantity(i32);
 
@@ -198,32 +201,27 @@ impl TryFrom<i32> for Quantity {
     }
 }
 
-/// More products than one call may ask for, or an id that is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BatchError {
-    #[error("must be at most {} ids", Batch::MOST)]
-    TooMany,
-    #[error("must be UUIDs such as 0190163d-8694-739b-aea5-966c26f8ad91, and number {0} is none")]
-    Id(usize),
-}
-
-/// The ids of several products: at most 100, in the order asked for, any of them as often as it was asked for.
+/// The ids of several products: at most 100, in the order of the request, with repetitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch(Vec<ProductId>);
 
 impl Batch {
     const MOST: usize = 100;
 
-    pub(crate) fn parse(ids: &[String]) -> Result<Self, BatchError> {
+    /// Parses the request's field `ids`.
+    ///
+    /// # Errors
+    /// There are too many ids, or some of them are malformed: all of these are named.
+    pub(crate) fn parse(ids: &[String]) -> Result<Self, Violations> {
         if ids.len() > Self::MOST {
-            return Err(BatchError::TooMany);
+            let most = format_args!("must be at most {} ids", Self::MOST);
+            return Err(Violations::one("ids", most));
         }
-        let parse = |(index, id): (usize, &String)| id.parse().map_err(|_| BatchError::Id(index + 1));
-        ids.iter()
-            .enumerate()
-            .map(parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let mut violations = Violations::default();
+        let parsed = ids.iter().enumerate();
+        let parsed = parsed.filter_map(|(index, id)| violations.take(format!("ids[{index}]"), id.parse()));
+        let parsed = Self(parsed.collect());
+        violations.is_empty().then_some(parsed).ok_or(violations)
     }
 
     pub(crate) fn ids(&self) -> &[ProductId] {
@@ -231,7 +229,7 @@ impl Batch {
     }
 }
 
-/// What a search looks for: a text that the name or the description must contain. Never empty.
+/// A search: the text that the name or the description of a product must contain. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Query(String);
 
@@ -239,13 +237,13 @@ impl Query {
     /// The longest query, in characters.
     const MOST: usize = 100;
 
-    /// Cleans what was typed; nothing is no query.
+    /// Cleans the text of a search. A blank text is no search.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, TextError> {
         let text = clean(text, Self::MOST)?;
         Ok((!text.is_empty()).then_some(Self(text)))
     }
 
-    /// The text to look for, literally: no character in it has a meaning of its own.
+    /// The text to search for, literally: it has no wildcards.
     pub(crate) fn text(&self) -> &str {
         &self.0
     }
@@ -256,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_reserved_is_not_available() {
+    fn reserved_pieces_are_not_available() {
         let stock = |quantity, reserved| Stock {
             quantity,
             reserved,
@@ -267,14 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_query_is_none() {
+    fn a_blank_query_is_no_search() {
         assert_eq!(Query::parse(" \t\u{3000}"), Ok(None));
         assert_eq!(Query::parse(" 茶 ").unwrap().unwrap().text(), "茶");
         assert_eq!(Query::parse(&"a".repeat(101)), Err(TextError::TooLong(100)));
     }
 
     #[test]
-    fn a_name_is_there_and_fits() {
+    fn a_name_has_1_to_200_characters() {
         assert_eq!(" 抹茶 ".parse::<Name>().unwrap().as_str(), "抹茶");
         for text in ["", " \u{3000}"] {
             assert_eq!(text.parse::<Name>(), Err(NameError::Empty), "{text:?}");
@@ -307,7 +305,7 @@ mod tests {
             let url = ImageUrl::parse(text).unwrap().unwrap();
             assert_eq!(url.as_str(), text);
         }
-        assert_eq!(ImageUrl::parse("  "), Ok(None), "nothing is no picture");
+        assert_eq!(ImageUrl::parse("  "), Ok(None), "a blank text means no picture");
         for text in [
             "a.jpg",
             "http://a/b",
@@ -329,7 +327,7 @@ mod tests {
             assert_eq!(
                 ImageUrl::parse(text),
                 Err(ImageUrlError::Form),
-                "{text:?} is no picture"
+                "{text:?} is no address of a picture"
             );
         }
         let path = |length: usize| format!("/{}", "a".repeat(length - 1));
@@ -351,14 +349,19 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_keeps_the_order_and_what_comes_twice() {
+    fn a_batch_keeps_order_and_repetitions() {
         let (one, two) = (ProductId::generate(), ProductId::generate());
         let texts = [two.to_string(), one.to_string().to_uppercase(), two.to_string()];
         assert_eq!(Batch::parse(&texts).unwrap().ids(), [two, one, two]);
         assert_eq!(Batch::parse(&[]).unwrap().ids(), []);
-        assert_eq!(Batch::parse(&["x".into()]), Err(BatchError::Id(1)));
+        let violations = |ids: &[String]| Batch::parse(ids).unwrap_err().to_string();
+        let uuid = "must be a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91";
+        assert_eq!(
+            violations(&["x".into(), one.to_string(), "".into()]),
+            format!("ids[0] {uuid}; ids[2] {uuid}")
+        );
         let many = vec![one.to_string(); 101];
         assert!(Batch::parse(&many[..100]).is_ok());
-        assert_eq!(Batch::parse(&many), Err(BatchError::TooMany));
+        assert_eq!(violations(&many), "ids must be at most 100 ids");
     }
 }

@@ -1,189 +1,109 @@
-//! Connect adapter of the catalogue: message in, domain call, message out.
+//! Connect adapter of the catalogue: messages to use cases, and results to messages.
 
-use api::{
-    common::v1::Money,
-    product::v1::{
-        BatchGetProductsRequest, BatchGetProductsResponse, CreateProductRequest, CreateProductResponse,
-        DeleteProductRequest, DeleteProductResponse, GetProductRequest, GetProductResponse,
-        ListProductsRequest, ListProductsResponse, Product, ProductService, UpdateProductRequest,
-        UpdateProductResponse, UpdateStockRequest, UpdateStockResponse,
-    },
+use api::product::v1::{
+    BatchGetProductsRequest, BatchGetProductsResponse, CreateProductRequest, CreateProductResponse,
+    DeleteProductRequest, DeleteProductResponse, GetProductRequest, GetProductResponse, ListProductsRequest,
+    ListProductsResponse, Product, ProductService, UpdateProductRequest, UpdateProductResponse,
+    UpdateStockRequest, UpdateStockResponse,
 };
-use connect::{ConnectError, Context};
-use kernel::Caller;
-use rpc_adapters::messages::{caller, invalid_argument, timestamp};
+use connect::ConnectError;
+use rpc_adapters::messages::{
+    amount_and_currency, invalid_argument, money, next_page_token, pieces, store_error, timestamp,
+};
 use web::challenge;
-use web::request_id::RequestIds;
 
 use super::{
     domain::{Stock, View},
-    service::{Catalogue, CreateProduct, Error, ListProducts, Price, UpdateProduct, UpdateStock},
+    service::{Catalogue, CreateProduct, Error, Found, ListProducts, UpdateProduct, UpdateStock},
     store::Postgres,
 };
-use crate::store::StoreError;
 
 /// `product.v1.ProductService`.
-pub(crate) struct Rpc;
+pub(crate) struct Rpc(pub(crate) Catalogue<Postgres>);
 
 impl ProductService for Rpc {
-    async fn create_product(
-        &self,
-        context: &mut Context,
-        request: CreateProductRequest,
-    ) -> Result<CreateProductResponse, ConnectError> {
-        let request = CreateProduct {
-            name: &request.name,
-            description: &request.description,
-            price: request.price.as_ref().map(price),
-            image_url: request.image_url.as_deref().unwrap_or_default(),
-            initial_stock: request.initial_stock.unwrap_or_default(),
-        };
-        let view = answer(context, async |catalogue, caller| {
-            catalogue.create_product(&caller, request).await
-        });
-        Ok(CreateProductResponse {
-            product: Some(view.await?.into()),
-        })
-    }
+    rpc_adapters::unary! { |self, context, caller|
+        create_product(request: CreateProductRequest) -> CreateProductResponse {
+            self.0.create_product(&caller, (&request).into()).await
+        }
 
-    async fn get_product(
-        &self,
-        context: &mut Context,
-        request: GetProductRequest,
-    ) -> Result<GetProductResponse, ConnectError> {
-        let view = answer(context, async |catalogue, caller| {
-            catalogue.get_product(&caller, &request.id).await
-        });
-        Ok(GetProductResponse {
-            product: Some(view.await?.into()),
-        })
-    }
+        get_product(request: GetProductRequest) -> GetProductResponse {
+            self.0.get_product(&caller, &request.id).await
+        }
 
-    async fn list_products(
-        &self,
-        context: &mut Context,
-        request: ListProductsRequest,
-    ) -> Result<ListProductsResponse, ConnectError> {
-        let request = ListProducts {
+        list_products(request: ListProductsRequest) -> ListProductsResponse {
+            let page = self.0.list_products(&caller, (&request).into()).await;
+            page.map(|page| ListProductsResponse {
+                products: page.items.into_iter().map(Product::from).collect(),
+                next_page_token: next_page_token(page.next),
+            })
+        }
+
+        update_product(request: UpdateProductRequest) -> UpdateProductResponse {
+            let mask = request.update_mask.as_ref();
+            let fields: Vec<&str> = mask.iter().flat_map(|mask| &mask.paths).map(String::as_str).collect();
+            let change = UpdateProduct {
+                id: &request.id,
+                fields: &fields,
+                name: &request.name,
+                description: &request.description,
+                price: request.price.as_ref().map(|price| amount_and_currency(price).into()),
+                image_url: &request.image_url,
+            };
+            self.0.update_product(&caller, change).await
+        }
+
+        delete_product(request: DeleteProductRequest) -> DeleteProductResponse {
+            let deleted = self.0.delete_product(&caller, &request.id).await;
+            deleted.map(|()| DeleteProductResponse {})
+        }
+
+        batch_get_products(request: BatchGetProductsRequest) -> BatchGetProductsResponse {
+            self.0.batch_get_products(&caller, &request.ids).await
+        }
+
+        update_stock(request: UpdateStockRequest) -> UpdateStockResponse {
+            self.0.update_stock(&caller, (&request).into()).await
+        }
+    }
+}
+
+rpc_adapters::responses! {
+    View => product in CreateProductResponse, GetProductResponse, UpdateProductResponse, UpdateStockResponse;
+}
+
+impl<'a> From<&'a ListProductsRequest> for ListProducts<'a> {
+    fn from(request: &'a ListProductsRequest) -> Self {
+        Self {
             page_size: request.page_size,
             page_token: &request.page_token,
             query: &request.query,
-        };
-        let page = answer(context, async |catalogue, caller| {
-            catalogue.list_products(&caller, request).await
-        });
-        let page = page.await?;
-        Ok(ListProductsResponse {
-            products: page.items.into_iter().map(Product::from).collect(),
-            next_page_token: page.next.map(|token| token.encode()).unwrap_or_default(),
-        })
+        }
     }
+}
 
-    async fn update_product(
-        &self,
-        context: &mut Context,
-        request: UpdateProductRequest,
-    ) -> Result<UpdateProductResponse, ConnectError> {
-        let mask = request.update_mask.as_ref();
-        let fields: Vec<&str> = mask.map_or(vec![], |mask| mask.paths.iter().map(String::as_str).collect());
-        let request = UpdateProduct {
-            id: &request.id,
-            fields: &fields,
+impl<'a> From<&'a CreateProductRequest> for CreateProduct<'a> {
+    fn from(request: &'a CreateProductRequest) -> Self {
+        Self {
             name: &request.name,
             description: &request.description,
-            price: request.price.as_ref().map(price),
-            image_url: &request.image_url,
-        };
-        let view = answer(context, async |catalogue, caller| {
-            catalogue.update_product(&caller, request).await
-        });
-        Ok(UpdateProductResponse {
-            product: Some(view.await?.into()),
-        })
+            price: request
+                .price
+                .as_ref()
+                .map(|price| amount_and_currency(price).into()),
+            image_url: request.image_url.as_deref().unwrap_or_default(),
+            initial_stock: request.initial_stock.unwrap_or_default(),
+        }
     }
+}
 
-    async fn delete_product(
-        &self,
-        context: &mut Context,
-        request: DeleteProductRequest,
-    ) -> Result<DeleteProductResponse, ConnectError> {
-        let deleted = answer(context, async |catalogue, caller| {
-            catalogue.delete_product(&caller, &request.id).await
-        });
-        deleted.await.map(|()| DeleteProductResponse {})
-    }
-
-    async fn batch_get_products(
-        &self,
-        context: &mut Context,
-        request: BatchGetProductsRequest,
-    ) -> Result<BatchGetProductsResponse, ConnectError> {
-        let found = answer(context, async |catalogue, caller| {
-            catalogue.batch_get_products(&caller, &request.ids).await
-        });
-        let found = found.await?;
-        Ok(BatchGetProductsResponse {
-            products: found.products.into_iter().map(Product::from).collect(),
-            missing_ids: found.missing.iter().map(ToString::to_string).collect(),
-        })
-    }
-
-    async fn update_stock(
-        &self,
-        context: &mut Context,
-        request: UpdateStockRequest,
-    ) -> Result<UpdateStockResponse, ConnectError> {
-        let request = UpdateStock {
+impl<'a> From<&'a UpdateStockRequest> for UpdateStock<'a> {
+    fn from(request: &'a UpdateStockRequest) -> Self {
+        Self {
             product_id: &request.product_id,
             quantity: request.quantity,
             expected_version: request.expected_version,
-        };
-        let view = answer(context, async |catalogue, caller| {
-            catalogue.update_stock(&caller, request).await
-        });
-        Ok(UpdateStockResponse {
-            product: Some(view.await?.into()),
-        })
-    }
-}
-
-/// Runs a use case for whoever is calling.
-async fn answer<T>(
-    context: &Context,
-    use_case: impl AsyncFnOnce(Catalogue<Postgres>, Caller) -> Result<T, Error>,
-) -> Result<T, ConnectError> {
-    let answer = async { use_case(crate::catalogue().await?, caller(context)).await };
-    answer.await.map_err(|error| refuse(context, error))
-}
-
-/// The one table from errors to Connect codes. What a caller must not see goes to the log.
-fn refuse(context: &Context, error: Error) -> ConnectError {
-    match error {
-        Error::Invalid(violations) => invalid_argument(&violations),
-        Error::Unauthenticated => challenge::sign_in(),
-        Error::AdminOnly => ConnectError::permission_denied("this is for admins alone"),
-        Error::NotFound => ConnectError::not_found("there is no such product"),
-        Error::OtherVersion(version) => ConnectError::aborted(format!(
-            "the stock was changed meanwhile and is at version {version}: read it again, then retry"
-        )),
-        Error::BelowReserved(reserved) => ConnectError::failed_precondition(format!(
-            "the quantity cannot be below the {reserved} pieces that are reserved for orders"
-        )),
-        Error::Store(StoreError::Unavailable(_)) => {
-            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
-            ConnectError::unavailable("the catalogue cannot be reached at the moment; try again")
         }
-        Error::Store(StoreError::Failed(_)) => {
-            spin_adapters::log::error(RequestIds::of(&context.headers), &error);
-            ConnectError::internal("something went wrong; the request id leads to it in the log")
-        }
-    }
-}
-
-fn price(money: &Money) -> Price<'_> {
-    Price {
-        amount: &money.amount,
-        currency: &money.currency_code,
     }
 }
 
@@ -195,14 +115,12 @@ impl From<View> for Product {
             stock,
         }: View,
     ) -> Self {
+        let version = |stock: Stock| stock.version.try_into().unwrap_or(i64::MAX);
         Self {
             id: product.id.to_string(),
             name: product.name,
             description: product.description,
-            price: Some(Money {
-                amount: product.price.amount(),
-                currency_code: product.price.currency().code().into(),
-            }),
+            price: Some(money(product.price)),
             image_url: product.image_url.unwrap_or_default(),
             available: pieces(available),
             created_at: Some(timestamp(product.created_at)),
@@ -214,11 +132,32 @@ impl From<View> for Product {
     }
 }
 
-/// Numbers come from columns of the messages' own widths: nothing is ever cut.
-fn pieces(count: u32) -> i32 {
-    count.try_into().unwrap_or(i32::MAX)
+impl From<Found> for BatchGetProductsResponse {
+    fn from(found: Found) -> Self {
+        Self {
+            products: found.products.into_iter().map(Product::from).collect(),
+            missing_ids: found.missing.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
-fn version(stock: Stock) -> i64 {
-    stock.version.try_into().unwrap_or(i64::MAX)
+/// The one table of the catalogue's errors. The WIT adapter uses it, too.
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(violations) => invalid_argument(&violations),
+            Error::Unauthenticated => challenge::sign_in(),
+            Error::AdminOnly => Self::permission_denied("only admins may call this method"),
+            Error::NotFound => Self::not_found("there is no product with this id"),
+            Error::OtherVersion(version) => Self::aborted(format!(
+                "the stock was changed meanwhile and is at version {version}: read it again, then retry"
+            )),
+            Error::BelowReserved(reserved) => Self::failed_precondition(format!(
+                "the quantity cannot be below the {reserved} pieces that are reserved for orders"
+            )),
+            Error::Store(error) => {
+                store_error(&error, "the catalogue cannot be reached at the moment; try again")
+            }
+        }
+    }
 }

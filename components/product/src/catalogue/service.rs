@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 
-use kernel::{Caller, ListScope, Money, Page, PageRequest, PageToken, ProductId, Violations};
+use kernel::{Caller, ListScope, Money, Page, PageRequest, PageToken, ProductId, StoreError, Violations};
 
 use super::domain::{
     Batch, Change, Description, ImageUrl, Name, NewProduct, Product, Quantity, Query, Stock, View,
 };
-use crate::store::StoreError;
 
-/// Where the catalogue is kept. Each function is one statement.
+/// The storage of the catalogue. Each function is one statement.
 pub(crate) trait Store {
-    /// The living product with this id.
+    /// The product with this id, unless it is deleted.
     async fn find(&self, id: ProductId) -> Result<Option<(Product, Stock)>, StoreError>;
 
-    /// Those of these products that live, each once, in any order.
+    /// Those of these products that are not deleted, each once, in any order.
     async fn find_all(&self, ids: &[ProductId]) -> Result<Vec<(Product, Stock)>, StoreError>;
 
-    /// Living products, newest first, after the one that the token names and at most `limit` of them; with a query,
-    /// those whose name or description contains it, whatever the case and width.
+    /// Products that are not deleted, newest first, after the product that the token names and at most `limit` of them; with a
+    /// query, those whose name or description contains it, regardless of case and width.
     async fn list(
         &self,
         after: Option<PageToken>,
@@ -26,17 +25,17 @@ pub(crate) trait Store {
         query: Option<&Query>,
     ) -> Result<Vec<(Product, Stock)>, StoreError>;
 
-    /// Adds a product.
-    async fn add(&self, product: NewProduct) -> Result<(Product, Stock), StoreError>;
+    /// Inserts a product.
+    async fn insert(&self, product: NewProduct) -> Result<(Product, Stock), StoreError>;
 
-    /// Changes a living product; one that is as wanted already is left alone.
+    /// Changes a product that is not deleted; a change without effect leaves the time of the last change as it is.
     async fn update(&self, id: ProductId, change: Change) -> Result<Option<(Product, Stock)>, StoreError>;
 
-    /// Takes a product out of the catalogue; one that is out already is left alone. Answers whether there ever was one.
+    /// Deletes a product, and changes nothing if it is deleted already. Returns whether the product ever existed.
     async fn delete(&self, id: ProductId) -> Result<bool, StoreError>;
 
-    /// Sets how much there is of a living product, if its stock is at the expected version and no more is reserved.
-    /// Answers whether it was set, and what is there now.
+    /// Sets the quantity of a product that is not deleted, if its stock is at the expected version and no more is reserved.
+    /// Returns whether the quantity was set, and the product and its stock now.
     async fn set_stock(
         &self,
         id: ProductId,
@@ -45,14 +44,14 @@ pub(crate) trait Store {
     ) -> Result<Option<(bool, Product, Stock)>, StoreError>;
 }
 
-/// Why a use case has no answer.
+/// A use case failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
-    Invalid(Violations),
-    #[error("nobody is signed in")]
+    Invalid(#[from] Violations),
+    #[error("the caller is not signed in")]
     Unauthenticated,
-    #[error("only admins may")]
+    #[error("the caller is no admin")]
     AdminOnly,
     #[error("no such product")]
     NotFound,
@@ -64,14 +63,20 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
 }
 
-/// An amount of money, as the caller said it.
+/// An unparsed amount of money.
 #[derive(Clone, Copy)]
 pub(crate) struct Price<'a> {
     pub(crate) amount: &'a str,
     pub(crate) currency: &'a str,
 }
 
-/// A product to add, as the caller said it.
+impl<'a> From<(&'a str, &'a str)> for Price<'a> {
+    fn from((amount, currency): (&'a str, &'a str)) -> Self {
+        Self { amount, currency }
+    }
+}
+
+/// An unparsed product to add.
 #[derive(Clone, Copy)]
 pub(crate) struct CreateProduct<'a> {
     pub(crate) name: &'a str,
@@ -81,11 +86,11 @@ pub(crate) struct CreateProduct<'a> {
     pub(crate) initial_stock: i32,
 }
 
-/// A change of a product, as the caller said it. What `fields` does not name is not looked at.
+/// An unparsed change of a product. Fields that `fields` does not name are ignored.
 #[derive(Clone, Copy)]
 pub(crate) struct UpdateProduct<'a> {
     pub(crate) id: &'a str,
-    /// The names of what is to change, in snake_case: `image_url`.
+    /// The names of the fields to change, in snake_case: `image_url`.
     pub(crate) fields: &'a [&'a str],
     pub(crate) name: &'a str,
     pub(crate) description: &'a str,
@@ -93,7 +98,7 @@ pub(crate) struct UpdateProduct<'a> {
     pub(crate) image_url: &'a str,
 }
 
-/// A count of the stock, as the caller said it.
+/// An unparsed count of the stock.
 #[derive(Clone, Copy)]
 pub(crate) struct UpdateStock<'a> {
     pub(crate) product_id: &'a str,
@@ -101,14 +106,14 @@ pub(crate) struct UpdateStock<'a> {
     pub(crate) expected_version: i64,
 }
 
-/// Which products are wanted, as the caller said it.
+/// An unparsed request for a page of products.
 pub(crate) struct ListProducts<'a> {
     pub(crate) page_size: i32,
     pub(crate) page_token: &'a str,
     pub(crate) query: &'a str,
 }
 
-/// What several ids lead to, each in the order asked for.
+/// The products of several ids, and the ids without a product, each in the order of the request.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) products: Vec<View>,
@@ -121,7 +126,7 @@ pub(crate) struct Catalogue<S> {
 }
 
 impl<S: Store> Catalogue<S> {
-    pub(crate) fn new(store: S) -> Self {
+    pub(crate) const fn new(store: S) -> Self {
         Self { store }
     }
 
@@ -132,26 +137,26 @@ impl<S: Store> Catalogue<S> {
         request: CreateProduct<'_>,
     ) -> Result<View, Error> {
         admin(caller)?;
-        let product = request.parse().map_err(Error::Invalid)?;
-        let (product, stock) = self.store.add(product).await?;
+        let product = request.parse()?;
+        let (product, stock) = self.store.insert(product).await?;
         Ok(View::of(product, stock, caller))
     }
 
-    /// One product, for anyone.
+    /// One product, for all callers.
     pub(crate) async fn get_product(&self, caller: &Caller, id: &str) -> Result<View, Error> {
         let id = parse_id("id", id)?;
         let (product, stock) = self.store.find(id).await?.ok_or(Error::NotFound)?;
         Ok(View::of(product, stock, caller))
     }
 
-    /// A page of the catalogue, for anyone.
+    /// A page of the catalogue, for all callers.
     pub(crate) async fn list_products(
         &self,
         caller: &Caller,
         request: ListProducts<'_>,
     ) -> Result<Page<View>, Error> {
-        let (page, query) = request.parse().map_err(Error::Invalid)?;
-        // One more than asked for tells whether there is a next page.
+        let (page, query) = request.parse()?;
+        // One more than requested tells whether there is a next page.
         let rows = self
             .store
             .list(page.token, page.size.get() + 1, query.as_ref())
@@ -170,14 +175,13 @@ impl<S: Store> Catalogue<S> {
         request: UpdateProduct<'_>,
     ) -> Result<View, Error> {
         admin(caller)?;
-        let (id, change) = request.parse().map_err(Error::Invalid)?;
+        let (id, change) = request.parse()?;
         let updated = self.store.update(id, change).await?;
         let (product, stock) = updated.ok_or(Error::NotFound)?;
         Ok(View::of(product, stock, caller))
     }
 
-    /// Takes a product out of the catalogue, for admins. A repeat answers the same, so that it can be repeated when its
-    /// answer was lost.
+    /// Deletes a product, for admins. A repeat returns the same, so that a client can repeat the call when the answer was lost.
     pub(crate) async fn delete_product(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         admin(caller)?;
         let id = parse_id("id", id)?;
@@ -185,9 +189,9 @@ impl<S: Store> Catalogue<S> {
         existed.then_some(()).ok_or(Error::NotFound)
     }
 
-    /// Several products, for anyone.
+    /// Several products, for all callers.
     pub(crate) async fn batch_get_products(&self, caller: &Caller, ids: &[String]) -> Result<Found, Error> {
-        let batch = Batch::parse(ids).map_err(|error| Error::Invalid(Violations::one("ids", error)))?;
+        let batch = Batch::parse(ids)?;
         let rows = self.store.find_all(batch.ids()).await?;
         let known: HashMap<ProductId, (Product, Stock)> =
             rows.into_iter().map(|row| (row.0.id, row)).collect();
@@ -206,14 +210,14 @@ impl<S: Store> Catalogue<S> {
         Ok(found)
     }
 
-    /// Sets how much of a product there is, for admins, unless somebody else did so meanwhile.
+    /// Sets the quantity of a product, for admins, unless the stock was changed since the expected version.
     pub(crate) async fn update_stock(
         &self,
         caller: &Caller,
         request: UpdateStock<'_>,
     ) -> Result<View, Error> {
         admin(caller)?;
-        let (id, quantity) = request.parse().map_err(Error::Invalid)?;
+        let (id, quantity) = request.parse()?;
         let expected = request.expected_version;
         let outcome = self.store.set_stock(id, quantity, expected).await?;
         match outcome.ok_or(Error::NotFound)? {
@@ -226,7 +230,7 @@ impl<S: Store> Catalogue<S> {
     }
 }
 
-/// Nobody but an admin gets any further, not even to what their request is worth.
+/// Refuses callers other than admins, before their request is parsed.
 fn admin(caller: &Caller) -> Result<(), Error> {
     match caller {
         Caller::Anonymous => Err(Error::Unauthenticated),
@@ -322,7 +326,7 @@ impl UpdateStock<'_> {
 impl ListProducts<'_> {
     fn parse(&self) -> Result<(PageRequest, Option<Query>), Violations> {
         let query = Query::parse(self.query);
-        // The same list for every caller: after signing in, the next page goes on.
+        // The list is the same for all callers, so a page token stays valid when the caller signs in.
         let scope = ListScope::of("products", query.iter().flatten().map(Query::text));
         let page = PageRequest::parse(self.page_size, self.page_token, scope);
         let mut violations = page.as_ref().err().cloned().unwrap_or_default();

@@ -1,31 +1,71 @@
-//! What a reservation is, where it may stand, and what may be reserved.
+//! Reservations, their statuses, and the rules for the items that can be reserved.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::{collections::HashSet, str::FromStr, time::Duration};
 
-use kernel::{OrderId, ProductId, Timestamp};
+use kernel::{OrderId, ProductId, Timestamp, Violations};
 
-/// Where a reservation stands. `Reserved` becomes `Committed` or `Released`, `Committed` may become `Restocked`, nothing else.
+/// The status of a reservation. `Reserved` becomes `Committed` or `Released`, and `Committed` may become `Restocked`; there are
+/// no other transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// The items are held.
+    /// The items are reserved.
     Reserved,
     /// The items have left the stock.
     Committed,
-    /// The items were given back, or never held; the order can hold none any more.
+    /// The items were given back, or were never reserved; the order can reserve nothing any more.
     Released,
     /// The items left the stock and were put back.
     Restocked,
 }
 
-/// So much of one product.
+/// A text that is no status of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a status of a reservation")]
+pub(crate) struct StatusError;
+
+impl FromStr for Status {
+    type Err = StatusError;
+
+    fn from_str(name: &str) -> Result<Self, StatusError> {
+        match name {
+            "reserved" => Ok(Self::Reserved),
+            "committed" => Ok(Self::Committed),
+            "released" => Ok(Self::Released),
+            "restocked" => Ok(Self::Restocked),
+            _ => Err(StatusError),
+        }
+    }
+}
+
+/// A number of pieces of one product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) product: ProductId,
     pub(crate) quantity: i32,
 }
 
-/// What is held for, or was taken by, one order.
+impl Item {
+    /// Parses an item of a request; `known` has the products of the items before it.
+    fn parse(id: &str, quantity: i32, known: &mut HashSet<ProductId>) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let product = violations.take("productId", id.parse::<ProductId>());
+        if product.is_some_and(|product| !known.insert(product)) {
+            violations.add("productId", "must not repeat the product of an earlier item");
+        }
+        if !(1..=Items::MOST_PIECES).contains(&quantity) {
+            violations.add(
+                "quantity",
+                format_args!("must be from 1 to {}", Items::MOST_PIECES),
+            );
+        }
+        let product = product.filter(|_| violations.is_empty());
+        product
+            .map(|product| Self { product, quantity })
+            .ok_or(violations)
+    }
+}
+
+/// The items that are reserved for one order, or were taken by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub(crate) order: OrderId,
@@ -37,29 +77,16 @@ pub(crate) struct Reservation {
     pub(crate) updated_at: Timestamp,
 }
 
-/// A product that there is too little of.
+/// A product of which there is too little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     pub(crate) product: ProductId,
     pub(crate) requested: i32,
-    /// 0 also where there is no such product (any more).
+    /// 0 also for a product that does not exist or is deleted.
     pub(crate) available: i32,
 }
 
-/// Items that cannot be reserved. Counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ItemsError {
-    #[error("must be 1 to {}", Items::MOST)]
-    Count,
-    #[error("must name products by their UUIDs, and number {0} does not")]
-    Product(usize),
-    #[error("must be 1 to {most} pieces each, and number {0} is not", most = Items::MOST_PIECES)]
-    Quantity(usize),
-    #[error("must name each product once, and number {0} names one again")]
-    Twice(usize),
-}
-
-/// What to reserve: 1 to 100 products, each of them once, 1 to 999 pieces of each. In the order asked for.
+/// The items to reserve: 1 to 100 products, each of them once, 1 to 999 pieces of each, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Items(Vec<Item>);
 
@@ -67,47 +94,44 @@ impl Items {
     const MOST: usize = 100;
     const MOST_PIECES: i32 = 999;
 
-    /// Reads pairs of a product's id and a quantity.
-    pub(crate) fn parse(items: &[(&str, i32)]) -> Result<Self, ItemsError> {
+    /// Parses the request's field `items`: pairs of a product's id and a quantity.
+    ///
+    /// # Errors
+    /// The number of items, or all fields of items that are invalid.
+    pub(crate) fn parse(items: &[(&str, i32)]) -> Result<Self, Violations> {
         if !(1..=Self::MOST).contains(&items.len()) {
-            return Err(ItemsError::Count);
+            let count = format_args!("must be 1 to {} items", Self::MOST);
+            return Err(Violations::one("items", count));
         }
+        let mut violations = Violations::default();
         let mut known = HashSet::new();
-        let mut parse = |(index, (id, quantity)): (usize, &(&str, i32))| {
-            let number = index + 1;
-            let product = id.parse().map_err(|_| ItemsError::Product(number))?;
-            if !(1..=Self::MOST_PIECES).contains(quantity) {
-                return Err(ItemsError::Quantity(number));
-            }
-            let item = Item {
-                product,
-                quantity: *quantity,
-            };
-            known
-                .insert(product)
-                .then_some(item)
-                .ok_or(ItemsError::Twice(number))
-        };
-        let items: Result<_, _> = items.iter().enumerate().map(&mut parse).collect();
-        items.map(Self)
+        let mut parsed = Vec::with_capacity(items.len());
+        for (index, (id, quantity)) in items.iter().enumerate() {
+            let item = violations.take_within(
+                format_args!("items[{index}]"),
+                Item::parse(id, *quantity, &mut known),
+            );
+            parsed.extend(item);
+        }
+        violations.is_empty().then_some(Self(parsed)).ok_or(violations)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Item> {
         self.0.iter()
     }
 
-    /// Whether a reservation is about exactly these, in whatever order.
+    /// Whether a reservation has exactly these items, in any order.
     pub(crate) fn are_those_of(&self, reservation: &Reservation) -> bool {
         self.0.len() == reservation.items.len() && self.0.iter().all(|item| reservation.items.contains(item))
     }
 }
 
-/// A time for which nothing is reserved.
+/// A time for which items cannot be reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 1 second to 1 hour")]
 pub(crate) struct TtlError;
 
-/// How long items are held: 1 second to 1 hour.
+/// The time for which items are reserved: 1 second to 1 hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ttl(Duration);
 
@@ -126,12 +150,12 @@ impl TryFrom<Duration> for Ttl {
     }
 }
 
-/// A number of reservations that is no batch.
+/// A number of reservations out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 1 to {}", Limit::MOST)]
 pub(crate) struct LimitError;
 
-/// How many reservations to expire in one go: 1 to 1000, so that one statement never holds much of the stock for long.
+/// The number of reservations to expire in one call: 1 to 1000, so that one statement never locks much of the stock for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit(i32);
 
@@ -157,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_are_1_to_100_products_once_each() {
+    fn items_are_1_to_100_different_products() {
         let ids: Vec<String> = (0..101).map(|_| ProductId::generate().to_string()).collect();
         let of = |ids: &[String]| {
             let items: Vec<_> = ids.iter().map(|id| (id.as_str(), 1)).collect();
@@ -165,29 +189,38 @@ mod tests {
         };
         assert_eq!(of(&ids[..1]), Ok(1));
         assert_eq!(of(&ids[..100]), Ok(100));
-        assert_eq!(of(&[]), Err(ItemsError::Count));
-        assert_eq!(of(&ids), Err(ItemsError::Count));
+        let count = Violations::one("items", "must be 1 to 100 items");
+        assert_eq!(of(&[]), Err(count.clone()));
+        assert_eq!(of(&ids), Err(count));
 
         let (one, two) = (ids[0].as_str(), ids[1].as_str());
         let shouted = one.to_uppercase();
-        let cases = [
-            (vec![(one, 1), ("42", 1)], ItemsError::Product(2)),
-            (vec![(one, 1), (two, 0)], ItemsError::Quantity(2)),
-            (vec![(one, 1000)], ItemsError::Quantity(1)),
-            (vec![(one, i32::MIN)], ItemsError::Quantity(1)),
+        let cases: [(&[(&str, i32)], &[&str]); 6] = [
+            (&[(one, 1), ("42", 1)], &["items[1].productId"]),
+            (&[(one, 1), (two, 0)], &["items[1].quantity"]),
+            (&[(one, 1000)], &["items[0].quantity"]),
+            (&[(one, i32::MIN)], &["items[0].quantity"]),
+            (&[(one, 1), (two, 1), (&shouted, 1)], &["items[2].productId"]),
             (
-                vec![(one, 1), (two, 1), (shouted.as_str(), 1)],
-                ItemsError::Twice(3),
+                &[("42", 0), (two, 1), (two, 1000)],
+                &[
+                    "items[0].productId",
+                    "items[0].quantity",
+                    "items[2].productId",
+                    "items[2].quantity",
+                ],
             ),
         ];
         for (items, refused) in cases {
-            assert_eq!(Items::parse(&items), Err(refused), "{items:?}");
+            let violations = Items::parse(items).unwrap_err();
+            let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
+            assert_eq!(fields, refused, "{items:?}");
         }
         assert!(Items::parse(&[(one, 999), (two, 1)]).is_ok());
     }
 
     #[test]
-    fn the_same_items_are_the_same_in_any_order() {
+    fn the_order_of_items_does_not_matter() {
         let (one, two) = (ProductId::generate(), ProductId::generate());
         let (first, second) = (one.to_string(), two.to_string());
         let item = |product, quantity| Item { product, quantity };
@@ -217,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_batches_have_bounds() {
+    fn times_and_limits_have_bounds() {
         for (millis, fits) in [
             (0, false),
             (999, false),

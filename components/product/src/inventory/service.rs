@@ -1,57 +1,56 @@
-//! The use cases of the inventory, for the order component: what happens to the stock because of an order.
+//! The use cases of the inventory, for the order component: changes of the stock because of an order.
 //!
-//! The order is the key of everything, and the reservation's row is the judge: a call that is repeated, late, or overtaken by
-//! another finds there what was decided, and answers that. On whose behalf it is made does not matter; that the order component
-//! makes it was seen to at the door.
+//! The order's id is the idempotency key, and the reservation's row decides: a call that is repeated, late, or overtaken by
+//! another call finds the outcome there, and returns it. The caller's user does not matter here; `ServiceTokens` admits only
+//! the order component to this service.
 
 use std::time::Duration;
 
-use kernel::{Caller, OrderId, Violations};
+use kernel::{Caller, OrderId, StoreError, Violations};
 
 use super::domain::{Items, Limit, Reservation, Shortage, Status, Ttl};
-use crate::store::StoreError;
 
-/// Where stock and reservations are kept. Each function is one statement, and done whole or not at all.
+/// The storage of stock and reservations. Each function is one statement, which takes effect as a whole or not at all.
 pub(crate) trait Store {
-    /// Holds all the items for an order that has no reservation yet, or nothing.
+    /// Reserves all the items for an order that has no reservation yet, or none of them.
     async fn reserve(&self, order: OrderId, items: &Items, ttl: Ttl) -> Result<Reserved, StoreError>;
 
-    /// Makes a `Reserved` reservation `Committed`, and takes its items out of the stock; answers `None` if it is not
+    /// Makes a `Reserved` reservation `Committed`, and takes its items out of the stock. Returns `None` if the reservation is not
     /// `Reserved`.
     async fn commit(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
 
-    /// Makes a `Reserved` reservation `Released`, and gives its items back; makes a `Released` one without items for an order
-    /// that has none. Answers `None` if it is something else, or came to be at this very moment.
+    /// Makes a `Reserved` reservation `Released`, and gives its items back; inserts a `Released` reservation without items for an
+    /// order that has none. Returns `None` for a reservation in another status, or one that is being inserted at this moment.
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
 
-    /// Makes a `Committed` reservation `Restocked`, and puts its items back into the stock; answers `None` if it is not
-    /// `Committed`.
+    /// Makes a `Committed` reservation `Restocked`, and puts its items back into the stock. Returns `None` if the reservation is
+    /// not `Committed`.
     async fn restock(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
 
     /// An order's reservation.
     async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
 
-    /// Releases overdue reservations, at most so many and the longest overdue first; answers how many.
+    /// Releases overdue reservations, the longest overdue first and at most `limit` of them. Returns their number.
     async fn expire(&self, limit: Limit) -> Result<i32, StoreError>;
 }
 
-/// What became of an attempt to reserve.
+/// The outcome of an attempt to reserve.
 #[derive(Debug)]
 pub(crate) enum Reserved {
-    /// Everything is held.
+    /// All items are reserved.
     Made(Reservation),
-    /// Nothing is held: there is too little of these, in any order.
+    /// Nothing is reserved: there is too little of these products, in any order.
     Short(Vec<Shortage>),
-    /// Nothing is held by this attempt: the order has a reservation already.
+    /// This attempt reserved nothing: the order has a reservation already.
     Known,
 }
 
-/// Why a use case has no answer.
+/// A use case failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
-    Invalid(Violations),
-    #[error("the order reserved nothing")]
+    Invalid(#[from] Violations),
+    #[error("the order has no reservation")]
     NotFound,
     #[error("there is too little of {} products", .0.len())]
     Short(Vec<Shortage>),
@@ -63,7 +62,7 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
 }
 
-/// What to hold, as the caller said it.
+/// An unparsed request for a reservation.
 pub(crate) struct ReserveStock<'a> {
     pub(crate) order_id: &'a str,
     /// Product ids and quantities.
@@ -77,31 +76,31 @@ pub(crate) struct Inventory<S> {
 }
 
 impl<S: Store> Inventory<S> {
-    pub(crate) fn new(store: S) -> Self {
+    pub(crate) const fn new(store: S) -> Self {
         Self { store }
     }
 
-    /// Holds all the items for an order, or nothing.
+    /// Reserves all the items for an order, or none of them.
     pub(crate) async fn reserve_stock(
         &self,
         _: &Caller,
         request: ReserveStock<'_>,
     ) -> Result<Reservation, Error> {
-        let (order, items, ttl) = request.parse().map_err(Error::Invalid)?;
+        let (order, items, ttl) = request.parse()?;
         let shortages = match self.store.reserve(order, &items, ttl).await? {
             Reserved::Made(reservation) => return Ok(reservation),
             Reserved::Short(shortages) => Some(shortages),
             Reserved::Known => None,
         };
-        // A shortage may be the doing of this very order: of an attempt that was faster and took the last pieces.
+        // An earlier attempt of the same order may have caused the shortage: it may have reserved the last pieces.
         match (self.store.find(order).await?, shortages) {
             (Some(reservation), _) => repeated(reservation, &items),
             (None, Some(shortages)) => Err(Error::Short(in_order_of(&items, &shortages))),
-            (None, None) => Err(StoreError::Failed("a reservation was there, and is gone".into()).into()),
+            (None, None) => Err(StoreError::Failed("a reservation disappeared".into()).into()),
         }
     }
 
-    /// Takes what is held for an order out of the stock. Expiry is for whoever expires: until then it can be committed.
+    /// Takes an order's reserved items out of the stock. An overdue reservation can be committed until it is released.
     pub(crate) async fn commit_reservation(&self, _: &Caller, order_id: &str) -> Result<Reservation, Error> {
         let order = parse_order(order_id)?;
         if let Some(committed) = self.store.commit(order).await? {
@@ -111,15 +110,15 @@ impl<S: Store> Inventory<S> {
         match reservation.status {
             Status::Committed | Status::Restocked => Ok(reservation),
             Status::Released => Err(Error::Closed),
-            // Reserved only after this call had looked: too late for it.
+            // The reservation was inserted after `commit` had looked for it.
             Status::Reserved => Err(Error::NotFound),
         }
     }
 
-    /// Gives back what is held for an order, and closes an order that reserved nothing yet.
+    /// Gives an order's reserved items back, and closes an order that has no reservation yet.
     pub(crate) async fn release_reservation(&self, _: &Caller, order_id: &str) -> Result<Reservation, Error> {
         let order = parse_order(order_id)?;
-        // A reservation that is made while this looks is met by the second attempt: rows are never removed.
+        // A reservation that is inserted during the first attempt is found by the second: rows are never removed.
         for _ in 0..2 {
             if let Some(released) = self.store.release(order).await? {
                 return Ok(released);
@@ -133,13 +132,13 @@ impl<S: Store> Inventory<S> {
         Err(StoreError::Failed(cause.into()).into())
     }
 
-    /// What is held for an order.
+    /// An order's reservation.
     pub(crate) async fn get_reservation(&self, _: &Caller, order_id: &str) -> Result<Reservation, Error> {
         let order = parse_order(order_id)?;
         self.store.find(order).await?.ok_or(Error::NotFound)
     }
 
-    /// Puts what an order had taken back into the stock, once.
+    /// Puts an order's committed items back into the stock, once.
     pub(crate) async fn restock(&self, _: &Caller, order_id: &str) -> Result<Reservation, Error> {
         let order = parse_order(order_id)?;
         if let Some(restocked) = self.store.restock(order).await? {
@@ -152,7 +151,7 @@ impl<S: Store> Inventory<S> {
         }
     }
 
-    /// Releases reservations whose time is up, and says how many.
+    /// Releases overdue reservations, and returns their number.
     pub(crate) async fn expire_reservations(&self, _: &Caller, limit: i32) -> Result<i32, Error> {
         let limit = limit.try_into();
         let limit: Limit = limit.map_err(|error| Error::Invalid(Violations::one("limit", error)))?;
@@ -160,14 +159,14 @@ impl<S: Store> Inventory<S> {
     }
 }
 
-/// The answer to a repeat: the reservation as it is. It is never put off or changed.
+/// The answer to a repeated call: the reservation as it is. A repeat neither extends nor changes it.
 fn repeated(reservation: Reservation, items: &Items) -> Result<Reservation, Error> {
     match reservation.status {
         Status::Released => Err(Error::Closed),
         _ if items.are_those_of(&reservation) => Ok(reservation),
         _ => Err(Error::Invalid(Violations::one(
             "items",
-            "must be what the order reserved before",
+            "must be the items of the order's earlier reservation",
         ))),
     }
 }
@@ -190,7 +189,7 @@ impl ReserveStock<'_> {
     fn parse(&self) -> Result<(OrderId, Items, Ttl), Violations> {
         let mut violations = Violations::default();
         let order = violations.take("orderId", self.order_id.parse());
-        let items = violations.take("items", Items::parse(self.items));
+        let items = violations.take_all(Items::parse(self.items));
         let ttl = violations.take("ttl", Ttl::try_from(self.ttl.unwrap_or_default()));
         match (order, items, ttl) {
             (Some(order), Some(items), Some(ttl)) => Ok((order, items, ttl)),

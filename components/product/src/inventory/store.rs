@@ -1,77 +1,66 @@
-//! Reservations and the stock they are about, in Postgres, schema `product_service`: a function a statement, the SQL beside
-//! it.
+//! Reservations and the stock that they hold, in Postgres, schema `product_service`: one function for each statement.
 //!
-//! Every statement here locks in one order: the inventory of the products concerned, by their keys, then the rows of
-//! `reservations`. The other way round, two calls for one order could wait for each other: a `Reserve` that comes twice holds
-//! the inventory when it finds that the key is taken, and has to wait for whoever is changing that row.
+//! All statements lock in one order: first the inventory of the products concerned, by their keys, then the rows of
+//! `reservations`. In the other order two calls for one order could wait for each other: a repeated `Reserve` holds the
+//! inventory when it finds that the key is taken, and has to wait for the statement that is changing that row.
 //!
-//! Items are only ever added together with their reservation, so a statement that sees one sees the other. What it then does
-//! to the stock depends on the row that it changed itself (`settled`): whoever comes second changes no row, and no stock.
+//! Items are only ever inserted together with their reservation, so a statement that sees one sees the other. Each statement
+//! changes the stock only by the reservation's row that it has changed itself (`settled`): the second of two equal calls
+//! changes no row, and no stock.
 
-use kernel::{OrderId, Timestamp};
-use spin_adapters::postgres::{Database, Error as DatabaseError, FromRow, Parameter, Row, only};
+use std::sync::LazyLock;
+
+use kernel::{OrderId, StoreError, Timestamp};
+use serde::Deserialize;
+use spin_adapters::postgres::{
+    Database, Error as DatabaseError, FromRow, Parameter, Row, first, only,
+    parameter::{texts, uuid},
+};
 
 use super::{
     domain::{Item, Items, Limit, Reservation, Shortage, Status, Ttl},
     service::{Reserved, Store},
 };
-use crate::store::{StoreError, first};
 
-/// The columns of a [`Reservation`]: of the row `r`, and `lines`, its items. Times travel as microseconds.
-macro_rules! columns {
-    () => {
-        "r.order_id, r.status, \
-         (select coalesce(array_agg(product_id::text order by product_id), '{}') from lines) as products, \
-         (select coalesce(array_agg(quantity order by product_id), '{}') from lines) as quantities, \
-         (extract(epoch from r.expires_at) * 1000000)::bigint as expires_at, \
-         (extract(epoch from r.created_at) * 1000000)::bigint as created_at, \
-         (extract(epoch from r.updated_at) * 1000000)::bigint as updated_at"
-    };
+/// The select list of a [`Reservation`], from a reservation `r` and its items, `lines`. Times are microseconds.
+const COLUMNS: &str = "r.order_id, r.status, \
+     (select coalesce(json_agg(json_build_object('product', product_id, 'quantity', quantity) order by product_id), '[]') \
+         from lines)::text as items, \
+     (extract(epoch from r.expires_at) * 1000000)::bigint as expires_at, \
+     (extract(epoch from r.created_at) * 1000000)::bigint as created_at, \
+     (extract(epoch from r.updated_at) * 1000000)::bigint as updated_at";
+
+/// The inventory of the products in `lines`, locked. A statement has to read all of its rows: a row that is not read is not
+/// locked.
+const LOCKED: &str = "locked as ( \
+         select product_id from inventory where product_id in (select product_id from lines) \
+         order by product_id for no key update)";
+
+/// One order's step from a status to another one, with its change of the stock. A step that was made before finds no lines,
+/// and locks no row.
+fn step(from: &str, to: &str, change_of_stock: &str) -> String {
+    format!(
+        "with lines as ( \
+             select i.product_id, i.quantity from reservations r join reservation_items i using (order_id) \
+             where r.order_id = $1::uuid and r.status = '{from}'), \
+         {LOCKED}, \
+         settled as ( \
+             update reservations r set status = '{to}', updated_at = clock_timestamp() \
+             from (select count(*) as products from locked) as l \
+             where r.order_id = $1::uuid and r.status = '{from}' and l.products > 0 \
+             returning r.*), \
+         moved as ( \
+             update inventory i set {change_of_stock}, updated_at = clock_timestamp() \
+             from lines, settled where i.product_id = lines.product_id)"
+    )
 }
 
-/// The inventory of what is in `lines`, locked. Whoever reads it has to read all of it: a row that is not read is not locked.
-macro_rules! locked {
-    () => {
-        "locked as ( \
-             select product_id from inventory where product_id in (select product_id from lines) \
-             order by product_id for no key update)"
-    };
-}
-
-/// One order's step from a status to another, and what it does to the stock. A step that is behind us finds no lines, and
-/// locks nothing.
-macro_rules! step {
-    ($from:literal, $to:literal, $stock:literal) => {
-        concat!(
-            "with lines as ( \
-                 select i.product_id, i.quantity from reservations r join reservation_items i using (order_id) \
-                 where r.order_id = $1::text::uuid and r.status = '",
-            $from,
-            "'), ",
-            locked!(),
-            ", settled as ( \
-                 update reservations r set status = '",
-            $to,
-            "', updated_at = clock_timestamp() \
-                 from (select count(*) as products from locked) as l \
-                 where r.order_id = $1::text::uuid and r.status = '",
-            $from,
-            "' and l.products > 0 \
-                 returning r.*), \
-             moved as ( \
-                 update inventory i set ",
-            $stock,
-            ", updated_at = clock_timestamp() from lines, settled where i.product_id = lines.product_id)"
-        )
-    };
-}
-
-// All or nothing: there is something to insert only if nothing is short. A second attempt of the same order either sees the
-// first one's row and inserts nothing, or comes to the same key at the same time and is undone as a whole.
+// All or nothing: a row is inserted only if no product is short. A second attempt of the same order either sees the first
+// one's row and inserts nothing, or meets the same key at the same time and is undone as a whole.
 //
-// `held` writes the whole of what was locked, `quantity` too, and adds to nothing that it finds itself. It finds the row as it
-// was when the statement began, and Postgres holds what is made of that against the constraints of the table before it sees
-// that there is a newer one: where stock came back while this waited for its lock, the constraint would refuse what there is.
+// `held` writes the locked values, `quantity` too, and does not add to the values that it finds itself. It finds the row as it
+// was when the statement began, and Postgres checks the table's constraints with that row before it sees that there is a newer
+// one: where stock came back while this statement waited for its lock, the constraint would refuse stock that is there.
 const RESERVE: &str = "with want as ( \
          select product_id, quantity from unnest($2::text[]::uuid[], $3::integer[]) as w (product_id, quantity)), \
      locked as ( \
@@ -83,9 +72,9 @@ const RESERVE: &str = "with want as ( \
          from want left join locked using (product_id) where coalesce(locked.available, 0) < want.quantity), \
      made as ( \
          insert into reservations (order_id, status, expires_at) \
-         select $1::text::uuid, 'reserved', now() + $4::bigint * interval '1 microsecond' \
+         select $1::uuid, 'reserved', now() + $4::bigint * interval '1 microsecond' \
          where not exists (select from short) \
-             and not exists (select from reservations where order_id = $1::text::uuid) \
+             and not exists (select from reservations where order_id = $1::uuid) \
          returning *), \
      lines as ( \
          insert into reservation_items (order_id, product_id, quantity) \
@@ -93,144 +82,126 @@ const RESERVE: &str = "with want as ( \
      held as ( \
          update inventory i set quantity = locked.quantity, reserved = locked.reserved + want.quantity, updated_at = now() \
          from want join locked using (product_id), made where i.product_id = locked.product_id) \
-     select null::text as product, 0 as requested, 0 as available, \
+     select null::text as product_id, 0 as requested, 0 as available, \
          (extract(epoch from expires_at) * 1000000)::bigint as expires_at, \
          (extract(epoch from created_at) * 1000000)::bigint as created_at from made \
      union all select product_id::text, quantity, available, 0, 0 from short";
 
-const COMMIT: &str = concat!(
-    step!(
-        "reserved",
-        "committed",
-        "quantity = i.quantity - lines.quantity, reserved = i.reserved - lines.quantity, version = i.version + 1"
-    ),
-    " select ",
-    columns!(),
-    " from settled r"
-);
+static COMMIT: LazyLock<String> = LazyLock::new(|| {
+    let stock = "quantity = i.quantity - lines.quantity, reserved = i.reserved - lines.quantity, version = i.version + 1";
+    let step = step("reserved", "committed", stock);
+    format!("{step} select {COLUMNS} from settled r")
+});
 
-// The one that closes an order which reserved nothing yet gives way to a reservation made at the same moment: `conflict`
-// waits for it, and then there is something to release, which only another statement can see.
-const RELEASE: &str = concat!(
-    step!("reserved", "released", "reserved = i.reserved - lines.quantity"),
-    ", closed as ( \
-         insert into reservations (order_id, status) select $1::text::uuid, 'released' \
-         where not exists (select from reservations where order_id = $1::text::uuid) \
-         on conflict do nothing returning *) \
-     select ",
-    columns!(),
-    " from (select * from settled union all select * from closed) as r"
-);
+// The row that closes an order which has reserved nothing gives way to a reservation made at the same moment: `on conflict`
+// waits for that reservation, and then there is something to release, which only another statement can see.
+static RELEASE: LazyLock<String> = LazyLock::new(|| {
+    let step = step("reserved", "released", "reserved = i.reserved - lines.quantity");
+    format!(
+        "{step}, closed as ( \
+             insert into reservations (order_id, status) select $1::uuid, 'released' \
+             where not exists (select from reservations where order_id = $1::uuid) \
+             on conflict do nothing returning *) \
+         select {COLUMNS} from (select * from settled union all select * from closed) as r"
+    )
+});
 
-const RESTOCK: &str = concat!(
-    step!(
-        "committed",
-        "restocked",
-        "quantity = i.quantity + lines.quantity, version = i.version + 1"
-    ),
-    " select ",
-    columns!(),
-    " from settled r"
-);
+static RESTOCK: LazyLock<String> = LazyLock::new(|| {
+    let stock = "quantity = i.quantity + lines.quantity, version = i.version + 1";
+    let step = step("committed", "restocked", stock);
+    format!("{step} select {COLUMNS} from settled r")
+});
 
-const FIND: &str = concat!(
-    "with lines as (select product_id, quantity from reservation_items where order_id = $1::text::uuid) select ",
-    columns!(),
-    " from reservations r where r.order_id = $1::text::uuid"
-);
+static FIND: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "with lines as (select product_id, quantity from reservation_items where order_id = $1::uuid) \
+         select {COLUMNS} from reservations r where r.order_id = $1::uuid"
+    )
+});
 
-// Two at once may choose the same ones: the second waits for the first at the inventory, and then changes nothing. Skipping what
-// is locked would mean to lock reservations before the inventory.
-const EXPIRE: &str = concat!(
-    "with due as ( \
-         select order_id from reservations where status = 'reserved' and expires_at <= now() \
-         order by expires_at limit $1), \
-     lines as (select order_id, product_id, quantity from due join reservation_items using (order_id)), ",
-    locked!(),
-    ", settled as ( \
-         update reservations r set status = 'released', updated_at = clock_timestamp() \
-         from due, (select count(*) as products from locked) as l \
-         where r.order_id = due.order_id and r.status = 'reserved' and l.products > 0 \
-         returning r.order_id), \
-     back as ( \
-         select product_id, sum(quantity) as quantity from lines join settled using (order_id) group by product_id), \
-     moved as ( \
-         update inventory i set reserved = i.reserved - back.quantity, updated_at = clock_timestamp() \
-         from back where i.product_id = back.product_id) \
-     select count(*) as expired from settled"
-);
+// Two of these at once may choose the same reservations: the second waits for the first at the inventory, and then changes
+// nothing. To skip locked rows would mean to lock reservations before the inventory.
+static EXPIRE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "with due as ( \
+             select order_id from reservations where status = 'reserved' and expires_at <= now() \
+             order by expires_at limit $1), \
+         lines as (select order_id, product_id, quantity from due join reservation_items using (order_id)), \
+         {LOCKED}, \
+         settled as ( \
+             update reservations r set status = 'released', updated_at = clock_timestamp() \
+             from due, (select count(*) as products from locked) as l \
+             where r.order_id = due.order_id and r.status = 'reserved' and l.products > 0 \
+             returning r.order_id), \
+         back as ( \
+             select product_id, sum(quantity) as quantity from lines join settled using (order_id) \
+             group by product_id), \
+         moved as ( \
+             update inventory i set reserved = i.reserved - back.quantity, updated_at = clock_timestamp() \
+             from back where i.product_id = back.product_id) \
+         select count(*) as expired from settled"
+    )
+});
 
-/// The key of the reservations: the order.
+/// The primary key of `reservations`: the order.
 const ORDER_UNIQUE: &str = "reservations_pkey";
 
 /// The inventory in a database.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Postgres(pub(crate) Database);
 
 impl Store for Postgres {
     async fn reserve(&self, order: OrderId, items: &Items, ttl: Ttl) -> Result<Reserved, StoreError> {
-        let products = items.iter().map(|item| Some(item.product.to_string()));
         let quantities = items.iter().map(|item| Some(item.quantity));
         let micros = i64::try_from(ttl.get().as_micros()).unwrap_or(i64::MAX);
         let parameters = [
-            Parameter::Str(order.to_string()),
-            Parameter::ArrayStr(products.collect()),
+            uuid(order),
+            texts(items.iter().map(|item| item.product)),
             Parameter::ArrayInt32(quantities.collect()),
             Parameter::Int64(micros),
         ];
         match self.0.write(RESERVE, &parameters).await {
-            Ok(rows) => reserved(rows, order, items),
-            // Somebody was here before with the same order.
+            Ok(rows) => Ok(reserved(rows, order, items)?),
             Err(DatabaseError::Unique { constraint }) if constraint == ORDER_UNIQUE => Ok(Reserved::Known),
             Err(error) => Err(error.into()),
         }
     }
 
     async fn commit(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        self.step(COMMIT, order).await
+        Ok(first(self.0.write(&COMMIT, &[uuid(order)]).await?)?)
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        self.step(RELEASE, order).await
+        Ok(first(self.0.write(&RELEASE, &[uuid(order)]).await?)?)
     }
 
     async fn restock(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        self.step(RESTOCK, order).await
+        Ok(first(self.0.write(&RESTOCK, &[uuid(order)]).await?)?)
     }
 
     async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        let rows = self.0.read(FIND, &[Parameter::Str(order.to_string())]).await?;
-        first(rows)
+        Ok(first(self.0.read(&FIND, &[uuid(order)]).await?)?)
     }
 
     async fn expire(&self, limit: Limit) -> Result<i32, StoreError> {
         let rows = self
             .0
-            .write(EXPIRE, &[Parameter::Int64(limit.get().into())])
+            .write(&EXPIRE, &[Parameter::Int64(limit.get().into())])
             .await?;
         Ok(only(rows)?.convert::<i64, _>("expired")?)
     }
 }
 
-impl Postgres {
-    async fn step(&self, statement: &str, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        let rows = self
-            .0
-            .write(statement, &[Parameter::Str(order.to_string())])
-            .await?;
-        first(rows)
-    }
-}
-
-/// A row without a product is the reservation; those with one are what is short; none means that it was there already.
-fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, StoreError> {
+/// The result of [`RESERVE`]: a row without a product is the reservation, rows with a product are shortages, and no row means
+/// that the order has a reservation already.
+fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, DatabaseError> {
     let mut shortages = Vec::new();
     for mut row in rows {
-        let Some(product) = row.get::<Option<String>>("product")? else {
+        let Some(product) = row.get::<Option<String>>("product_id")? else {
             return Ok(Reserved::Made(made(row, order, items)?));
         };
-        let product = product.parse();
         shortages.push(Shortage {
-            product: product.map_err(|error| DatabaseError::invalid("product", error))?,
+            product: parsed("product_id", product.parse())?,
             requested: row.get("requested")?,
             available: row.get("available")?,
         });
@@ -241,16 +212,15 @@ fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, S
     })
 }
 
-fn made(mut row: Row, order: OrderId, items: &Items) -> Result<Reservation, StoreError> {
+fn made(mut row: Row, order: OrderId, items: &Items) -> Result<Reservation, DatabaseError> {
     let mut items: Vec<Item> = items.iter().copied().collect();
     items.sort_by_key(|item| item.product);
-    let expires_at = Timestamp::from_unix_micros(row.get("expires_at")?);
-    let created_at = Timestamp::from_unix_micros(row.get("created_at")?);
+    let created_at: Timestamp = row.get("created_at")?;
     Ok(Reservation {
         order,
         status: Status::Reserved,
         items,
-        expires_at: Some(expires_at),
+        expires_at: row.get("expires_at")?,
         created_at,
         updated_at: created_at,
     })
@@ -258,36 +228,37 @@ fn made(mut row: Row, order: OrderId, items: &Items) -> Result<Reservation, Stor
 
 impl FromRow for Reservation {
     fn from_row(row: &mut Row) -> Result<Self, DatabaseError> {
-        let expires_at: Option<i64> = row.get("expires_at")?;
+        let items: Vec<StoredItem> = row.json("items")?;
         Ok(Self {
             order: row.parse("order_id")?,
-            status: status(&row.get::<String>("status")?)?,
-            items: items(row)?,
-            expires_at: expires_at.map(Timestamp::from_unix_micros),
-            created_at: Timestamp::from_unix_micros(row.get("created_at")?),
-            updated_at: Timestamp::from_unix_micros(row.get("updated_at")?),
+            status: row.parse("status")?,
+            items: items.into_iter().map(Item::try_from).collect::<Result<_, _>>()?,
+            expires_at: row.get("expires_at")?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
         })
     }
 }
 
-fn items(row: &mut Row) -> Result<Vec<Item>, DatabaseError> {
-    let (products, quantities): (Vec<String>, Vec<i32>) = (row.get("products")?, row.get("quantities")?);
-    let item = |(product, quantity): (String, i32)| {
-        let product = product.parse();
-        Ok(Item {
-            product: product.map_err(|error| DatabaseError::invalid("products", error))?,
-            quantity,
-        })
-    };
-    products.into_iter().zip(quantities).map(item).collect()
+/// An item of a reservation as JSON.
+#[derive(Deserialize)]
+struct StoredItem {
+    product: String,
+    quantity: i32,
 }
 
-fn status(text: &str) -> Result<Status, DatabaseError> {
-    match text {
-        "reserved" => Ok(Status::Reserved),
-        "committed" => Ok(Status::Committed),
-        "released" => Ok(Status::Released),
-        "restocked" => Ok(Status::Restocked),
-        _ => Err(DatabaseError::invalid("status", "is no status of a reservation")),
+impl TryFrom<StoredItem> for Item {
+    type Error = DatabaseError;
+
+    fn try_from(stored: StoredItem) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            product: parsed("items.product", stored.product.parse())?,
+            quantity: stored.quantity,
+        })
     }
+}
+
+/// A value inside of a JSON column. An error says that the schema's constraints let in a value that the domain refuses.
+fn parsed<T>(place: &str, value: Result<T, impl std::fmt::Display>) -> Result<T, DatabaseError> {
+    value.map_err(|error| DatabaseError::invalid(place, error))
 }

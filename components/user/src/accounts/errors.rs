@@ -1,40 +1,29 @@
-//! What clients learn of an error of the use cases: the one table, for the Connect and the WIT adapter.
+//! What clients learn of an error of the use cases. The WIT adapter uses the same table.
 
-use connect::Code;
-use kernel::StoreError;
-use spin_adapters::log;
-use web::request_id::RequestIds;
+use connect::ConnectError;
+use rpc_adapters::messages::{INTERNAL, invalid_argument, store_error};
+use web::challenge;
 
 use super::service::Error;
 
-/// The code of an error, and a message that is safe to show. Failures of ours go to the log.
-pub(super) fn describe(error: &Error, ids: RequestIds<'_>) -> (Code, &'static str) {
-    match error {
-        Error::Invalid(_) => (Code::InvalidArgument, "the request has invalid fields"),
-        Error::Unauthenticated => (Code::Unauthenticated, "sign in first"),
-        Error::PermissionDenied => (Code::PermissionDenied, "this account is not yours"),
-        Error::AdminOnly => (Code::PermissionDenied, "only admins may call this method"),
-        Error::WrongPassword => (Code::PermissionDenied, "the current password is wrong"),
-        Error::NoSession => (
-            Code::FailedPrecondition,
-            "the access token names no session (`sid`), so its session alone cannot be ended; \
-             set `everywhere` to end all sessions",
-        ),
-        Error::NotFound => (Code::NotFound, "there is no such account"),
-        Error::AlreadyExists => (Code::AlreadyExists, "an account with this e-mail address exists"),
-        Error::Store(StoreError::Unavailable(_)) => {
-            log::error(ids, error);
-            (
-                Code::Unavailable,
-                "accounts are unavailable at the moment; try again",
-            )
-        }
-        Error::Hash(_) | Error::Store(StoreError::Failed(_)) => {
-            log::error(ids, error);
-            (
-                Code::Internal,
-                "something went wrong; the request id leads to it in the log",
-            )
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(violations) => invalid_argument(&violations),
+            Error::Unauthenticated => challenge::sign_in(),
+            Error::PermissionDenied => Self::permission_denied("this account is not yours"),
+            Error::AdminOnly => Self::permission_denied("only admins may call this method"),
+            Error::WrongPassword => Self::permission_denied("the current password is wrong"),
+            Error::NoSession => Self::failed_precondition(
+                "the access token names no session (`sid`), so its session alone cannot be ended; \
+                 set `everywhere` to end all sessions",
+            ),
+            Error::NotFound => Self::not_found("there is no such account"),
+            Error::AlreadyExists => Self::already_exists("an account with this e-mail address exists"),
+            Error::Hash(_) => Self::internal(INTERNAL),
+            Error::Store(error) => {
+                store_error(&error, "accounts are unavailable at the moment; try again")
+            }
         }
     }
 }

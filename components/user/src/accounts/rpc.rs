@@ -1,16 +1,13 @@
 //! Connect adapter: `user.v1.UserService`, `SessionService` and `UserEventService` over the use cases.
 
 use api::user::v1::*;
-use connect::{ConnectError, Context};
 use rpc_adapters::{
     connect_methods, conversions,
-    messages::{instant, invalid_argument, timestamp},
+    messages::{instant, timestamp},
 };
-use web::{challenge, request_id::RequestIds};
 
 use super::domain;
-use super::errors::describe;
-use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Error, Ports, UpdateUser};
+use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Ports, UpdateUser};
 
 /// The three services.
 pub(crate) struct Rpc<P: Ports> {
@@ -18,7 +15,7 @@ pub(crate) struct Rpc<P: Ports> {
 }
 
 connect_methods! {
-    impl<P: Ports> UserService for Rpc<P>, use_cases: accounts, errors: to_connect;
+    impl<P: Ports> UserService for Rpc<P>, use_cases: accounts;
     create_user(CreateUserRequest): |accounts, caller, request| {
         let name = request.name.as_deref().unwrap_or_default();
         let user = CreateUser { email: &request.email, password: &request.password, name };
@@ -50,7 +47,7 @@ connect_methods! {
 }
 
 connect_methods! {
-    impl<P: Ports> SessionService for Rpc<P>, use_cases: accounts, errors: to_connect;
+    impl<P: Ports> SessionService for Rpc<P>, use_cases: accounts;
     check_session(CheckSessionRequest): |accounts, caller, request| {
         let token = CheckSession {
             user_id: &request.user_id,
@@ -64,23 +61,12 @@ connect_methods! {
 }
 
 connect_methods! {
-    impl<P: Ports> UserEventService for Rpc<P>, use_cases: accounts, errors: to_connect;
+    impl<P: Ports> UserEventService for Rpc<P>, use_cases: accounts;
     list_user_events(ListUserEventsRequest): |accounts, caller, request|
         accounts.list_user_events(caller, request.limit)
         => |events| ListUserEventsResponse { events: events.into_iter().map(UserEvent::from).collect() };
     acknowledge_user_events(AcknowledgeUserEventsRequest): |accounts, caller, request|
         accounts.acknowledge_user_events(caller, &request.ids) => |()| AcknowledgeUserEventsResponse {};
-}
-
-fn to_connect(context: &Context, error: Error) -> ConnectError {
-    match &error {
-        Error::Invalid(violations) => invalid_argument(violations),
-        Error::Unauthenticated => challenge::sign_in(),
-        _ => {
-            let (code, message) = describe(&error, RequestIds::of(&context.headers));
-            ConnectError::new(code, message)
-        }
-    }
 }
 
 conversions! {

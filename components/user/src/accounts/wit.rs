@@ -4,13 +4,11 @@ use std::marker::PhantomData;
 
 use rpc_adapters::{
     conversions,
-    wit::{invalid_argument, types},
+    wit::types,
     wit_methods,
 };
-use web::request_id::RequestIds;
 
 use super::domain;
-use super::errors::describe;
 use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Error, Ports, UpdateUser};
 
 // Generated code: its items are documented in `wit/`.
@@ -73,10 +71,6 @@ wit_methods! {
 }
 
 conversions! {
-    types::Error = |error: Error| match &error {
-        Error::Invalid(violations) => invalid_argument(violations),
-        _ => describe(&error, RequestIds::NONE).0.into(),
-    };
     users::Verdict = |status: domain::TokenStatus| users::Verdict { valid: status.is_valid, admin: status.is_admin };
     users::UserEvent = |event: domain::UserEvent| users::UserEvent {
         id: event.id.to_string(),

@@ -2,7 +2,7 @@
 
 use kernel::Caller;
 
-use super::{Stock, TestShop, run, shop, somebody};
+use super::{Stock, TestShop, new_user, run, shop};
 use crate::{
     domain::{Cart, Note},
     service::{AddToCart, Error},
@@ -32,7 +32,7 @@ fn pieces(cart: &Cart) -> Vec<u32> {
 
 #[test]
 fn adding_again_adds_up_and_the_same_key_does_not() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 999), ("7", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 999), ("7", 9)])), new_user());
     assert_eq!(pieces(&add(&shop, &caller, 0, 2, None).unwrap()), [2]);
     assert_eq!(pieces(&add(&shop, &caller, 0, 3, None).unwrap()), [5]);
     assert_eq!(pieces(&add(&shop, &caller, 1, 1, Some("k")).unwrap()), [5, 1]);
@@ -43,19 +43,19 @@ fn adding_again_adds_up_and_the_same_key_does_not() {
 
 #[test]
 fn a_key_belongs_to_one_addition_of_one_user() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9), ("7", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9), ("7", 9)])), new_user());
     add(&shop, &caller, 0, 1, Some("k")).unwrap();
     for (index, quantity) in [(1, 1), (0, 2)] {
         let other = add(&shop, &caller, index, quantity, Some("k"));
         assert!(matches!(other, Err(Error::Invalid(_))), "got {other:?}");
     }
-    let another = add(&shop, &somebody().1, 1, 1, Some("k"));
+    let another = add(&shop, &new_user().1, 1, 1, Some("k"));
     assert_eq!(pieces(&another.unwrap()), [1], "another's key is another key");
 }
 
 #[test]
 fn an_addition_whose_answer_was_lost_is_repeated_by_its_key() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), new_user());
     shop.store.unheard.set(1);
     let lost = add(&shop, &caller, 0, 2, Some("k"));
     assert!(matches!(lost, Err(Error::Store(_))), "got {lost:?}");
@@ -65,7 +65,7 @@ fn an_addition_whose_answer_was_lost_is_repeated_by_its_key() {
 #[test]
 fn a_repeat_is_recognised_before_anything_else_is_checked() {
     let stock = Stock::of(&vec![("1", 9); 101]);
-    let (shop, (_, caller)) = (shop(stock), somebody());
+    let (shop, (_, caller)) = (shop(stock), new_user());
     let product = shop.product.id(100).to_string();
     let add_it = |quantity, key| {
         let request = AddToCart {
@@ -103,7 +103,7 @@ fn a_repeat_is_recognised_before_anything_else_is_checked() {
 
 #[test]
 fn a_key_in_quotes_is_the_same_key() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), new_user());
     add(&shop, &caller, 0, 2, Some("k")).unwrap();
     assert_eq!(pieces(&add(&shop, &caller, 0, 2, Some("\"k\"")).unwrap()), [2]);
 }
@@ -111,7 +111,7 @@ fn a_key_in_quotes_is_the_same_key() {
 #[test]
 fn a_cart_has_limits() {
     let stock = Stock::of(&vec![("1", 5000); 101]);
-    let (shop, (_, caller)) = (shop(stock), somebody());
+    let (shop, (_, caller)) = (shop(stock), new_user());
     add(&shop, &caller, 0, 999, None).unwrap();
     let more = add(&shop, &caller, 0, 1, None);
     assert!(matches!(more, Err(Error::LineFull)), "got {more:?}");
@@ -126,7 +126,7 @@ fn a_cart_has_limits() {
 
 #[test]
 fn what_is_not_for_sale_cannot_be_added() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("1", 5)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("1", 5)])), new_user());
     let product = kernel::ProductId::generate().to_string();
     let request = AddToCart {
         product: &product,
@@ -139,7 +139,7 @@ fn what_is_not_for_sale_cannot_be_added() {
 
 #[test]
 fn a_cart_shows_what_became_of_its_lines() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), new_user());
     add(&shop, &caller, 0, 5, None).unwrap();
     add(&shop, &caller, 1, 1, None).unwrap();
     shop.product.products.borrow_mut().remove(1);
@@ -152,7 +152,7 @@ fn a_cart_shows_what_became_of_its_lines() {
 
 #[test]
 fn lines_are_changed_and_taken_out() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), new_user());
     let ids = [shop.product.id(0).to_string(), shop.product.id(1).to_string()];
     add(&shop, &caller, 0, 5, None).unwrap();
     let cart = run(shop.update_cart_item(&caller, &ids[0], 999)).unwrap();
@@ -169,18 +169,21 @@ fn lines_are_changed_and_taken_out() {
 }
 
 #[test]
-fn nobody_has_no_cart_and_no_one_has_another_s() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+fn only_signed_in_users_have_a_cart_and_each_their_own() {
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     add(&shop, &caller, 0, 5, None).unwrap();
-    let nobody = run(shop.get_cart(&Caller::Anonymous));
-    assert!(matches!(nobody, Err(Error::Unauthenticated)), "got {nobody:?}");
+    let anonymous = run(shop.get_cart(&Caller::Anonymous));
+    assert!(
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "got {anonymous:?}"
+    );
     let another = run(shop.get_cart(&super::admin())).unwrap();
     assert_eq!(another.items, [], "an admin's cart is an admin's own");
 }
 
 #[test]
 fn all_that_is_wrong_with_an_addition_is_said_at_once() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[])), new_user());
     let request = AddToCart {
         product: "42",
         quantity: 1000,

@@ -3,17 +3,20 @@ use kernel::{Caller, OrderId, UserId};
 use super::{
     ADDRESS, Stock, TestShop,
     memory::{Accounts, Told},
-    of_cart, run, shop, somebody,
+    new_user, of_cart, run, shop,
     stock::Fault::{self, Late, Lost, Twice, Unheard},
 };
 use crate::{
     domain::{NoTotal, Order, Status},
-    service::{AddToCart, CreateOrder, Error, Outcome, Reconciled, Stages},
+    service::{
+        AddToCart, CreateOrder, Error, Outcome, Reconciled, Stages,
+        checkout::{Rejection, Step},
+    },
 };
 
-/// A shop with five pieces at 100 yen, and somebody with two of them in the cart.
+/// A shop with five pieces at 100 yen, and a user with two of them in the cart.
 fn begin() -> (TestShop, UserId, Caller) {
-    let (shop, (id, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    let (shop, (id, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     fill(&shop, &caller, 0, 2);
     (shop, id, caller)
 }
@@ -118,7 +121,7 @@ fn a_key_is_for_one_request() {
 #[test]
 fn another_s_key_is_another_key() {
     let (shop, _, caller) = begin();
-    let (_, another) = somebody();
+    let (_, another) = new_user();
     fill(&shop, &another, 0, 1);
     let (a, b) = (
         buy(&shop, &caller, "k").unwrap(),
@@ -213,7 +216,7 @@ fn the_total_is_the_one_that_was_shown_or_there_is_no_order() {
 
 #[test]
 fn what_cannot_be_added_up_cannot_be_ordered() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("99999999", 9)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("99999999", 9)])), new_user());
     shop.product.put("1", "USD", 9);
     fill(&shop, &caller, 0, 2);
     let large = buy(&shop, &caller, "k");
@@ -253,7 +256,7 @@ fn what_is_gone_or_was_never_there_cannot_be_ordered() {
         panic!("a product that is gone is short");
     };
     assert_eq!(short[0].available, 0);
-    let empty = buy(&shop, &somebody().1, "k");
+    let empty = buy(&shop, &new_user().1, "k");
     assert!(matches!(empty, Err(Error::NothingToOrder)), "got {empty:?}");
 }
 
@@ -277,8 +280,8 @@ fn all_that_is_wrong_is_said_at_once() {
         fields(wrong),
         [
             "shippingAddress.country",
-            "items.productId",
-            "items.quantity",
+            "items[0].productId",
+            "items[0].quantity",
             "expectedTotal.amount"
         ]
     );
@@ -288,18 +291,30 @@ fn all_that_is_wrong_is_said_at_once() {
         items: &[(&product, 1), (&product, 1)],
         ..of_cart("k")
     };
-    assert_eq!(fields(twice), ["items.productId"]);
+    assert_eq!(fields(twice), ["items[1].productId"]);
+    let several = CreateOrder {
+        items: &[("42", 1), (&product, 0), (&product, 1), (&product, 1000)],
+        ..of_cart("k")
+    };
+    assert_eq!(
+        fields(several),
+        ["items[0].productId", "items[1].quantity", "items[3].quantity"],
+        "all items are checked"
+    );
     let many = vec![(product.as_str(), 1); 101];
     let many = CreateOrder {
         items: &many,
         ..of_cart("k")
     };
     assert_eq!(fields(many), ["items"]);
-    let nobody = run(shop.create_order(&Caller::Anonymous, of_cart("k")));
-    assert!(matches!(nobody, Err(Error::Unauthenticated)), "got {nobody:?}");
+    let anonymous = run(shop.create_order(&Caller::Anonymous, of_cart("k")));
+    assert!(
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "got {anonymous:?}"
+    );
 }
 
-/// One call of two goes wrong, in every way; then somebody goes on.
+/// One call of two goes wrong, in every way; then a repeat or the reconciler continues.
 fn troubles() -> Vec<[Option<Fault>; 2]> {
     let faults = [Lost, Unheard, Twice, Late].map(Some);
     let first = faults.map(|fault| [fault, None]);
@@ -323,7 +338,7 @@ fn a_repeat_finishes_what_went_wrong() {
 }
 
 #[test]
-fn the_reconciler_finishes_what_nobody_repeats() {
+fn the_reconciler_completes_orders_that_are_not_repeated() {
     for trouble in troubles() {
         let (shop, _, caller) = begin();
         shop.product.will(&trouble);
@@ -355,7 +370,7 @@ fn the_reconciler_finishes_what_nobody_repeats() {
 }
 
 #[test]
-fn a_reservation_that_expired_rejects_the_order() {
+fn an_expired_reservation_rejects_the_order() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Lost)]);
     assert!(buy(&shop, &caller, "k").is_err());
@@ -366,17 +381,19 @@ fn a_reservation_that_expired_rejects_the_order() {
 }
 
 #[test]
-fn one_that_was_taken_is_confirmed_although_it_was_to_be_given_up() {
+fn an_order_whose_stock_was_committed_is_confirmed_instead_of_rejected() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Unheard)]);
     assert!(buy(&shop, &caller, "k").is_err());
     let id = only_order(&shop);
-    let order = run(shop.abandon(id)).unwrap().unwrap();
+    let order = run(shop.run(id, Step::Release(Rejection::too_late())))
+        .unwrap()
+        .unwrap();
     assert_eq!(order.status, Status::Confirmed, "Release answered: committed");
 }
 
 #[test]
-fn an_order_is_never_rejected_before_release_has_said_so() {
+fn an_order_is_rejected_only_after_its_release() {
     let (shop, _, caller) = begin();
     fill(&shop, &caller, 0, 9);
     shop.product.will(&[None, Some(Unheard)]);

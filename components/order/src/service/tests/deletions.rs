@@ -7,7 +7,7 @@ use kernel::{Caller, UserId};
 use super::{
     Stock, TestShop, admin,
     memory::{Accounts, Told},
-    of_cart, run, shop, somebody,
+    new_user, of_cart, run, shop,
 };
 use crate::service::{AddToCart, Error, Reconciled, Stages};
 
@@ -29,7 +29,7 @@ fn add(shop: &TestShop, caller: &Caller, key: Option<&str>) -> Result<(), Error>
     run(shop.add_to_cart(caller, request)).map(drop)
 }
 
-/// How many lines are in a cart, whoever looks.
+/// The number of lines in a cart, also in a closed one.
 fn lines(shop: &TestShop, user: UserId) -> usize {
     shop.store
         .carts
@@ -41,7 +41,7 @@ fn lines(shop: &TestShop, user: UserId) -> usize {
 #[test]
 fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
-    let ((gone, theirs), (other, another)) = (somebody(), somebody());
+    let ((gone, theirs), (other, another)) = (new_user(), new_user());
     add(&shop, &theirs, None).unwrap();
     let order = run(shop.create_order(&theirs, of_cart("k"))).unwrap();
     add(&shop, &theirs, Some("a")).unwrap();
@@ -61,7 +61,7 @@ fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
 #[test]
 fn what_comes_late_to_a_closed_cart_is_refused() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
-    let ((with, theirs), (without, never)) = (somebody(), somebody());
+    let ((with, theirs), (without, never)) = (new_user(), new_user());
     add(&shop, &theirs, Some("a")).unwrap();
     users.delete(with);
     users.delete(without);
@@ -82,7 +82,7 @@ fn what_comes_late_to_a_closed_cart_is_refused() {
 #[test]
 fn while_the_user_service_is_away_the_rest_goes_on() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
-    let (gone, theirs) = somebody();
+    let (gone, theirs) = new_user();
     add(&shop, &theirs, None).unwrap();
     run(shop.create_order(&theirs, of_cart("k"))).unwrap();
     add(&shop, &theirs, None).unwrap();
@@ -104,7 +104,7 @@ fn a_run_that_is_cut_off_is_repeated_by_the_next() {
     // What gets lost: the answer that the carts are closed, or the acknowledgement on its way.
     for (unheard, deaf, carts) in [(1, 0, 0), (0, 1, 1)] {
         let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
-        let (gone, theirs) = somebody();
+        let (gone, theirs) = new_user();
         add(&shop, &theirs, Some("a")).unwrap();
         users.delete(gone);
         shop.store.unheard.set(unheard);

@@ -9,7 +9,7 @@ use kernel::{Caller, UserId};
 use super::{
     Stock, TestShop,
     memory::{Accounts, Told},
-    of_cart, run, shop, somebody,
+    new_user, of_cart, run, shop,
 };
 use crate::{
     domain::Status,
@@ -79,7 +79,7 @@ fn whatever_happens_it_adds_up() {
     for seed in 1..=HISTORIES {
         let shop = shop(Stock::of(&[("100", 40), ("250", 15), ("3", 60)]));
         shop.product.chance.set(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let users: Vec<(UserId, Caller)> = (0..4).map(|_| somebody()).collect();
+        let users: Vec<(UserId, Caller)> = (0..4).map(|_| new_user()).collect();
         run(join_all(users.iter().map(|(_, caller)| live(&shop, caller))));
 
         // No client repeats anything; what is on its way arrives; then the reconciler runs once, untroubled.

@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
-use kernel::{EventId, OrderId, PageToken, ProductId, Timestamp, UserId};
+use kernel::{AccessScope, EventId, OrderId, PageToken, ProductId, StoreError, Timestamp, UserId};
 
 use crate::{
     domain::{
-        CartLine, CartLines, Key, Line, NewOrder, Order, Product, Quantity, Reach, RequestHash, Shortage,
-        Status,
+        CartLine, CartLines, Key, Line, NewOrder, Order, Product, Quantity, RequestHash, Shortage, Status,
     },
-    service::{Added, Backlog, Carts, Deletion, Due, Event, Events, Inserted, Orders, StoreError, Users},
+    service::{Added, Backlog, Carts, Deletion, Event, Events, Inserted, Orders, RestockDue, Users},
 };
 
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub(super) struct Row {
     pub(super) restock_due: bool,
 }
 
-/// What somebody else does.
+/// A change by another request.
 type Meanwhile = Box<dyn FnOnce(&Memory)>;
 
 #[derive(Default)]
@@ -38,7 +37,7 @@ pub(super) struct Memory {
     outbox: RefCell<Vec<(Event, bool)>>,
     /// How many of the next writes are done without the caller hearing of it.
     pub(super) unheard: Cell<u32>,
-    /// Run before the next insert: somebody else is quicker.
+    /// Run before the next insert: another request is faster.
     pub(super) meanwhile: RefCell<Option<Meanwhile>>,
 }
 
@@ -90,17 +89,17 @@ impl Memory {
         Some(row.order.clone())
     }
 
-    fn reached(&self, reach: Reach, id: OrderId) -> Option<Row> {
+    fn in_scope(&self, scope: AccessScope, id: OrderId) -> Option<Row> {
         let orders = self.orders.borrow();
-        let mut reached = orders.iter().filter(|row| within(reach, &row.order));
+        let mut reached = orders.iter().filter(|row| within(scope, &row.order));
         reached.find(|row| row.order.id == id).cloned()
     }
 }
 
-fn within(reach: Reach, order: &Order) -> bool {
-    match reach {
-        Reach::All => true,
-        Reach::Own(user) => order.user == user,
+fn within(scope: AccessScope, order: &Order) -> bool {
+    match scope {
+        AccessScope::All => true,
+        AccessScope::Own(user) => order.user == user,
     }
 }
 
@@ -222,7 +221,7 @@ impl Orders for Memory {
             .any(|row| takes_cart(row, user, version)))
     }
 
-    async fn insert(&self, new: &NewOrder) -> Result<Inserted, StoreError> {
+    async fn insert_pending(&self, new: &NewOrder) -> Result<Inserted, StoreError> {
         if let Some(meanwhile) = self.meanwhile.take() {
             meanwhile(self);
         }
@@ -295,8 +294,8 @@ impl Orders for Memory {
         self.heard(())
     }
 
-    async fn cancel(&self, reach: Reach, id: OrderId) -> Result<(), StoreError> {
-        if self.reached(reach, id).is_some() {
+    async fn cancel(&self, scope: AccessScope, id: OrderId) -> Result<(), StoreError> {
+        if self.in_scope(scope, id).is_some() {
             self.change(id, Status::Confirmed, Status::Cancelled, |row| {
                 row.restock_due = true
             });
@@ -304,7 +303,7 @@ impl Orders for Memory {
         self.heard(())
     }
 
-    async fn restocked(&self, id: OrderId) -> Result<(), StoreError> {
+    async fn mark_restocked(&self, id: OrderId) -> Result<(), StoreError> {
         let mut orders = self.orders.borrow_mut();
         for row in orders.iter_mut().filter(|row| row.order.id == id) {
             row.restock_due = false;
@@ -312,26 +311,31 @@ impl Orders for Memory {
         self.heard(())
     }
 
-    async fn find(&self, reach: Reach, id: OrderId) -> Result<Option<(Order, Due)>, StoreError> {
-        let row = self.reached(reach, id);
-        Ok(row.map(|row| (row.order, Due(row.restock_due))))
+    async fn find(&self, scope: AccessScope, id: OrderId) -> Result<Option<(Order, RestockDue)>, StoreError> {
+        let row = self.in_scope(scope, id);
+        Ok(row.map(|row| (row.order, RestockDue(row.restock_due))))
     }
 
-    async fn newer(&self, reach: Reach, id: OrderId, than: u64) -> Result<Option<Order>, StoreError> {
-        let row = self.reached(reach, id);
-        Ok(row.map(|row| row.order).filter(|order| order.version > than))
+    async fn find_newer(
+        &self,
+        scope: AccessScope,
+        id: OrderId,
+        version: u64,
+    ) -> Result<Option<Order>, StoreError> {
+        let row = self.in_scope(scope, id);
+        Ok(row.map(|row| row.order).filter(|order| order.version > version))
     }
 
     async fn list(
         &self,
-        reach: Reach,
+        scope: AccessScope,
         status: Option<Status>,
         after: Option<PageToken>,
         limit: u32,
     ) -> Result<Vec<Order>, StoreError> {
         let orders = self.orders.borrow();
         let wanted = |order: &&Order| {
-            within(reach, order)
+            within(scope, order)
                 && status.is_none_or(|status| order.status == status)
                 && after.is_none_or(|token| order.id.uuid() < token.key())
         };
@@ -346,7 +350,9 @@ impl Orders for Memory {
 
 impl Backlog for Memory {
     async fn claim_pending(&self, _: Duration, limit: u32) -> Result<Vec<Order>, StoreError> {
-        let orders = self.list(Reach::All, Some(Status::Pending), None, limit).await?;
+        let orders = self
+            .list(AccessScope::All, Some(Status::Pending), None, limit)
+            .await?;
         Ok(orders)
     }
 
@@ -368,7 +374,7 @@ impl Backlog for Memory {
             .collect())
     }
 
-    async fn relayed(&self, events: &[Event]) -> Result<(), StoreError> {
+    async fn mark_relayed(&self, events: &[Event]) -> Result<(), StoreError> {
         for (event, told) in self.outbox.borrow_mut().iter_mut() {
             *told |= events.contains(event);
         }
@@ -389,7 +395,7 @@ fn takes_cart(row: &Row, user: UserId, version: u64) -> bool {
     row.order.user == user && open
 }
 
-/// Somebody who is told of changes, and hears only what is newer than what they heard.
+/// A stream of events, which takes only what is newer than what they heard.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) events: RefCell<Vec<Event>>,
@@ -416,11 +422,11 @@ impl Events for Told {
     }
 }
 
-/// Somebody who tells of deleted users until it is acknowledged.
+/// The user service, which lists deletions until they are acknowledged.
 #[derive(Default)]
 pub(super) struct Accounts {
     pub(super) deleted: RefCell<Vec<Deletion>>,
-    /// Nobody answers.
+    /// The service does not answer.
     pub(super) is_away: Cell<bool>,
     /// How many of the next acknowledgements are lost on their way.
     pub(super) deaf: Cell<u32>,

@@ -7,7 +7,7 @@ use kernel::{Caller, OrderId};
 use super::{
     Stock, TestShop, admin,
     memory::{Accounts, Told},
-    of_cart, run, shop, somebody,
+    new_user, of_cart, run, shop,
     stock::Fault::{Late, Lost, Twice, Unheard},
 };
 use crate::{
@@ -45,13 +45,13 @@ fn list(shop: &TestShop, caller: &Caller, token: &str, status: Option<Status>) -
 
 #[test]
 fn an_order_is_its_user_s_and_an_admin_s() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let order = buy(&shop, &caller, "k", 1);
     let id = order.id.to_string();
     for allowed in [&caller, &admin()] {
         assert_eq!(run(shop.get_order(allowed, &id)).unwrap(), order);
     }
-    let (_, another) = somebody();
+    let (_, another) = new_user();
     let read = run(shop.get_order(&another, &id));
     assert!(matches!(read, Err(Error::NotFound)), "got {read:?}");
     let cancelled = run(shop.cancel_order(&another, &id));
@@ -62,16 +62,19 @@ fn an_order_is_its_user_s_and_an_admin_s() {
         "and nothing changed"
     );
     assert_eq!(run(shop.newer_order(&another, order.id, 0)).unwrap(), None);
-    let nobody = run(shop.get_order(&Caller::Anonymous, &id));
-    assert!(matches!(nobody, Err(Error::Unauthenticated)), "got {nobody:?}");
+    let anonymous = run(shop.get_order(&Caller::Anonymous, &id));
+    assert!(
+        matches!(anonymous, Err(Error::Unauthenticated)),
+        "got {anonymous:?}"
+    );
     let malformed = run(shop.get_order(&caller, "42"));
     assert!(matches!(malformed, Err(Error::Invalid(_))), "got {malformed:?}");
 }
 
 #[test]
 fn lists_are_of_one_s_own_and_a_token_is_of_one_list() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), somebody());
-    let (_, another) = somebody();
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
+    let (_, another) = new_user();
     let mine: Vec<_> = (0..3)
         .map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id)
         .collect();
@@ -103,7 +106,7 @@ fn lists_are_of_one_s_own_and_a_token_is_of_one_list() {
 #[test]
 fn cancelling_returns_the_stock_once() {
     for trouble in [None, Some(Lost), Some(Unheard), Some(Twice), Some(Late)] {
-        let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+        let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
         let order = buy(&shop, &caller, "k", 2);
         shop.product.will(&[trouble]);
         let id = order.id.to_string();
@@ -123,7 +126,7 @@ fn cancelling_returns_the_stock_once() {
 
 #[test]
 fn a_cancellation_whose_answer_was_lost_is_repeated() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let id = buy(&shop, &caller, "k", 2).id.to_string();
     shop.store.unheard.set(1);
     assert!(run(shop.cancel_order(&caller, &id)).is_err());
@@ -133,7 +136,7 @@ fn a_cancellation_whose_answer_was_lost_is_repeated() {
 
 #[test]
 fn only_what_is_confirmed_can_be_cancelled() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let product = shop.product.id(0).to_string();
     let items = [(product.as_str(), 2)];
     let request = CreateOrder {
@@ -155,7 +158,7 @@ fn only_what_is_confirmed_can_be_cancelled() {
 
 #[test]
 fn a_change_is_seen_once_by_its_version() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let order = buy(&shop, &caller, "k", 2);
     assert_eq!(
         run(shop.newer_order(&caller, order.id, order.version)).unwrap(),
@@ -174,14 +177,18 @@ fn a_change_is_seen_once_by_its_version() {
 
 #[test]
 fn events_are_told_in_order_at_least_once() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
     let told = Told::default();
     let order = buy(&shop, &caller, "k", 2);
     buy(&shop, &caller, "k2", 2);
     run(shop.cancel_order(&caller, &order.id.to_string())).unwrap();
     told.unanswered.set(1);
     let first = reconcile(&shop, &told);
-    assert_eq!((first.relayed, first.problems.len()), (0, 1), "nobody answered");
+    assert_eq!(
+        (first.relayed, first.problems.len()),
+        (0, 1),
+        "the stream did not answer"
+    );
     assert_eq!(
         reconcile(&shop, &told).relayed,
         3,
@@ -199,7 +206,7 @@ fn events_are_told_in_order_at_least_once() {
 
 #[test]
 fn a_reconciler_gives_up_on_a_stock_that_does_not_answer() {
-    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), somebody());
+    let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
     let ids: Vec<_> = (0..5)
         .map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id.to_string())
         .collect();

@@ -48,7 +48,7 @@ pub(super) struct Level {
     pub(super) reserved: u32,
 }
 
-/// The stock, and whom it troubles how.
+/// The stock, with the faults that its callers meet.
 #[derive(Default)]
 pub(super) struct Stock {
     pub(super) products: RefCell<Vec<Product>>,
