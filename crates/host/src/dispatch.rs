@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -262,16 +262,17 @@ impl Application {
     }
 
     fn well_known(&self, name: &str) -> Response<Reply> {
+        let mut response = Response::new(Reply::Host(Full::default()));
         match name {
-            "health" => text(StatusCode::OK, "OK"),
+            "health" => *response.body_mut() = Reply::Host(Bytes::from_static(b"OK").into()),
             "info" => {
-                let mut response = Response::new(Reply::Host(self.info.clone().into()));
+                *response.body_mut() = Reply::Host(self.info.clone().into());
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(header::CONTENT_TYPE, json);
-                response
             }
-            _ => text(StatusCode::NOT_FOUND, ""),
+            _ => *response.status_mut() = StatusCode::NOT_FOUND,
         }
+        response
     }
 }
 

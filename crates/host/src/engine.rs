@@ -10,6 +10,9 @@ use wasmtime::{
 
 use crate::limits::{EPOCH_TICK, Limits, TABLE_ELEMENTS};
 
+/// Fibers that one instance may need at the same time. A guest that drops a read of a stream (it raced the read against a clock)
+/// cancels it on a fiber of its own, while the fiber of the request still waits.
+const STACKS_PER_INSTANCE: u32 = 2;
 /// Core instances (modules, in other words) that make up one component; ours have one to three.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 /// Linear memories of one component; ours have one.
@@ -52,7 +55,7 @@ fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
     pool.total_memories(instances);
     pool.total_tables(instances.saturating_mul(TABLES_PER_COMPONENT));
-    pool.total_stacks(instances);
+    pool.total_stacks(instances.saturating_mul(STACKS_PER_INSTANCE));
     pool.max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT);
     pool.max_memories_per_component(MEMORIES_PER_COMPONENT);
     pool.max_tables_per_component(TABLES_PER_COMPONENT);

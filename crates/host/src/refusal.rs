@@ -1,15 +1,25 @@
 //! Responses that the host makes itself, where no component answers.
+//!
+//! Pages of every origin may read them (the Fetch standard's CORS): a script learns that it has to try again, or that its
+//! body is too large, instead of a network error. They hold nothing about a user.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::bad_request::BadRequest;
 use crate::body::Reply;
 use crate::limits::RETRY_AFTER;
 
+/// A refusal with this text for the client.
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
     let mut response = Response::new(Reply::Host(text.into().into()));
     *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("retry-after"),
+    );
     response
 }
 

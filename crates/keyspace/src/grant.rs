@@ -41,7 +41,15 @@ pub const GRANTS: [Grant; 4] = [
             keys: Keys::All,
             channels: &[],
             commands: &[
-                "eval", "evalsha", "get", "set", "incr", "pexpire", "pttl", "time", "zadd",
+                "eval",
+                "evalsha",
+                "get",
+                "set",
+                "incr",
+                "pexpire",
+                "pttl",
+                "time",
+                "zadd",
                 "zremrangebyscore",
             ],
         },
@@ -143,6 +151,9 @@ mod tests {
                 "~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:copy:user:* &user.logout +subscribe +zrange +del",
             ),
         ];
-        assert_eq!(rules, expected.map(|(component, rules)| (component, rules.to_owned())));
+        assert_eq!(
+            rules,
+            expected.map(|(component, rules)| (component, rules.to_owned()))
+        );
     }
 }

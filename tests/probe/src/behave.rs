@@ -1,7 +1,8 @@
-//! Routes that behave well, badly or slowly, to see what the host makes of it. All but `/request` are GETs.
+//! Routes that behave well, badly or slowly, to see what the host makes of it. All but `/request` and `/race` are GETs.
 //!
 //! - `/request` answers with the request itself: `{method, headers: [[name, value]…], body}`, each byte of a value as the
 //!   character of its number;
+//! - `/race?ms=N` (a POST) reads its body, and gives up each read after N milliseconds to start it anew: `{read, restarts}`;
 //! - `/sleep?ms=N` answers after N milliseconds;
 //! - `/together?ms=N&caller=TEXT` does too, and says which instance it was in, how many requests that had at most, and
 //!   TEXT, kept meanwhile in what belongs to the request and to nothing else;
@@ -11,7 +12,9 @@
 use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Write as _;
+use std::pin::pin;
 
+use futures::future::{Either, select};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use spin_sdk::http::Request;
@@ -23,6 +26,10 @@ pub(crate) async fn answer(request: Request) -> Result<Value, String> {
     let query = uri.query().unwrap_or_default();
     match uri.path() {
         "/request" => describe(request).await,
+        "/race" => {
+            let limit = number(query, "ms")?;
+            race(request, limit).await
+        }
         "/sleep" => sleep(number(query, "ms")?).await,
         "/together" => together(number(query, "ms")?, parameter(query, "caller")?).await,
         "/allocate" => allocate(number(query, "mib")?),
@@ -47,6 +54,22 @@ async fn describe(request: Request) -> Result<Value, String> {
         .map_err(|error| error.to_string())?
         .to_bytes();
     Ok(json!({ "method": parts.method.as_str(), "headers": headers, "body": String::from_utf8_lossy(&body) }))
+}
+
+async fn race(request: Request, milliseconds: u64) -> Result<Value, String> {
+    let mut body = request.into_body();
+    let (mut read, mut restarts) = (0, 0);
+    loop {
+        let clock = pin!(monotonic_clock::wait_for(milliseconds * 1_000_000));
+        match select(body.frame(), clock).await {
+            Either::Left((None, _)) => return Ok(json!({ "read": read, "restarts": restarts })),
+            Either::Left((Some(frame), _)) => {
+                let frame = frame.map_err(|error| error.to_string())?;
+                read += frame.data_ref().map_or(0, |data| data.len());
+            }
+            Either::Right(_) => restarts += 1,
+        }
+    }
 }
 
 async fn sleep(milliseconds: u64) -> Result<Value, String> {

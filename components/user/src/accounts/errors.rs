@@ -21,9 +21,7 @@ impl From<Error> for ConnectError {
             Error::NotFound => Self::not_found("there is no such account"),
             Error::AlreadyExists => Self::already_exists("an account with this e-mail address exists"),
             Error::Hash(_) => Self::internal(INTERNAL),
-            Error::Store(error) => {
-                store_error(&error, "accounts are unavailable at the moment; try again")
-            }
+            Error::Store(error) => store_error(&error, "accounts are unavailable at the moment; try again"),
         }
     }
 }

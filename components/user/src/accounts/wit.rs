@@ -2,11 +2,7 @@
 
 use std::marker::PhantomData;
 
-use rpc_adapters::{
-    conversions,
-    wit::types,
-    wit_methods,
-};
+use rpc_adapters::{conversions, wit::types, wit_methods};
 
 use super::domain;
 use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Error, Ports, UpdateUser};

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{Request, StatusCode};
-use http_body_util::{Full, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -244,6 +245,73 @@ async fn bodies_beyond_the_limit_are_refused() {
             .expect("the host answers");
         assert_eq!(response.status(), status, "{length} bytes, in chunks");
     }
+}
+
+/// A script in a browser can tell a refusal from a network error, whichever origin its page has.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_every_origin_can_read_the_hosts_refusals() {
+    let host = Host::limited(|limits| {
+        limits.request_body = 10;
+        limits.in_flight = 1;
+        limits.request_deadline = Duration::from_secs(2);
+    })
+    .await;
+    let too_large = Request::post(host.url("/request")).body(Full::from("a body of 20 bytes.."));
+    let too_large = answer(&host.client, too_large.expect("a valid request")).await;
+    let sleeping = host.start_get("/sleep?ms=3600000").await;
+    let busy = host.get("/sleep?ms=1").await;
+    let too_late = sleeping.await.expect("the host answers");
+    eventually_served(&host).await;
+    let trapped = host.get("/trap").await;
+    for (refusal, status) in [
+        (too_large, StatusCode::PAYLOAD_TOO_LARGE),
+        (busy, StatusCode::SERVICE_UNAVAILABLE),
+        (too_late, StatusCode::GATEWAY_TIMEOUT),
+        (trapped, StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        assert_eq!(refusal.status, status);
+        let header = |name| refusal.headers.get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("access-control-allow-origin"), Some("*"), "{refusal:?}");
+        assert_eq!(
+            header("access-control-expose-headers"),
+            Some("retry-after"),
+            "{refusal:?}"
+        );
+    }
+}
+
+/// A read that is dropped is cancelled on a stack of its own. With as many stacks as instances, such a request would wait for a
+/// stack until its time is up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
+    let host = Host::limited(|limits| {
+        limits.in_flight = 1;
+        limits.request_deadline = Duration::from_secs(10);
+    })
+    .await;
+    let frames = futures::stream::iter(0..5).then(|_| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"12345")))
+    });
+    let request = Request::post(host.url("/race?ms=20")).body(StreamBody::new(Box::pin(frames)));
+    let response = Client::builder(TokioExecutor::new())
+        .build_http()
+        .request(request.expect("a valid request"))
+        .await
+        .expect("the host answers");
+    let status = response.status();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("the answer arrives whole");
+    assert_eq!(status, StatusCode::OK, "{body:?}");
+    let done: Value = serde_json::from_slice(&body.to_bytes()).expect("the answer is JSON");
+    assert_eq!(done["read"], 25, "{done}");
+    assert!(
+        done["restarts"].as_u64() > Some(0),
+        "reads were given up meanwhile: {done}"
+    );
 }
 
 /// A request whose announced body of ten bytes never comes whole.
