@@ -29,6 +29,10 @@ const LAST_CONTRACTS: &str = "tools/contracts-0.1.0.binpb";
 /// The options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
+    /// Also checks, after the tests, that the crates for other projects can be published: their packages compile on their
+    /// own, and their documentation has no warnings. About 4 minutes more.
+    #[arg(long, conflicts_with = "tests")]
+    long: bool,
     /// Arguments for `cargo test --workspace`, such as a part of a test's name. With any, only the tests run, not the
     /// checks of format and lints before them.
     #[arg(last = true, value_name = "FILTER")]
@@ -43,7 +47,8 @@ pub struct Options {
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let is_whole = options.tests.is_empty();
-    let mut steps = Steps::new(if is_whole { CHECKS + 3 } else { 4 });
+    let whole_steps = CHECKS + 3 + usize::from(options.long);
+    let mut steps = Steps::new(if is_whole { whole_steps } else { 4 });
     let counterparts = match is_whole {
         true => check_and_get(workspace, &mut steps).await?,
         false => get(workspace, &mut steps).await?,
@@ -97,10 +102,36 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
             conformance::conformance_of_compiled(workspace, runner, &conformance::Options::default()).await?;
         }
     }
+    if options.long {
+        steps.begin("the packages and the documentation of the crates for other projects");
+        check_published_crates(workspace).await?;
+    }
     steps.finish();
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
     // Once more, where it is read: a run that left something out must not look like a whole one.
     counterparts.say_what_is_left_out();
+    Ok(())
+}
+
+/// The crates that other projects use without the rest of the workspace.
+const PUBLISHED_CRATES: [&str; 2] = ["akinai-connect", "akinai-connect-build"];
+
+/// Packs the published crates, compiles each from its package alone, and builds their documentation.
+async fn check_published_crates(workspace: &Workspace) -> Result<()> {
+    let packages = PUBLISHED_CRATES.iter().flat_map(|package| ["-p", package]);
+    for arguments in [&["package", "--allow-dirty"][..], &["doc", "--no-deps"]] {
+        let mut cargo = process::cargo();
+        cargo.args(arguments).args(packages.clone());
+        cargo
+            .current_dir(workspace.root())
+            .env("RUSTDOCFLAGS", "-D warnings");
+        let command = format!(
+            "cargo {} -p {}",
+            arguments.join(" "),
+            PUBLISHED_CRATES.join(" -p ")
+        );
+        again(run(&mut cargo).await, &command)?;
+    }
     Ok(())
 }
 

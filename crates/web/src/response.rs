@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use connect::Body;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::Value;
+use serde::Serialize;
 
 /// A short text for people.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
@@ -14,13 +14,10 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     )
 }
 
-/// A value as JSON.
-pub fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    with_type(
-        status,
-        HeaderValue::from_static("application/json"),
-        value.to_string().into(),
-    )
+/// A value as JSON. The value has to be one that JSON can hold: text keys, finite numbers. For any other the body is empty.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    with_type(status, HeaderValue::from_static("application/json"), body.into())
 }
 
 /// The answer to a method that the path does not take (RFC 9110, section 15.5.6). `allowed` lists those that it takes; HEAD is

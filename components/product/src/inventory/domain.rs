@@ -195,7 +195,8 @@ mod tests {
 
         let (one, two) = (ids[0].as_str(), ids[1].as_str());
         let shouted = one.to_uppercase();
-        let cases: [(&[(&str, i32)], &[&str]); 6] = [
+        type Case<'a> = (&'a [(&'a str, i32)], &'a [&'a str]);
+        let cases: [Case<'_>; 6] = [
             (&[(one, 1), ("42", 1)], &["items[1].productId"]),
             (&[(one, 1), (two, 0)], &["items[1].quantity"]),
             (&[(one, 1000)], &["items[0].quantity"]),
