@@ -332,6 +332,8 @@ async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
         "SET key value",
         "EVAL \"return 1\" 1 key",
         "DEL akinai:jwks",
+        "SET akinai:attempts:0190 0",
+        "GET akinai:order.events:version:0190",
         "PUBLISH user.logout hana",
         "FLUSHALL",
         "CONFIG GET dir",

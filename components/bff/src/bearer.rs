@@ -1,4 +1,4 @@
-//! The access token of a request, and what a client is told that sent it in another form.
+//! The access token of a request, and the errors for a malformed `Authorization` header.
 
 use connect::ConnectError;
 use http::HeaderMap;
@@ -27,12 +27,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_in_another_form_are_unauthenticated() {
+    fn malformed_credentials_are_unauthenticated() {
         let wrong: [&[&str]; 3] = [&[""], &["Basic YTpi"], &["Bearer abc", "Bearer abc"]];
         for values in wrong {
             let value = |value: &&str| HeaderValue::from_str(value).expect("a header's value");
             let headers = values.iter().map(|text| (header::AUTHORIZATION, value(text)));
-            let error = token(&headers.collect()).expect_err("no token in form");
+            let error = token(&headers.collect()).expect_err("it is malformed");
             assert_eq!(error.code(), connect::Code::Unauthenticated, "{values:?}");
             assert_eq!(
                 error.metadata()[header::WWW_AUTHENTICATE],

@@ -3,14 +3,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-/// Request headers that a page may send beyond the ones that are always allowed.
+/// Request headers that a page may send in addition to those that are always allowed.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, connect-accept-encoding, connect-content-encoding, connect-protocol-version, connect-timeout-ms, \
      content-encoding, content-type, grpc-accept-encoding, grpc-encoding, grpc-timeout, idempotency-key, traceparent, \
      tracestate, x-grpc-web, x-request-id, x-user-agent",
 );
 
-/// Response headers that a page may read beyond the ones that it always can. gRPC-Web may have its status in them.
+/// Response headers that a page may read in addition to those that it always can. gRPC-Web may have its status in them.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "age, cache-status, connect-content-encoding, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, ratelimit-limit, \
      ratelimit-remaining, ratelimit-reset, retry-after, www-authenticate, x-request-id",
@@ -21,8 +21,8 @@ const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 /// How long a browser may remember a preflight: 2 h, as long as Chromium does.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The request's origin, if it is one of those allowed: a list separated by commas. Compared byte by byte, as browsers
-/// serialize origins (scheme, host and port, in lower case).
+/// The request's origin, if the list has it. The list is separated by commas. Origins are compared byte by byte, as browsers
+/// serialize them (scheme, host and port, in lower case).
 pub(crate) fn allowed_origin(allowed_origins: &str, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let listed = |allowed: &str| !allowed.is_empty() && allowed.as_bytes() == origin.as_bytes();
@@ -33,22 +33,22 @@ pub(crate) fn allowed_origin(allowed_origins: &str, headers: &HeaderMap) -> Opti
         .then(|| origin.clone())
 }
 
-/// Whether a browser asks for permission first.
+/// Whether the request is a browser's question before the actual request.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// What the answer to a preflight from an allowed origin says beyond [`grant`].
+/// Adds to the answer to a preflight from an allowed origin what [`grant`] does not add.
 pub(crate) fn grant_preflight(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
 }
 
-/// What every answer says: to an allowed origin that its page may read it, and to caches that it depends on the origin.
-/// Credentials are never allowed: tokens travel in a header, not in cookies.
+/// Adds to every answer: for pages of an allowed origin, that they may read it; for caches, that it depends on the origin.
+/// Credentials are never allowed: clients send tokens in a header, not in cookies.
 pub(crate) fn grant(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
     headers.append(header::VARY, ORIGIN);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_listed_origin_is_allowed() {
+    fn only_listed_origins_are_allowed() {
         let listed = "https://shop.example, http://localhost:5173";
         let cases = [
             (listed, "https://shop.example", true),

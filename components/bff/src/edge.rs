@@ -1,4 +1,5 @@
-//! What happens to every RPC before its method: limits, who is calling, whether they may, and what travels on.
+//! What the edge does with every RPC before its method runs: rate limits, authentication, authorization, and the headers that
+//! are passed on to the service.
 
 use std::{
     rc::Rc,
@@ -25,22 +26,24 @@ use web::{
 };
 
 use crate::{
-    access, bearer,
-    gate::{Answer, Claim, Gate, Outcome, Own, Quota},
+    access,
+    admission::{Admission, AdmissionControl, AdmissionDecision, ExtraLimit, PresentedToken, Quota},
+    bearer,
     rpc::PUBLIC,
     settings::{Settings, USER},
-    signing_keys::{self, Failure},
+    signing_keys::{self, VerificationError},
+    token_status::{self, CachedTokenStatus},
     trace::{TRACEPARENT, TRACESTATE},
-    verdict::{self, Verdict},
 };
 
-/// How long the user service may take to say whether a token still holds.
+/// How long the user service may take to check a token.
 const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
-/// How often it is asked about one token when revocations come in between.
-const CHECKS: usize = 2;
+/// How often one token is checked when revocations come in between.
+const MAX_CHECKS: usize = 2;
 
-/// What makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header): for the service to read.
+/// A client's name for a request that makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header). The service reads
+/// it.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The interceptor of all public RPCs.
@@ -52,28 +55,28 @@ impl Interceptor for Edge {
         context: &mut Context,
         method: &'static MethodDescriptor,
     ) -> Result<(), ConnectError> {
-        let call = Call::new(context, method).await?;
+        let call = EdgeCall::new(context, method).await?;
         let token = bearer::token(&context.headers).map(|token| token.map(str::to_owned));
         let has_token = !matches!(token, Ok(None));
-        let Admitted {
+        let AuthenticatedCaller {
             principal,
-            token_ends_at,
-        } = call.admitted(token, context).await?;
-        if let Some(ends_at) = token_ends_at
+            token_expires_at,
+        } = call.authenticate(token, context).await?;
+        if let Some(expires_at) = token_expires_at
             && method.kind != MethodKind::Unary
         {
-            let left = Duration::from_secs(ends_at.saturating_sub(call.now));
+            let left = Duration::from_secs(expires_at.saturating_sub(call.now));
             context.limit_deadline(Instant::now() + left);
         }
         let caller = Caller::from(&principal);
         access::check_caller(call.access, &caller).map_err(|refusal| match refusal.code() {
             // Signing in again would change nothing.
-            Code::Unauthenticated if has_token => {
-                ConnectError::permission_denied("this needs a user's token, and this one is no user's")
-            }
+            Code::Unauthenticated if has_token => ConnectError::permission_denied(
+                "this method needs the token of a user, and this token is not a user's",
+            ),
             _ => refusal,
         })?;
-        call.travel_on(&principal, context)?;
+        call.set_outgoing_headers(&principal, context)?;
         context.extensions.insert(caller);
         Ok(())
     }
@@ -89,24 +92,24 @@ impl Interceptor for Edge {
     }
 }
 
-/// Who may go on, and until when: a stream must not outlive its token.
-struct Admitted {
+/// A caller that may proceed, and the time until which a stream may last.
+struct AuthenticatedCaller {
     principal: Principal,
-    /// In seconds since 1970; none without a token.
-    token_ends_at: Option<u64>,
+    /// In seconds since 1970; `None` without a token.
+    token_expires_at: Option<u64>,
 }
 
-impl From<Verdict> for Admitted {
-    fn from(verdict: Verdict) -> Self {
+impl From<CachedTokenStatus> for AuthenticatedCaller {
+    fn from(status: CachedTokenStatus) -> Self {
         Self {
-            principal: verdict.principal,
-            token_ends_at: Some(verdict.token_ends_at),
+            principal: status.principal,
+            token_expires_at: Some(status.token_expires_at),
         }
     }
 }
 
-/// One call, before its method.
-struct Call {
+/// One call, before its method runs.
+struct EdgeCall {
     method: &'static MethodDescriptor,
     access: &'static Access,
     settings: Rc<Settings>,
@@ -118,145 +121,164 @@ struct Call {
     now: u64,
 }
 
-impl Call {
+impl EdgeCall {
     async fn new(context: &Context, method: &'static MethodDescriptor) -> Result<Self, ConnectError> {
-        let names = RequestIds::of(&context.headers);
-        let settings = Settings::get().await.map_err(|error| broken(names, error))?;
+        let ids = RequestIds::of(&context.headers);
+        let settings = Settings::get()
+            .await
+            .map_err(|error| internal_error(ids, error))?;
         let redis = Redis::from_variable("redis_url").await;
         Ok(Self {
             method,
             access: access::of(method),
             address: ClientAddress::of(&context.headers, &settings.trusted_proxies),
-            redis: redis.map_err(|error| broken(names, error))?,
+            redis: redis.map_err(|error| internal_error(ids, error))?,
             settings,
-            request_id: names.request_id.to_owned(),
-            trace_id: names.trace_id.to_owned(),
+            request_id: ids.request_id.to_owned(),
+            trace_id: ids.trace_id.to_owned(),
             now: clock::unix_seconds(),
         })
     }
 
-    fn names(&self) -> RequestIds<'_> {
+    fn ids(&self) -> RequestIds<'_> {
         RequestIds {
             request_id: &self.request_id,
             trace_id: &self.trace_id,
         }
     }
 
-    fn gate(&self) -> Gate<'_> {
-        Gate {
+    fn admission_control(&self) -> AdmissionControl<'_> {
+        AdmissionControl {
             redis: self.redis.clone(),
             settings: &self.settings,
             address: self.address,
-            names: self.names(),
+            ids: self.ids(),
         }
     }
 
-    /// Who is calling, if they may go on. Who sends no token in form is counted before being refused.
-    async fn admitted(
+    /// The caller, if it may proceed. A request with a malformed token counts for the rate limit before it is refused.
+    async fn authenticate(
         &self,
-        given: Result<Option<String>, ConnectError>,
+        bearer: Result<Option<String>, ConnectError>,
         context: &mut Context,
-    ) -> Result<Admitted, ConnectError> {
-        let gate = self.gate();
-        let token = given.as_ref().ok().and_then(Option::as_deref);
-        let claim = token.map(claim);
-        let own = match self.method.kind {
-            MethodKind::Unary if self.access.hashes_password => Own::Password,
-            MethodKind::Unary => Own::None,
-            MethodKind::ServerStreaming | MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
-                Own::Stream
-            }
-        };
-        let wants_keys = token.is_some() && !signing_keys::are_known(self.now);
-        let entered = gate.enter(claim.as_ref(), own, wants_keys).await;
-        match &entered {
-            Some(answer) => pass(answer, &mut context.response_headers)?,
-            None if self.access.callers == Callers::Role => return Err(no_admins()),
+    ) -> Result<AuthenticatedCaller, ConnectError> {
+        let control = self.admission_control();
+        let token = bearer.as_ref().ok().and_then(Option::as_deref);
+        let presented = token.map(presented_token);
+        let needs_signing_keys = token.is_some() && !signing_keys::are_fresh(self.now);
+        let admission = control
+            .admit_request(presented.as_ref(), self.extra_limit(), needs_signing_keys)
+            .await;
+        match &admission {
+            Some(admission) => apply_admission(admission, &mut context.response_headers)?,
+            None if self.access.callers == Callers::Role => return Err(admins_unavailable()),
             None => {}
         }
-        let Some((token, claim)) = token.zip(claim) else {
-            return given.map(|_| Admitted {
+        let Some((token, presented)) = token.zip(presented) else {
+            return bearer.map(|_| AuthenticatedCaller {
                 principal: Principal::Anonymous,
-                token_ends_at: None,
+                token_expires_at: None,
             });
         };
-        if let Some(verdict) = self.known(&gate, &claim, entered.as_ref()) {
-            return Ok(verdict.into());
+        if let Some(status) = self.cached_status(&control, &presented, admission.as_ref()) {
+            return Ok(status.into());
         }
-        let genuine = self.verified(&gate, token, entered.as_ref()).await?;
-        let asked_at = entered.map_or(0, |answer| answer.now);
-        self.judged(&gate, &claim, &genuine, asked_at, context).await
+        let verified = self.verify(&control, token, admission.as_ref()).await?;
+        let admitted_at = admission.map_or(0, |admission| admission.now);
+        self.check(&control, &presented, &verified, admitted_at, context)
+            .await
     }
 
-    /// The verdict on a token that was seen before: Redis's, or without Redis this instance's.
-    fn known(&self, gate: &Gate<'_>, claim: &Claim, entered: Option<&Answer>) -> Option<Verdict> {
-        let (verdict, revoked_at) = match entered {
-            Some(answer) => {
-                let place = gate.verdict(claim.hash);
-                let sealed = answer.verdict.as_deref()?;
-                let verdict = Verdict::open(&self.settings.seal, &place, sealed, self.now);
-                (verdict, answer.revoked_at)
+    fn extra_limit(&self) -> Option<ExtraLimit> {
+        match self.method.kind {
+            MethodKind::Unary => self.access.hashes_password.then_some(ExtraLimit::Passwords),
+            MethodKind::ServerStreaming | MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
+                Some(ExtraLimit::Streams)
             }
-            None => (verdict::remembered(claim.hash), None),
-        };
-        verdict.filter(|verdict| verdict.holds(self.now, revoked_at))
+        }
     }
 
-    /// The token, if it is genuine and for us. If not, the attempt counts against the address.
-    async fn verified(
+    /// The status of a token that was verified before: from Redis, or without Redis from this instance.
+    fn cached_status(
         &self,
-        gate: &Gate<'_>,
+        control: &AdmissionControl<'_>,
+        token: &PresentedToken,
+        admission: Option<&Admission>,
+    ) -> Option<CachedTokenStatus> {
+        let (status, revoked_at) = match admission {
+            Some(admission) => {
+                let key = control.token_status_key(token.hash);
+                let sealed = admission.token_status.as_deref()?;
+                let status = CachedTokenStatus::open(&self.settings.seal, &key, sealed, self.now);
+                (status, admission.revoked_at)
+            }
+            None => (token_status::cached(token.hash), None),
+        };
+        status.filter(|status| status.is_valid(self.now, revoked_at))
+    }
+
+    /// Verifies a token: its signature, its claims, and that it is meant for this API. A failure counts against the address.
+    async fn verify(
+        &self,
+        control: &AdmissionControl<'_>,
         token: &str,
-        entered: Option<&Answer>,
+        admission: Option<&Admission>,
     ) -> Result<AccessToken, ConnectError> {
         let issuer = &self.settings.issuer;
-        let keys = entered.and_then(|answer| answer.keys.as_deref());
+        let keys = admission.and_then(|admission| admission.signing_keys.as_deref());
         let verified = match UnverifiedToken::parse(token) {
-            Ok(unverified) => signing_keys::verify(&unverified, issuer, gate, keys, self.now).await,
-            Err(error) => Err(Failure::Token(error)),
+            Ok(unverified) => signing_keys::verify(&unverified, issuer, control, keys, self.now).await,
+            Err(error) => Err(VerificationError::Token(error)),
         };
         match verified {
             Ok(token) => Ok(token),
-            Err(Failure::NoKeys) => Err(ConnectError::unavailable(
+            Err(VerificationError::NoKeys) => Err(ConnectError::unavailable(
                 "access tokens cannot be verified at the moment; try again",
             )),
-            Err(Failure::Token(error)) => {
-                log::error(self.names(), format_args!("from {}: {error}", self.address));
-                gate.fail().await;
+            Err(VerificationError::Token(error)) => {
+                let address = self.address;
+                log::info(
+                    self.ids(),
+                    format_args!("access token refused client_address={address} cause=\"{error}\""),
+                );
+                control.count_failed_token().await;
                 Err(challenge::invalid("the access token is not valid"))
             }
         }
     }
 
-    /// Whom a genuine token is for, if it still holds: asks the user service, charges the user, and keeps the verdict. When
-    /// something is revoked meanwhile, asks again.
-    async fn judged(
+    /// Checks with the user service that a verified token is still valid, counts the request for its user, and stores the
+    /// token's status. If the user is revoked meanwhile, it checks once more.
+    async fn check(
         &self,
-        gate: &Gate<'_>,
-        claim: &Claim,
-        token: &AccessToken,
-        mut asked_at: i64,
+        control: &AdmissionControl<'_>,
+        token: &PresentedToken,
+        verified: &AccessToken,
+        mut checked_at: i64,
         context: &mut Context,
-    ) -> Result<Admitted, ConnectError> {
-        for _ in 0..CHECKS {
-            let principal = self.checked(token, context).await?;
-            let verdict = Verdict::new(principal, asked_at, self.now, token.expires_at());
-            let sealed = verdict.seal(&self.settings.seal, &gate.verdict(claim.hash));
-            let admitted = gate.admit(claim, &sealed, verdict.left(self.now)).await;
-            if let Some(answer) = &admitted {
-                pass(answer, &mut context.response_headers)?;
-                asked_at = answer.now;
+    ) -> Result<AuthenticatedCaller, ConnectError> {
+        let key = control.token_status_key(token.hash);
+        for _ in 0..MAX_CHECKS {
+            let principal = self.check_session(verified, context).await?;
+            let status = CachedTokenStatus::new(principal, checked_at, self.now, verified.expires_at());
+            let sealed = status.seal(&self.settings.seal, &key);
+            let admission = control
+                .admit_token(token, &sealed, status.lifetime(self.now))
+                .await;
+            if let Some(admission) = &admission {
+                apply_admission(admission, &mut context.response_headers)?;
+                checked_at = admission.now;
             }
-            if verdict.holds(self.now, admitted.and_then(|answer| answer.revoked_at)) {
-                verdict::remember(claim.hash, verdict.clone(), self.now);
-                return Ok(verdict.into());
+            if status.is_valid(self.now, admission.and_then(|admission| admission.revoked_at)) {
+                token_status::cache(token.hash, status.clone(), self.now);
+                return Ok(status.into());
             }
         }
         Err(challenge::invalid("the access token was revoked"))
     }
 
-    /// Whom a token is for, if the user service says that it still holds.
-    async fn checked(&self, token: &AccessToken, context: &Context) -> Result<Principal, ConnectError> {
+    /// The principal of a token, if the user service answers that the token is still valid.
+    async fn check_session(&self, token: &AccessToken, context: &Context) -> Result<Principal, ConnectError> {
         let Ok(mut signed_in) = SignedIn::try_from(token) else {
             return Ok(Principal::Anonymous);
         };
@@ -271,14 +293,14 @@ impl Call {
             admin: signed_in.user.scopes.contains(&Scope::Admin),
         };
         let mut options = context.call_options();
-        options.headers = self.headers("user", &Principal::Anonymous, context)?;
-        let client = SessionServiceClient::new(USER.way().at_most(CHECK_LIMIT));
+        options.headers = self.service_headers("user", &Principal::Anonymous, context)?;
+        let client = SessionServiceClient::new(USER.transport().at_most(CHECK_LIMIT));
         let answer = match client.check_session(options, request).await {
             Ok(answer) => answer.message,
             Err(error) if error.code() == Code::InvalidArgument => return Err(revoked()),
             Err(_) => {
                 return Err(ConnectError::unavailable(
-                    "whether the access token still holds cannot be checked at the moment; try again",
+                    "the access token cannot be checked at the moment; try again",
                 ));
             }
         };
@@ -289,33 +311,35 @@ impl Call {
         Ok(Principal::User(signed_in))
     }
 
-    /// What travels on to the service behind the method: no header from outside, but who is calling as a service token,
-    /// and the names of the request.
-    fn travel_on(&self, principal: &Principal, context: &mut Context) -> Result<(), ConnectError> {
+    /// Sets the headers of the call to the service behind the method.
+    fn set_outgoing_headers(&self, principal: &Principal, context: &mut Context) -> Result<(), ConnectError> {
         if !PUBLIC.iter().any(|service| service.name == self.method.service) {
             // This component answers it itself.
             return Ok(());
         }
-        context.outgoing = self.headers(self.method.service, principal, context)?;
+        context.outgoing = self.service_headers(self.method.service, principal, context)?;
         Ok(())
     }
 
-    fn headers(
+    /// The headers of a call to a service: a service token that names the caller, the request's ids, and the client's
+    /// idempotency key. No other header of the client is passed on.
+    fn service_headers(
         &self,
         service: &str,
         principal: &Principal,
         context: &Context,
     ) -> Result<HeaderMap, ConnectError> {
+        let ids = self.ids();
         let minter = self.settings.minter(service);
-        let minter = minter.ok_or_else(|| broken(self.names(), format_args!("no key for {service}")))?;
+        let minter = minter.ok_or_else(|| internal_error(ids, format_args!("no key for {service}")))?;
         let request_id = self.request_id.parse();
-        let call = service_token::CallClaims {
+        let claims = service_token::CallClaims {
             principal,
-            request_id: &request_id.map_err(|error| broken(self.names(), error))?,
+            request_id: &request_id.map_err(|error| internal_error(ids, error))?,
             client_address: Some(self.address.ip()),
         };
-        let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
-        let mut token = HeaderValue::try_from(token).map_err(|error| broken(self.names(), error))?;
+        let token = format!("Bearer {}", minter.mint(&claims, clock::unix_seconds()));
+        let mut token = HeaderValue::try_from(token).map_err(|error| internal_error(ids, error))?;
         token.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
         for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE, IDEMPOTENCY_KEY] {
@@ -327,42 +351,46 @@ impl Call {
     }
 }
 
-fn claim(token: &str) -> Claim {
-    Claim {
+fn presented_token(token: &str) -> PresentedToken {
+    PresentedToken {
         hash: TokenHash::of(token),
         user: identity::access::claimed_subject(token).and_then(|subject| subject.parse().ok()),
     }
 }
 
-/// Says how much is left, and refuses who has nothing left.
-fn pass(answer: &Answer, headers: &mut HeaderMap) -> Result<(), ConnectError> {
-    let Quota { limit, left, wait } = answer.quota;
-    let seconds = wait.as_millis().div_ceil(1000) as u64;
-    let refusal = match answer.outcome {
-        Outcome::Closed => "too many requests with invalid tokens came from your address; try again later",
-        Outcome::Limited => "too many requests; try again later",
-        Outcome::Allowed => {
-            say_quota(headers, limit, left, seconds);
+/// Writes the caller's quota into the response headers, and refuses a request that may not proceed.
+fn apply_admission(admission: &Admission, headers: &mut HeaderMap) -> Result<(), ConnectError> {
+    let seconds = admission.quota.retry_after.as_millis().div_ceil(1000) as u64;
+    let refusal = match admission.decision {
+        AdmissionDecision::Allowed => {
+            write_quota(headers, admission.quota, seconds);
             return Ok(());
         }
+        AdmissionDecision::RateLimited => {
+            write_quota(headers, admission.quota, seconds);
+            "too many requests; try again later"
+        }
+        AdmissionDecision::AddressBlocked => {
+            "too many requests with invalid tokens came from your address; try again later"
+        }
     };
-    if answer.outcome == Outcome::Limited {
-        say_quota(headers, limit, left, seconds);
-    }
     headers.insert(header::RETRY_AFTER, seconds.max(1).into());
     Err(ConnectError::resource_exhausted(refusal))
 }
 
-/// The headers of draft-ietf-httpapi-ratelimit-headers-06: what clients know today.
-fn say_quota(headers: &mut HeaderMap, limit: i64, left: i64, seconds: u64) {
-    headers.insert(HeaderName::from_static("ratelimit-limit"), limit.into());
-    headers.insert(HeaderName::from_static("ratelimit-remaining"), left.into());
+/// The headers of draft-ietf-httpapi-ratelimit-headers-06, which clients know today.
+fn write_quota(headers: &mut HeaderMap, quota: Quota, seconds: u64) {
+    headers.insert(HeaderName::from_static("ratelimit-limit"), quota.limit.into());
+    headers.insert(
+        HeaderName::from_static("ratelimit-remaining"),
+        quota.remaining.into(),
+    );
     headers.insert(HeaderName::from_static("ratelimit-reset"), seconds.into());
 }
 
-fn no_admins() -> ConnectError {
+fn admins_unavailable() -> ConnectError {
     ConnectError::unavailable(
-        "what only admins may do has to wait until revocations can be seen at once again; try again",
+        "methods for admins are unavailable while revocations cannot take effect at once; try again",
     )
 }
 
@@ -370,8 +398,8 @@ fn revoked() -> ConnectError {
     challenge::invalid("the access token was revoked; sign in again")
 }
 
-/// A fault of ours: the caller learns where to look for it.
-fn broken(names: RequestIds<'_>, cause: impl std::fmt::Display) -> ConnectError {
-    log::error(names, cause);
+/// A failure of the platform. The client learns only that the request id finds the cause in the log.
+fn internal_error(ids: RequestIds<'_>, cause: impl std::fmt::Display) -> ConnectError {
+    log::error(ids, cause);
     ConnectError::internal("something went wrong; the request id leads to it in the log")
 }

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: what `/ready` says, in the form that gRPC's clients and load balancers ask for.
+//! `grpc.health.v1.Health`: the answer of `/ready`, for the clients and load balancers of gRPC.
 
 use std::{
     future::Future,
@@ -18,13 +18,13 @@ use crate::{
     settings::SERVICES,
 };
 
-/// The longest pause between two looks: each asks every service and Postgres.
+/// The longest pause between two checks: each check asks every service and Postgres.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a stream lasts: less than what a host gives a request.
+/// How long a stream lasts: less than the time limit of a request on a host.
 const LONGEST: Duration = Duration::from_secs(25);
 
-/// The service. It keeps nothing.
+/// The service. It has no state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HealthChecks;
 
@@ -34,7 +34,7 @@ impl Health for HealthChecks {
         _: &mut Context,
         request: HealthCheckRequest,
     ) -> Result<HealthCheckResponse, ConnectError> {
-        let Some(subject) = Subject::named(&request.service) else {
+        let Some(subject) = HealthSubject::named(&request.service) else {
             return Err(ConnectError::not_found("there is no such service here"));
         };
         Ok(response(subject.status().await))
@@ -45,29 +45,29 @@ impl Health for HealthChecks {
         _: &mut Context,
         request: HealthCheckRequest,
     ) -> Result<MessageStream<HealthCheckResponse>, ConnectError> {
-        let subject = Subject::named(&request.service);
-        let look = move || async move {
+        let subject = HealthSubject::named(&request.service);
+        let check = move || async move {
             match subject {
                 Some(subject) => subject.status().await,
                 None => ServingStatus::ServiceUnknown,
             }
         };
-        Ok(changes(look, || clock::sleep(clock::scattered(PAUSE)), LONGEST)
+        Ok(changes(check, || clock::sleep(clock::scattered(PAUSE)), LONGEST)
             .map(|status| Ok(response(status)))
             .boxed_local())
     }
 }
 
-/// What can be asked about.
+/// What a client can ask about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
+enum HealthSubject {
     Platform,
     /// A service, by its name in `spin.toml`.
     Service(&'static str),
 }
 
-impl Subject {
-    /// What has this name: the full name of a public service, or nothing for the platform.
+impl HealthSubject {
+    /// The subject with this name: the full name of a public service, or an empty text for the platform.
     fn named(name: &str) -> Option<Self> {
         if name.is_empty() {
             return Some(Self::Platform);
@@ -90,14 +90,14 @@ impl Subject {
     }
 }
 
-/// What a look finds, and again after a pause whenever it is something else than before.
-fn changes<T: Copy + PartialEq, L: Future<Output = T>, P: Future<Output = ()>>(
-    look: impl Fn() -> L,
+/// The first status, and each later one that differs from the last. Between two checks is a pause.
+fn changes<T: Copy + PartialEq, C: Future<Output = T>, P: Future<Output = ()>>(
+    check: impl Fn() -> C,
     pause: impl Fn() -> P,
     longest: Duration,
 ) -> impl futures::Stream<Item = T> {
     let until = Instant::now() + longest;
-    stream::unfold((None, look, pause), move |(seen, look, pause)| async move {
+    stream::unfold((None, check, pause), move |(seen, check, pause)| async move {
         loop {
             if seen.is_some() {
                 if Instant::now() >= until {
@@ -105,9 +105,9 @@ fn changes<T: Copy + PartialEq, L: Future<Output = T>, P: Future<Output = ()>>(
                 }
                 pause().await;
             }
-            let found = look().await;
+            let found = check().await;
             if seen != Some(found) {
-                return Some((found, (Some(found), look, pause)));
+                return Some((found, (Some(found), check, pause)));
             }
         }
     })
@@ -130,31 +130,34 @@ mod tests {
     #[test]
     fn public_services_and_the_platform_have_a_health() {
         let cases = [
-            ("", Some(Subject::Platform)),
-            ("user.v1.UserService", Some(Subject::Service("user"))),
-            ("product.v1.ProductService", Some(Subject::Service("product"))),
-            ("order.v1.OrderService", Some(Subject::Service("order"))),
+            ("", Some(HealthSubject::Platform)),
+            ("user.v1.UserService", Some(HealthSubject::Service("user"))),
+            (
+                "product.v1.ProductService",
+                Some(HealthSubject::Service("product")),
+            ),
+            ("order.v1.OrderService", Some(HealthSubject::Service("order"))),
             ("product.v1.InventoryService", None),
             ("user.v1.SessionService", None),
             ("user", None),
         ];
         for (name, expected) in cases {
-            assert_eq!(Subject::named(name), expected, "{name:?}");
+            assert_eq!(HealthSubject::named(name), expected, "{name:?}");
         }
     }
 
     #[test]
     fn status_is_sent_at_first_and_when_it_changes() {
-        let looks = RefCell::new(vec![2, 2, 1, 1, 1].into_iter());
-        let look = || {
+        let statuses = RefCell::new(vec![2, 2, 1, 1, 1].into_iter());
+        let check = || {
             ready(
-                looks
+                statuses
                     .borrow_mut()
                     .next()
-                    .expect("no more looks than there are statuses"),
+                    .expect("no more checks than there are statuses"),
             )
         };
-        let found = changes(look, || ready(()), Duration::from_secs(60))
+        let found = changes(check, || ready(()), Duration::from_secs(60))
             .take(2)
             .collect::<Vec<_>>();
         assert_eq!(found.now_or_never(), Some(vec![2, 1]));

@@ -1,20 +1,21 @@
-//! The edge: what browsers and apps talk to. It verifies, limits and routes; it has no business logic and no database.
+//! The edge: browsers and apps call it, and it calls the services. It verifies tokens, limits rates and routes requests. It has
+//! no business logic and no database.
 //!
-//! This file is the door: it wires paths to their answers, and nothing else.
+//! This file is the entry point. It only connects paths with their handlers.
 
 mod access;
+mod admission;
 mod bearer;
 mod cors;
 mod edge;
-mod gate;
 mod health;
 mod ready;
 mod rpc;
 mod settings;
 mod signing_keys;
+mod token_status;
 mod trace;
 mod users;
-mod verdict;
 
 use connect::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -65,7 +66,7 @@ fn preflight(allowed: bool) -> Response<Body> {
     response
 }
 
-/// Without its variable the bff serves no browser of another origin; it says so in the log and goes on.
+/// The request's origin, if it is allowed. Without the variable no other origin is: the log says so, and the request proceeds.
 async fn allowed_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     match variables::get("allowed_origins").await {
         Ok(origins) => cors::allowed_origin(&origins, headers),

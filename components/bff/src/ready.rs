@@ -1,4 +1,4 @@
-//! `/ready`: whether the platform can serve, asked of everything it stands on at once.
+//! `/ready`: whether the platform can serve. It asks every service and Redis at the same time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,18 +8,18 @@ use spin_adapters::{clock, http::get, redis::Redis};
 
 use crate::settings::SERVICES;
 
-/// All must have answered within 2 s.
+/// The time limit of all answers.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest answer of a service, in bytes.
-const MOST_TEXT: usize = 4096;
+const MAX_ANSWER_BYTES: usize = 4096;
 
-/// What is ready and what is not.
+/// Which parts of the platform are ready.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Readiness {
-    /// What does not answer although nothing works without it.
+    /// The necessary parts that do not answer.
     missing: BTreeSet<String>,
-    /// Whether Redis answers. It is a cache: everything works without it, only slower.
+    /// Whether Redis answers. Redis is a cache: the platform works without it, only slower.
     redis: bool,
 }
 
@@ -39,7 +39,7 @@ impl Readiness {
         self.missing.is_empty()
     }
 
-    /// As an answer for a load balancer, and for the person who looks.
+    /// The answer for load balancers and operators.
     pub(crate) fn answer(self) -> (StatusCode, String) {
         if !self.missing.is_empty() {
             let missing: Vec<_> = self.missing.into_iter().collect();
@@ -65,10 +65,10 @@ pub(crate) async fn is_service_ready(service: &'static str) -> bool {
     missing(service).await.is_empty()
 }
 
-/// What a service lacks: nothing, the parts that it names itself, or the service as a whole.
+/// The parts that a service lacks: none, the parts that it names itself, or the service as a whole.
 async fn missing(service: &'static str) -> Vec<String> {
     let uri = format!("http://{service}.spin.internal/ready");
-    match clock::within(LIMIT, get(&uri, MOST_TEXT, None)).await {
+    match clock::within(LIMIT, get(&uri, MAX_ANSWER_BYTES, None)).await {
         Ok(Ok((StatusCode::OK, _))) => Vec::new(),
         Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, body))) => {
             named(&body).unwrap_or_else(|| vec![service.into()])
@@ -77,7 +77,7 @@ async fn missing(service: &'static str) -> Vec<String> {
     }
 }
 
-/// The parts in a service's own answer, `Not ready: postgres`.
+/// The parts in a service's answer, such as `Not ready: postgres`.
 fn named(body: &str) -> Option<Vec<String>> {
     let parts = body.strip_prefix("Not ready: ")?;
     Some(parts.split(", ").map(str::to_owned).collect())
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_names_what_is_missing_once() {
+    fn answer_names_each_missing_part_once() {
         let missing = |parts: &[&str]| parts.iter().map(|part| part.to_string()).collect();
         let cases = [
             (missing(&[]), true, 200, "Ready"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_says_itself_what_it_lacks() {
+    fn service_names_the_parts_that_it_lacks() {
         assert_eq!(named("Not ready: postgres"), Some(vec!["postgres".to_owned()]));
         assert_eq!(named("Service Unavailable"), None);
     }

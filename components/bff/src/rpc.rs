@@ -1,4 +1,4 @@
-//! The public RPCs: which services there are behind the edge.
+//! The public RPCs and the services behind the edge that answer them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use crate::{
     edge::Edge,
     health::HealthChecks,
     settings::{ORDER, PRODUCT},
-    users::Users,
+    users::UserRelay,
 };
 
-/// The largest message that a stranger may send. The largest that this API has use for, a product with a description of
-/// full length, is a tenth of it.
+/// The limits of a client's messages. The largest message that the API needs, a product with a description of full length, is a
+/// tenth of `request_bytes`.
 const LIMITS: Limits = Limits {
     request_bytes: 256 * 1024,
-    // Only reflection takes a stream: questions of some tens of bytes, a few for each service.
+    // Only reflection takes a stream: of requests of some tens of bytes, a few for each service.
     stream_bytes: Some(1024 * 1024),
     stream_messages: Some(1000),
     message_time: Some(Duration::from_secs(10)),
 };
 
-/// The public services: those that the router serves for the services behind it, that reflection shows, and whose health can
-/// be asked. `InventoryService`, `SessionService` and `UserEventService` are not among them: they are for services alone.
+/// The public services: the router relays their calls, reflection shows them, and clients can ask for their health.
+/// `InventoryService`, `SessionService` and `UserEventService` are not public: only services may call them.
 pub(crate) static PUBLIC: [&ServiceDescriptor; 3] = [
     &user_service::SERVICE,
     &product_service::SERVICE,
     &order_service::SERVICE,
 ];
 
-/// What reflection shows. The details that any error may have are in a file of their own.
+/// The contracts that reflection shows. The details that any error may have are in a file of their own.
 static SHOWN: [Shown; 3] = [
     Shown {
         descriptors: api::DESCRIPTORS,
@@ -51,9 +51,9 @@ static SHOWN: [Shown; 3] = [
 thread_local! {
     static ROUTER: Rc<Router> = Rc::new(
         Router::new()
-            .service(UserServiceServer::new(Users::new()))
-            .service(ProductServiceServer::new(ProductServiceClient::new(PRODUCT.way())))
-            .service(OrderServiceServer::new(OrderServiceClient::new(ORDER.way())))
+            .service(UserServiceServer::new(UserRelay::new()))
+            .service(ProductServiceServer::new(ProductServiceClient::new(PRODUCT.transport())))
+            .service(OrderServiceServer::new(OrderServiceClient::new(ORDER.transport())))
             .service(HealthServer::new(HealthChecks))
             .service(ServerReflectionServer::new(Reflection::of(&SHOWN)))
             .intercept(Edge)
@@ -62,7 +62,7 @@ thread_local! {
     );
 }
 
-/// The router of this instance. A client is a service, so each call goes straight on to the component that knows.
+/// The router of this instance. A generated client implements its service, so the router relays each call to the component.
 pub(crate) fn router() -> Rc<Router> {
     ROUTER.with(Rc::clone)
 }

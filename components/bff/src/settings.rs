@@ -1,4 +1,4 @@
-//! What the component's variables say, read once for the life of an instance.
+//! The component's variables, read once in an instance.
 
 use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, str::FromStr, time::Duration};
 
@@ -12,56 +12,56 @@ use spin_adapters::variables;
 
 use web::client_address::TrustedProxies;
 
-/// This component's name in `spin.toml`: what its service tokens name as their issuer.
+/// This component's name in `spin.toml`, which is the issuer of its service tokens.
 pub(crate) const COMPONENT: &str = "bff";
 
 /// A service behind this component.
-pub(crate) struct Service {
+pub(crate) struct BackendService {
     /// Its name in `spin.toml`.
     pub(crate) name: &'static str,
-    /// The variable with the key of the tokens for it.
+    /// The variable with the key of the service tokens for it.
     key: &'static str,
-    /// The variable with how long a call of it may take, in seconds.
+    /// The variable with the time limit of a call, in seconds.
     timeout: &'static str,
 }
 
 /// The user service.
-pub(crate) const USER: Service = Service {
+pub(crate) const USER: BackendService = BackendService {
     name: "user",
     key: "user_service_key",
     timeout: "user_timeout",
 };
 
 /// The product service.
-pub(crate) const PRODUCT: Service = Service {
+pub(crate) const PRODUCT: BackendService = BackendService {
     name: "product",
     key: "product_service_key",
     timeout: "product_timeout",
 };
 
 /// The order service.
-pub(crate) const ORDER: Service = Service {
+pub(crate) const ORDER: BackendService = BackendService {
     name: "order",
     key: "order_service_key",
     timeout: "order_timeout",
 };
 
 /// The services behind this component.
-pub(crate) const SERVICES: [Service; 3] = [USER, PRODUCT, ORDER];
+pub(crate) const SERVICES: [BackendService; 3] = [USER, PRODUCT, ORDER];
 
-impl Service {
-    /// The way to it.
-    pub(crate) const fn way(&self) -> ComponentTransport {
+impl BackendService {
+    /// The transport of its clients.
+    pub(crate) const fn transport(&self) -> ComponentTransport {
         ComponentTransport::to(self.name)
             .timeout(self.timeout)
             .breaker(Breaker::shared(self.name))
     }
 }
 
-/// How fast somebody may ask.
+/// How many requests a caller may make.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rate {
-    /// Requests a second, in the long run; zero for none after the burst.
+pub(crate) struct RateLimit {
+    /// Requests a second, in the long run. Zero allows none after the burst.
     pub(crate) per_second: f64,
     /// Requests at once.
     pub(crate) burst: u32,
@@ -70,46 +70,46 @@ pub(crate) struct Rate {
 /// All of the variables.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) issuer: Issuer,
-    /// What is believed when it comes back from Redis.
+    pub(crate) issuer: TrustedIssuer,
+    /// The key of the seals on values in Redis.
     pub(crate) seal: SealKey,
-    /// What all keys in Redis begin with.
+    /// The beginning of all keys in Redis.
     pub(crate) redis_prefix: Rc<str>,
     pub(crate) trusted_proxies: TrustedProxies,
-    /// For each caller: a user, or else an address.
-    pub(crate) rate: Rate,
-    /// For what hashes a password, an address.
-    pub(crate) password_rate: Rate,
-    /// For what answers with a stream, a caller.
-    pub(crate) stream_rate: Rate,
-    /// For the issuer's discovery document and keys, both together.
+    /// The limit of each user, and of each address without a known token.
+    pub(crate) rate_limit: RateLimit,
+    /// The extra limit of methods that hash a password, for each address.
+    pub(crate) password_limit: RateLimit,
+    /// The extra limit of methods that answer with a stream, for each user or address.
+    pub(crate) stream_limit: RateLimit,
+    /// For the issuer's discovery document and signing keys, both together.
     pub(crate) jwks_timeouts: Timeouts,
     minters: HashMap<&'static str, Minter>,
 }
 
-/// How long something outside may take.
+/// The time limits of a request to a server outside of the application.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// To be reached, for hosts that can tell.
+    /// To connect, on hosts that can limit it.
     pub(crate) connect: Duration,
-    /// Altogether.
+    /// For the whole request.
     pub(crate) total: Duration,
 }
 
-/// Whose access tokens count.
+/// The issuer whose access tokens are accepted.
 #[derive(Debug)]
-pub(crate) struct Issuer {
+pub(crate) struct TrustedIssuer {
     pub(crate) url: Rc<str>,
     pub(crate) policy: Policy,
 }
 
-/// A variable is not what it must be. Says which; quotes it only where it is no secret.
+/// A variable is missing or malformed. The text names it, and quotes it only if it is not a secret.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Variable(#[from] variables::Error),
     #[error("variable {0}: {1}")]
-    Wrong(&'static str, String),
+    Malformed(&'static str, String),
 }
 
 thread_local! {
@@ -138,7 +138,7 @@ impl Settings {
             seal: parsed("seal_key", SealKey::parse).await?,
             redis_prefix: variables::get("redis_prefix").await?,
             trusted_proxies: parsed("trusted_proxies", TrustedProxies::parse).await?,
-            rate: Rate {
+            rate_limit: RateLimit {
                 per_second: number("rate_per_second").await?,
                 burst: number("rate_burst").await?,
             },
@@ -146,11 +146,11 @@ impl Settings {
                 connect: variables::seconds("jwks_connect_timeout").await?,
                 total: variables::seconds("jwks_timeout").await?,
             },
-            password_rate: Rate {
+            password_limit: RateLimit {
                 per_second: number::<f64>("password_per_minute").await? / 60.0,
                 burst: number("password_burst").await?,
             },
-            stream_rate: Rate {
+            stream_limit: RateLimit {
                 per_second: number::<f64>("stream_per_minute").await? / 60.0,
                 burst: number("stream_burst").await?,
             },
@@ -165,13 +165,13 @@ impl Settings {
     }
 }
 
-async fn issuer() -> Result<Issuer, Error> {
+async fn issuer() -> Result<TrustedIssuer, Error> {
     let url = variables::get("issuer").await?;
     let audience = variables::get("audience").await?;
     let policy = Policy::new(&url, &audience);
     let policy =
-        policy.ok_or_else(|| Error::Wrong("issuer", "neither it nor audience may be empty".into()))?;
-    Ok(Issuer { url, policy })
+        policy.ok_or_else(|| Error::Malformed("issuer", "neither it nor audience may be empty".into()))?;
+    Ok(TrustedIssuer { url, policy })
 }
 
 async fn parsed<T, E: fmt::Display>(
@@ -179,7 +179,7 @@ async fn parsed<T, E: fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<T, Error> {
     let text = variables::get(variable).await?;
-    parse(&text).map_err(|error| Error::Wrong(variable, error.to_string()))
+    parse(&text).map_err(|error| Error::Malformed(variable, error.to_string()))
 }
 
 /// A number that is not negative.

@@ -1,7 +1,7 @@
-//! The issuer's public keys (JWKS): in the instance's memory, else in Redis, else from the issuer.
+//! The issuer's signing keys (JWKS): from the instance's memory, else from Redis, else from the issuer.
 //!
-//! They count for an hour. A token that names a key that is not among them has them fetched anew, at most once in ten seconds
-//! over all instances. While the issuer is away the old ones go on counting, and the log says so.
+//! They are fresh for an hour. When a token names an unknown key, they are fetched again, at most once in ten seconds over all
+//! instances. While the issuer is unavailable, the old keys stay valid, and the log says so.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,176 +13,179 @@ use identity::{
     access::{AccessToken, TokenError, UnverifiedToken},
     jwks::{Jwks, MAX_JWKS_BYTES},
 };
+use keyspace::{RedisKey as _, SIGNING_KEYS_FETCH_INTERVAL, SIGNING_KEYS_LIFETIME};
 use serde::Deserialize;
 use spin_adapters::{clock, http::get, log};
 
 use crate::{
-    gate::{BETWEEN_FETCHES, Gate, Turn},
-    settings::{Issuer, Timeouts},
+    admission::{AdmissionControl, FetchTurn},
+    settings::{Timeouts, TrustedIssuer},
 };
 
-/// How long keys count, in seconds.
-const FRESH: u64 = 3600;
+/// How long keys are fresh, in seconds.
+const FRESH_SECONDS: u64 = 3600;
 
-/// How long they are kept, in seconds, for the time that the issuer may be away.
-const KEPT: u64 = 24 * 3600;
+/// How often an instance looks whether another instance has fetched the keys.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often an instance looks whether another has fetched the keys.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The largest discovery document, in bytes. Real ones have about 5 KB.
+const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
 
-/// The largest discovery document, in bytes: real ones have some 5 KB.
-const MOST_DISCOVERY: usize = 64 * 1024;
-
-/// Keys, and when they were fetched, in seconds since 1970.
+/// Keys and the time of their fetch, in seconds since 1970.
 #[derive(Clone)]
-struct Known {
+struct FetchedKeys {
     keys: Rc<Jwks>,
     fetched_at: u64,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
-    /// When this instance last fetched, and whether that is over, for the time that Redis cannot tell.
-    static FETCHED: Cell<Option<(Instant, Turn)>> = const { Cell::new(None) };
+    static CACHE: RefCell<Option<FetchedKeys>> = const { RefCell::new(None) };
+    /// This instance's last turn to fetch the keys, for the time that Redis is unavailable.
+    static OWN_TURN: Cell<Option<(Instant, FetchTurn)>> = const { Cell::new(None) };
 }
 
 /// A token could not be verified.
-pub(crate) enum Failure {
-    /// It is not genuine, or not for us.
+pub(crate) enum VerificationError {
+    /// The token is invalid, or not meant for this API.
     Token(TokenError),
     /// There are no keys to verify it with.
     NoKeys,
 }
 
-impl From<TokenError> for Failure {
+impl From<TokenError> for VerificationError {
     fn from(error: TokenError) -> Self {
         Self::Token(error)
     }
 }
 
-/// Whether this instance has keys that count, so that Redis need not send them.
-pub(crate) fn are_known(now: u64) -> bool {
-    KNOWN.with_borrow(|known| known.as_ref().is_some_and(|known| known.is_fresh(now)))
+/// Whether this instance has fresh keys, so that Redis need not send them.
+pub(crate) fn are_fresh(now: u64) -> bool {
+    CACHE.with_borrow(|cached| cached.as_ref().is_some_and(|cached| cached.is_fresh(now)))
 }
 
-/// Verifies a token. `sealed` are the keys that came with the gate's answer.
+/// Verifies a token. `sealed` are the keys that came with the admission.
 pub(crate) async fn verify(
     token: &UnverifiedToken<'_>,
-    issuer: &Issuer,
-    gate: &Gate<'_>,
+    issuer: &TrustedIssuer,
+    control: &AdmissionControl<'_>,
     sealed: Option<&[u8]>,
     now: u64,
-) -> Result<AccessToken, Failure> {
+) -> Result<AccessToken, VerificationError> {
     if let Some(sealed) = sealed {
-        learn(gate, sealed, now);
+        learn(control, sealed, now);
     }
-    let known = KNOWN.with_borrow(Clone::clone);
-    if let Some(known) = known.as_ref().filter(|known| known.is_fresh(now)) {
-        match token.verify(&known.keys, &issuer.policy, now) {
-            Err(error) if may_be_newer(token, error) => {}
+    let cached = CACHE.with_borrow(Clone::clone);
+    if let Some(cached) = cached.as_ref().filter(|cached| cached.is_fresh(now)) {
+        match token.verify(&cached.keys, &issuer.policy, now) {
+            Err(error) if may_have_newer_key(token, error) => {}
             verified => return Ok(verified?),
         }
     }
-    let newer = refetched(issuer, gate, known, now).await.ok_or(Failure::NoKeys)?;
+    let newer = refetch(issuer, control, cached, now).await;
+    let newer = newer.ok_or(VerificationError::NoKeys)?;
     Ok(token.verify(&newer.keys, &issuer.policy, now)?)
 }
 
-/// Whether newer keys could change the answer: the token names one that is not there, or it names none, and the one that is
-/// there may have been replaced.
-fn may_be_newer(token: &UnverifiedToken<'_>, error: TokenError) -> bool {
+/// Whether newer keys could change the result: the token names an unknown key, or it names none and the issuer's key may have
+/// been replaced.
+fn may_have_newer_key(token: &UnverifiedToken<'_>, error: TokenError) -> bool {
     error.is_unknown_key() || (token.key_id().is_none() && error == TokenError::Signature)
 }
 
-/// The keys after a look for newer ones: in Redis, or, if it is this instance's turn, at the issuer. While another instance
-/// fetches them, waits for it. The old ones where there are none newer.
-async fn refetched(issuer: &Issuer, gate: &Gate<'_>, known: Option<Known>, now: u64) -> Option<Known> {
-    let until = Instant::now() + gate.settings.jwks_timeouts.total;
+/// Looks for newer keys: in Redis and, if this instance gets the turn, at the issuer. While another instance has the turn, this
+/// one waits for its keys. Answers the old keys if there are no newer ones.
+async fn refetch(
+    issuer: &TrustedIssuer,
+    control: &AdmissionControl<'_>,
+    known: Option<FetchedKeys>,
+    now: u64,
+) -> Option<FetchedKeys> {
+    let until = Instant::now() + control.settings.jwks_timeouts.total;
     loop {
-        let (sealed, mut turn) = match gate.refetch().await {
+        let (sealed, mut turn) = match control.take_fetch_turn().await {
             Some(answer) => answer,
-            None => (None, own_turn()),
+            None => (None, take_own_turn()),
         };
         if let Some(sealed) = sealed {
-            learn(gate, &sealed, now);
+            learn(control, &sealed, now);
         }
-        // They were fetched, and are gone from Redis or spoilt there: not to be waited for.
-        if turn == Turn::Over && KNOWN.with_borrow(Option::is_none) {
-            turn = own_turn();
+        // The last turn left no usable keys in Redis, so it is of no use to wait for the next.
+        if turn == FetchTurn::Over && CACHE.with_borrow(Option::is_none) {
+            turn = take_own_turn();
         }
-        if turn == Turn::Mine {
-            let fetched = fetched(issuer, gate, now).await;
-            end_turn(gate).await;
-            return fetched.or_else(|| stale(gate, now));
+        if turn == FetchTurn::Taken {
+            let fetched = fetch_and_store(issuer, control, now).await;
+            end_turn(control).await;
+            return fetched.or_else(|| stale_keys(control, now));
         }
-        let newest = KNOWN.with_borrow(Clone::clone);
+        let newest = CACHE.with_borrow(Clone::clone);
         let is_newer =
-            newest.as_ref().map(|known| known.fetched_at) != known.as_ref().map(|known| known.fetched_at);
-        if is_newer || turn == Turn::Over || Instant::now() >= until {
+            newest.as_ref().map(|keys| keys.fetched_at) != known.as_ref().map(|keys| keys.fetched_at);
+        if is_newer || turn == FetchTurn::Over || Instant::now() >= until {
             return newest;
         }
-        clock::sleep(LOOK_AGAIN).await;
+        clock::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Whose turn it is among the requests of this instance.
-fn own_turn() -> Turn {
-    match FETCHED.get() {
-        Some((at, turn)) if at.elapsed() < BETWEEN_FETCHES => turn,
+/// Takes the turn among the requests of this instance.
+fn take_own_turn() -> FetchTurn {
+    match OWN_TURN.get() {
+        Some((at, turn)) if at.elapsed() < SIGNING_KEYS_FETCH_INTERVAL => turn,
         _ => {
-            FETCHED.set(Some((Instant::now(), Turn::Open)));
-            Turn::Mine
+            OWN_TURN.set(Some((Instant::now(), FetchTurn::Open)));
+            FetchTurn::Taken
         }
     }
 }
 
-async fn end_turn(gate: &Gate<'_>) {
-    FETCHED.set(Some((Instant::now(), Turn::Over)));
-    gate.end_turn().await;
+async fn end_turn(control: &AdmissionControl<'_>) {
+    OWN_TURN.set(Some((Instant::now(), FetchTurn::Over)));
+    control.end_fetch_turn().await;
 }
 
-/// The keys that the issuer has now, kept here and in Redis.
-async fn fetched(issuer: &Issuer, gate: &Gate<'_>, now: u64) -> Option<Known> {
-    let Timeouts { connect, total } = gate.settings.jwks_timeouts;
+/// Fetches the issuer's keys, and keeps them in the instance and in Redis.
+async fn fetch_and_store(
+    issuer: &TrustedIssuer,
+    control: &AdmissionControl<'_>,
+    now: u64,
+) -> Option<FetchedKeys> {
+    let Timeouts { connect, total } = control.settings.jwks_timeouts;
     let fetched = clock::within(total, fetch(&issuer.url, connect)).await;
-    let document = match fetched.map_err(|error| error.to_string()).flatten() {
-        Ok(document) => document,
+    let fetched = fetched.map_err(|error| error.to_string()).flatten();
+    let parsed = fetched.and_then(|document| match Jwks::parse(document.as_bytes()) {
+        Ok(keys) => Ok((Rc::new(keys), document)),
+        Err(cause) => Err(cause.to_string()),
+    });
+    let (keys, document) = match parsed {
+        Ok(parsed) => parsed,
         Err(cause) => {
             log::error(
-                gate.names,
-                format_args!("the issuer's keys cannot be fetched: {cause}"),
-            );
-            return None;
-        }
-    };
-    let keys = match Jwks::parse(document.as_bytes()) {
-        Ok(keys) => Rc::new(keys),
-        Err(cause) => {
-            log::error(
-                gate.names,
-                format_args!("the issuer's keys cannot be used: {cause}"),
+                control.ids,
+                format_args!("the issuer's signing keys were not fetched: {cause}"),
             );
             return None;
         }
     };
     for (place, reason) in keys.skipped() {
         log::error(
-            gate.names,
-            format_args!("the issuer's key number {place} is not used: {reason}"),
+            control.ids,
+            format_args!("the issuer's signing key number {place} is not used: {reason}"),
         );
     }
+    let key = control.signing_keys_key();
     let content = [&now.to_be_bytes(), document.as_bytes()].concat();
-    let sealed = gate
-        .settings
-        .seal
-        .seal(&gate.signing_keys(), &content, now + KEPT);
-    gate.keep_signing_keys(&sealed, Duration::from_secs(KEPT)).await;
-    Some(know(Known {
+    let expires_at = now + SIGNING_KEYS_LIFETIME.as_secs();
+    let sealed = control.settings.seal.seal(key.as_str(), &content, expires_at);
+    control.store_signing_keys(&sealed, SIGNING_KEYS_LIFETIME).await;
+    Some(cache(FetchedKeys {
         keys,
         fetched_at: now,
     }))
 }
 
-/// The issuer's own keys: named by its discovery document (OpenID Connect Discovery 1.0, section 4), which has to be its own.
+/// Fetches the keys that the issuer's discovery document names (OpenID Connect Discovery 1.0, section 4). The document must
+/// name this issuer.
 async fn fetch(issuer: &str, connect: Duration) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Discovery {
@@ -193,7 +196,7 @@ async fn fetch(issuer: &str, connect: Duration) -> Result<String, String> {
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
     );
-    let document = text(&address, connect, MOST_DISCOVERY).await?;
+    let document = text(&address, connect, MAX_DISCOVERY_BYTES).await?;
     let discovery: Discovery =
         serde_json::from_str(&document).map_err(|error| format!("its discovery document: {error}"))?;
     if discovery.issuer != issuer {
@@ -202,36 +205,34 @@ async fn fetch(issuer: &str, connect: Duration) -> Result<String, String> {
     text(&discovery.jwks_uri, connect, MAX_JWKS_BYTES).await
 }
 
-async fn text(address: &str, connect: Duration, most: usize) -> Result<String, String> {
-    match get(address, most, Some(connect)).await {
+async fn text(address: &str, connect: Duration, max_bytes: usize) -> Result<String, String> {
+    match get(address, max_bytes, Some(connect)).await {
         Ok((http::StatusCode::OK, text)) => Ok(text),
         Ok((status, _)) => Err(format!("{address} answered {status}")),
         Err(error) => Err(format!("{address}: {error}")),
     }
 }
 
-/// The old keys, for want of newer ones.
-fn stale(gate: &Gate<'_>, now: u64) -> Option<Known> {
-    let known = KNOWN.with_borrow(Clone::clone)?;
-    if !known.is_fresh(now) {
+/// The old keys, because there are no newer ones.
+fn stale_keys(control: &AdmissionControl<'_>, now: u64) -> Option<FetchedKeys> {
+    let cached = CACHE.with_borrow(Clone::clone)?;
+    if !cached.is_fresh(now) {
+        let age = now - cached.fetched_at;
         log::error(
-            gate.names,
-            format_args!(
-                "going on with the issuer's keys of {} s ago",
-                now - known.fetched_at
-            ),
+            control.ids,
+            format_args!("the issuer's old signing keys stay in use age_seconds={age}"),
         );
     }
-    Some(known)
+    Some(cached)
 }
 
-/// Takes keys from Redis, if they are genuine and newer.
-fn learn(gate: &Gate<'_>, sealed: &[u8], now: u64) {
-    let place = gate.signing_keys();
-    let Ok(content) = gate.settings.seal.open(&place, sealed, now) else {
+/// Takes over keys from Redis, if their seal is ours and they are newer.
+fn learn(control: &AdmissionControl<'_>, sealed: &[u8], now: u64) {
+    let key = control.signing_keys_key();
+    let Ok(content) = control.settings.seal.open(key.as_str(), sealed, now) else {
         log::error(
-            gate.names,
-            "the issuer's keys in Redis are not those that were put there",
+            control.ids,
+            "the issuer's signing keys in Redis do not have our seal",
         );
         return;
     };
@@ -239,25 +240,29 @@ fn learn(gate: &Gate<'_>, sealed: &[u8], now: u64) {
         return;
     };
     let fetched_at = u64::from_be_bytes(*fetched_at);
-    let is_newer = |known: &Option<Known>| known.as_ref().is_none_or(|known| known.fetched_at < fetched_at);
-    if !KNOWN.with_borrow(is_newer) {
+    let is_newer = |cached: &Option<FetchedKeys>| {
+        cached
+            .as_ref()
+            .is_none_or(|cached| cached.fetched_at < fetched_at)
+    };
+    if !CACHE.with_borrow(is_newer) {
         return;
     }
     if let Ok(keys) = Jwks::parse(document) {
-        know(Known {
+        cache(FetchedKeys {
             keys: Rc::new(keys),
             fetched_at,
         });
     }
 }
 
-fn know(known: Known) -> Known {
-    KNOWN.set(Some(known.clone()));
-    known
+fn cache(keys: FetchedKeys) -> FetchedKeys {
+    CACHE.set(Some(keys.clone()));
+    keys
 }
 
-impl Known {
+impl FetchedKeys {
     fn is_fresh(&self, now: u64) -> bool {
-        now.saturating_sub(self.fetched_at) < FRESH
+        now.saturating_sub(self.fetched_at) < FRESH_SECONDS
     }
 }

@@ -4,13 +4,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 pub(crate) use web::request_id::TRACEPARENT;
 
-/// What tracing systems add to it; kept only with the `traceparent` that it belongs to.
+/// What tracing systems add to `traceparent`. It is kept only together with the `traceparent` that it belongs to.
 pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The longest `tracestate` that is kept, in bytes: what section 3.3.1.5 asks of everybody.
-const MOST_STATE: usize = 512;
+/// The longest `tracestate` that is kept, in bytes: section 3.3.1.5 requires that much.
+const MAX_STATE_BYTES: usize = 512;
 
-/// Leaves the caller's trace if it is in form, or else begins one.
+/// Keeps the caller's trace if it is valid, and begins a new one otherwise.
 pub(crate) fn keep_or_begin(headers: &mut HeaderMap) {
     let mut given = headers.get_all(TRACEPARENT).iter();
     let is_kept = match (given.next(), given.next()) {
@@ -20,14 +20,14 @@ pub(crate) fn keep_or_begin(headers: &mut HeaderMap) {
     if !is_kept {
         headers.insert(TRACEPARENT, begin());
     }
-    let fits = |state: &HeaderValue| state.len() <= MOST_STATE;
+    let fits = |state: &HeaderValue| state.len() <= MAX_STATE_BYTES;
     if !is_kept || !headers.get(TRACESTATE).is_some_and(fits) {
         headers.remove(TRACESTATE);
     }
 }
 
-/// Section 3.2.2: version, trace id, parent id and flags, in lower-case hexadecimal digits, neither id all zero. Of later
-/// versions only the beginning is known.
+/// Section 3.2.2: version, trace id, parent id and flags, in lower-case hexadecimal digits, no id all zeros. Only the
+/// beginning of later versions is specified.
 fn is_valid(value: &[u8]) -> bool {
     let parts: Vec<&[u8]> = value.split(|byte| *byte == b'-').collect();
     let [version, trace, parent, flags, rest @ ..] = &parts[..] else {
@@ -45,7 +45,7 @@ fn is_valid(value: &[u8]) -> bool {
         && is_hex(flags, 2)
 }
 
-/// A trace of its own, not sampled: nobody asked for it.
+/// A new trace. It is not sampled, because no caller asked for one.
 fn begin() -> HeaderValue {
     let (trace, parent) = (Uuid::new_v4().simple(), Uuid::new_v4().simple().to_string());
     let value = format!("00-{trace}-{}-00", &parent[..16]);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_in_form_is_kept_with_its_state() {
+    fn valid_trace_is_kept_with_its_state() {
         for value in [
             GIVEN,
             "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_is_replaced_by_a_new_one() {
+    fn invalid_trace_is_replaced_by_a_new_one() {
         let wrong: [&[&str]; 8] = [
             &[],
             &[""],
@@ -100,7 +100,7 @@ mod tests {
             );
             assert!(
                 !headers.contains_key(TRACESTATE),
-                "the state of another trace goes"
+                "the state of another trace is removed"
             );
         }
     }

@@ -1,8 +1,8 @@
-//! The user service as callers see it: `GetUser` answers a user with the last copy of their own account while the service is
-//! away.
+//! The user service at the edge. While the service is unavailable, `GetUser` answers users with the last copy of their own
+//! account.
 //!
-//! A copy is sealed for its place and served to its owner alone, after the edge let them in. It is written when the service
-//! answered something else than the last time, or after a while: a request as a rule costs Redis nothing more.
+//! A copy is sealed together with its key, and only its owner gets it, after admission. It is written when the service's answer
+//! has changed, or after a while, so most requests cost Redis nothing more.
 
 use std::{
     cell::RefCell,
@@ -21,6 +21,7 @@ use api::user::v1::{
 use connect::{Code, ConnectError, Context};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kernel::{Caller, UserId};
+use keyspace::{ACCOUNT_COPY_LIFETIME, AccountCopyKey, RedisKey as _};
 use prost::Message as _;
 use resilience::ComponentTransport;
 use spin_adapters::{
@@ -31,143 +32,102 @@ use web::request_id::RequestIds;
 
 use crate::settings::{Settings, USER};
 
-/// How long a copy is kept, in seconds.
-const LIFETIME: u64 = 3600;
+/// After this time a copy is written again even if it has not changed.
+const REWRITE_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How long a copy that did not change is not written again.
-const REWRITE: Duration = Duration::from_secs(600);
+/// The most users for which an instance remembers when it wrote their copies.
+const MAX_REMEMBERED: usize = 1024;
 
-/// Users whose copies an instance remembers to have written.
-const REMEMBERED: usize = 1024;
-
-/// RFC 9211: where a response comes from that is not fresh.
+/// RFC 9211: that a response comes from a cache, and which one.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 thread_local! {
-    /// What was written last, as a hash, and when.
+    /// The hash of the last written copy of each user, and the time.
     static WRITTEN: RefCell<HashMap<UserId, (u64, Instant)>> = RefCell::default();
 }
 
-/// The user service, by its client.
-pub(crate) struct Users(UserServiceClient<ComponentTransport>);
+/// Relays calls to the user service.
+pub(crate) struct UserRelay(UserServiceClient<ComponentTransport>);
 
-impl Users {
+impl UserRelay {
     pub(crate) fn new() -> Self {
-        Self(UserServiceClient::new(USER.way()))
+        Self(UserServiceClient::new(USER.transport()))
     }
 }
 
-impl UserService for Users {
+/// Methods that are relayed unchanged.
+macro_rules! relay {
+    ($($method:ident($request:ty) -> $response:ty;)+) => {
+        $(
+            async fn $method(
+                &self,
+                context: &mut Context,
+                request: $request,
+            ) -> Result<$response, ConnectError> {
+                UserService::$method(&self.0, context, request).await
+            }
+        )+
+    };
+}
+
+impl UserService for UserRelay {
     async fn get_user(
         &self,
         context: &mut Context,
         request: GetUserRequest,
     ) -> Result<GetUserResponse, ConnectError> {
         let owner = own_account(context, &request);
-        let answered = self.0.get_user(context.call_options(), request).await;
+        let answer = self.0.get_user(context.call_options(), request).await;
         let Some(owner) = owner else {
-            return Ok(answered?.relay(context));
+            return Ok(answer?.relay(context));
         };
-        match answered {
+        match answer {
             Ok(response) => {
-                keep(owner, &response.message, RequestIds::of(&context.headers)).await;
+                store_copy(owner, &response.message, RequestIds::of(&context.headers)).await;
                 Ok(response.relay(context))
             }
             Err(error) if error.code() == Code::Unavailable => {
-                let copy = Copy::read(owner).await.ok_or(error)?;
-                copy.announce(&mut context.response_headers);
+                let copy = AccountCopy::read(owner).await.ok_or(error)?;
+                copy.write_headers(&mut context.response_headers);
                 Ok(copy.answer)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn create_user(
-        &self,
-        context: &mut Context,
-        request: CreateUserRequest,
-    ) -> Result<CreateUserResponse, ConnectError> {
-        UserService::create_user(&self.0, context, request).await
-    }
-
-    async fn update_user(
-        &self,
-        context: &mut Context,
-        request: UpdateUserRequest,
-    ) -> Result<UpdateUserResponse, ConnectError> {
-        UserService::update_user(&self.0, context, request).await
-    }
-
-    async fn delete_user(
-        &self,
-        context: &mut Context,
-        request: DeleteUserRequest,
-    ) -> Result<DeleteUserResponse, ConnectError> {
-        UserService::delete_user(&self.0, context, request).await
-    }
-
-    async fn change_password(
-        &self,
-        context: &mut Context,
-        request: ChangePasswordRequest,
-    ) -> Result<ChangePasswordResponse, ConnectError> {
-        UserService::change_password(&self.0, context, request).await
-    }
-
-    async fn sign_out(
-        &self,
-        context: &mut Context,
-        request: SignOutRequest,
-    ) -> Result<SignOutResponse, ConnectError> {
-        UserService::sign_out(&self.0, context, request).await
-    }
-
-    async fn list_users(
-        &self,
-        context: &mut Context,
-        request: ListUsersRequest,
-    ) -> Result<ListUsersResponse, ConnectError> {
-        UserService::list_users(&self.0, context, request).await
-    }
-
-    async fn revoke_user(
-        &self,
-        context: &mut Context,
-        request: RevokeUserRequest,
-    ) -> Result<RevokeUserResponse, ConnectError> {
-        UserService::revoke_user(&self.0, context, request).await
-    }
-
-    async fn set_roles(
-        &self,
-        context: &mut Context,
-        request: SetRolesRequest,
-    ) -> Result<SetRolesResponse, ConnectError> {
-        UserService::set_roles(&self.0, context, request).await
+    relay! {
+        create_user(CreateUserRequest) -> CreateUserResponse;
+        update_user(UpdateUserRequest) -> UpdateUserResponse;
+        delete_user(DeleteUserRequest) -> DeleteUserResponse;
+        change_password(ChangePasswordRequest) -> ChangePasswordResponse;
+        sign_out(SignOutRequest) -> SignOutResponse;
+        list_users(ListUsersRequest) -> ListUsersResponse;
+        revoke_user(RevokeUserRequest) -> RevokeUserResponse;
+        set_roles(SetRolesRequest) -> SetRolesResponse;
     }
 }
 
-/// Whose account is asked for, if it is the caller's own.
+/// The caller, if the request is for the caller's own account.
 fn own_account(context: &Context, request: &GetUserRequest) -> Option<UserId> {
     let owner = request.id.parse().ok()?;
     let caller = context.extensions.get::<Caller>()?;
     caller.is_user(owner).then_some(owner)
 }
 
-/// What the service said last.
-struct Copy {
+/// The last answer of the service about an account.
+struct AccountCopy {
     answer: GetUserResponse,
     /// In seconds.
     age: u64,
 }
 
-impl Copy {
+impl AccountCopy {
     async fn read(owner: UserId) -> Option<Self> {
-        let place = Place::of(owner).await?;
-        let found = place.redis.execute("GET", &[Argument::Text(&place.key)]).await;
+        let slot = CopySlot::of(owner).await?;
+        let found = slot.redis.execute("GET", &[&slot.key], &[]).await;
         let sealed = found.ok()?.into_iter().next()?.bytes().ok()??;
         let now = clock::unix_seconds();
-        let content = place.settings.seal.open(&place.key, &sealed, now).ok()?;
+        let content = slot.settings.seal.open(slot.key.as_str(), &sealed, now).ok()?;
         let (written_at, message) = content.split_first_chunk()?;
         Some(Self {
             answer: GetUserResponse::decode(message).ok()?,
@@ -175,8 +135,8 @@ impl Copy {
         })
     }
 
-    /// Says that this is not what the service says now: `Age` (RFC 9111, section 5.1) and `Cache-Status` (RFC 9211).
-    fn announce(&self, headers: &mut HeaderMap) {
+    /// Tells the client that the answer is old: `Age` (RFC 9111, section 5.1) and `Cache-Status` (RFC 9211).
+    fn write_headers(&self, headers: &mut HeaderMap) {
         let status = format!("bff; hit; ttl=-{}; detail=user-service-unavailable", self.age);
         if let Ok(status) = HeaderValue::try_from(status) {
             headers.insert(CACHE_STATUS, status);
@@ -185,8 +145,8 @@ impl Copy {
     }
 }
 
-/// Keeps a copy, unless this instance did so a moment ago. That it could not is no matter to the caller.
-async fn keep(owner: UserId, answer: &GetUserResponse, names: RequestIds<'_>) {
+/// Stores a copy, unless this instance did so a moment ago. The caller gets an answer even if that fails.
+async fn store_copy(owner: UserId, answer: &GetUserResponse, ids: RequestIds<'_>) {
     let message = answer.encode_to_vec();
     let mut hasher = DefaultHasher::new();
     message.hash(&mut hasher);
@@ -194,22 +154,28 @@ async fn keep(owner: UserId, answer: &GetUserResponse, names: RequestIds<'_>) {
     if is_written(owner, hash) {
         return;
     }
-    let Some(place) = Place::of(owner).await else {
+    let Some(slot) = CopySlot::of(owner).await else {
         return;
     };
     let now = clock::unix_seconds();
+    let lifetime = ACCOUNT_COPY_LIFETIME.as_secs();
     let content = [&now.to_be_bytes(), &message[..]].concat();
-    let sealed = place.settings.seal.seal(&place.key, &content, now + LIFETIME);
+    let sealed = slot
+        .settings
+        .seal
+        .seal(slot.key.as_str(), &content, now + lifetime);
     let arguments = [
-        Argument::Text(&place.key),
         Argument::Bytes(&sealed),
         Argument::Text("EX"),
-        Argument::Number(LIFETIME as i64),
+        Argument::Number(lifetime as i64),
     ];
-    match place.redis.execute("SET", &arguments).await {
-        Ok(_) => remember(owner, hash),
-        Err(error) if error.is_away() => {}
-        Err(error) => log::error(names, format_args!("no copy of an account is kept: {error}")),
+    match slot.redis.execute("SET", &[&slot.key], &arguments).await {
+        Ok(_) => remember_written(owner, hash),
+        Err(error) if error.is_unavailable() => {}
+        Err(error) => log::error(
+            ids,
+            format_args!("the copy of an account was not stored: {error}"),
+        ),
     }
 }
 
@@ -217,32 +183,32 @@ fn is_written(owner: UserId, hash: u64) -> bool {
     WRITTEN.with_borrow(|written| {
         written
             .get(&owner)
-            .is_some_and(|(last, at)| *last == hash && at.elapsed() < REWRITE)
+            .is_some_and(|(last, at)| *last == hash && at.elapsed() < REWRITE_INTERVAL)
     })
 }
 
-/// When there are too many, all are forgotten: then they are written once more.
-fn remember(owner: UserId, hash: u64) {
+/// When there are too many users, all are forgotten, and their copies are written once more.
+fn remember_written(owner: UserId, hash: u64) {
     WRITTEN.with_borrow_mut(|written| {
-        if written.len() >= REMEMBERED {
+        if written.len() >= MAX_REMEMBERED {
             written.clear();
         }
         written.insert(owner, (hash, Instant::now()));
     });
 }
 
-/// Where a user's copy is.
-struct Place {
+/// Where a user's copy is stored.
+struct CopySlot {
     settings: Rc<Settings>,
     redis: Redis,
-    key: String,
+    key: AccountCopyKey,
 }
 
-impl Place {
+impl CopySlot {
     async fn of(owner: UserId) -> Option<Self> {
         let settings = Settings::get().await.ok()?;
         let redis = Redis::from_variable("redis_url").await.ok()?;
-        let key = format!("{}:copy:user:{owner}", settings.redis_prefix);
+        let key = AccountCopyKey::new(&settings.redis_prefix, owner);
         Some(Self { settings, redis, key })
     }
 }
@@ -252,26 +218,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_is_written_again_when_it_changed() {
+    fn copy_is_written_again_when_it_has_changed() {
         let owner = UserId::generate();
         assert!(!is_written(owner, 1), "nothing was written yet");
-        remember(owner, 1);
+        remember_written(owner, 1);
         assert!(is_written(owner, 1));
-        assert!(!is_written(owner, 2), "another answer is news");
+        assert!(!is_written(owner, 2), "another answer is new");
         assert!(
             !is_written(UserId::generate(), 1),
-            "another user's was not written"
+            "the copy of another user was not written"
         );
     }
 
     #[test]
-    fn an_old_answer_says_that_it_is_one() {
+    fn old_answer_has_headers_that_say_so() {
         let mut headers = HeaderMap::new();
-        let copy = Copy {
+        let copy = AccountCopy {
             answer: GetUserResponse::default(),
             age: 30,
         };
-        copy.announce(&mut headers);
+        copy.write_headers(&mut headers);
         assert_eq!(headers[header::AGE], "30");
         assert_eq!(
             headers[CACHE_STATUS],

@@ -5,12 +5,11 @@
 //!
 //! This file receives a message and calls its handler.
 
-mod logout;
-
 use kernel::UserId;
+use keyspace::{AccountCopyKey, LOGOUT_CHANNEL, LogoutMessage, RedisKey, TokenStatusKey, UserTokensKey};
 use spin_adapters::{
     log,
-    redis::{Argument, Redis},
+    redis::{Argument, Error, Redis},
     variables,
 };
 use web::request_id::RequestIds;
@@ -32,12 +31,12 @@ mod export {
 
 /// Handles a message. A malformed message is logged and dropped: sending it again would not help.
 async fn handle(message: &[u8]) -> Result<(), String> {
-    match logout::parse(message) {
-        Ok(user) => delete_cached(user).await,
+    match LogoutMessage::user_of(message) {
+        Ok(user) => delete_cached(user).await.map_err(|error| error.to_string()),
         Err(cause) => {
             log::error(
                 RequestIds::NONE,
-                format_args!("a message of user.logout was dropped: {cause}"),
+                format_args!("a message of {LOGOUT_CHANNEL} was dropped: {cause}"),
             );
             Ok(())
         }
@@ -45,28 +44,20 @@ async fn handle(message: &[u8]) -> Result<(), String> {
 }
 
 /// Deletes the cached statuses of the user's tokens, the list of them, and the copy of the account.
-async fn delete_cached(user: UserId) -> Result<(), String> {
-    let prefix = variables::get("redis_prefix")
-        .await
-        .map_err(|error| error.to_string())?;
-    let redis = Redis::from_variable("redis_url")
-        .await
-        .map_err(|error| error.to_string())?;
-    let list = format!("{prefix}:verdicts:{user}");
-    let all = [Argument::Text(&list), Argument::Number(0), Argument::Number(-1)];
-    let hashes = redis
-        .execute("ZRANGE", &all)
-        .await
-        .map_err(|error| error.to_string())?;
-    let mut keys = vec![list.clone(), format!("{prefix}:copy:user:{user}")];
+async fn delete_cached(user: UserId) -> Result<(), Error> {
+    let prefix = variables::get("redis_prefix").await?;
+    let redis = Redis::from_variable("redis_url").await?;
+    let tokens = UserTokensKey::new(&prefix, user);
+    let all = [Argument::Number(0), Argument::Number(-1)];
+    let hashes = redis.execute("ZRANGE", &[&tokens], &all).await?;
+    let mut statuses = Vec::new();
     for hash in hashes {
-        let hash = hash.text().map_err(|error| error.to_string())?;
-        keys.extend(hash.map(|hash| format!("{prefix}:verdict:{hash}")));
+        let hash = hash.text()?;
+        statuses.extend(hash.map(|hash| TokenStatusKey::new(&prefix, hash)));
     }
-    let keys: Vec<_> = keys.iter().map(|key| Argument::Text(key)).collect();
-    redis
-        .execute("DEL", &keys)
-        .await
-        .map_err(|error| error.to_string())?;
+    let copy = AccountCopyKey::new(&prefix, user);
+    let mut keys: Vec<&dyn RedisKey> = vec![&tokens, &copy];
+    keys.extend(statuses.iter().map(|key| key as &dyn RedisKey));
+    redis.execute("DEL", &keys, &[]).await?;
     Ok(())
 }

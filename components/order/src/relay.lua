@@ -1,17 +1,17 @@
--- KEYS: the stream, then for each event what keeps the last version told of its order.
--- ARGV: seconds to keep versions, seconds to keep the stream, its greatest length, then for each event
--- its id, its type, its order, the order's version, its payload.
-local told = 0
-for n = 2, #KEYS do
-  local at = 4 + (n - 2) * 5
-  local version = ARGV[at + 3]
-  local last = redis.call('GET', KEYS[n])
-  if not last or tonumber(version) > tonumber(last) then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'id', ARGV[at], 'type', ARGV[at + 1],
-      'order_id', ARGV[at + 2], 'version', version, 'payload', ARGV[at + 4])
-    redis.call('SET', KEYS[n], version, 'EX', ARGV[1])
-    told = told + 1
+-- Appends events to the stream, except those that are not newer than the last appended event of their order.
+--
+-- Keys: stream; by the id of each order, the last version of the order in the stream.
+-- Arguments: entries, a JSON array of objects with the members order, version and fields (names and values of the entry, in
+-- turn); version_lifetime and stream_lifetime, in seconds; stream_length, the approximate maximum length of the stream.
+
+local appended = 0
+for _, entry in ipairs(cjson.decode(arguments.entries)) do
+  local last = redis.call('GET', keys[entry.order])
+  if not last or entry.version > tonumber(last) then
+    redis.call('XADD', keys.stream, 'MAXLEN', '~', arguments.stream_length, '*', unpack(entry.fields))
+    redis.call('SET', keys[entry.order], string.format('%.0f', entry.version), 'EX', arguments.version_lifetime)
+    appended = appended + 1
   end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return { told }
+redis.call('EXPIRE', keys.stream, arguments.stream_lifetime)
+return answer({ appended = appended })

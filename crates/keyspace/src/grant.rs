@@ -3,15 +3,16 @@
 use crate::{
     LOGOUT_CHANNEL,
     key::{
-        AccountCopyKey, BreakerKey, OrderEventsKey, OrderVersionKey, RevocationKey, SignInAttemptsKey,
-        TokenStatusKey, UserTokensKey,
+        AccountCopyKey, BreakerKey, BreakerProbeKey, FailedTokensKey, FetchTurnKey, OrderEventsKey,
+        OrderVersionKey, RateLimitKey, RevocationKey, SignInAttemptsKey, SigningKeysKey, TokenStatusKey,
+        UserTokensKey,
     },
 };
 
-/// What a component's user of Redis may do: one or more permissions, each by itself enough for a command.
+/// The permissions of a component's user of Redis. One permission must allow a command with all its keys.
 #[derive(Clone, Copy, Debug)]
-pub struct Grant {
-    /// The component's name in `spin.toml`, which is also its user's.
+pub struct RedisGrant {
+    /// The component's name in `spin.toml`, which is also the name of its user.
     pub component: &'static str,
     root: Permission,
     others: &'static [Permission],
@@ -20,25 +21,29 @@ pub struct Grant {
 /// Commands on keys and channels.
 #[derive(Clone, Copy, Debug)]
 struct Permission {
-    keys: Keys,
+    /// Patterns of keys, without their prefix.
+    keys: &'static [&'static str],
     channels: &'static [&'static str],
     commands: &'static [&'static str],
 }
 
-/// The keys of a permission, in every installation that shares the Redis.
-#[derive(Clone, Copy, Debug)]
-enum Keys {
-    All,
-    /// Those of these patterns, behind the prefix.
-    Of(&'static [&'static str]),
-}
-
 /// The components that use Redis.
-pub const GRANTS: [Grant; 4] = [
-    Grant {
+pub const GRANTS: [RedisGrant; 4] = [
+    RedisGrant {
         component: "bff",
         root: Permission {
-            keys: Keys::All,
+            keys: &[
+                RateLimitKey::PATTERN,
+                FailedTokensKey::PATTERN,
+                TokenStatusKey::PATTERN,
+                UserTokensKey::PATTERN,
+                RevocationKey::PATTERN,
+                SigningKeysKey::PATTERN,
+                FetchTurnKey::PATTERN,
+                AccountCopyKey::PATTERN,
+                BreakerKey::PATTERN,
+                BreakerProbeKey::PATTERN,
+            ],
             channels: &[],
             commands: &[
                 "eval",
@@ -54,41 +59,41 @@ pub const GRANTS: [Grant; 4] = [
             ],
         },
         others: &[Permission {
-            keys: Keys::Of(&[BreakerKey::PATTERN]),
+            keys: &[BreakerKey::PATTERN, BreakerProbeKey::PATTERN],
             channels: &[],
             commands: &["del"],
         }],
     },
-    Grant {
+    RedisGrant {
         component: "user",
         root: Permission {
-            keys: Keys::Of(&[RevocationKey::PATTERN]),
+            keys: &[RevocationKey::PATTERN],
             channels: &[LOGOUT_CHANNEL],
             commands: &["eval", "evalsha", "set", "time", "publish"],
         },
         others: &[Permission {
-            keys: Keys::Of(&[SignInAttemptsKey::PATTERN]),
+            keys: &[SignInAttemptsKey::PATTERN],
             channels: &[],
             commands: &["eval", "evalsha", "incr", "expire", "ttl", "del"],
         }],
     },
-    Grant {
+    RedisGrant {
         component: "order",
         root: Permission {
-            keys: Keys::Of(&[OrderEventsKey::PATTERN, OrderVersionKey::PATTERN]),
+            keys: &[OrderEventsKey::PATTERN, OrderVersionKey::PATTERN],
             channels: &[],
             commands: &["eval", "evalsha", "get", "set", "expire", "xadd"],
         },
         others: &[],
     },
-    Grant {
+    RedisGrant {
         component: "events",
         root: Permission {
-            keys: Keys::Of(&[
+            keys: &[
                 TokenStatusKey::PATTERN,
                 UserTokensKey::PATTERN,
                 AccountCopyKey::PATTERN,
-            ]),
+            ],
             channels: &[LOGOUT_CHANNEL],
             commands: &["subscribe", "zrange", "del"],
         },
@@ -96,7 +101,7 @@ pub const GRANTS: [Grant; 4] = [
     },
 ];
 
-impl Grant {
+impl RedisGrant {
     /// The rules of an ACL of Redis 7: the root permissions, then each selector in parentheses.
     pub fn acl_rules(&self) -> String {
         let others = self
@@ -110,16 +115,11 @@ impl Grant {
 
 impl Permission {
     fn acl_rules(&self) -> String {
-        let keys: Vec<String> = match self.keys {
-            Keys::All => vec!["~akinai:*".to_owned()],
-            Keys::Of(patterns) => patterns
-                .iter()
-                .map(|pattern| format!("~akinai*:{pattern}"))
-                .collect(),
-        };
+        // Installations that share the Redis have prefixes that begin with `akinai`.
+        let keys = self.keys.iter().map(|pattern| format!("~akinai*:{pattern}"));
         let channels = self.channels.iter().map(|channel| format!("&{channel}"));
         let commands = self.commands.iter().map(|command| format!("+{command}"));
-        let rules: Vec<String> = keys.into_iter().chain(channels).chain(commands).collect();
+        let rules: Vec<String> = keys.chain(channels).chain(commands).collect();
         rules.join(" ")
     }
 }
@@ -129,13 +129,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grants_are_rules_of_an_acl() {
+    fn grants_become_rules_of_an_acl() {
         let rules = GRANTS.map(|grant| (grant.component, grant.acl_rules()));
         let expected = [
             (
                 "bff",
-                "~akinai:* +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
-                 (~akinai*:breaker:* +del)",
+                "~akinai*:rate:* ~akinai*:failures:* ~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:revoked:* \
+                 ~akinai*:jwks ~akinai*:jwks:turn ~akinai*:copy:user:* ~akinai*:breaker:* ~akinai*:breaker:*:probe \
+                 +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
+                 (~akinai*:breaker:* ~akinai*:breaker:*:probe +del)",
             ),
             (
                 "user",

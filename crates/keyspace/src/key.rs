@@ -4,6 +4,21 @@ use std::fmt::Display;
 
 use kernel::{OrderId, UserId};
 
+/// A key of Redis. Only this crate makes keys.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a key of Redis",
+    note = "crates/keyspace makes every key: add a type there instead of spelling the key here"
+)]
+pub trait RedisKey: private::Sealed {
+    /// The key as Redis knows it, prefix included.
+    fn as_str(&self) -> &str;
+}
+
+mod private {
+    /// Keeps other crates from implementing [`super::RedisKey`].
+    pub trait Sealed {}
+}
+
 /// Declares the type of a key, with the pattern of all its keys behind their prefix.
 macro_rules! key {
     ($(#[$documentation:meta])* $name:ident, $pattern:literal) => {
@@ -13,9 +28,12 @@ macro_rules! key {
 
         impl $name {
             pub(crate) const PATTERN: &'static str = $pattern;
+        }
 
-            /// The key as Redis knows it, prefix included.
-            pub fn as_str(&self) -> &str {
+        impl private::Sealed for $name {}
+
+        impl RedisKey for $name {
+            fn as_str(&self) -> &str {
                 &self.0
             }
         }
@@ -76,7 +94,7 @@ key! {
 }
 
 impl RateLimitKey {
-    /// All requests of a client address without a token that is known.
+    /// All requests of a client address without a token whose status is known.
     pub fn of_address(prefix: &str, address: impl Display) -> Self {
         Self(format!("{prefix}:rate:address:{address}"))
     }
@@ -91,7 +109,7 @@ impl RateLimitKey {
         Self(format!("{prefix}:rate:user:token:{token_hash}"))
     }
 
-    /// Requests of a client address that hash a password, for all users together.
+    /// Requests that hash a password, of all users at a client address.
     pub fn of_passwords(prefix: &str, address: impl Display) -> Self {
         Self(format!("{prefix}:rate:password:{address}"))
     }
@@ -104,11 +122,6 @@ impl RateLimitKey {
     /// Streams of a user.
     pub fn of_streams_of_user(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:rate:stream:user:{user}"))
-    }
-
-    /// The key of no bucket: a script that is told of no token does not touch it.
-    pub fn unused(prefix: &str) -> Self {
-        Self(format!("{prefix}:rate:user:none"))
     }
 }
 
@@ -124,11 +137,6 @@ impl TokenStatusKey {
     pub fn new(prefix: &str, token_hash: impl Display) -> Self {
         Self(format!("{prefix}:verdict:{token_hash}"))
     }
-
-    /// Of no token: a script that is told of none does not touch it.
-    pub fn unused(prefix: &str) -> Self {
-        Self::new(prefix, "none")
-    }
 }
 
 impl UserTokensKey {
@@ -136,22 +144,12 @@ impl UserTokensKey {
     pub fn new(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:verdicts:{user}"))
     }
-
-    /// Of no user: a script that is told of no hash does not touch it.
-    pub fn unused(prefix: &str) -> Self {
-        Self(format!("{prefix}:verdicts:none"))
-    }
 }
 
 impl RevocationKey {
     /// Of a user.
     pub fn new(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:revoked:{user}"))
-    }
-
-    /// Of the holder of a token that is not a user's. It is never written.
-    pub fn unused(prefix: &str) -> Self {
-        Self(format!("{prefix}:revoked:none"))
     }
 }
 
@@ -231,14 +229,10 @@ mod tests {
                 RateLimitKey::of_streams_of_user("p", user).0,
                 RateLimitKey::PATTERN,
             ),
-            (RateLimitKey::unused("p").0, RateLimitKey::PATTERN),
             (FailedTokensKey::new("p", "::1").0, FailedTokensKey::PATTERN),
             (TokenStatusKey::new("p", "h").0, TokenStatusKey::PATTERN),
-            (TokenStatusKey::unused("p").0, TokenStatusKey::PATTERN),
             (UserTokensKey::new("p", user).0, UserTokensKey::PATTERN),
-            (UserTokensKey::unused("p").0, UserTokensKey::PATTERN),
             (RevocationKey::new("p", user).0, RevocationKey::PATTERN),
-            (RevocationKey::unused("p").0, RevocationKey::PATTERN),
             (SigningKeysKey::new("p").0, SigningKeysKey::PATTERN),
             (FetchTurnKey::new("p").0, FetchTurnKey::PATTERN),
             (AccountCopyKey::new("p", user).0, AccountCopyKey::PATTERN),

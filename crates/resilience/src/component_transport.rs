@@ -1,5 +1,5 @@
-//! Calls of other components of the application: timed, tried again where that does no harm, and not made at all while
-//! the component is known to fail.
+//! Calls of other components of the application: with a time limit, with retries where they do no harm, and with a circuit
+//! breaker.
 
 use std::time::{Duration, Instant};
 
@@ -16,66 +16,66 @@ use web::request_id::RequestIds;
 
 use crate::{breaker::Breaker, retry};
 
-/// How long a called component may take, where nothing else is said.
+/// How long a called component may take, unless the transport has another limit.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a call may have taken for another attempt to be made: what failed slowly is no hiccup, and its caller has waited.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// After this time a call is not tried again: a slow failure is not a hiccup, and the caller has waited long enough.
+const RETRY_WINDOW: Duration = Duration::from_secs(1);
 
-/// How much longer than a call a probe's lease lasts: its end has to be told, too.
-const TELLING: Duration = Duration::from_secs(2);
+/// How much longer than a call a probe's lease lasts: the probe must also report how it ended.
+const REPORT_TIME: Duration = Duration::from_secs(2);
 
-/// The largest response of a called component, in bytes: what its own clients accept.
-const MOST_RESPONSE: usize = 4 * 1024 * 1024;
+/// The largest response of a called component, in bytes: as much as its clients accept.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The way to another component of this application, by its name in `spin.toml`. Typed clients are built on it.
+/// The transport to another component of this application, by its name in `spin.toml`. Typed clients use it.
 ///
-/// A chained call has no connection to wait for, so there is one limit for all of it: 10 s, unless told otherwise, or the
-/// caller's deadline where that is earlier.
+/// A call inside the application does not wait for a connection, so it has one time limit: 10 s or the limit that is set, or
+/// the caller's deadline if that is earlier.
 #[derive(Clone, Copy, Debug)]
 pub struct ComponentTransport {
     component: &'static str,
     timeout: Option<&'static str>,
-    most: Duration,
+    max: Duration,
     breaker: Breaker,
 }
 
-/// Why an attempt came to nothing.
-enum Failure {
-    /// `unavailable`, in words of the component's or the host's.
-    Refused(Box<Response<Body>>),
+/// Why an attempt failed.
+enum AttemptFailure {
+    /// The component or the host answered that it is unavailable.
+    Unavailable(Box<Response<Body>>),
     NoAnswer(Error),
-    Late(Elapsed),
+    TimedOut(Elapsed),
 }
 
 type Body = Either<Full<Bytes>, Timed<Incoming>>;
 
 impl ComponentTransport {
-    /// The way to this component. `allowed_outbound_hosts` must have `http://NAME.spin.internal`.
+    /// The transport to this component. `allowed_outbound_hosts` must have `http://NAME.spin.internal`.
     pub const fn to(component: &'static str) -> Self {
         Self {
             component,
             timeout: None,
-            most: LIMIT,
+            max: LIMIT,
             breaker: Breaker::local(component),
         }
     }
 
-    /// The same way, with the limit that this variable has, in seconds.
+    /// Sets the time limit to the value of this variable, in seconds.
     #[must_use]
     pub const fn timeout(mut self, variable: &'static str) -> Self {
         self.timeout = Some(variable);
         self
     }
 
-    /// The same way, with this limit, whatever a variable allows.
+    /// Lowers the time limit to this one, even if the variable is higher.
     #[must_use]
     pub const fn at_most(mut self, limit: Duration) -> Self {
-        self.most = limit;
+        self.max = limit;
         self
     }
 
-    /// The same way, with another breaker than the instance's own.
+    /// Replaces the breaker, which is a local one by default.
     #[must_use]
     pub const fn breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = breaker;
@@ -84,9 +84,9 @@ impl ComponentTransport {
 
     async fn limit(&self) -> Result<Duration, variables::Error> {
         match self.timeout {
-            Some(variable) if self.most == LIMIT => variables::seconds(variable).await,
-            Some(variable) => Ok(variables::seconds(variable).await?.min(self.most)),
-            None => Ok(self.most),
+            Some(variable) if self.max == LIMIT => variables::seconds(variable).await,
+            Some(variable) => Ok(variables::seconds(variable).await?.min(self.max)),
+            None => Ok(self.max),
         }
     }
 
@@ -98,11 +98,11 @@ impl ComponentTransport {
             .build()
     }
 
-    /// What the caller is told; the cause is for the log.
-    fn failed(&self, headers: &HeaderMap, cause: impl std::fmt::Display) -> TransportError {
+    /// The error for the caller. The log gets the cause.
+    fn unavailable(&self, headers: &HeaderMap, cause: impl std::fmt::Display) -> TransportError {
         log::error(
             RequestIds::of(headers),
-            format_args!("call of {}: {cause}", self.component),
+            format_args!("a call of {} failed: {cause}", self.component),
         );
         TransportError::Unavailable(format!(
             "the {} service does not answer; try again",
@@ -114,9 +114,9 @@ impl ComponentTransport {
         &self,
         request: Request<connect::Body>,
         until: Instant,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, AttemptFailure> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
-        // A body with trailers is not read whole, either: they would be lost.
+        // A body with trailers is passed on in pieces, too: reading it whole would lose them.
         let ends_at = match kind(&request).gives_stream() {
             true => deadline,
             false => Some(until),
@@ -128,22 +128,23 @@ impl ComponentTransport {
                 true => begin(request, None)
                     .await?
                     .map(|body| Either::Right(Timed::until(ends_at, body))),
-                false => exchange(request, None, MOST_RESPONSE)
+                false => exchange(request, None, MAX_RESPONSE_BYTES)
                     .await?
                     .map(|body| Either::Left(Full::new(body))),
             })
         });
         match answered.await {
-            Ok(Ok(response)) if is_failure(response.status()) => Err(Failure::Refused(Box::new(response))),
+            Ok(Ok(response)) if is_failure(response.status()) => {
+                Err(AttemptFailure::Unavailable(Box::new(response)))
+            }
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) => Err(Failure::NoAnswer(cause)),
-            Err(elapsed) => Err(Failure::Late(elapsed)),
+            Ok(Err(cause)) => Err(AttemptFailure::NoAnswer(cause)),
+            Err(elapsed) => Err(AttemptFailure::TimedOut(elapsed)),
         }
     }
 }
 
-/// Whether this is a component's failure to serve, and none of the call: what `unavailable` is in HTTP, and what a host says
-/// in its place.
+/// Whether the component failed, and not the call: the HTTP statuses of `unavailable`, from the component or from its host.
 fn is_failure(status: StatusCode) -> bool {
     matches!(
         status,
@@ -151,12 +152,13 @@ fn is_failure(status: StatusCode) -> bool {
     )
 }
 
-/// How many messages a call takes and gives. What says nothing is no RPC.
+/// How many messages a call sends and receives. A request that does not say so is not an RPC.
 fn kind(request: &Request<connect::Body>) -> MethodKind {
     request.extensions().get().copied().unwrap_or(MethodKind::Unary)
 }
 
-/// Whether a request may be sent more than once: it reads, or its repeat changes nothing. A stream may have begun.
+/// Whether a request may be sent more than once: it has no side effects, or its repeat changes nothing. A stream may have began,
+/// so it is not repeated.
 fn may_repeat(request: &Request<connect::Body>) -> bool {
     kind(request) == MethodKind::Unary
         && matches!(
@@ -168,48 +170,50 @@ fn may_repeat(request: &Request<connect::Body>) -> bool {
 impl Transport for ComponentTransport {
     type ResponseBody = Body;
 
-    /// All attempts together end within the limit, the response's body included. A stream of answers has to begin
-    /// within that time, and may then go on until the caller's deadline. A stream of requests may take until then, too,
-    /// for the answer may have to wait for the last of them.
+    /// All attempts together end within the limit, the response's body included. A stream of answers must begin within that
+    /// time, and may last until the caller's deadline. A stream of requests may last until then, too, because the answer may
+    /// have to wait for the last of them.
     async fn send(&self, mut request: Request<connect::Body>) -> Result<Response<Body>, TransportError> {
-        let begun = Instant::now();
+        let began = Instant::now();
         let address = self.address(request.uri().path_and_query());
-        *request.uri_mut() = address.map_err(|cause| self.failed(request.headers(), cause))?;
+        *request.uri_mut() = address.map_err(|cause| self.unavailable(request.headers(), cause))?;
         let limit = self.limit().await;
-        let limit = limit.map_err(|cause| self.failed(request.headers(), cause))?;
+        let limit = limit.map_err(|cause| self.unavailable(request.headers(), cause))?;
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
         let until = match deadline {
             Some(deadline) if kind(&request).takes_stream() => deadline,
-            Some(deadline) => deadline.min(begun + limit),
-            None => begun + limit,
+            Some(deadline) => deadline.min(began + limit),
+            None => began + limit,
         };
         let may_repeat = may_repeat(&request);
-        let lease = limit.max(until.saturating_duration_since(begun)) + TELLING;
+        let lease = limit.max(until.saturating_duration_since(began)) + REPORT_TIME;
         let (head, mut body) = request.into_parts();
 
         for attempt in 1.. {
-            let pass = self.breaker.enter(lease).await;
-            let pass = pass.map_err(|open| self.failed(&head.headers, open))?;
-            // A stream is there once, and its call is made once.
+            let permit = self.breaker.acquire(lease).await;
+            let permit = permit.map_err(|open| self.unavailable(&head.headers, open))?;
+            // A stream cannot be sent twice, so its call is made once.
             let sent = body.try_clone().unwrap_or_else(|| std::mem::take(&mut body));
             let failure = match self.attempt(Request::from_parts(head.clone(), sent), until).await {
                 Ok(response) => {
-                    pass.succeeded().await;
+                    permit.succeeded().await;
                     return Ok(response);
                 }
-                // The caller's time was too short, which is no fault of the component's.
-                Err(Failure::Late(_)) if deadline == Some(until) => break,
+                // The caller's time was too short, so the component did not fail.
+                Err(AttemptFailure::TimedOut(_)) if deadline == Some(until) => break,
                 Err(failure) => failure,
             };
-            pass.failed().await;
-            let may_repeat = may_repeat && begun.elapsed() < PATIENCE;
+            permit.failed().await;
+            let may_repeat = may_repeat && began.elapsed() < RETRY_WINDOW;
             let pause = retry::pause(attempt).filter(|pause| may_repeat && Instant::now() + *pause < until);
             let (error, answer) = match failure {
-                Failure::Refused(response) => (format!("it answered {}", response.status()), Some(*response)),
-                Failure::NoAnswer(cause) => (cause.to_string(), None),
-                Failure::Late(elapsed) => (elapsed.to_string(), None),
+                AttemptFailure::Unavailable(response) => {
+                    (format!("it answered {}", response.status()), Some(*response))
+                }
+                AttemptFailure::NoAnswer(cause) => (cause.to_string(), None),
+                AttemptFailure::TimedOut(elapsed) => (elapsed.to_string(), None),
             };
-            let error = self.failed(&head.headers, format_args!("attempt {attempt}: {error}"));
+            let error = self.unavailable(&head.headers, format_args!("attempt {attempt}: {error}"));
             match (pause, answer) {
                 (Some(pause), _) => sleep(pause).await,
                 (None, Some(response)) => return Ok(response),

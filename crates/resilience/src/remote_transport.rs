@@ -12,14 +12,13 @@ use spin_adapters::{
 };
 use web::request_id::RequestIds;
 
-/// How long a call may take whose caller sets no deadline.
+/// The time limit of a call without a deadline.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The way to a server outside of the application. Typed clients are built on it.
+/// The transport to a server outside of the application. Typed clients use it.
 ///
-/// A call has the time that its caller gives it, or 10 s: for everything, the response's body included. It is made once. Which
-/// version of HTTP it is made by is the host's affair (docs/ARCHITECTURE.md, "Where Spin and our host differ"): for gRPC
-/// the host must be told that the server speaks HTTP/2.
+/// A call must end by its deadline, or within 10 s, the response's body included. It is made once. The host chooses the version
+/// of HTTP (docs/ARCHITECTURE.md, "Where Spin and our host differ"): for gRPC the host must know that the server speaks HTTP/2.
 #[derive(Clone, Debug)]
 pub struct RemoteTransport {
     scheme: Scheme,
@@ -27,10 +26,10 @@ pub struct RemoteTransport {
 }
 
 impl RemoteTransport {
-    /// The way to the server of this origin, such as `http://127.0.0.1:8080`. `allowed_outbound_hosts` must have it.
+    /// The transport to the server of this origin, such as `http://127.0.0.1:8080`. `allowed_outbound_hosts` must have it.
     ///
     /// # Errors
-    /// What is no origin: scheme and authority, and nothing else.
+    /// The text is not an origin: scheme and authority, and nothing else.
     pub fn to(origin: &str) -> Result<Self, Error> {
         let parts = origin.parse::<Uri>().map_err(Error::new)?.into_parts();
         match (parts.scheme, parts.authority, parts.path_and_query) {
@@ -38,7 +37,7 @@ impl RemoteTransport {
                 Ok(Self { scheme, authority })
             }
             _ => Err(Error::new(format_args!(
-                "{origin:?} is no origin: write scheme and authority, such as http://127.0.0.1:8080"
+                "{origin:?} is not an origin: write scheme and authority, such as http://127.0.0.1:8080"
             ))),
         }
     }
@@ -58,7 +57,7 @@ impl Transport for RemoteTransport {
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Timed<Incoming>>, TransportError> {
         let headers = request.headers().clone();
         let failed = |cause: Error| {
-            let call = format_args!("call of {}: {cause}", self.authority);
+            let call = format_args!("a call of {} failed: {cause}", self.authority);
             log::error(RequestIds::of(&headers), call);
             TransportError::Unavailable("the server does not answer; try again".into())
         };

@@ -1,7 +1,9 @@
-//! Redis: a cache, never the truth. Every call has a limit, and a service goes on without it.
+//! Redis: a cache, never the truth. Every call has a time limit, and a component works without it.
 //!
-//! An instance keeps one connection, which any number of requests share: answers come in the order of the commands, and
-//! nothing on it belongs to a request.
+//! An instance keeps one connection, which all requests share: answers come in the order of the commands, and nothing on the
+//! connection belongs to one request.
+
+mod script;
 
 use std::{
     cell::RefCell,
@@ -9,22 +11,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sha1::{Digest as _, Sha1};
+use keyspace::RedisKey;
 use spin_sdk::redis::{Connection, Error as HostError, RedisParameter, RedisResult};
+
+pub use self::script::{NamedValues, Script};
 
 use crate::{
     clock::{Elapsed, within},
     variables,
 };
 
-/// How long an instance goes without Redis after a failure: waiting for one that hangs, request by request, would cost
-/// more than a cache is worth.
+/// How long an instance works without Redis after a failure. To wait for a Redis that hangs, in each request, would cost more
+/// than a cache is worth.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Redis did not do what it was asked. The text is for the log.
+/// A command of Redis failed. The text is for the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is not known.
+    /// A variable cannot be read.
     #[error("Redis: {0}")]
     Unknown(#[from] variables::Error),
     /// No answer in time.
@@ -33,11 +37,11 @@ pub enum Error {
     /// Not reachable, the connection broke, or it refused.
     #[error("Redis: {0}")]
     Failed(String),
-    /// It does not know a script by its digest.
+    /// Redis has no script with this digest.
     #[error("Redis: it does not know the script")]
     NoScript,
-    /// It failed a moment ago, and was not asked.
-    #[error("Redis: not asked, it failed a moment ago")]
+    /// Redis failed a moment ago, and no command was sent.
+    #[error("Redis: no command sent, because it failed a moment ago")]
     Paused,
     /// The answer is not what the command gives.
     #[error("Redis: an answer of another form than expected")]
@@ -45,8 +49,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it is Redis that is away, which is said elsewhere, and no fault of the command's.
-    pub fn is_away(&self) -> bool {
+    /// Whether Redis is unavailable, which other log lines report, and the command is not at fault.
+    pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Slow(_) | Self::Failed(_) | Self::Paused)
     }
 }
@@ -66,7 +70,7 @@ impl From<HostError> for Error {
     }
 }
 
-/// A Redis, as the component's user of it.
+/// The component's access to a Redis.
 #[derive(Clone)]
 pub struct Redis {
     address: Rc<str>,
@@ -74,10 +78,10 @@ pub struct Redis {
     limit: Duration,
 }
 
-/// What an instance knows of its Redis.
+/// The instance's connection.
 enum Link {
     Open(Rc<Connection>),
-    /// It failed then.
+    /// When it failed.
     Failed(Instant),
 }
 
@@ -86,8 +90,8 @@ thread_local! {
 }
 
 impl Redis {
-    /// The Redis whose address is in this variable. An instance has one. How long a command may take, connecting included,
-    /// is in the variable `redis_timeout`, in seconds.
+    /// The Redis whose address is in this variable. An instance has one. The variable `redis_timeout` has the time limit of a
+    /// command in seconds, connecting included.
     ///
     /// # Errors
     /// The variables cannot be read.
@@ -98,14 +102,26 @@ impl Redis {
         })
     }
 
-    /// Runs a command within its time. An array comes as its elements.
+    /// Runs a command on these keys, within the time limit. Its other arguments follow the keys. An array comes as its
+    /// elements.
     ///
-    /// It must do no harm to run it twice: when the kept connection turns out to be dead (Redis was restarted meanwhile),
-    /// the command is run again, once, on a new one.
+    /// The command must be one that does no harm when it runs twice: if the kept connection turns out to be dead, because
+    /// Redis was restarted, the command runs again, once, on a new connection.
     ///
     /// # Errors
-    /// See [`Error`]. Whether the command was done is open after [`Error::Slow`] and [`Error::Failed`].
-    pub async fn execute(&self, command: &str, arguments: &[Argument<'_>]) -> Result<Vec<Value>, Error> {
+    /// See [`Error`]. After [`Error::Slow`] and [`Error::Failed`] it is unknown whether the command ran.
+    pub async fn execute(
+        &self,
+        command: &str,
+        keys: &[&dyn RedisKey],
+        arguments: &[Argument<'_>],
+    ) -> Result<Vec<Value>, Error> {
+        let keys = keys.iter().map(|key| Argument::Text(key.as_str()));
+        let all: Vec<_> = keys.chain(arguments.iter().copied()).collect();
+        self.send(command, &all).await
+    }
+
+    async fn send(&self, command: &str, arguments: &[Argument<'_>]) -> Result<Vec<Value>, Error> {
         let kept = kept()?;
         let answer = within(self.limit, self.run_on(kept, command, arguments)).await;
         let answer = answer.map_err(Error::from).flatten();
@@ -133,34 +149,28 @@ impl Redis {
         Ok(connection.execute(command, parameters()).await?)
     }
 
-    /// Runs a script: by its digest, as a rule, so that its text is sent only to a Redis that does not know it yet.
+    /// Runs a script. The script finds its keys and arguments by these names, and names the values that it answers. Its text
+    /// is sent only to a Redis that does not have it yet.
     ///
     /// # Errors
     /// As [`Redis::execute`].
     pub async fn run(
         &self,
         script: &Script,
-        keys: &[&str],
-        arguments: &[Argument<'_>],
-    ) -> Result<Vec<Value>, Error> {
-        let count = Argument::Number(keys.len() as i64);
-        let keys = keys.iter().map(|key| Argument::Text(key));
-        let rest: Vec<_> = [count]
-            .into_iter()
-            .chain(keys)
-            .chain(arguments.iter().copied())
-            .collect();
-        let with = |first| -> Vec<_> { [first].into_iter().chain(rest.iter().copied()).collect() };
-        match self
-            .execute("EVALSHA", &with(Argument::Text(&script.digest)))
-            .await
-        {
-            Err(Error::NoScript) => self.execute("EVAL", &with(Argument::Text(&script.text))).await,
+        keys: &[(&str, &dyn RedisKey)],
+        arguments: &[(&str, Argument<'_>)],
+    ) -> Result<NamedValues, Error> {
+        let call = script::encode(keys, arguments);
+        let with = |first| -> Vec<_> { [first].into_iter().chain(call.iter().copied()).collect() };
+        let by_digest = self.send("EVALSHA", &with(Argument::Text(script.digest()))).await;
+        let answer = match by_digest {
+            Err(Error::NoScript) => self.send("EVAL", &with(Argument::Text(script.text()))).await,
             answer => answer,
-        }
+        };
+        NamedValues::read(answer?)
     }
 
-    /// Whether Redis answers in time. Asks even if it failed a moment ago.
+    /// Checks that Redis answers in time, even if it failed a moment ago.
     ///
     /// # Errors
     /// As [`Redis::execute`].
@@ -170,12 +180,12 @@ impl Redis {
                 *link = None;
             }
         });
-        self.execute("PING", &[]).await?;
+        self.send("PING", &[]).await?;
         Ok(())
     }
 }
 
-/// The connection that the instance keeps, if it has one.
+/// The instance's connection, if it has one.
 fn kept() -> Result<Option<Rc<Connection>>, Error> {
     LINK.with_borrow(|link| match link {
         Some(Link::Open(connection)) => Ok(Some(Rc::clone(connection))),
@@ -193,6 +203,8 @@ pub enum Argument<'a> {
     Bytes(&'a [u8]),
     /// A whole number.
     Number(i64),
+    /// A number that may have a fraction.
+    Decimal(f64),
 }
 
 impl Argument<'_> {
@@ -201,6 +213,7 @@ impl Argument<'_> {
             Self::Text(text) => RedisParameter::Binary(text.as_bytes().to_vec()),
             Self::Bytes(bytes) => RedisParameter::Binary(bytes.to_vec()),
             Self::Number(number) => RedisParameter::Int64(number),
+            Self::Decimal(number) => RedisParameter::Binary(number.to_string().into_bytes()),
         }
     }
 }
@@ -210,10 +223,10 @@ impl Argument<'_> {
 pub struct Value(RedisResult);
 
 impl Value {
-    /// Bytes; none for nothing, and for no bytes.
+    /// Bytes; `None` for a missing or an empty value.
     ///
     /// # Errors
-    /// It is a number.
+    /// The value is a number.
     pub fn bytes(self) -> Result<Option<Vec<u8>>, Error> {
         let bytes = match self.0 {
             RedisResult::Nil => Vec::new(),
@@ -224,10 +237,10 @@ impl Value {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// A text; none for nothing, and for the empty one.
+    /// A text; `None` for a missing or an empty value.
     ///
     /// # Errors
-    /// It is a number, or not UTF-8.
+    /// The value is a number, or not UTF-8.
     pub fn text(self) -> Result<Option<String>, Error> {
         let text = self.bytes()?.map(String::from_utf8).transpose();
         text.map_err(|_| Error::Unexpected)
@@ -236,7 +249,7 @@ impl Value {
     /// A whole number.
     ///
     /// # Errors
-    /// It is none.
+    /// The value is not a number.
     pub fn number(self) -> Result<i64, Error> {
         match self.0 {
             RedisResult::Int64(number) => Ok(number),
@@ -245,29 +258,12 @@ impl Value {
     }
 }
 
-/// A Lua script, known to Redis by the digest of its text.
-#[derive(Clone, Debug)]
-pub struct Script {
-    text: String,
-    digest: String,
-}
-
-impl Script {
-    /// A script made of these parts, one after the other.
-    pub fn new(parts: &[&str]) -> Self {
-        let text = parts.concat();
-        let digest = Sha1::digest(&text);
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { text, digest }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_script_is_told_from_failures() {
+    fn unknown_script_is_distinguished_from_failures() {
         for unknown in [
             "NOSCRIPT No matching script",
             "NoScriptError: No matching script.",
@@ -279,11 +275,5 @@ mod tests {
             let error = HostError::Other(failed.into()).into();
             assert!(matches!(error, Error::Failed(_)), "{failed}");
         }
-    }
-
-    #[test]
-    fn a_script_is_named_by_the_sha_1_of_its_text() {
-        let script = Script::new(&["return ", "1"]);
-        assert_eq!(script.digest, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
     }
 }

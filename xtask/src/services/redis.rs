@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use keyspace::{GRANTS, RedisGrant};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -13,28 +14,6 @@ use super::{Home, POLL, SECRETS_FILE, START_LIMIT, STOP_LIMIT, create_log, free_
 use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets, write_private};
 
-/// The users that components log in as, and what each of them may do.
-const USERS: [(&str, &str); 4] = [
-    (
-        "bff",
-        "~akinai:* +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
-         (~akinai*:breaker:* +del)",
-    ),
-    (
-        "user",
-        "~akinai*:revoked:* &user.logout +eval +evalsha +set +time +publish \
-         (~akinai*:attempts:* +eval +evalsha +incr +expire +ttl +del)",
-    ),
-    (
-        "order",
-        "~akinai*:order.events ~akinai*:order.events:version:* +eval +evalsha +get +set +expire +xadd",
-    ),
-    (
-        "events",
-        "~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:copy:user:* &user.logout +subscribe +zrange +del",
-    ),
-];
-
 /// A running server. Dropping it shuts it down.
 #[derive(Debug)]
 pub struct Redis {
@@ -42,24 +21,23 @@ pub struct Redis {
     programs: Programs,
     folder: PathBuf,
     admin_password: Secret,
-    /// Of [`USERS`], in their order.
+    /// Of [`GRANTS`], in the same order.
     passwords: Vec<Secret>,
     port: u16,
     process: Option<Process>,
 }
 
 impl Redis {
-    /// Starts an empty server whose files are in `folder`/redis, and waits until it answers. It keeps nothing: to us,
-    /// Redis is a cache.
+    /// Starts an empty server whose files are in `folder`/redis, and waits until it answers. It saves nothing: Redis is a cache.
     ///
     /// # Errors
-    /// There is no Redis and none can be unpacked, or the server does not come up: then the message ends with its log.
+    /// There is no Redis and none can be unpacked, or the server does not start. Then the message ends with its log.
     pub async fn start(folder: &Path) -> Result<Redis> {
         let home = Home::at(folder)?;
         let programs = programs::redis().await?;
         let mut secrets = Secrets::open(&folder.join(SECRETS_FILE))?;
         let admin_password = secrets.get("redis.admin")?;
-        let passwords = USERS.map(|(user, _)| secrets.get(&format!("redis.{user}")));
+        let passwords = GRANTS.map(|grant| secrets.get(&secret(&grant)));
         let passwords = passwords.into_iter().collect::<Result<_>>()?;
         let folder = home.owned_folder("redis")?;
         let mut redis = Redis {
@@ -77,15 +55,15 @@ impl Redis {
 
     /// The names of [`Redis::users`].
     pub fn component_users() -> impl Iterator<Item = &'static str> {
-        USERS.iter().map(|(user, _)| *user)
+        GRANTS.iter().map(|grant| grant.component)
     }
 
-    /// The port on 127.0.0.1. It stays the same over [`Redis::stop`] and [`Redis::start_again`].
+    /// The port on 127.0.0.1. [`Redis::stop`] and [`Redis::start_again`] do not change it.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL of `admin`, who may do everything.
+    /// The URL of the user `admin`, which may do everything.
     pub fn admin_url(&self) -> Secret {
         Secret::new(format!(
             "redis://admin:{}@127.0.0.1:{}",
@@ -94,13 +72,13 @@ impl Redis {
         ))
     }
 
-    /// The users that components log in as, each with its password. One is named like its component, and may do there what
-    /// that needs, and no more.
+    /// The components' users, each with its password. A user has the name of its component, and may do what the component needs,
+    /// and no more.
     pub fn users(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
         Self::component_users().zip(&self.passwords)
     }
 
-    /// An ACL file for a server elsewhere: `admin`, and the users that components log in as, with the passwords that they have here.
+    /// An ACL file for a server elsewhere: `admin` and the components' users, with the passwords that they have here.
     ///
     /// # Errors
     /// A new password cannot be saved.
@@ -110,16 +88,16 @@ impl Redis {
             "user default off\nuser admin on >{} ~* &* +@all\n",
             admin.reveal()
         );
-        for (user, rules) in USERS {
-            lines += &access_rule(user, rules, &secrets.get(&format!("redis.{user}"))?);
+        for grant in &GRANTS {
+            lines += &access_rule(grant, &secrets.get(&secret(grant))?);
         }
         Ok(Secret::new(lines))
     }
 
-    /// Shuts the server down; what it held is gone. Harmless when it is down.
+    /// Stops the server. Its content is lost. A second call does nothing.
     ///
     /// # Errors
-    /// The operating system does not let us.
+    /// The operating system refuses.
     pub async fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.stop(STOP_LIMIT).await,
@@ -127,18 +105,18 @@ impl Redis {
         }
     }
 
-    /// Stops the server where it stands: connections stay open, and nothing is answered until [`Redis::thaw`].
+    /// Suspends the server: connections stay open, and no command is answered until [`Redis::thaw`].
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// Has a frozen server go on.
+    /// Resumes a suspended server.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub fn thaw(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
@@ -150,7 +128,7 @@ impl Redis {
             .signal(signal)
     }
 
-    /// Starts a stopped server, empty, on the port it had. Harmless when it is up.
+    /// Starts a stopped server, empty, on the same port. A second call does nothing.
     ///
     /// # Errors
     /// As [`Redis::start`].
@@ -179,7 +157,7 @@ impl Redis {
     }
 
     async fn launch(&mut self) -> Result<()> {
-        // In a file, because every user of the machine can read a command line.
+        // In a file, because all users of the machine can read a command line.
         let file = self.folder.join("redis.conf");
         write_private(&file, &self.configuration())?;
         self.home.give(&file)?;
@@ -216,7 +194,7 @@ impl Redis {
              dir {folder}\n\
              save \"\"\n\
              appendonly no\n\
-             # A cache forgets what was not used for longest, rather than growing.\n\
+             # A cache removes the keys that were not used for the longest time instead of growing.\n\
              maxmemory 256mb\n\
              maxmemory-policy allkeys-lru\n\
              user default off\n\
@@ -230,9 +208,9 @@ impl Redis {
     }
 
     fn access_rules(&self) -> String {
-        let users = USERS.iter().zip(&self.passwords);
+        let users = GRANTS.iter().zip(&self.passwords);
         users
-            .map(|((user, rules), password)| access_rule(user, rules, password))
+            .map(|(grant, password)| access_rule(grant, password))
             .collect()
     }
 
@@ -249,7 +227,37 @@ impl Redis {
     }
 }
 
-fn access_rule(user: &str, rules: &str, password: &Secret) -> String {
-    let password = password.reveal();
-    format!("user {user} on >{password} resetkeys resetchannels -@all +@connection -@dangerous {rules}\n")
+/// The name of the secret with the password of a component's user.
+fn secret(grant: &RedisGrant) -> String {
+    format!("redis.{}", grant.component)
+}
+
+/// The line of an ACL file for a component's user.
+fn access_rule(grant: &RedisGrant, password: &Secret) -> String {
+    format!(
+        "user {user} on >{password} resetkeys resetchannels -@all +@connection -@dangerous {rules}\n",
+        user = grant.component,
+        password = password.reveal(),
+        rules = grant.acl_rules(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use keyspace::LOGOUT_CHANNEL;
+
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn events_subscribes_to_the_channel_that_the_user_component_publishes_on() {
+        let manifest = std::fs::read_to_string(Workspace::here().events_manifest()).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("TOML");
+        let channels: Vec<_> = manifest["trigger"]["redis"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|trigger| trigger["channel"].as_str())
+            .collect();
+        assert_eq!(channels, [Some(LOGOUT_CHANNEL)]);
+    }
 }

@@ -3,11 +3,12 @@
 //! A count is stored under a keyed hash of the e-mail address or client address. Without the key, the stored counts do not tell
 //! which addresses were typed.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
+use keyspace::SignInAttemptsKey;
 use spin_adapters::{
     log,
-    redis::{Argument, Error as RedisError, Redis, Script, Value},
+    redis::{Argument, Error as RedisError, Redis, Script},
     variables,
 };
 use web::request_id::RequestIds;
@@ -91,14 +92,12 @@ impl<F: CounterStore, S: CounterStore> CounterStore for FallbackCounter<F, S> {
 }
 
 /// Counts one more, and lets the count expire. It is one script, so that no count can be left without an expiry.
-const COUNT: &str = "local attempts = redis.call('INCR', KEYS[1]) \
-     if attempts == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end \
-     return { attempts, redis.call('TTL', KEYS[1]) }";
-
-const REMOVE: &str = "return { redis.call('DEL', KEYS[1]) }";
+const COUNT: &str = "local attempts = redis.call('INCR', keys.attempts) \
+     if attempts == 1 then redis.call('EXPIRE', keys.attempts, arguments.window) end \
+     return answer({ attempts = attempts, seconds_left = redis.call('TTL', keys.attempts) })";
 
 thread_local! {
-    static SCRIPTS: Rc<[Script; 2]> = Rc::new([Script::new(&[COUNT]), Script::new(&[REMOVE])]);
+    static COUNT_SCRIPT: Script = Script::new(&[COUNT]);
 }
 
 /// Counts in the Redis that `spin.toml` grants.
@@ -106,36 +105,30 @@ pub(crate) struct RedisCounter;
 
 impl CounterStore for RedisCounter {
     async fn count(&self, bucket: &str, seconds: u64) -> Result<AttemptCount, String> {
-        let [script, _] = &*SCRIPTS.with(Rc::clone);
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        let answer = run(script, bucket, &[Argument::Number(seconds)]).await?;
-        let mut numbers = answer.into_iter().map(|value| value.number());
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(attempts)), Some(Ok(seconds_left))) => Ok(AttemptCount {
-                attempts,
-                seconds_left,
-            }),
-            _ => Err(RedisError::Unexpected.to_string()),
-        }
+        let counted = async {
+            let redis = Redis::from_variable("redis_url").await?;
+            let key = SignInAttemptsKey::new(&variables::get("redis_prefix").await?, bucket);
+            let window = Argument::Number(seconds.try_into().unwrap_or(i64::MAX));
+            let script = COUNT_SCRIPT.with(Clone::clone);
+            let mut answer = redis
+                .run(&script, &[("attempts", &key)], &[("window", window)])
+                .await?;
+            Ok::<_, RedisError>(AttemptCount {
+                attempts: answer.take_number("attempts")?,
+                seconds_left: answer.take_number("seconds_left")?,
+            })
+        };
+        counted.await.map_err(|error| error.to_string())
     }
 
     async fn remove(&self, bucket: &str) -> Result<(), String> {
-        let [_, script] = &*SCRIPTS.with(Rc::clone);
-        run(script, bucket, &[]).await.map(drop)
+        let removed = async {
+            let redis = Redis::from_variable("redis_url").await?;
+            let key = SignInAttemptsKey::new(&variables::get("redis_prefix").await?, bucket);
+            redis.execute("DEL", &[&key], &[]).await
+        };
+        removed.await.map(drop).map_err(|error| error.to_string())
     }
-}
-
-async fn run(script: &Script, bucket: &str, arguments: &[Argument<'_>]) -> Result<Vec<Value>, String> {
-    let prefix = variables::get("redis_prefix").await;
-    let prefix = prefix.map_err(|error| error.to_string())?;
-    let redis = Redis::from_variable("redis_url").await;
-    let redis = redis.map_err(|error| error.to_string())?;
-    let answer = redis.run(script, &[&redis_key(&prefix, bucket)], arguments).await;
-    answer.map_err(|error| error.to_string())
-}
-
-fn redis_key(prefix: &str, bucket: &str) -> String {
-    format!("{prefix}:attempts:{bucket}")
 }
 
 #[cfg(test)]
@@ -208,6 +201,5 @@ mod tests {
             "another spelling of the same address"
         );
         assert_eq!(name.len(), 64);
-        assert_eq!(redis_key("akinai", &name), format!("akinai:attempts:{name}"));
     }
 }

@@ -1,14 +1,11 @@
 //! Announces revocations: to the edge and other subscribers over Redis, and to the issuer, which ends its sessions.
 
-use std::{
-    rc::Rc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use connect::wkt;
 use futures::future::{join, try_join_all};
 use kernel::UserId;
-use serde::Serialize;
+use keyspace::{LOGOUT_CHANNEL, LogoutMessage, REVOCATION_LIFETIME, RevocationKey};
 use spin_adapters::{
     clock::within,
     log,
@@ -20,25 +17,16 @@ use web::request_id::RequestIds;
 use super::hydra::Hydra;
 use crate::accounts::service::{EndedSessions, RevocationListener};
 
-/// The variable with the address of Redis.
-const REDIS: &str = "redis_url";
-
-/// The channel of the announcements.
-const CHANNEL: &str = "user.logout";
-
-/// How long a mark stays, in seconds: far longer than the minute for which token statuses are cached.
-const MARK_SECONDS: i64 = 600;
-
 /// Sets a mark and publishes, in one round trip. The mark is the time in microseconds by the clock of Redis, which all readers of
 /// the mark share: a token status that was cached before that time does not count any more.
 ///
 /// Running it twice does no harm: it renews the mark, and subscribers discard again what they have discarded before.
 const MARK: &str = "local now = redis.call('TIME') \
-     redis.call('SET', KEYS[1], string.format('%.0f', now[1] * 1000000 + now[2]), 'EX', ARGV[1]) \
-     return { redis.call('PUBLISH', ARGV[2], ARGV[3]) }";
+     redis.call('SET', keys.mark, string.format('%.0f', now[1] * 1000000 + now[2]), 'EX', arguments.lifetime) \
+     return answer({ receivers = redis.call('PUBLISH', arguments.channel, arguments.message) })";
 
 thread_local! {
-    static SCRIPT: Rc<Script> = Rc::new(Script::new(&[MARK]));
+    static SCRIPT: Script = Script::new(&[MARK]);
 }
 
 /// How long the issuer may take to end sessions. If it is unavailable, the sessions that it remembers are refused here
@@ -89,60 +77,19 @@ async fn end_sessions(user: UserId, sessions: EndedSessions<'_>) -> Result<(), S
 }
 
 async fn announce(user: UserId) -> Result<(), String> {
-    let prefix = variables::get("redis_prefix").await;
-    let prefix = prefix.map_err(|error| error.to_string())?;
-    let redis = Redis::from_variable(REDIS).await;
-    let redis = redis.map_err(|error| error.to_string())?;
-    let message = message(user, SystemTime::now().into())?;
-    let arguments = [
-        Argument::Number(MARK_SECONDS),
-        Argument::Text(CHANNEL),
-        Argument::Text(&message),
-    ];
-    let script = SCRIPT.with(Rc::clone);
-    let published = redis.run(&script, &[&mark_key(&prefix, user)], &arguments).await;
-    published.map(drop).map_err(|error| error.to_string())
-}
-
-/// The key of the mark, which the bff reads.
-fn mark_key(prefix: &str, user: UserId) -> String {
-    format!("{prefix}:revoked:{user}")
-}
-
-/// The message of the channel.
-#[derive(Serialize)]
-struct UserLogout {
-    user_id: String,
-    /// The time in RFC 3339.
-    timestamp: String,
-}
-
-fn message(user: UserId, now: wkt::Timestamp) -> Result<String, String> {
-    let message = UserLogout {
-        user_id: user.to_string(),
-        timestamp: now.to_string(),
+    let now = wkt::Timestamp::from(SystemTime::now());
+    let message = LogoutMessage::new(user, now).to_json();
+    let message = message.map_err(|error| error.to_string())?;
+    let announced = async {
+        let redis = Redis::from_variable("redis_url").await?;
+        let mark = RevocationKey::new(&variables::get("redis_prefix").await?, user);
+        let arguments = [
+            ("lifetime", Argument::Number(REVOCATION_LIFETIME.as_secs() as i64)),
+            ("channel", Argument::Text(LOGOUT_CHANNEL)),
+            ("message", Argument::Text(&message)),
+        ];
+        let script = SCRIPT.with(Clone::clone);
+        redis.run(&script, &[("mark", &mark)], &arguments).await
     };
-    serde_json::to_string(&message).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mark_and_message_name_the_user() {
-        let user: UserId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
-        let now = wkt::Timestamp {
-            seconds: 1_795_348_800,
-            nanos: 0,
-        };
-        assert_eq!(
-            mark_key("akinai", user),
-            "akinai:revoked:0190163d-8694-739b-aea5-966c26f8ad91"
-        );
-        assert_eq!(
-            message(user, now).unwrap(),
-            r#"{"user_id":"0190163d-8694-739b-aea5-966c26f8ad91","timestamp":"2026-11-22T12:00:00Z"}"#
-        );
-    }
+    announced.await.map(drop).map_err(|error| error.to_string())
 }

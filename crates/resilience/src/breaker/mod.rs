@@ -1,31 +1,29 @@
-//! Circuit breakers: a service that failed several times in a row is left alone for a while, and then tried by one call
-//! before all others follow.
+//! Circuit breakers: after several failures in a row, callers stop calling a service for a while. Then one call, the probe,
+//! tests it before all other calls follow.
 //!
-//! What is known of a service is kept in the instance and, for a [`Breaker::shared`] one, in Redis, so that all instances of
-//! all hosts know it. It is written there only when it changes, and read with something that is asked of Redis anyway
-//! ([`learn`]). Without Redis each instance goes by what it sees itself.
+//! The state of a breaker is in the instance and, for a [`Breaker::shared`] one, in Redis, so that all instances on all hosts
+//! know it. It is written there only when it changes, and read together with other values ([`learn`]). Without Redis each
+//! instance decides by its own calls.
 
 mod state;
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
+use keyspace::{BREAKER_LIFETIME, BreakerKey, BreakerProbeKey};
 use spin_adapters::{
-    redis::{Argument, Error, Redis, Script},
+    redis::{Argument, Error, NamedValues, Redis, Script},
     variables,
 };
 
-use self::state::State;
+use self::state::BreakerState;
 
-/// Failures in a row that open a breaker.
-const FAILURES: u32 = 5;
-
-/// How long a failure counts when no other follows, and how long it is remembered that a probe is due.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// The number of failures in a row that opens a breaker.
+const MAX_FAILURES: u32 = 5;
 
 thread_local! {
-    static STATES: RefCell<HashMap<&'static str, State>> = RefCell::default();
-    static FAILED: Script = Script::new(&[include_str!("failed.lua")]);
-    static PROBE: Script = Script::new(&[include_str!("probe.lua")]);
+    static STATES: RefCell<HashMap<&'static str, BreakerState>> = RefCell::default();
+    static COUNT_FAILURE: Script = Script::new(&[include_str!("count_failure.lua")]);
+    static ACQUIRE_PROBE: Script = Script::new(&[include_str!("acquire_probe.lua")]);
 }
 
 /// The breaker of one service.
@@ -35,10 +33,10 @@ pub struct Breaker {
     is_shared: bool,
 }
 
-/// A call that may be made. Say how it ended; one that was given up before is none that counts.
+/// A call that may be made. Report how it ended. A call that is dropped before it ends does not count.
 #[derive(Debug)]
 #[must_use]
-pub struct Pass {
+pub struct CallPermit {
     breaker: Breaker,
     is_probe: bool,
 }
@@ -46,22 +44,18 @@ pub struct Pass {
 /// The breaker is open: the service is not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its breaker is open")]
-pub struct Open;
+pub struct BreakerOpen;
 
-/// Where a service's breaker is in Redis, in an installation with this prefix.
-pub fn key(prefix: &str, service: &str) -> String {
-    format!("{prefix}:breaker:{service}")
-}
-
-/// Takes over what Redis has at [`key`] (nothing: an empty text), read at `now`, its time in microseconds since 1970.
-pub fn learn(service: &'static str, kept: &str, now: i64) {
-    if let Some(state) = State::parse(kept, now) {
-        know(service, state);
+/// Takes over the value of a [`BreakerKey`], read at `now` by the clock of Redis, in microseconds since 1970. An empty text
+/// stands for a missing key.
+pub fn learn(service: &'static str, value: &str, now: i64) {
+    if let Some(state) = BreakerState::parse(value, now) {
+        set_state(service, state);
     }
 }
 
 impl Breaker {
-    /// A breaker that is this instance's own.
+    /// A breaker of this instance only.
     pub const fn local(service: &'static str) -> Self {
         Self {
             service,
@@ -69,8 +63,8 @@ impl Breaker {
         }
     }
 
-    /// A breaker that is in Redis, too. The component needs the variables `redis_url`, `redis_timeout`, `redis_prefix` and
-    /// `breaker_reset_timeout`, and has to [`learn`] what is there.
+    /// A breaker that all instances share through Redis. The component needs the variables `redis_url`, `redis_timeout`,
+    /// `redis_prefix` and `breaker_reset_timeout`, and must [`learn`] the state in Redis.
     pub const fn shared(service: &'static str) -> Self {
         Self {
             service,
@@ -78,95 +72,103 @@ impl Breaker {
         }
     }
 
-    /// Asks to call the service. When the time to leave it alone is over, one asks at a time is let through, and has
-    /// `lease` to say how it went.
+    /// Asks for permission to call the service. When the time of an open breaker is over, one call at a time gets it: the probe,
+    /// which has `lease` to report how it ended.
     ///
     /// # Errors
-    /// The service is to be left alone.
-    pub async fn enter(self, lease: Duration) -> Result<Pass, Open> {
+    /// The breaker is open.
+    pub async fn acquire(self, lease: Duration) -> Result<CallPermit, BreakerOpen> {
         let state = self.state();
         let is_probe = match state {
-            State::Closed { .. } => false,
-            State::Open { .. } if !state.is_due() => return Err(Open),
-            State::Open { .. } => true,
+            BreakerState::Closed { .. } => false,
+            BreakerState::Open { .. } if !state.is_probe_due() => return Err(BreakerOpen),
+            BreakerState::Open { .. } => true,
         };
         if is_probe {
-            know(self.service, State::open_for(lease));
+            set_state(self.service, BreakerState::open_for(lease));
             // Without Redis the instance decides alone.
-            if self.is_shared && matches!(self.lease(lease).await, Ok(false)) {
-                return Err(Open);
+            if self.is_shared && matches!(self.acquire_probe(lease).await, Ok(false)) {
+                return Err(BreakerOpen);
             }
         }
-        Ok(Pass {
+        Ok(CallPermit {
             breaker: self,
             is_probe,
         })
     }
 
-    fn state(self) -> State {
+    fn state(self) -> BreakerState {
         STATES
             .with_borrow(|states| states.get(self.service).copied())
             .unwrap_or_default()
     }
 
-    /// Whether this is the one that may try. Learns what the breaker is if not.
-    async fn lease(self, lease: Duration) -> Result<bool, Error> {
-        let (redis, keys) = self.place().await?;
-        let keys = keys.each_ref().map(String::as_str);
-        let arguments = [Argument::Number(millis(lease))];
-        let answer = redis.run(&PROBE.with(Clone::clone), &keys, &arguments).await?;
-        let [kept, now, may_try] = <[_; 3]>::try_from(answer).map_err(|_| Error::Unexpected)?;
-        let may_try = may_try.number()? == 1;
-        if !may_try {
-            learn(self.service, &kept.text()?.unwrap_or_default(), now.number()?);
+    /// Whether this call is the probe. If not, it learns the state of the breaker.
+    async fn acquire_probe(self, lease: Duration) -> Result<bool, Error> {
+        let mut answer = self
+            .run(
+                &ACQUIRE_PROBE.with(Clone::clone),
+                &[("lease", milliseconds(lease))],
+            )
+            .await?;
+        let is_acquired = answer.take_number("acquired")? == 1;
+        if !is_acquired {
+            let state = answer.take_text("state")?.unwrap_or_default();
+            learn(self.service, &state, answer.take_number("now")?);
         }
-        Ok(may_try)
+        Ok(is_acquired)
     }
 
-    async fn count_failure(self) -> Result<State, Error> {
-        let (redis, keys) = self.place().await?;
+    async fn count_failure(self) -> Result<BreakerState, Error> {
         let reset = variables::seconds("breaker_reset_timeout").await?;
-        let arguments = [i64::from(FAILURES), millis(reset), millis(REMEMBERED)].map(Argument::Number);
-        let keys = keys.each_ref().map(String::as_str);
-        let answer = redis.run(&FAILED.with(Clone::clone), &keys, &arguments).await?;
-        let [kept, now] = <[_; 2]>::try_from(answer).map_err(|_| Error::Unexpected)?;
-        let kept = kept.text()?.unwrap_or_default();
-        State::parse(&kept, now.number()?).ok_or(Error::Unexpected)
+        let arguments = [
+            ("max_failures", Argument::Number(MAX_FAILURES.into())),
+            ("open_time", milliseconds(reset)),
+            ("lifetime", milliseconds(BREAKER_LIFETIME)),
+        ];
+        let mut answer = self.run(&COUNT_FAILURE.with(Clone::clone), &arguments).await?;
+        let state = answer.take_text("state")?.unwrap_or_default();
+        BreakerState::parse(&state, answer.take_number("now")?).ok_or(Error::Unexpected)
     }
 
-    async fn forget(self) -> Result<(), Error> {
-        let (redis, keys) = self.place().await?;
-        let keys = keys.each_ref().map(|key| Argument::Text(key));
-        redis.execute("DEL", &keys).await?;
+    async fn run(self, script: &Script, arguments: &[(&str, Argument<'_>)]) -> Result<NamedValues, Error> {
+        let (redis, breaker, probe) = self.place().await?;
+        redis
+            .run(script, &[("breaker", &breaker), ("probe", &probe)], arguments)
+            .await
+    }
+
+    async fn delete(self) -> Result<(), Error> {
+        let (redis, breaker, probe) = self.place().await?;
+        redis.execute("DEL", &[&breaker, &probe], &[]).await?;
         Ok(())
     }
 
-    /// Redis, and the keys of the breaker and of its probe's lease.
-    async fn place(self) -> Result<(Redis, [String; 2]), Error> {
+    async fn place(self) -> Result<(Redis, BreakerKey, BreakerProbeKey), Error> {
         let redis = Redis::from_variable("redis_url").await?;
         let prefix = variables::get("redis_prefix").await?;
-        let breaker = key(&prefix, self.service);
-        let probe = format!("{breaker}:probe");
-        Ok((redis, [breaker, probe]))
+        let breaker = BreakerKey::new(&prefix, self.service);
+        let probe = BreakerProbeKey::new(&prefix, self.service);
+        Ok((redis, breaker, probe))
     }
 }
 
-impl Pass {
-    /// The service did what a service does; that it refused the call is part of that.
+impl CallPermit {
+    /// Reports that the service answered. An answer that refuses the call is a success, too.
     pub async fn succeeded(self) {
         let before = self.breaker.state();
-        let is_news = self.is_probe || matches!(before, State::Closed { failures: 1.. });
-        if !is_news {
+        let is_change = self.is_probe || matches!(before, BreakerState::Closed { failures: 1.. });
+        if !is_change {
             return;
         }
-        know(self.breaker.service, State::default());
+        set_state(self.breaker.service, BreakerState::default());
         if self.breaker.is_shared {
-            // Without Redis what is there ends by itself.
-            let _ = self.breaker.forget().await;
+            // If Redis is unavailable, its keys expire.
+            let _ = self.breaker.delete().await;
         }
     }
 
-    /// The service failed.
+    /// Reports that the service failed.
     pub async fn failed(self) {
         let shared = match self.breaker.is_shared {
             true => self.breaker.count_failure().await.ok(),
@@ -177,17 +179,19 @@ impl Pass {
             None => {
                 let reset = variables::seconds("breaker_reset_timeout").await;
                 let reset = reset.unwrap_or(Duration::from_secs(60));
-                self.breaker.state().after_failure(self.is_probe, FAILURES, reset)
+                self.breaker
+                    .state()
+                    .after_failure(self.is_probe, MAX_FAILURES, reset)
             }
         };
-        know(self.breaker.service, state);
+        set_state(self.breaker.service, state);
     }
 }
 
-fn know(service: &'static str, state: State) {
+fn set_state(service: &'static str, state: BreakerState) {
     STATES.with_borrow_mut(|states| states.insert(service, state));
 }
 
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+fn milliseconds(time: Duration) -> Argument<'static> {
+    Argument::Number(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,0 +1,57 @@
+-- Decides whether a request may proceed, and reads what the edge needs for it.
+--
+-- Keys:
+--   address_limit   the bucket of the client address
+--   failed_tokens   the number of invalid tokens from the address
+--   token_status    the status of the request's token, if it has one
+--   user_limit      the bucket of the token's user
+--   revocation      the time of the user's last revocation, if the token names a user
+--   address_extra_limit, user_extra_limit   the buckets of the method's extra limit, if it has one
+--   signing_keys    the issuer's signing keys, if the edge needs them
+--   breaker:NAME    the circuit breaker of each service
+-- Arguments:
+--   rate, burst                the rate limit
+--   extra_rate, extra_burst    the method's extra limit
+--   most_failed_tokens         the number of invalid tokens that blocks an address
+--
+-- A request whose token has a status counts for the token's user, and any other for its address. Without a status the user that
+-- a token names may be false: then the keys of the user are not touched.
+--
+-- Answers: decision ('allowed', 'rate_limited' or 'blocked'); limit, remaining and retry_after (in milliseconds) of the bucket
+-- that decided; now (in microseconds); token_status, revoked_at, signing_keys and breaker:NAME.
+
+local now = microseconds()
+local status = keys.token_status and redis.call('GET', keys.token_status)
+
+if keys.token_status and not status
+    and tonumber(redis.call('GET', keys.failed_tokens) or '0') >= tonumber(arguments.most_failed_tokens) then
+  return answer({
+    decision = 'blocked', limit = 0, remaining = 0, retry_after = redis.call('PTTL', keys.failed_tokens), now = now,
+  })
+end
+
+local limit_key, extra_limit_key = keys.address_limit, keys.address_extra_limit
+if status then limit_key, extra_limit_key = keys.user_limit, keys.user_extra_limit end
+
+local limit = tonumber(arguments.burst)
+local allowed, remaining, retry_after = take(limit_key, tonumber(arguments.rate), limit, now)
+if allowed and extra_limit_key then
+  limit = tonumber(arguments.extra_burst)
+  allowed, remaining, retry_after = take(extra_limit_key, tonumber(arguments.extra_rate), limit, now)
+end
+
+local values = {
+  decision = allowed and 'allowed' or 'rate_limited',
+  limit = limit,
+  remaining = remaining,
+  retry_after = retry_after,
+  now = now,
+  token_status = status,
+  revoked_at = status and keys.revocation and redis.call('GET', keys.revocation),
+  signing_keys = allowed and keys.signing_keys and redis.call('GET', keys.signing_keys),
+}
+for name, key in pairs(keys) do
+  -- A service without failures has no key: its breaker is the empty text.
+  if string.sub(name, 1, 8) == 'breaker:' then values[name] = redis.call('GET', key) or '' end
+end
+return answer(values)
