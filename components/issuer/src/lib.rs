@@ -15,6 +15,8 @@ mod response;
 mod sessions;
 mod settings;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tokens;
 mod use_cases;
 

@@ -1,5 +1,8 @@
 //! The use cases of clients.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
 
 use super::domain::{ClientFilter, Credentials, OAuthClient, Profile, RegisteredClient, Registration};

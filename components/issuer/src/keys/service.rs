@@ -1,5 +1,8 @@
 //! The use cases of signing keys.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
 use signing::{KeyError, SigningKey};
 

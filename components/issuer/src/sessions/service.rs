@@ -1,6 +1,9 @@
 //! The use cases of sessions: signing out (OpenID Connect RP-Initiated Logout) over the logout page and back, and ending
 //! remembered logins.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
 
 use super::domain::{LoginSession, Logout, NewLogout};

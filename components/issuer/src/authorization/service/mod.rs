@@ -7,6 +7,8 @@
 
 mod pages;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::pages::{ChallengeError, PageRequest, stored_request};
 pub(crate) use self::ports::AuthorizationStore;
