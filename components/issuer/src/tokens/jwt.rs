@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use signing::{SigningKey, VerifyingKeys};
+use signing::SigningKey;
 
 use super::domain::{
     AccessClaims, ID_TOKEN_LIFETIME, IdClaims, IdTokenHint, VerifiedAccessToken, is_reserved,
@@ -16,7 +16,7 @@ use crate::authorization::document::{members, unread};
 use crate::domain::failure::Failure;
 use crate::domain::json::Json;
 use crate::keys::service::{KeyStore, PublicKey};
-use crate::keys::vault::KeyVault;
+use crate::keys::vault::{KeyVault, verifying_keys};
 
 /// The `typ` of access tokens (RFC 9068, section 2.1). ID tokens are signed with the same key and have another `typ`, so that
 /// neither passes for the other.
@@ -56,7 +56,7 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
 
     async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, Failure> {
         let keys = self.store.known_keys().await?;
-        let Some(claims) = self.read(&keys, token, ID_TOKEN) else {
+        let Some(claims) = self.read(keys, token, ID_TOKEN) else {
             return Ok(None);
         };
         let all = unread(&Value::Object(claims.clone()));
@@ -71,7 +71,7 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
 
     async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, Failure> {
         let keys = self.store.published_keys().await?;
-        let claims = self.read(&keys, token, ACCESS_TOKEN);
+        let claims = self.read(keys, token, ACCESS_TOKEN);
         let read: Option<ReadAccessToken> = claims.and_then(parsed);
         Ok(read.map(Into::into))
     }
@@ -79,9 +79,8 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
 
 impl<S> JwtKeys<S> {
     /// The claims of a token of ours of this type, whatever its times say.
-    fn read(&self, keys: &[PublicKey], token: &str, kind: &str) -> Option<Map<String, Value>> {
-        let jwks: Vec<Value> = keys.iter().map(|key| members(&key.jwk).into()).collect();
-        let verified = VerifyingKeys::new(&jwks)
+    fn read(&self, keys: Vec<PublicKey>, token: &str, kind: &str) -> Option<Map<String, Value>> {
+        let verified = verifying_keys(keys)
             .verify(token)
             .filter(|verified| verified.kind == kind)?;
         let issuer = verified.claims.get("iss");
