@@ -12,19 +12,21 @@ use signing::SigningKey;
 pub(crate) use self::memory::Memory;
 use crate::authorization::domain::{AcceptedConsent, AcceptedLogin, TokenContents};
 use crate::authorization::service::{
-    Authorization, AuthorizationError, Browser, ChallengeError, NextStop, SessionChange,
+    Authorization, AuthorizationError, BrowserCookies, ChallengeError, NextStop, SessionChange,
 };
-use crate::clients::domain::{AuthMethod, Credentials, GrantType, OAuthClient, Profile, Registration};
+use crate::clients::domain::{
+    AuthMethod, ClientAuthentication, ClientProfile, GrantType, OAuthClient, Registration,
+};
 use crate::clients::service::Clients;
 use crate::domain::addresses::Addresses;
-use crate::domain::failure::{Denied, Failure};
-use crate::domain::form::Form;
+use crate::domain::failure::{Denied, InternalFailure};
 use crate::domain::json::Json;
+use crate::domain::parameters::Parameters;
 use crate::domain::secret::Token;
-use crate::keys::service::Keys;
+use crate::keys::service::SigningKeys;
 use crate::keys::vault::KeyVault;
 use crate::sessions::service::Sessions;
-use crate::tokens::domain::Grant;
+use crate::tokens::domain::UserGrant;
 use crate::tokens::jwt::JwtKeys;
 use crate::tokens::service::{HookAnswer, IssuedTokens, RefreshHook, TokenRequest, Tokens};
 
@@ -51,17 +53,17 @@ pub(crate) fn signing_key(index: usize) -> SigningKey {
 }
 
 /// Parameters of a request: `changes` replaces some of these, or adds others. One with an empty value is left out.
-pub(crate) fn form(parameters: &[(&str, &str)], changes: &[(&str, &str)]) -> Form {
+pub(crate) fn form(parameters: &[(&str, &str)], changes: &[(&str, &str)]) -> Parameters {
     let mut all: BTreeMap<&str, &str> = parameters.iter().copied().collect();
     all.extend(changes.iter().copied());
     all.retain(|_, value| !value.is_empty());
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(all);
-    Form::parse(&query.finish()).expect("the parameters have no forbidden character")
+    Parameters::parse(&query.finish()).expect("the parameters have no forbidden character")
 }
 
 /// The request that the client `shop` sends browsers with.
-pub(crate) fn request(changes: &[(&str, &str)]) -> Form {
+pub(crate) fn request(changes: &[(&str, &str)]) -> Parameters {
     let parameters = [
         ("client_id", "shop"),
         ("response_type", "code"),
@@ -77,7 +79,7 @@ pub(crate) fn request(changes: &[(&str, &str)]) -> Form {
 }
 
 /// The form by which the client `shop` exchanges a code.
-pub(crate) fn exchange(code: &str, changes: &[(&str, &str)]) -> Form {
+pub(crate) fn exchange(code: &str, changes: &[(&str, &str)]) -> Parameters {
     let parameters = [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -88,7 +90,7 @@ pub(crate) fn exchange(code: &str, changes: &[(&str, &str)]) -> Form {
 }
 
 /// The form by which the client `shop` refreshes.
-pub(crate) fn refreshing(token: &str, changes: &[(&str, &str)]) -> Form {
+pub(crate) fn refreshing(token: &str, changes: &[(&str, &str)]) -> Parameters {
     form(
         &[("grant_type", "refresh_token"), ("refresh_token", token)],
         changes,
@@ -96,8 +98,8 @@ pub(crate) fn refreshing(token: &str, changes: &[(&str, &str)]) -> Form {
 }
 
 /// What a client without a secret shows.
-pub(crate) fn public(id: &str) -> Credentials {
-    Credentials {
+pub(crate) fn public(id: &str) -> ClientAuthentication {
+    ClientAuthentication {
         id: id.to_owned(),
         secret: None,
         method: AuthMethod::None,
@@ -105,8 +107,8 @@ pub(crate) fn public(id: &str) -> Credentials {
 }
 
 /// What a client shows with a secret in the header.
-pub(crate) fn basic(id: &str, secret: &str) -> Credentials {
-    Credentials {
+pub(crate) fn basic(id: &str, secret: &str) -> ClientAuthentication {
+    ClientAuthentication {
         id: id.to_owned(),
         secret: Some(secret.to_owned()),
         method: AuthMethod::Basic,
@@ -114,9 +116,9 @@ pub(crate) fn basic(id: &str, secret: &str) -> Credentials {
 }
 
 /// The parameters in an address.
-pub(crate) fn parameters(url: &str) -> Form {
+pub(crate) fn parameters(url: &str) -> Parameters {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
-    Form::parse(query).expect("an address of the issuer can be read")
+    Parameters::parse(query).expect("an address of the issuer can be read")
 }
 
 /// The login that the login page accepts.
@@ -194,14 +196,14 @@ pub(crate) struct Hook {
 }
 
 impl RefreshHook for Hook {
-    async fn is_configured(&self) -> Result<bool, Failure> {
+    async fn is_configured(&self) -> Result<bool, InternalFailure> {
         Ok(self.is_configured.get())
     }
 
-    async fn ask(&self, _: &Grant) -> Result<HookAnswer, Failure> {
+    async fn ask(&self, _: &UserGrant) -> Result<HookAnswer, InternalFailure> {
         self.calls.set(self.calls.get() + 1);
         let answer = self.answer.borrow().clone();
-        answer.ok_or_else(|| Failure::Broken("the user component does not answer".into()))
+        answer.ok_or_else(|| InternalFailure::Broken("the user component does not answer".into()))
     }
 }
 
@@ -282,8 +284,8 @@ impl World {
         Clients { store: &self.store }
     }
 
-    pub(crate) fn keys(&self) -> Keys<'_, Memory> {
-        Keys {
+    pub(crate) fn keys(&self) -> SigningKeys<'_, Memory> {
+        SigningKeys {
             store: &self.store,
             vault: &self.keys.vault,
         }
@@ -309,7 +311,11 @@ impl World {
     }
 
     /// Opens the authorization endpoint in a browser, and keeps its cookies.
-    pub(crate) fn open(&self, browser: &mut Browser, form: &Form) -> Result<NextStop, AuthorizationError> {
+    pub(crate) fn open(
+        &self,
+        browser: &mut BrowserCookies,
+        form: &Parameters,
+    ) -> Result<NextStop, AuthorizationError> {
         let next = run(self.authorization().proceed(form, browser))?;
         match &next {
             NextStop::Login { flow_cookie, .. } => browser.flow = Some(flow_cookie.clone()),
@@ -324,7 +330,7 @@ impl World {
     }
 
     /// The challenge that a request gets for the login page.
-    pub(crate) fn to_login(&self, browser: &mut Browser, form: &Form) -> String {
+    pub(crate) fn to_login(&self, browser: &mut BrowserCookies, form: &Parameters) -> String {
         match self.open(browser, form) {
             Ok(NextStop::Login { challenge, .. }) => challenge.reveal().to_owned(),
             other => panic!("the browser goes to the login page, not to {other:?}"),
@@ -332,7 +338,12 @@ impl World {
     }
 
     /// The challenge that an accepted login gets for the consent page.
-    pub(crate) fn to_consent(&self, browser: &mut Browser, form: &Form, login: AcceptedLogin) -> String {
+    pub(crate) fn to_consent(
+        &self,
+        browser: &mut BrowserCookies,
+        form: &Parameters,
+        login: AcceptedLogin,
+    ) -> String {
         let challenge = self.to_login(browser, form);
         let url = run(self.authorization().accept_login(&challenge, login));
         match self.open(browser, &parameters(&url.expect("the login is accepted"))) {
@@ -344,8 +355,8 @@ impl World {
     /// The code of a sign-in.
     pub(crate) fn code(
         &self,
-        browser: &mut Browser,
-        form: &Form,
+        browser: &mut BrowserCookies,
+        form: &Parameters,
         login: AcceptedLogin,
         consent: AcceptedConsent,
     ) -> String {
@@ -360,7 +371,7 @@ impl World {
     /// The code of a new sign-in in a new browser.
     pub(crate) fn new_code(&self) -> String {
         let consent = consent(&["openid", "offline_access"]);
-        self.code(&mut Browser::default(), &request(&[]), login(), consent)
+        self.code(&mut BrowserCookies::default(), &request(&[]), login(), consent)
     }
 
     /// The tokens of a new sign-in in a new browser.
@@ -370,7 +381,11 @@ impl World {
             .expect("a new code is good")
     }
 
-    pub(crate) fn issue(&self, credentials: Credentials, form: &Form) -> Result<IssuedTokens, Denied> {
+    pub(crate) fn issue(
+        &self,
+        credentials: ClientAuthentication,
+        form: &Parameters,
+    ) -> Result<IssuedTokens, Denied> {
         run(self.tokens().issue(TokenRequest {
             form,
             credentials: Ok(credentials),
@@ -412,7 +427,7 @@ pub(crate) fn registration(id: &str) -> Registration {
             audience: vec!["akinai".into(), "nightly".into()],
             lifespans: BTreeMap::new(),
         },
-        profile: Profile::default(),
+        profile: ClientProfile::default(),
     }
 }
 

@@ -13,9 +13,9 @@ use std::rc::Rc;
 use crate::authorization::domain::Flow;
 use crate::clients::domain::RegisteredClient;
 use crate::domain::secret::Hash;
-use crate::keys::service::PublicKey;
+use crate::keys::service::PublishedKey;
 use crate::sessions::domain::{LoginSession, Logout};
-use crate::tokens::domain::Grant;
+use crate::tokens::domain::UserGrant;
 
 /// A store in memory, to test the rules of the use cases. The real store is tested against Postgres.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ struct LogoutRow {
 }
 
 struct GrantRow {
-    grant: Grant,
+    grant: UserGrant,
     is_revoked: bool,
 }
 
@@ -97,7 +97,7 @@ struct ConsentRow {
 
 struct KeyRow {
     sealed: String,
-    public: PublicKey,
+    public: PublishedKey,
     retired_at: Option<i64>,
 }
 
@@ -131,7 +131,7 @@ impl Tables {
     }
 
     /// Revokes all grants that are meant.
-    fn revoke(&mut self, is_meant: impl Fn(&Grant) -> bool) {
+    fn revoke(&mut self, is_meant: impl Fn(&UserGrant) -> bool) {
         for row in self.grants.iter_mut().filter(|row| is_meant(&row.grant)) {
             row.is_revoked = true;
         }

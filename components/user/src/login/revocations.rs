@@ -17,7 +17,7 @@ use spin_adapters::{
 };
 use web::request_id::RequestIds;
 
-use super::hydra::Hydra;
+use super::hydra::HydraClient;
 use crate::accounts::service::{EndedSessions, RevocationListener};
 
 /// The variable with the address of Redis.
@@ -68,7 +68,7 @@ impl RevocationListener for RevocationNotifier {
 
 async fn end_sessions(user: UserId, sessions: EndedSessions<'_>) -> Result<(), String> {
     let ended = async {
-        let hydra = Hydra::from_variable().await?;
+        let hydra = HydraClient::from_variable().await?;
         match sessions {
             EndedSessions::These(sessions) => {
                 let newest = sessions.iter().take(MAX_SESSIONS);

@@ -1,4 +1,4 @@
-use signing::KeyError;
+use signing::SigningKeyError;
 
 use super::ImportError;
 use crate::testing::{World, refresh_token, run, signing_key};
@@ -51,9 +51,9 @@ fn key_is_imported_once_and_garbage_never() {
     let world = World::new();
     let again = run(world.keys().import(Ok(signing_key(0))));
     assert!(matches!(again, Err(ImportError::Conflict)), "{again:?}");
-    let garbage = run(world.keys().import(Err(KeyError::Pem)));
+    let garbage = run(world.keys().import(Err(SigningKeyError::Pem)));
     assert!(
-        matches!(garbage, Err(ImportError::Key(KeyError::Pem))),
+        matches!(garbage, Err(ImportError::Key(SigningKeyError::Pem))),
         "{garbage:?}"
     );
     assert_eq!(published(&world), [signing_key(0).id()]);

@@ -1,5 +1,5 @@
 use super::SignOut;
-use crate::authorization::service::Browser;
+use crate::authorization::service::BrowserCookies;
 use crate::testing::{
     BYE, USER, World, consent, denied, exchange, form, login, parameters, public, refresh_token, remembered,
     request, run, unanswered,
@@ -8,7 +8,7 @@ use crate::tokens::service::IssuedTokens;
 
 const SIGNED_OUT: &str = "https://pages.example/signed-out";
 
-fn signed_in(world: &World, browser: &mut Browser, is_remembered: bool) -> IssuedTokens {
+fn signed_in(world: &World, browser: &mut BrowserCookies, is_remembered: bool) -> IssuedTokens {
     let login = match is_remembered {
         true => remembered(),
         false => login(),
@@ -23,7 +23,7 @@ fn hint(tokens: &IssuedTokens) -> &str {
 }
 
 /// Opens the logout endpoint, and removes the cookie where it says so.
-fn open(world: &World, browser: &mut Browser, changes: &[(&str, &str)]) -> String {
+fn open(world: &World, browser: &mut BrowserCookies, changes: &[(&str, &str)]) -> String {
     let SignOut {
         redirect_to,
         removes_cookie,
@@ -42,7 +42,7 @@ fn asked(url: &str) -> String {
 }
 
 /// Goes on after the user has agreed.
-fn agree(world: &World, browser: &mut Browser, url: &str) -> String {
+fn agree(world: &World, browser: &mut BrowserCookies, url: &str) -> String {
     let url = run(world.sessions().accept_logout(&asked(url))).unwrap();
     let verifier = parameters(&url).get("logout_verifier").unwrap().to_owned();
     open(world, browser, &[("logout_verifier", &verifier)])
@@ -50,7 +50,7 @@ fn agree(world: &World, browser: &mut Browser, url: &str) -> String {
 
 #[test]
 fn user_signs_out_of_the_remembered_login_after_a_question() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut browser, true);
     let url = open(&world, &mut browser, &[]);
     let (logout, client) = run(world.sessions().logout_request(&asked(&url))).unwrap();
@@ -67,7 +67,7 @@ fn user_signs_out_of_the_remembered_login_after_a_question() {
 
 #[test]
 fn client_signs_its_user_out_and_gets_the_browser_back() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut browser, true);
     let by_client = [
         ("id_token_hint", hint(&tokens)),
@@ -93,7 +93,7 @@ fn client_signs_its_user_out_and_gets_the_browser_back() {
 
 #[test]
 fn browser_goes_back_only_to_a_registered_address() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut browser, true);
     let hint = hint(&tokens);
     let bye_slash = format!("{BYE}/");
@@ -116,7 +116,7 @@ fn browser_goes_back_only_to_a_registered_address() {
 
 #[test]
 fn logout_page_answers_once() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut browser, true);
     let sessions = world.sessions();
     let challenge = asked(&open(&world, &mut browser, &[]));
@@ -150,7 +150,7 @@ fn logout_page_answers_once() {
 
 #[test]
 fn sign_out_is_over_after_30_minutes() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     signed_in(&world, &mut browser, true);
     let challenge = asked(&open(&world, &mut browser, &[]));
     world.store.pass(30 * 60);
@@ -162,7 +162,8 @@ fn sign_out_is_over_after_30_minutes() {
 
 #[test]
 fn browser_s_own_login_ends_whichever_login_the_hint_is_of() {
-    let (world, mut browser, mut other) = (World::new(), Browser::default(), Browser::default());
+    let (world, mut browser, mut other) =
+        (World::new(), BrowserCookies::default(), BrowserCookies::default());
     let elsewhere = signed_in(&world, &mut other, true);
     let current = signed_in(&world, &mut browser, true);
     let url = open(&world, &mut browser, &[("id_token_hint", hint(&elsewhere))]);
@@ -173,7 +174,7 @@ fn browser_s_own_login_ends_whichever_login_the_hint_is_of() {
 
 #[test]
 fn login_that_is_not_remembered_lasts_in_what_was_granted_in_it() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut browser, false);
     let by_client = [("id_token_hint", hint(&tokens))];
     let url = open(&world, &mut browser, &by_client);
@@ -184,7 +185,7 @@ fn login_that_is_not_remembered_lasts_in_what_was_granted_in_it() {
 
 #[test]
 fn user_who_has_signed_in_again_meanwhile_stays_signed_in() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     signed_in(&world, &mut browser, true);
     let url = open(&world, &mut browser, &[]);
     let again = signed_in(&world, &mut browser, true);
@@ -196,11 +197,11 @@ fn user_who_has_signed_in_again_meanwhile_stays_signed_in() {
 #[test]
 fn ending_a_login_forgets_the_browser_and_leaves_the_tokens() {
     let world = World::new();
-    let skips = |browser: &mut Browser| {
+    let skips = |browser: &mut BrowserCookies| {
         let challenge = world.to_login(browser, &request(&[]));
         run(world.authorization().login_request(&challenge)).unwrap().flow
     };
-    let (mut one, mut other) = (Browser::default(), Browser::default());
+    let (mut one, mut other) = (BrowserCookies::default(), BrowserCookies::default());
     let tokens = signed_in(&world, &mut one, true);
     signed_in(&world, &mut other, true);
     let flow = skips(&mut one);

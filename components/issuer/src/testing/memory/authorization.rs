@@ -8,7 +8,7 @@ use crate::authorization::service::AuthorizationStore;
 use crate::clients::domain::scopes::are_among;
 use crate::domain::secret::Hash;
 use crate::sessions::domain::LoginSession;
-use crate::tokens::domain::Grant;
+use crate::tokens::domain::UserGrant;
 
 /// How long a request may take, in seconds.
 const FLOW_LIFETIME: i64 = 30 * 60;
@@ -237,8 +237,8 @@ impl AuthorizationStore for Memory {
 }
 
 impl Memory {
-    fn granted(&self, flow: &Flow, authenticated_at: i64, new: &NewGrant<'_>) -> Grant {
-        Grant {
+    fn granted(&self, flow: &Flow, authenticated_at: i64, new: &NewGrant<'_>) -> UserGrant {
+        UserGrant {
             id: flow.consent_request_id.clone().unwrap_or_default(),
             client_id: flow.client_id.clone(),
             subject: flow.subject.clone().unwrap_or_default(),

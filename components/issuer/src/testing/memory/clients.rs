@@ -1,7 +1,7 @@
 use kernel::StoreError;
 
 use super::Memory;
-use crate::clients::domain::{ClientFilter, OAuthClient, Profile, RegisteredClient};
+use crate::clients::domain::{ClientFilter, ClientProfile, OAuthClient, RegisteredClient};
 use crate::clients::service::ClientStore;
 
 impl ClientStore for Memory {
@@ -12,7 +12,7 @@ impl ClientStore for Memory {
     async fn add_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError> {
         let mut tables = self.tables();
         if tables.clients.contains_key(&client.id) {
@@ -31,7 +31,7 @@ impl ClientStore for Memory {
     async fn replace_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError> {
         let mut tables = self.tables();
         let known = tables.clients.get_mut(&client.id);

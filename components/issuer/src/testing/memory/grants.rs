@@ -3,7 +3,7 @@ use kernel::StoreError;
 use super::{Memory, RefreshTokenRow, Tables};
 use crate::clients::domain::{OAuthClient, scopes::are_among};
 use crate::domain::secret::Hash;
-use crate::tokens::domain::{CodeExchange, Grant, GrantFilter, Refresh, RefreshTokenRevocation};
+use crate::tokens::domain::{CodeExchange, GrantFilter, Refresh, RefreshTokenRevocation, UserGrant};
 use crate::tokens::service::{CodeUse, GrantStore};
 
 /// How long a replaced refresh token gets siblings, in seconds.
@@ -11,7 +11,7 @@ const GRACE: i64 = 10;
 
 impl Tables {
     /// A grant of this client, revoked or not.
-    fn family(&self, grant: &str, client_id: &str) -> Option<(Grant, bool)> {
+    fn family(&self, grant: &str, client_id: &str) -> Option<(UserGrant, bool)> {
         let mut rows = self.grants.iter();
         let row = rows.find(|row| row.grant.id == grant && row.grant.client_id == client_id)?;
         Some((row.grant.clone(), row.is_revoked))
@@ -100,7 +100,11 @@ impl GrantStore for Memory {
         Ok(Refresh::Granted(Box::new(grant)))
     }
 
-    async fn grant_of_refresh_token(&self, token: &Hash, unused: bool) -> Result<Option<Grant>, StoreError> {
+    async fn grant_of_refresh_token(
+        &self,
+        token: &Hash,
+        unused: bool,
+    ) -> Result<Option<UserGrant>, StoreError> {
         let mut tables = self.tables();
         let row = tables.refresh_tokens.iter().find(|row| row.hash == *token);
         let row = row.filter(|row| !unused || row.used_at.is_none());
@@ -111,11 +115,11 @@ impl GrantStore for Memory {
         Ok(grant.filter(|grant| grant.ends_at > self.now()))
     }
 
-    async fn grant(&self, id: &str) -> Result<Option<Grant>, StoreError> {
+    async fn grant(&self, id: &str) -> Result<Option<UserGrant>, StoreError> {
         Ok(self.tables().grant(id).map(|row| row.grant.clone()))
     }
 
-    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<Grant>, StoreError> {
+    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<UserGrant>, StoreError> {
         let tables = self.tables();
         let living = tables
             .grants
@@ -157,7 +161,7 @@ impl GrantStore for Memory {
     }
 
     async fn revoke_grant(&self, id: &str, client_id: Option<&str>) -> Result<(), StoreError> {
-        let is_clients = |grant: &Grant| client_id.is_none_or(|client| client == grant.client_id);
+        let is_clients = |grant: &UserGrant| client_id.is_none_or(|client| client == grant.client_id);
         self.tables().revoke(|grant| grant.id == id && is_clients(grant));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use identity::access::TokenError::*;
 use identity::access::UnverifiedToken;
-use identity::{FormError, Part};
+use identity::{FormError, TokenPart};
 use serde_json::json;
 
 use super::refused;
@@ -35,7 +35,7 @@ fn a_jwe_is_no_access_token() {
 fn padding_is_refused() {
     let good = with_claims(&json!({}));
     let parts: Vec<_> = good.split('.').collect();
-    let places = [Part::Header, Part::Payload, Part::Signature];
+    let places = [TokenPart::Header, TokenPart::Payload, TokenPart::Signature];
     for (place, part) in places.into_iter().enumerate() {
         for padding in ["=", "=="] {
             let mut bad: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
@@ -75,7 +75,10 @@ fn white_space_is_refused() {
             );
         }
     }
-    refused(&format!("Bearer {good}"), Form(FormError::Encoding(Part::Header)));
+    refused(
+        &format!("Bearer {good}"),
+        Form(FormError::Encoding(TokenPart::Header)),
+    );
 }
 
 #[test]
@@ -109,16 +112,16 @@ fn deeply_nested_json_is_refused() {
     };
     refused(
         &token(&deep(2900), "{}", es256),
-        Form(FormError::Json(Part::Header)),
+        Form(FormError::Json(TokenPart::Header)),
     );
     let header = header("ES256").to_string();
     refused(
         &token(&header, &deep(2900), es256),
-        Form(FormError::Json(Part::Payload)),
+        Form(FormError::Json(TokenPart::Payload)),
     );
     refused(
         &token(&header, &"{\"a\":".repeat(1100), es256),
-        Form(FormError::Json(Part::Payload)),
+        Form(FormError::Json(TokenPart::Payload)),
     );
 }
 
@@ -135,7 +138,7 @@ fn a_header_is_an_object() {
     ] {
         refused(
             &token(other, &claims().to_string(), es256),
-            Form(FormError::Json(Part::Header)),
+            Form(FormError::Json(TokenPart::Header)),
         );
     }
 }
@@ -145,7 +148,7 @@ fn claims_are_an_object() {
     for other in ["", "null", "[]", "\"claims\"", "{", "{}{}", "{\"sub\":\"\u{0}\"}"] {
         refused(
             &token(&header("ES256").to_string(), other, es256),
-            Form(FormError::Json(Part::Payload)),
+            Form(FormError::Json(TokenPart::Payload)),
         );
     }
 }
@@ -161,7 +164,7 @@ fn a_header_member_that_comes_twice_is_refused() {
     for header in twice {
         refused(
             &token(header, &claims().to_string(), es256),
-            Form(FormError::Json(Part::Header)),
+            Form(FormError::Json(TokenPart::Header)),
         );
     }
 }
@@ -178,7 +181,7 @@ fn a_claim_that_comes_twice_is_refused() {
         let payload = usual.replacen('{', &format!("{{{twice},"), 1);
         refused(
             &token(&header("ES256").to_string(), &payload, es256),
-            Form(FormError::Json(Part::Payload)),
+            Form(FormError::Json(TokenPart::Payload)),
         );
     }
 }

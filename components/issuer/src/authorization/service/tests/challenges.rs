@@ -1,10 +1,10 @@
-use super::super::{Browser, ChallengeError, NextStop};
-use crate::authorization::domain::{AcceptedLogin, Rejection};
+use super::super::{BrowserCookies, ChallengeError, NextStop};
+use crate::authorization::domain::{AcceptedLogin, PageRejection};
 use crate::testing::{World, consent, ended, login, parameters, request, run, unanswered};
 
 #[test]
 fn challenge_is_answered_once() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let pages = world.authorization();
     let challenge = world.to_login(&mut browser, &request(&[]));
     let url = run(pages.accept_login(&challenge, login())).unwrap();
@@ -15,7 +15,7 @@ fn challenge_is_answered_once() {
         }
         other => panic!("the page has answered before: {other:?}"),
     }
-    let rejected = run(pages.reject_login(&challenge, Rejection::default()));
+    let rejected = run(pages.reject_login(&challenge, PageRejection::default()));
     assert_eq!(unanswered(rejected), "answered before");
     assert_eq!(
         unanswered(run(pages.login_request(&challenge))),
@@ -37,12 +37,13 @@ fn challenge_is_answered_once() {
 
 #[test]
 fn verifier_works_once_and_only_in_its_browser() {
-    let (world, mut victim, mut attacker) = (World::new(), Browser::default(), Browser::default());
+    let (world, mut victim, mut attacker) =
+        (World::new(), BrowserCookies::default(), BrowserCookies::default());
     world.to_login(&mut attacker, &request(&[]));
     let challenge = world.to_login(&mut victim, &request(&[]));
     let url = run(world.authorization().accept_login(&challenge, login())).unwrap();
     let form = parameters(&url);
-    for stranger in [&mut attacker, &mut Browser::default()] {
+    for stranger in [&mut attacker, &mut BrowserCookies::default()] {
         assert_eq!(ended(world.open(stranger, &form)), "user: request_forbidden");
     }
     let moved = world.open(&mut victim, &form);
@@ -62,7 +63,7 @@ fn verifier_works_once_and_only_in_its_browser() {
 
 #[test]
 fn verifier_of_one_page_is_none_of_the_other_and_of_no_other_client() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_login(&mut browser, &request(&[]));
     let url = run(world.authorization().accept_login(&challenge, login())).unwrap();
     let verifier = parameters(&url).get("login_verifier").unwrap().to_owned();
@@ -82,7 +83,7 @@ fn verifier_of_one_page_is_none_of_the_other_and_of_no_other_client() {
 
 #[test]
 fn stored_request_counts_and_not_the_one_that_comes_back() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_login(&mut browser, &request(&[("scope", "openid")]));
     let url = run(world.authorization().accept_login(&challenge, login())).unwrap();
     let verifier = parameters(&url).get("login_verifier").unwrap().to_owned();
@@ -96,7 +97,7 @@ fn stored_request_counts_and_not_the_one_that_comes_back() {
 
 #[test]
 fn request_is_over_after_30_minutes() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let pages = world.authorization();
     let late = world.to_login(&mut browser, &request(&[]));
     let answered = world.to_login(&mut browser, &request(&[]));
@@ -116,7 +117,7 @@ fn request_is_over_after_30_minutes() {
 
 #[test]
 fn subject_has_1_to_255_bytes_and_no_control_character() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_login(&mut browser, &request(&[]));
     for subject in [String::new(), "a".repeat(256), "a\nb".into()] {
         let login = AcceptedLogin { subject, ..login() };
@@ -127,9 +128,9 @@ fn subject_has_1_to_255_bytes_and_no_control_character() {
 
 #[test]
 fn rejection_of_a_page_reaches_the_client() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let pages = world.authorization();
-    let no = Rejection {
+    let no = PageRejection {
         error: String::new(),
         error_description: "The user said no".into(),
     };
@@ -141,7 +142,7 @@ fn rejection_of_a_page_reaches_the_client() {
     assert_eq!(ended(again), "client: access_denied");
 
     let challenge = world.to_consent(&mut browser, &request(&[]), login());
-    let no = Rejection {
+    let no = PageRejection {
         error: "temporarily_unavailable".into(),
         ..no
     };

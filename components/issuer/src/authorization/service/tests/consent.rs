@@ -1,10 +1,10 @@
-use super::super::{Browser, NextStop};
+use super::super::{BrowserCookies, NextStop};
 use crate::authorization::domain::AcceptedConsent;
 use crate::testing::{World, consent, login, parameters, request, run, unanswered};
 
 #[test]
 fn consent_grants_no_more_than_was_requested() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_consent(&mut browser, &request(&[("scope", "openid")]), login());
     for wrong in [
         consent(&["openid", "admin"]),
@@ -28,7 +28,7 @@ fn consent_grants_no_more_than_was_requested() {
 
 #[test]
 fn user_may_grant_less_than_was_requested() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_consent(&mut browser, &request(&[]), login());
     let less = AcceptedConsent {
         audience: vec![],
@@ -43,7 +43,7 @@ fn user_may_grant_less_than_was_requested() {
 
 #[test]
 fn remembered_consent_covers_what_was_granted() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let granted = AcceptedConsent {
         remember: true,
         remember_for: 3600,

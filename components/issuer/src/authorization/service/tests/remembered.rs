@@ -1,18 +1,18 @@
-use super::super::Browser;
+use super::super::BrowserCookies;
 use crate::authorization::domain::{AcceptedConsent, AcceptedLogin};
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::testing::{
     USER, World, consent, ended, exchange, login, parameters, public, remembered, request, run,
 };
 
 /// A world, and a browser that is remembered for an hour.
-fn signed_in() -> (World, Browser) {
-    let (world, mut browser) = (World::new(), Browser::default());
+fn signed_in() -> (World, BrowserCookies) {
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     world.to_consent(&mut browser, &request(&[]), remembered());
     (world, browser)
 }
 
-fn is_skipped(world: &World, browser: &mut Browser, form: &Form) -> bool {
+fn is_skipped(world: &World, browser: &mut BrowserCookies, form: &Parameters) -> bool {
     let challenge = world.to_login(browser, form);
     let asked = run(world.authorization().login_request(&challenge)).unwrap();
     assert_eq!(asked.flow.subject.is_some(), asked.flow.login_skip);
@@ -24,7 +24,7 @@ fn remembered_browser_skips_the_login_until_its_time_is_over() {
     let (world, mut browser) = signed_in();
     assert!(is_skipped(&world, &mut browser, &request(&[])));
     assert!(
-        !is_skipped(&world, &mut Browser::default(), &request(&[])),
+        !is_skipped(&world, &mut BrowserCookies::default(), &request(&[])),
         "another browser"
     );
     assert!(!is_skipped(
@@ -63,7 +63,7 @@ fn another_user_than_the_remembered_one_signs_in_from_the_beginning() {
 #[test]
 fn id_token_hint_of_another_user_ends_the_remembered_login_s_use() {
     let world = World::new();
-    let mut browser = Browser::default();
+    let mut browser = BrowserCookies::default();
     let code = world.code(&mut browser, &request(&[]), remembered(), consent(&["openid"]));
     let tokens = world.issue(public("shop"), &exchange(&code, &[])).unwrap();
     let hint = tokens.id_token.unwrap();
@@ -97,7 +97,7 @@ fn new_login_replaces_the_remembered_one_and_its_cookie() {
     let old = browser.session.clone();
     world.to_consent(&mut browser, &request(&[("prompt", "login")]), remembered());
     assert!(browser.session.is_some() && browser.session != old);
-    let mut with_old_cookie = Browser {
+    let mut with_old_cookie = BrowserCookies {
         session: old,
         ..browser.clone()
     };

@@ -1,10 +1,10 @@
-use super::super::{Browser, NextStop};
+use super::super::{BrowserCookies, NextStop};
 use crate::clients::domain::GrantType;
 use crate::testing::{CALLBACK, USER, World, consent, ended, login, parameters, request, run};
 
 #[test]
 fn request_goes_over_login_and_consent_to_the_client() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let challenge = world.to_login(&mut browser, &request(&[("login_hint", "h")]));
     let asked = run(world.authorization().login_request(&challenge)).unwrap();
     assert_eq!(asked.request.scopes, ["openid", "offline_access"]);
@@ -46,7 +46,7 @@ fn request_with_another_address_or_client_is_shown_to_the_user_only() {
         ("client_id", "unknown", "invalid_client"),
         ("client_id", "", "invalid_request"),
     ] {
-        let result = world.open(&mut Browser::default(), &request(&[(name, value)]));
+        let result = world.open(&mut BrowserCookies::default(), &request(&[(name, value)]));
         assert_eq!(ended(result), format!("user: {error}"), "{name}={value}");
     }
 }
@@ -65,19 +65,19 @@ fn request_with_a_fault_is_refused_at_the_client() {
         ("prompt", "none", "login_required"),
         ("id_token_hint", "nonsense", "invalid_request"),
     ] {
-        let result = world.open(&mut Browser::default(), &request(&[(name, value)]));
+        let result = world.open(&mut BrowserCookies::default(), &request(&[(name, value)]));
         assert_eq!(ended(result), format!("client: {error}"), "{name}={value}");
     }
     world.change("shop", |registration| {
         registration.client.grant_types = vec![GrantType::RefreshToken];
     });
-    let result = world.open(&mut Browser::default(), &request(&[]));
+    let result = world.open(&mut BrowserCookies::default(), &request(&[]));
     assert_eq!(ended(result), "client: unauthorized_client");
 }
 
 #[test]
 fn two_verifiers_in_one_request_are_refused() {
     let verifiers = [("login_verifier", "a"), ("consent_verifier", "b")];
-    let result = World::new().open(&mut Browser::default(), &request(&verifiers));
+    let result = World::new().open(&mut BrowserCookies::default(), &request(&verifiers));
     assert_eq!(ended(result), "user: invalid_request");
 }

@@ -1,4 +1,4 @@
-use crate::clients::domain::{AuthMethod, Credentials};
+use crate::clients::domain::{AuthMethod, ClientAuthentication};
 use crate::domain::failure::Denied;
 use crate::testing::{SECRET, World, basic, denied, form, public, run};
 use crate::tokens::service::TokenRequest;
@@ -8,7 +8,7 @@ const BY_CLIENT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 #[test]
 fn client_authenticates_only_as_it_is_registered() {
     let world = World::new();
-    let by = |secret: Option<&str>, method| Credentials {
+    let by = |secret: Option<&str>, method| ClientAuthentication {
         id: "batch".into(),
         secret: secret.map(str::to_owned),
         method,

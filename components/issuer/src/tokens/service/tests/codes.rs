@@ -1,4 +1,4 @@
-use crate::authorization::service::Browser;
+use crate::authorization::service::BrowserCookies;
 use crate::clients::domain::GrantType;
 use crate::testing::{
     World, consent, denied, exchange, form, login, public, refresh_token, request, run, signing_key,
@@ -8,7 +8,7 @@ const OTHER_VERIFIER: &str = "another-verifier-of-the-right-length-and-letters";
 
 #[test]
 fn code_gives_tokens_of_what_was_granted() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let code = world.code(&mut browser, &request(&[]), login(), consent(&["openid"]));
     let tokens = world.issue(public("shop"), &exchange(&code, &[])).unwrap();
     assert_eq!(

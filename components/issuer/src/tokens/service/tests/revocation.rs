@@ -1,5 +1,5 @@
 use crate::authorization::domain::AcceptedConsent;
-use crate::authorization::service::Browser;
+use crate::authorization::service::BrowserCookies;
 use crate::testing::{
     SECRET, USER, World, basic, consent, denied, form, login, public, refresh_token, request, run,
 };
@@ -103,7 +103,7 @@ fn grants_are_listed_and_revoked_by_user_session_and_client() {
 
 #[test]
 fn revoking_a_user_s_grants_forgets_remembered_consent() {
-    let (world, mut browser) = (World::new(), Browser::default());
+    let (world, mut browser) = (World::new(), BrowserCookies::default());
     let kept = AcceptedConsent {
         remember: true,
         ..consent(&["openid"])
