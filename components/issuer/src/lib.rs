@@ -15,6 +15,8 @@ mod response;
 mod sessions;
 mod settings;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tokens;
 mod use_cases;
 
@@ -25,7 +27,7 @@ use http::{Request, Response, StatusCode};
 use request::HttpRequest;
 use settings::Serves;
 use spin_adapters::{http::Incoming, log, postgres::Database, ready};
-use store::Postgres;
+use store::PostgresIssuer;
 use tokens::hook::UserComponentHook;
 use tokens::jwt::JwtKeys;
 use use_cases::UseCases;
@@ -65,7 +67,7 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
 
 async fn use_cases() -> Result<(Serves, UseCases), String> {
     let database = Database::from_variable(DATABASE).await;
-    let store = Postgres(database.map_err(|error| error.to_string())?);
+    let store = PostgresIssuer(database.map_err(|error| error.to_string())?);
     let addresses = settings::addresses().await?;
     let use_cases = UseCases {
         keys: JwtKeys {

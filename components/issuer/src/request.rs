@@ -8,9 +8,9 @@ use spin_adapters::http::Incoming;
 use web::cookie::CookieName;
 use web::request_id::RequestIds;
 
-use crate::authorization::service::Browser;
-use crate::domain::form::{Form, FormError};
+use crate::authorization::service::BrowserCookies;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::{ParameterError, Parameters};
 use crate::domain::secret::Token;
 
 /// The largest body that is read, in bytes.
@@ -68,12 +68,12 @@ impl HttpRequest {
         &self.head.method
     }
 
-    pub(crate) fn query(&self) -> Result<Form, FormError> {
-        Form::parse(self.head.uri.query().unwrap_or_default())
+    pub(crate) fn query(&self) -> Result<Parameters, ParameterError> {
+        Parameters::parse(self.head.uri.query().unwrap_or_default())
     }
 
     /// The parameters of a form in the body (RFC 6749, appendix B).
-    pub(crate) fn form(&self) -> Result<Form, OAuthError> {
+    pub(crate) fn form(&self) -> Result<Parameters, OAuthError> {
         if !self.has_form() {
             return Err(OAuthError::invalid_request(
                 "the body has to be a form: application/x-www-form-urlencoded",
@@ -81,11 +81,11 @@ impl HttpRequest {
         }
         let text = std::str::from_utf8(&self.body)
             .map_err(|_| OAuthError::invalid_request("the body is not UTF-8"))?;
-        Form::parse(text).map_err(|error| OAuthError::invalid_request(error.to_string()))
+        Parameters::parse(text).map_err(|error| OAuthError::invalid_request(error.to_string()))
     }
 
     /// The parameters of a browser's request: of the form for POST, else of the query.
-    pub(crate) fn parameters(&self) -> Result<Form, OAuthError> {
+    pub(crate) fn parameters(&self) -> Result<Parameters, OAuthError> {
         match *self.method() {
             Method::POST => self.form(),
             _ => self
@@ -115,9 +115,9 @@ impl HttpRequest {
     }
 
     /// The issuer's cookies that the browser has brought.
-    pub(crate) fn browser(&self, is_secure: bool) -> Browser {
+    pub(crate) fn browser(&self, is_secure: bool) -> BrowserCookies {
         let token = |name: CookieName| name.read(&self.head.headers, is_secure).and_then(Token::parse);
-        Browser {
+        BrowserCookies {
             flow: token(FLOW_COOKIE),
             session: token(SESSION_COOKIE),
         }

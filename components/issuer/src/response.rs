@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use spin_adapters::log;
 
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 use crate::domain::oauth_error::OAuthError;
 use crate::request::HttpRequest;
 
@@ -62,7 +62,7 @@ pub(crate) fn redirect(url: &str) -> Response<Body> {
 }
 
 /// Logs a failure, and returns the status that the client gets: 503 where a later attempt may succeed.
-pub(crate) fn report(failure: &Failure, request: &HttpRequest) -> StatusCode {
+pub(crate) fn report(failure: &InternalFailure, request: &HttpRequest) -> StatusCode {
     log::error(request.ids(), failure);
     match failure.is_temporary() {
         true => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,9 +7,9 @@ use spin_adapters::postgres::{Database, FromRow, Parameter, Row};
 
 /// The issuer's tables.
 #[derive(Clone)]
-pub(crate) struct Postgres(pub(crate) Database);
+pub(crate) struct PostgresIssuer(pub(crate) Database);
 
-impl Postgres {
+impl PostgresIssuer {
     /// Reads one value, if there is a row.
     pub(crate) async fn find<T: FromRow>(
         &self,

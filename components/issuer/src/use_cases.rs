@@ -3,9 +3,9 @@
 use crate::authorization::service::Authorization;
 use crate::clients::service::Clients;
 use crate::domain::addresses::Addresses;
-use crate::keys::service::Keys;
+use crate::keys::service::SigningKeys;
 use crate::sessions::service::Sessions;
-use crate::store::Postgres;
+use crate::store::PostgresIssuer;
 use crate::tokens::hook::UserComponentHook;
 use crate::tokens::jwt::JwtKeys;
 use crate::tokens::service::Tokens;
@@ -13,13 +13,13 @@ use crate::tokens::service::Tokens;
 /// The use cases over Postgres, signed JWTs and the user component.
 pub(crate) struct UseCases {
     pub(crate) addresses: Addresses,
-    pub(crate) store: Postgres,
-    pub(crate) keys: JwtKeys<Postgres>,
+    pub(crate) store: PostgresIssuer,
+    pub(crate) keys: JwtKeys<PostgresIssuer>,
     pub(crate) hook: UserComponentHook,
 }
 
 impl UseCases {
-    pub(crate) fn authorization(&self) -> Authorization<'_, Postgres, JwtKeys<Postgres>> {
+    pub(crate) fn authorization(&self) -> Authorization<'_, PostgresIssuer, JwtKeys<PostgresIssuer>> {
         Authorization {
             store: &self.store,
             keys: &self.keys,
@@ -27,7 +27,7 @@ impl UseCases {
         }
     }
 
-    pub(crate) fn tokens(&self) -> Tokens<'_, Postgres, JwtKeys<Postgres>, UserComponentHook> {
+    pub(crate) fn tokens(&self) -> Tokens<'_, PostgresIssuer, JwtKeys<PostgresIssuer>, UserComponentHook> {
         Tokens {
             store: &self.store,
             keys: &self.keys,
@@ -35,7 +35,7 @@ impl UseCases {
         }
     }
 
-    pub(crate) fn sessions(&self) -> Sessions<'_, Postgres, JwtKeys<Postgres>> {
+    pub(crate) fn sessions(&self) -> Sessions<'_, PostgresIssuer, JwtKeys<PostgresIssuer>> {
         Sessions {
             store: &self.store,
             keys: &self.keys,
@@ -43,12 +43,12 @@ impl UseCases {
         }
     }
 
-    pub(crate) fn clients(&self) -> Clients<'_, Postgres> {
+    pub(crate) fn clients(&self) -> Clients<'_, PostgresIssuer> {
         Clients { store: &self.store }
     }
 
-    pub(crate) fn keys(&self) -> Keys<'_, Postgres> {
-        Keys {
+    pub(crate) fn keys(&self) -> SigningKeys<'_, PostgresIssuer> {
+        SigningKeys {
             store: &self.store,
             vault: &self.keys.vault,
         }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use accounts::{
     argon2id::Argon2id,
-    rpc::Rpc,
+    rpc::AccountsRpc,
     service::{Accounts, Ports},
     store::PostgresAccounts,
     wit,
@@ -55,8 +55,8 @@ impl wit::AccountsProvider for Adapters {
     }
 }
 
-fn rpc() -> Rpc<Adapters> {
-    Rpc {
+fn rpc() -> AccountsRpc<Adapters> {
+    AccountsRpc {
         accounts: wit::AccountsProvider::accounts(),
     }
 }

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use crate::claims::{self, Scopes};
 use crate::json::{self, Object};
 use crate::jwks::{self, Jwks};
-use crate::jws::{Compact, FormError, MAX_KEY_ID, Part};
+use crate::jws::{Compact, FormError, MAX_KEY_ID, TokenPart};
 use kernel::SessionId;
 
 pub use crate::claims::ADMIN;
@@ -114,7 +114,7 @@ impl<'a> UnverifiedToken<'a> {
     /// [`Type`](TokenError::Type) or [`KeyId`](TokenError::KeyId).
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
         let parts = Compact::split(token, MAX_TOKEN_BYTES)?;
-        let header = json::object(&parts.header).ok_or(FormError::Json(Part::Header))?;
+        let header = json::object(&parts.header).ok_or(FormError::Json(TokenPart::Header))?;
         refuse_members(&header)?;
         refuse_other_types(&header)?;
         Ok(Self {
@@ -145,7 +145,7 @@ impl<'a> UnverifiedToken<'a> {
         if !key.verifies(&self.parts) {
             return Err(TokenError::Signature);
         }
-        let claims = json::object(&self.parts.payload).ok_or(FormError::Json(Part::Payload))?;
+        let claims = json::object(&self.parts.payload).ok_or(FormError::Json(TokenPart::Payload))?;
         refuse_other_tokens(&claims)?;
         check_policy(&claims, policy)?;
         let (issued_at, expires_at) = lifetime(&claims, now)?;

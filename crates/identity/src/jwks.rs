@@ -87,7 +87,7 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
 /// An issuer's public keys for access tokens.
 #[derive(Clone, Debug)]
 pub struct Jwks {
-    keys: Vec<Key>,
+    keys: Vec<VerificationKey>,
     skipped: Vec<(usize, SkipReason)>,
 }
 
@@ -113,7 +113,7 @@ impl Jwks {
         if listed.len() > MAX_JWKS_KEYS {
             return Err(JwksError::TooMany);
         }
-        let read: Vec<_> = listed.iter().map(Key::read).collect();
+        let read: Vec<_> = listed.iter().map(VerificationKey::read).collect();
         let mut jwks = Self {
             keys: Vec::new(),
             skipped: Vec::new(),
@@ -139,7 +139,11 @@ impl Jwks {
     }
 
     /// The key that a token names, or, where it names none, the only one that its algorithm has (RFC 7515, section 4.1.4).
-    pub(crate) fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<&Key, TokenError> {
+    pub(crate) fn find(
+        &self,
+        algorithm: Algorithm,
+        id: Option<&str>,
+    ) -> Result<&VerificationKey, TokenError> {
         let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
         match id {
             Some(id) => fitting
@@ -163,7 +167,7 @@ impl Jwks {
 
 /// A key of the set, parsed once.
 #[derive(Clone, Debug)]
-pub(crate) struct Key {
+pub(crate) struct VerificationKey {
     id: Option<String>,
     algorithm: Algorithm,
     /// Modulus and exponent, or the two coordinates: what tells two keys apart.
@@ -178,7 +182,7 @@ enum PublicKey {
     Large(RsaPublicKey),
 }
 
-impl Key {
+impl VerificationKey {
     fn read(value: &Value) -> Result<Self, SkipReason> {
         let jwk = value.as_object().ok_or(SkipReason::Malformed)?;
         let kind = text(jwk, "kty")?.ok_or(SkipReason::Malformed)?;

@@ -9,7 +9,7 @@ pub const MAX_KEY_ID: usize = 256;
 
 /// One of the three parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum TokenPart {
     /// The algorithm, the type and the key id.
     Header,
     /// The claims.
@@ -18,7 +18,7 @@ pub enum Part {
     Signature,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for TokenPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header => "header",
@@ -40,10 +40,10 @@ pub enum FormError {
     /// It has another alphabet, padding, white space, or bits at the end that a lenient decoder would drop (RFC 7515, section 2; RFC
     /// 4648, section 3.5).
     #[error("the token's {0} is not base64url in its one canonical form, without padding")]
-    Encoding(Part),
+    Encoding(TokenPart),
     /// It is not JSON, not an object, nested too deep, or has a member name twice (RFC 7519, section 7.2).
     #[error("the token's {0} is not a JSON object in which each name comes once")]
-    Json(Part),
+    Json(TokenPart),
 }
 
 /// The parts of a token. Header and payload are decoded; all three are canonical base64url.
@@ -71,15 +71,15 @@ impl<'a> Compact<'a> {
         }
         Ok(Self {
             signed: signed.as_bytes(),
-            header: decode(Part::Header, header)?,
-            payload: decode(Part::Payload, payload)?,
+            header: decode(TokenPart::Header, header)?,
+            payload: decode(TokenPart::Payload, payload)?,
             encoded_signature: signature,
-            signature: decode(Part::Signature, signature)?,
+            signature: decode(TokenPart::Signature, signature)?,
         })
     }
 }
 
-fn decode(part: Part, text: &str) -> Result<Vec<u8>, FormError> {
+fn decode(part: TokenPart, text: &str) -> Result<Vec<u8>, FormError> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| FormError::Encoding(part))
@@ -99,13 +99,13 @@ mod tests {
             ("e30.e30", Err(FormError::Parts)),
             ("e30.e30.AA.AA", Err(FormError::Parts)),
             ("e30.e30.AA.AA.AA", Err(FormError::Parts)),
-            ("e30=.e30.AA", Err(FormError::Encoding(Part::Header))),
-            ("e30.e31.AA", Err(FormError::Encoding(Part::Payload))),
-            ("e30.e30.A+", Err(FormError::Encoding(Part::Signature))),
-            ("e30.e30.AB", Err(FormError::Encoding(Part::Signature))),
-            (" e30.e30.AA", Err(FormError::Encoding(Part::Header))),
-            ("e30.e30.AA\n", Err(FormError::Encoding(Part::Signature))),
-            ("e30.e30.茶", Err(FormError::Encoding(Part::Signature))),
+            ("e30=.e30.AA", Err(FormError::Encoding(TokenPart::Header))),
+            ("e30.e31.AA", Err(FormError::Encoding(TokenPart::Payload))),
+            ("e30.e30.A+", Err(FormError::Encoding(TokenPart::Signature))),
+            ("e30.e30.AB", Err(FormError::Encoding(TokenPart::Signature))),
+            (" e30.e30.AA", Err(FormError::Encoding(TokenPart::Header))),
+            ("e30.e30.AA\n", Err(FormError::Encoding(TokenPart::Signature))),
+            ("e30.e30.茶", Err(FormError::Encoding(TokenPart::Signature))),
             ("e30.e30.AAAAAAAAAAAAAAAAA", Err(FormError::TooLong(24))),
         ];
         for (token, expected) in cases {

@@ -25,6 +25,6 @@ mod text;
 mod token_error;
 
 pub use claims::Scopes;
-pub use jws::{FormError, Part};
-pub use secret::KeyError;
-pub use text::{RequestId, TextError};
+pub use jws::{FormError, TokenPart};
+pub use secret::KeyTextError;
+pub use text::{RequestId, RequestIdError};

@@ -7,8 +7,8 @@
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::KeyError;
-use crate::secret::Secret;
+use crate::KeyTextError;
+use crate::secret::HmacSecret;
 
 /// What the key is derived for, so that the same secret used elsewhere makes no seals. Another form of seal takes another.
 const PURPOSE: &[u8] = b"akinai seal 1";
@@ -33,15 +33,15 @@ pub enum SealError {
 
 /// A key that makes and opens seals. Its `Debug` form hides it.
 #[derive(Clone, Debug)]
-pub struct SealKey(Secret);
+pub struct SealKey(HmacSecret);
 
 impl SealKey {
     /// Reads a secret of 32 to 64 bytes, in base64url without padding; a text of 64 hexadecimal digits is such a text, too.
     ///
     /// # Errors
-    /// [`KeyError::Encoding`] or [`KeyError::Length`].
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
-        Ok(Self(Secret::parse(text)?.derive(PURPOSE)))
+    /// [`KeyTextError::Encoding`] or [`KeyTextError::Length`].
+    pub fn parse(text: &str) -> Result<Self, KeyTextError> {
+        Ok(Self(HmacSecret::parse(text)?.derive(PURPOSE)))
     }
 
     /// The content, sealed for the place `name` (a Redis key, for instance) until `expires_at`, in seconds since 1970: 40
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_seal_is_of_its_own_key() {
         let sealed = key("A").seal("a", b"b", u64::MAX);
-        let undivided = SealKey(Secret::parse(&"A".repeat(44)).unwrap());
+        let undivided = SealKey(HmacSecret::parse(&"A".repeat(44)).unwrap());
         assert_eq!(
             undivided.open("a", &sealed, 0),
             Err(SealError::Forged),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// Why a text is refused as a key, or a set of keys is refused. The text is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum KeyTextError {
     /// Not base64url.
     #[error("a key must be base64url without padding")]
     Encoding,
@@ -29,20 +29,20 @@ pub enum KeyError {
 
 /// A shared key. It is wiped from memory when dropped, and its `Debug` form hides it.
 #[derive(Clone)]
-pub(crate) struct Secret(Zeroizing<[u8; Self::MOST]>);
+pub(crate) struct HmacSecret(Zeroizing<[u8; Self::MOST]>);
 
-impl Secret {
+impl HmacSecret {
     const LEAST: usize = 32;
     /// SHA-256's block: HMAC fills shorter keys with zeros up to here (RFC 2104, section 2), and so does this type.
     const MOST: usize = 64;
 
     /// Reads 32 to 64 bytes from base64url without padding. (64 hexadecimal digits are base64url, too: of 48 bytes.)
-    pub(crate) fn parse(text: &str) -> Result<Self, KeyError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, KeyTextError> {
         let mut block = Zeroizing::new([0; Self::MOST]);
         match URL_SAFE_NO_PAD.decode_slice(text, block.as_mut()) {
             Ok(Self::LEAST..) => Ok(Self(block)),
-            Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(KeyError::Length),
-            Err(DecodeSliceError::DecodeError(_)) => Err(KeyError::Encoding),
+            Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(KeyTextError::Length),
+            Err(DecodeSliceError::DecodeError(_)) => Err(KeyTextError::Encoding),
         }
     }
 
@@ -67,7 +67,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for HmacSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
@@ -88,16 +88,16 @@ mod tests {
             (text(32), None),
             (text(64), None),
             ("0123456789abcdef".repeat(4), None),
-            (String::new(), Some(KeyError::Length)),
-            (text(31), Some(KeyError::Length)),
-            (text(65), Some(KeyError::Length)),
-            (text(10_000), Some(KeyError::Length)),
-            (text(33).replace('-', "+"), Some(KeyError::Encoding)),
-            (text(32) + "=", Some(KeyError::Encoding)),
-            (format!(" {}", text(32)), Some(KeyError::Encoding)),
+            (String::new(), Some(KeyTextError::Length)),
+            (text(31), Some(KeyTextError::Length)),
+            (text(65), Some(KeyTextError::Length)),
+            (text(10_000), Some(KeyTextError::Length)),
+            (text(33).replace('-', "+"), Some(KeyTextError::Encoding)),
+            (text(32) + "=", Some(KeyTextError::Encoding)),
+            (format!(" {}", text(32)), Some(KeyTextError::Encoding)),
         ];
         for (text, expected) in cases {
-            assert_eq!(Secret::parse(&text).err(), expected, "{text:?}");
+            assert_eq!(HmacSecret::parse(&text).err(), expected, "{text:?}");
         }
     }
 
@@ -119,14 +119,14 @@ mod tests {
         for (key, data, expected) in cases {
             let mut block = Zeroizing::new([0; 64]);
             block[..key.len()].copy_from_slice(key);
-            let mac = Secret(block).mac().chain_update(data).finalize().into_bytes();
+            let mac = HmacSecret(block).mac().chain_update(data).finalize().into_bytes();
             assert_eq!(hex(&mac), expected);
         }
     }
 
     #[test]
     fn a_derived_key_is_another_key() {
-        let key = Secret::parse(&"A".repeat(43)).unwrap();
+        let key = HmacSecret::parse(&"A".repeat(43)).unwrap();
         let purposes = [key.derive(b"a"), key.derive(b"b")];
         assert!(key.same(&key.clone()) && purposes[0].same(&key.derive(b"a")));
         assert!(!key.same(&purposes[0]) && !purposes[0].same(&purposes[1]));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_key_does_not_show_in_debug_output() {
-        let key = Secret::parse(&"QUFB".repeat(11)).unwrap();
+        let key = HmacSecret::parse(&"QUFB".repeat(11)).unwrap();
         assert_eq!(format!("{key:?}"), "Secret(…)");
     }
 }

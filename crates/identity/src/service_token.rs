@@ -32,8 +32,8 @@ use serde_json::{Map, Value, json};
 
 use crate::caller::{Principal, SignedIn, granted, user_id};
 use crate::jws::Compact;
-use crate::secret::{KeyError, Secret};
-use crate::{FormError, Part, RequestId, claims::ADMIN, json};
+use crate::secret::{HmacSecret, KeyTextError};
+use crate::{FormError, RequestId, TokenPart, claims::ADMIN, json};
 
 /// How long a service token lives, in seconds: longer than any call between components.
 pub const LIFETIME: u64 = 30;
@@ -53,19 +53,19 @@ const LONGEST_NAME: usize = 64;
 #[derive(Clone, Debug)]
 struct NamedKey {
     id: String,
-    secret: Secret,
+    secret: HmacSecret,
 }
 
 impl NamedKey {
-    fn parse(text: &str) -> Result<Self, KeyError> {
-        let (id, secret) = text.split_once(':').ok_or(KeyError::Name)?;
+    fn parse(text: &str) -> Result<Self, KeyTextError> {
+        let (id, secret) = text.split_once(':').ok_or(KeyTextError::Name)?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         match (1..=LONGEST_NAME).contains(&id.len()) && id.bytes().all(allowed) {
             true => Ok(Self {
                 id: id.to_owned(),
-                secret: Secret::parse(secret)?,
+                secret: HmacSecret::parse(secret)?,
             }),
-            false => Err(KeyError::Name),
+            false => Err(KeyTextError::Name),
         }
     }
 }
@@ -79,8 +79,8 @@ impl MintingKey {
     /// padding (RFC 7518, section 3.2, asks for 32).
     ///
     /// # Errors
-    /// [`KeyError::Name`], [`KeyError::Encoding`] or [`KeyError::Length`].
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
+    /// [`KeyTextError::Name`], [`KeyTextError::Encoding`] or [`KeyTextError::Length`].
+    pub fn parse(text: &str) -> Result<Self, KeyTextError> {
         NamedKey::parse(text).map(Self)
     }
 }
@@ -93,14 +93,14 @@ impl AcceptedKeys {
     /// Reads one or more [`MintingKey`]s with white space between them.
     ///
     /// # Errors
-    /// Any of [`MintingKey::parse`]; [`KeyError::None`] where there is no key at all.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
+    /// Any of [`MintingKey::parse`]; [`KeyTextError::None`] where there is no key at all.
+    pub fn parse(text: &str) -> Result<Self, KeyTextError> {
         let keys: Vec<NamedKey> = text
             .split_ascii_whitespace()
             .map(NamedKey::parse)
             .collect::<Result<_, _>>()?;
         match keys.is_empty() {
-            true => Err(KeyError::None),
+            true => Err(KeyTextError::None),
             false => Ok(Self(keys)),
         }
     }
@@ -123,7 +123,7 @@ pub struct Minter {
     issuer: String,
     audience: String,
     header: String,
-    secret: Secret,
+    secret: HmacSecret,
 }
 
 impl Minter {
@@ -219,24 +219,24 @@ impl Verifier {
     /// Accepts tokens for the component `audience` from these callers, each with keys of its own.
     ///
     /// # Errors
-    /// [`KeyError::Shared`] where a key, or the name of one, is given twice; [`KeyError::None`] without any caller.
+    /// [`KeyTextError::Shared`] where a key, or the name of one, is given twice; [`KeyTextError::None`] without any caller.
     pub fn new<'a>(
         audience: &str,
         callers: impl IntoIterator<Item = (&'a str, AcceptedKeys)>,
-    ) -> Result<Self, KeyError> {
+    ) -> Result<Self, KeyTextError> {
         let mut keys: Vec<(String, NamedKey)> = Vec::new();
         for (caller, accepted) in callers {
             for key in accepted.0 {
                 let clashes =
                     |(_, other): &(_, NamedKey)| other.id == key.id || other.secret.same(&key.secret);
                 if keys.iter().any(clashes) {
-                    return Err(KeyError::Shared);
+                    return Err(KeyTextError::Shared);
                 }
                 keys.push((caller.to_owned(), key));
             }
         }
         match keys.is_empty() {
-            true => Err(KeyError::None),
+            true => Err(KeyTextError::None),
             false => Ok(Self {
                 audience: audience.to_owned(),
                 keys,
@@ -257,7 +257,7 @@ impl Verifier {
             .chain_update(parts.signed)
             .verify_slice(&parts.signature)
             .map_err(|_| ServiceTokenError::Signature)?;
-        let claims: Claims = read(Part::Payload, &parts.payload)?.ok_or(ServiceTokenError::Claims)?;
+        let claims: Claims = read(TokenPart::Payload, &parts.payload)?.ok_or(ServiceTokenError::Claims)?;
         if claims.iss != *caller {
             return Err(ServiceTokenError::Issuer);
         }
@@ -269,7 +269,7 @@ impl Verifier {
     }
 
     fn key(&self, header: &[u8]) -> Result<&(String, NamedKey), ServiceTokenError> {
-        let header: Header = read(Part::Header, header)?.ok_or(ServiceTokenError::Kind)?;
+        let header: Header = read(TokenPart::Header, header)?.ok_or(ServiceTokenError::Kind)?;
         if header.alg != ALGORITHM || header.typ != TYPE {
             return Err(ServiceTokenError::Kind);
         }
@@ -281,7 +281,7 @@ impl Verifier {
 }
 
 /// A part of a token: `None` where it is a JSON object, but not this one.
-fn read<T: DeserializeOwned>(part: Part, bytes: &[u8]) -> Result<Option<T>, FormError> {
+fn read<T: DeserializeOwned>(part: TokenPart, bytes: &[u8]) -> Result<Option<T>, FormError> {
     let object = json::object(bytes).ok_or(FormError::Json(part))?;
     Ok(serde_json::from_value(object.into()).ok())
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// A text that is empty, too long, or has characters that it must not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {0} visible ASCII characters")]
-pub struct TextError(usize);
+pub struct RequestIdError(usize);
 
 /// Whether the text is 1 to `most` visible ASCII characters, without white space. Such a text needs no escapes in a header, a log
 /// line or a list with spaces.
@@ -28,12 +28,12 @@ impl RequestId {
 }
 
 impl FromStr for RequestId {
-    type Err = TextError;
+    type Err = RequestIdError;
 
-    fn from_str(text: &str) -> Result<Self, TextError> {
+    fn from_str(text: &str) -> Result<Self, RequestIdError> {
         match is_visible(text, LONGEST_REQUEST_ID) {
             true => Ok(Self(text.to_owned())),
-            false => Err(TextError(LONGEST_REQUEST_ID)),
+            false => Err(RequestIdError(LONGEST_REQUEST_ID)),
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
         for text in ["", " ", "a b", "a\n", "a\0", "é", "\u{7f}", &"s".repeat(129)] {
             assert_eq!(
                 text.parse::<RequestId>(),
-                Err(TextError(128)),
+                Err(RequestIdError(128)),
                 "{text:?} is not a request id"
             );
         }

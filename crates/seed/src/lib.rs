@@ -12,7 +12,7 @@ use argon2::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signing::{KeyError, SealError, SealingKey, SigningKey};
+use signing::{KeySealError, SealingKey, SigningKey, SigningKeyError};
 use uuid::Uuid;
 
 /// Bytes of salt (RFC 9106, section 3.1).
@@ -100,10 +100,10 @@ pub struct NewAccount {
 pub enum Error {
     /// The sealing key is malformed.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(#[from] KeySealError),
     /// No key could be made.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] SigningKeyError),
     /// No password could be hashed.
     #[error("passwords cannot be hashed: {0}")]
     Hash(HashError),

@@ -28,7 +28,7 @@ const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// Why a text is refused as a signing key. The text is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum SigningKeyError {
     /// Neither PKCS#8 nor PKCS#1 in PEM, or not an RSA key.
     #[error("it is not an RSA private key in PEM")]
     Pem,
@@ -62,25 +62,25 @@ impl SigningKey {
     /// Reads a PEM: PKCS#8 (`PRIVATE KEY`, RFC 5958) or PKCS#1 (`RSA PRIVATE KEY`).
     ///
     /// # Errors
-    /// [`KeyError::Pem`], [`Size`](KeyError::Size) or [`Broken`](KeyError::Broken).
-    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+    /// [`SigningKeyError::Pem`], [`Size`](KeyError::Size) or [`Broken`](KeyError::Broken).
+    pub fn from_pem(pem: &str) -> Result<Self, SigningKeyError> {
         let pem = pem.trim();
         let key = RsaPrivateKey::from_pkcs8_pem(pem)
             .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem).map_err(|_| ()));
-        Self::checked(key.map_err(|()| KeyError::Pem)?)
+        Self::checked(key.map_err(|()| SigningKeyError::Pem)?)
     }
 
     /// Reads a JWK with private members (RFC 7518, section 6.3.2). Its `kid` is not taken over: see [`SigningKey::id`].
     ///
     /// # Errors
-    /// Any [`KeyError`] but [`Pem`](KeyError::Pem).
-    pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
+    /// Any [`SigningKeyError`] but [`Pem`](KeyError::Pem).
+    pub fn from_jwk(jwk: &Value) -> Result<Self, SigningKeyError> {
         let says = |member: &str, value: &str| jwk.get(member).is_none_or(|given| given == value);
         if jwk.get("kty").is_none_or(|kind| kind != "RSA") {
-            return Err(KeyError::Jwk);
+            return Err(SigningKeyError::Jwk);
         }
         if !says("alg", "RS256") || !says("use", "sig") {
-            return Err(KeyError::Use);
+            return Err(SigningKeyError::Use);
         }
         let number = |member: &str| {
             let text = jwk
@@ -90,29 +90,29 @@ impl SigningKey {
             let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
             bytes
                 .map(|bytes| BigUint::from_bytes_be(&bytes))
-                .ok_or(KeyError::Jwk)
+                .ok_or(SigningKeyError::Jwk)
         };
         let primes = vec![number("p")?, number("q")?];
         let key = RsaPrivateKey::from_components(number("n")?, number("e")?, number("d")?, primes);
-        Self::checked(key.map_err(|_| KeyError::Broken)?)
+        Self::checked(key.map_err(|_| SigningKeyError::Broken)?)
     }
 
     /// Makes a new key of 2048 bits. Natively this takes a fraction of a second; inside WebAssembly it takes many seconds.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`].
-    pub fn generate() -> Result<Self, KeyError> {
-        let key = RsaPrivateKey::new(&mut System, *BITS.start()).map_err(|_| KeyError::Unusable)?;
+    /// [`SigningKeyError::Unusable`].
+    pub fn generate() -> Result<Self, SigningKeyError> {
+        let key = RsaPrivateKey::new(&mut System, *BITS.start()).map_err(|_| SigningKeyError::Unusable)?;
         Self::new(key)
     }
 
     /// The private key itself (PKCS#8 in PEM), to be imported into the issuer.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`].
-    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+    /// [`SigningKeyError::Unusable`].
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, SigningKeyError> {
         let pem = self.key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF);
-        pem.map_err(|_| KeyError::Unusable)
+        pem.map_err(|_| SigningKeyError::Unusable)
     }
 
     /// Reads what [`SigningKey::to_der`] has written. The key was checked when it was imported.
@@ -120,24 +120,24 @@ impl SigningKey {
         Self::new(RsaPrivateKey::from_pkcs8_der(der).ok()?).ok()
     }
 
-    pub(crate) fn to_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let document = self.key.to_pkcs8_der().map_err(|_| KeyError::Unusable)?;
+    pub(crate) fn to_der(&self) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
+        let document = self.key.to_pkcs8_der().map_err(|_| SigningKeyError::Unusable)?;
         Ok(Zeroizing::new(document.as_bytes().to_vec()))
     }
 
-    fn checked(key: RsaPrivateKey) -> Result<Self, KeyError> {
+    fn checked(key: RsaPrivateKey) -> Result<Self, SigningKeyError> {
         if !BITS.contains(&key.n().bits()) {
-            return Err(KeyError::Size);
+            return Err(SigningKeyError::Size);
         }
         let is_whole = key.primes().len() == 2 && key.validate().is_ok();
         match is_whole {
             true => Self::new(key),
-            false => Err(KeyError::Broken),
+            false => Err(SigningKeyError::Broken),
         }
     }
 
-    fn new(key: RsaPrivateKey) -> Result<Self, KeyError> {
-        let der = key.to_pkcs1_der().map_err(|_| KeyError::Unusable)?;
+    fn new(key: RsaPrivateKey) -> Result<Self, SigningKeyError> {
+        let der = key.to_pkcs1_der().map_err(|_| SigningKeyError::Unusable)?;
         let encoding = EncodingKey::from_rsa_der(der.as_bytes());
         let number = |number: &BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
         let mut public = public_key(number(key.n()), number(key.e()));
@@ -167,12 +167,12 @@ impl SigningKey {
     /// Signing is blinded: its time shows nothing about the key.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`].
-    pub fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+    /// [`SigningKeyError::Unusable`].
+    pub fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, SigningKeyError> {
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(self.id.clone());
         header.typ = Some(kind.to_owned());
-        encode(&header, claims, &self.encoding).map_err(|_| KeyError::Unusable)
+        encode(&header, claims, &self.encoding).map_err(|_| SigningKeyError::Unusable)
     }
 }
 
@@ -198,9 +198,9 @@ fn public_key(n: String, e: String) -> Jwk {
 }
 
 /// RFC 7638, section 3.
-fn thumbprint(key: &Jwk) -> Result<String, KeyError> {
+fn thumbprint(key: &Jwk) -> Result<String, SigningKeyError> {
     key.thumbprint(ThumbprintHash::SHA256)
-        .map_err(|_| KeyError::Unusable)
+        .map_err(|_| SigningKeyError::Unusable)
 }
 
 #[cfg(test)]
@@ -241,21 +241,24 @@ mod tests {
             jwk[member] = value;
             SigningKey::from_jwk(&jwk).unwrap_err()
         };
-        assert_eq!(changed("use", json!("enc")), KeyError::Use);
-        assert_eq!(changed("alg", json!("PS256")), KeyError::Use);
-        assert_eq!(changed("kty", json!("EC")), KeyError::Jwk);
-        assert_eq!(changed("d", json!("A".repeat(10_000))), KeyError::Jwk);
-        assert_eq!(changed("d", number(other.key.d()).into()), KeyError::Broken);
-        assert_eq!(changed("p", Value::Null), KeyError::Jwk);
+        assert_eq!(changed("use", json!("enc")), SigningKeyError::Use);
+        assert_eq!(changed("alg", json!("PS256")), SigningKeyError::Use);
+        assert_eq!(changed("kty", json!("EC")), SigningKeyError::Jwk);
+        assert_eq!(changed("d", json!("A".repeat(10_000))), SigningKeyError::Jwk);
+        assert_eq!(
+            changed("d", number(other.key.d()).into()),
+            SigningKeyError::Broken
+        );
+        assert_eq!(changed("p", Value::Null), SigningKeyError::Jwk);
         let public = SigningKey::from_jwk(&key.public_jwk()).unwrap_err();
-        assert_eq!(public, KeyError::Jwk, "a public key signs nothing");
+        assert_eq!(public, SigningKeyError::Jwk, "a public key signs nothing");
     }
 
     #[test]
     fn small_keys_and_garbage_are_refused() {
         let small = RsaPrivateKey::new(&mut System, 1024).unwrap();
         let pem = small.to_pkcs8_pem(Default::default()).unwrap();
-        assert_eq!(SigningKey::from_pem(&pem).unwrap_err(), KeyError::Size);
+        assert_eq!(SigningKey::from_pem(&pem).unwrap_err(), SigningKeyError::Size);
         let rest = &pem[40..];
         for wrong in [
             "",
@@ -266,7 +269,7 @@ mod tests {
         ] {
             assert_eq!(
                 SigningKey::from_pem(wrong).unwrap_err(),
-                KeyError::Pem,
+                SigningKeyError::Pem,
                 "{wrong:.30}"
             );
         }

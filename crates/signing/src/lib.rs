@@ -21,5 +21,5 @@ mod random;
 mod seal;
 
 pub use jws::{Verified, VerifyingKeys};
-pub use key::{KeyError, SigningKey};
-pub use seal::{SealError, SealingKey};
+pub use key::{SigningKey, SigningKeyError};
+pub use seal::{KeySealError, SealingKey};

@@ -12,7 +12,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{KeyError, SigningKey};
+use crate::{SigningKey, SigningKeyError};
 
 /// What the key is derived for, so that the same secret used elsewhere opens nothing here.
 const PURPOSE: &[u8] = b"akinai signing keys 1";
@@ -22,7 +22,7 @@ const NONCE: usize = 24;
 
 /// Why a key cannot be sealed or opened. Holds nothing of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
+pub enum KeySealError {
     /// The secret is not 32 to 64 bytes in base64url without padding.
     #[error("the sealing key must be 32 to 64 bytes in base64url without padding")]
     Secret,
@@ -31,7 +31,7 @@ pub enum SealError {
     Foreign,
     /// The key cannot be encoded.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] SigningKeyError),
 }
 
 /// What signing keys are sealed with. Its `Debug` form hides it.
@@ -42,12 +42,12 @@ impl SealingKey {
     /// Reads a secret of 32 to 64 bytes in base64url without padding; 64 hexadecimal digits are such a text, too.
     ///
     /// # Errors
-    /// [`SealError::Secret`].
-    pub fn parse(text: &str) -> Result<Self, SealError> {
+    /// [`KeySealError::Secret`].
+    pub fn parse(text: &str) -> Result<Self, KeySealError> {
         let secret = URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new);
         let secret = secret.ok().filter(|secret| (32..=64).contains(&secret.len()));
-        let secret = secret.ok_or(SealError::Secret)?;
-        let mac = <Hmac<Sha256> as Mac>::new_from_slice(&secret).map_err(|_| SealError::Secret)?;
+        let secret = secret.ok_or(KeySealError::Secret)?;
+        let mac = <Hmac<Sha256> as Mac>::new_from_slice(&secret).map_err(|_| KeySealError::Secret)?;
         Ok(Self(Zeroizing::new(
             mac.chain_update(PURPOSE).finalize().into_bytes().into(),
         )))
@@ -56,35 +56,37 @@ impl SealingKey {
     /// The key, sealed under its own id: base64url of nonce and ciphertext.
     ///
     /// # Errors
-    /// [`SealError::Key`].
-    pub fn seal(&self, key: &SigningKey) -> Result<String, SealError> {
+    /// [`KeySealError::Key`].
+    pub fn seal(&self, key: &SigningKey) -> Result<String, KeySealError> {
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|_| KeyError::Unusable)?;
+        getrandom::fill(&mut nonce).map_err(|_| SigningKeyError::Unusable)?;
         let der = key.to_der()?;
         let payload = Payload {
             msg: &der,
             aad: key.id().as_bytes(),
         };
         let sealed = self.cipher().encrypt(XNonce::from_slice(&nonce), payload);
-        let sealed = sealed.map_err(|_| KeyError::Unusable)?;
+        let sealed = sealed.map_err(|_| SigningKeyError::Unusable)?;
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
     /// The key that was sealed under this id.
     ///
     /// # Errors
-    /// [`SealError::Foreign`].
-    pub fn open(&self, id: &str, sealed: &str) -> Result<SigningKey, SealError> {
-        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| SealError::Foreign)?;
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(SealError::Foreign)?;
+    /// [`KeySealError::Foreign`].
+    pub fn open(&self, id: &str, sealed: &str) -> Result<SigningKey, KeySealError> {
+        let sealed = URL_SAFE_NO_PAD
+            .decode(sealed)
+            .map_err(|_| KeySealError::Foreign)?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(KeySealError::Foreign)?;
         let payload = Payload {
             msg: sealed,
             aad: id.as_bytes(),
         };
         let der = self.cipher().decrypt(XNonce::from_slice(nonce), payload);
-        let der = Zeroizing::new(der.map_err(|_| SealError::Foreign)?);
-        let key = SigningKey::from_der(&der).ok_or(SealError::Foreign)?;
-        (key.id() == id).then_some(key).ok_or(SealError::Foreign)
+        let der = Zeroizing::new(der.map_err(|_| KeySealError::Foreign)?);
+        let key = SigningKey::from_der(&der).ok_or(KeySealError::Foreign)?;
+        (key.id() == id).then_some(key).ok_or(KeySealError::Foreign)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -114,13 +116,13 @@ mod tests {
             "each seal has a nonce of its own"
         );
 
-        assert_eq!(theirs.open(key.id(), &sealed).unwrap_err(), SealError::Foreign);
-        assert_eq!(ours.open("another", &sealed).unwrap_err(), SealError::Foreign);
+        assert_eq!(theirs.open(key.id(), &sealed).unwrap_err(), KeySealError::Foreign);
+        assert_eq!(ours.open("another", &sealed).unwrap_err(), KeySealError::Foreign);
         let flipped = format!("{}{}", &sealed[..sealed.len() - 2], "AA");
         for damaged in ["", "AAAA", "not base64!", &flipped] {
             assert_eq!(
                 ours.open(key.id(), damaged).unwrap_err(),
-                SealError::Foreign,
+                KeySealError::Foreign,
                 "{damaged:.20}"
             );
         }
@@ -137,7 +139,7 @@ mod tests {
         ] {
             assert_eq!(
                 SealingKey::parse(wrong).unwrap_err(),
-                SealError::Secret,
+                KeySealError::Secret,
                 "{wrong:?}"
             );
         }

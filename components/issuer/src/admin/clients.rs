@@ -9,7 +9,7 @@ use super::{Refusal, Result, is, no_content, ok, patch, request_body};
 use crate::clients::document::ClientDocument;
 use crate::clients::domain::{ClientFilter, RegisteredClient, Registration};
 use crate::clients::service::{ClientStore, Clients};
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::response::{json, set};
 
@@ -43,7 +43,7 @@ impl<'a> ShownClient<'a> {
 pub(super) async fn collection(
     clients: &Clients<'_, impl ClientStore>,
     request: &HttpRequest,
-    query: &Form,
+    query: &Parameters,
 ) -> Result {
     match *request.method() {
         Method::GET => list(clients, request, query).await,
@@ -78,7 +78,7 @@ fn registration(document: ClientDocument) -> Result<Registration> {
     document.registration().map_err(Refusal::Invalid)
 }
 
-async fn list(clients: &Clients<'_, impl ClientStore>, request: &HttpRequest, query: &Form) -> Result {
+async fn list(clients: &Clients<'_, impl ClientStore>, request: &HttpRequest, query: &Parameters) -> Result {
     let range = PageRange::of(query)?;
     let found = clients.list(ClientFilter {
         after: &range.after,

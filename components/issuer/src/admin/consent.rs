@@ -9,13 +9,13 @@ use super::{Refusal, Result, challenge, is, ok, redirect_to, request_body};
 use crate::authorization::document::{ConsentDocument, RejectionDocument, value};
 use crate::authorization::service::{Authorization, AuthorizationStore};
 use crate::clients::service::ClientStore;
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::tokens::service::TokenKeys;
 
 /// `oAuth2ConsentRequest`.
 #[derive(Serialize)]
-struct ConsentRequest<'a> {
+struct ConsentRequestDocument<'a> {
     challenge: &'a str,
     consent_request_id: Option<&'a str>,
     skip: bool,
@@ -32,7 +32,7 @@ struct ConsentRequest<'a> {
 pub(super) async fn answer<S, K>(
     authorization: &Authorization<'_, S, K>,
     request: &HttpRequest,
-    query: &Form,
+    query: &Parameters,
     rest: &[&str],
 ) -> Result
 where
@@ -43,7 +43,7 @@ where
     match rest {
         [] if is(request, &Method::GET) => {
             let (consent, login) = authorization.consent_request(challenge).await?;
-            ok(&ConsentRequest {
+            ok(&ConsentRequestDocument {
                 challenge,
                 consent_request_id: consent.flow.consent_request_id.as_deref(),
                 skip: consent.flow.consent_skip,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Refusal, Result, ok};
 use crate::authorization::document::members;
 use crate::request::HttpRequest;
-use crate::tokens::domain::{Grant, VerifiedAccessToken};
+use crate::tokens::domain::{UserGrant, VerifiedAccessToken};
 use crate::tokens::service::Introspection;
 use crate::use_cases::UseCases;
 
@@ -49,7 +49,7 @@ pub(super) async fn answer(use_cases: &UseCases, request: &HttpRequest) -> Resul
     }
 }
 
-fn refresh_token<'a>(issuer: &'a str, grant: &'a Grant) -> IntrospectedToken<'a> {
+fn refresh_token<'a>(issuer: &'a str, grant: &'a UserGrant) -> IntrospectedToken<'a> {
     IntrospectedToken {
         active: true,
         scope: grant.scopes.join(" "),

@@ -3,33 +3,18 @@
 //! One set signs access tokens and ID tokens alike and has both of Hydra's names. Private halves are never shown.
 
 use http::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use signing::SigningKey;
 
 use super::{Refusal, Result, no_content, ok, request_body};
 use crate::authorization::document::members;
-use crate::keys::service::{KeyStore, Keys, PublicKey};
+use crate::keys::document::KeySet;
+use crate::keys::service::{KeyStore, SigningKeys};
 use crate::request::HttpRequest;
 
 const SETS: [&str; 2] = ["hydra.openid.id-token", "hydra.jwt.access-token"];
 
-/// `jsonWebKeySet`.
-#[derive(Default, Deserialize, Serialize)]
-struct KeySet {
-    #[serde(default)]
-    keys: Vec<Map<String, Value>>,
-}
-
-impl KeySet {
-    fn of<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
-        Self {
-            keys: keys.into_iter().map(|key| members(&key.jwk)).collect(),
-        }
-    }
-}
-
-pub(super) async fn set(keys: &Keys<'_, impl KeyStore>, request: &HttpRequest, set: &str) -> Result {
+pub(super) async fn set(keys: &SigningKeys<'_, impl KeyStore>, request: &HttpRequest, set: &str) -> Result {
     check_set(set)?;
     match *request.method() {
         Method::GET => ok(&KeySet::of(&keys.published().await?)),
@@ -49,7 +34,7 @@ pub(super) async fn set(keys: &Keys<'_, impl KeyStore>, request: &HttpRequest, s
 }
 
 pub(super) async fn one(
-    keys: &Keys<'_, impl KeyStore>,
+    keys: &SigningKeys<'_, impl KeyStore>,
     request: &HttpRequest,
     set: &str,
     id: &str,

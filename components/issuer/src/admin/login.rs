@@ -8,9 +8,9 @@ use super::clients::ShownClient;
 use super::{Refusal, Result, challenge, is, ok, redirect_to, request_body};
 use crate::authorization::document::{LoginDocument, RejectionDocument, members};
 use crate::authorization::domain::Hints;
-use crate::authorization::service::{Authorization, AuthorizationStore, PageRequest};
+use crate::authorization::service::{Authorization, AuthorizationStore, ChallengeRequest};
 use crate::clients::service::ClientStore;
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::tokens::domain::IdTokenHint;
 use crate::tokens::service::TokenKeys;
@@ -21,18 +21,18 @@ pub(super) struct CommonRequest<'a> {
     requested_scope: &'a [String],
     requested_access_token_audience: &'a [String],
     subject: &'a str,
-    oidc_context: OidcContext<'a>,
+    oidc_context: OidcContextDocument<'a>,
     client: ShownClient<'a>,
     request_url: &'a str,
 }
 
 impl<'a> CommonRequest<'a> {
-    pub(super) fn new(request: &'a PageRequest) -> Self {
+    pub(super) fn new(request: &'a ChallengeRequest) -> Self {
         Self {
             requested_scope: &request.request.scopes,
             requested_access_token_audience: &request.request.audience,
             subject: request.flow.subject.as_deref().unwrap_or_default(),
-            oidc_context: OidcContext::new(&request.request.hints, request.hint.as_ref()),
+            oidc_context: OidcContextDocument::new(&request.request.hints, request.hint.as_ref()),
             client: ShownClient::new(&request.client, None),
             request_url: &request.url,
         }
@@ -41,7 +41,7 @@ impl<'a> CommonRequest<'a> {
 
 /// `oAuth2ConsentRequestOpenIDConnectContext`.
 #[derive(Serialize)]
-pub(super) struct OidcContext<'a> {
+pub(super) struct OidcContextDocument<'a> {
     acr_values: &'a [String],
     ui_locales: &'a [String],
     id_token_hint_claims: Map<String, Value>,
@@ -51,7 +51,7 @@ pub(super) struct OidcContext<'a> {
     login_hint: &'a str,
 }
 
-impl<'a> OidcContext<'a> {
+impl<'a> OidcContextDocument<'a> {
     pub(super) fn new(hints: &'a Hints, hint: Option<&IdTokenHint>) -> Self {
         Self {
             acr_values: &hints.acr_values,
@@ -65,7 +65,7 @@ impl<'a> OidcContext<'a> {
 
 /// `oAuth2LoginRequest`.
 #[derive(Serialize)]
-struct LoginRequest<'a> {
+struct LoginRequestDocument<'a> {
     challenge: &'a str,
     skip: bool,
     session_id: &'a str,
@@ -76,7 +76,7 @@ struct LoginRequest<'a> {
 pub(super) async fn answer<S, K>(
     authorization: &Authorization<'_, S, K>,
     request: &HttpRequest,
-    query: &Form,
+    query: &Parameters,
     rest: &[&str],
 ) -> Result
 where
@@ -87,7 +87,7 @@ where
     match rest {
         [] if is(request, &Method::GET) => {
             let login = authorization.login_request(challenge).await?;
-            ok(&LoginRequest {
+            ok(&LoginRequestDocument {
                 challenge,
                 skip: login.flow.login_skip,
                 session_id: &login.flow.session_id,

@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::clients::ShownClient;
 use super::{Refusal, Result, challenge, is, no_content, ok, redirect_to};
 use crate::clients::service::ClientStore;
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::sessions::service::{SessionStore, Sessions};
 use crate::tokens::service::{GrantStore, TokenKeys};
 
 /// `oAuth2LogoutRequest`.
 #[derive(Serialize)]
-struct LogoutRequest<'a> {
+struct LogoutRequestDocument<'a> {
     challenge: &'a str,
     subject: &'a str,
     sid: &'a str,
@@ -27,7 +27,7 @@ struct LogoutRequest<'a> {
 pub(super) async fn answer<S, K>(
     sessions: &Sessions<'_, S, K>,
     request: &HttpRequest,
-    query: &Form,
+    query: &Parameters,
     rest: &[&str],
 ) -> Result
 where
@@ -38,7 +38,7 @@ where
     match rest {
         [] if is(request, &Method::GET) => {
             let (logout, client) = sessions.logout_request(challenge).await?;
-            ok(&LogoutRequest {
+            ok(&LogoutRequestDocument {
                 challenge,
                 subject: &logout.subject,
                 sid: &logout.session_id,

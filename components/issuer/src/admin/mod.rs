@@ -20,8 +20,8 @@ use serde::Serialize;
 
 use crate::authorization::service::ChallengeError;
 use crate::clients::service::ClientError;
-use crate::domain::failure::Failure;
-use crate::domain::form::Form;
+use crate::domain::failure::InternalFailure;
+use crate::domain::parameters::Parameters;
 use crate::keys::service::ImportError;
 use crate::request::HttpRequest;
 use crate::response::{empty, json, report, set};
@@ -42,11 +42,11 @@ enum Refusal {
     Gone(String),
     /// 501, and what to do instead.
     Unsupported(&'static str),
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
+impl From<InternalFailure> for Refusal {
+    fn from(failure: InternalFailure) -> Self {
         Self::Failed(failure)
     }
 }
@@ -89,7 +89,7 @@ type Result<T = Response<Body>> = std::result::Result<T, Refusal>;
 
 /// Hydra's `errorOAuth2`.
 #[derive(Serialize)]
-struct ErrorBody<'a> {
+struct AdminErrorBody<'a> {
     error: &'a str,
     error_description: &'a str,
     status_code: u16,
@@ -97,7 +97,7 @@ struct ErrorBody<'a> {
 
 /// Hydra's `oAuth2RedirectTo`.
 #[derive(Serialize)]
-struct RedirectTo<'a> {
+struct RedirectDocument<'a> {
     redirect_to: &'a str,
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn answer(use_cases: &UseCases, request: &HttpRequest) -> Respo
             response
         }
         Err(Refusal::Conflict(cause)) => error(StatusCode::CONFLICT, "Conflict", cause),
-        Err(Refusal::Gone(url)) => json(StatusCode::GONE, &RedirectTo { redirect_to: &url }),
+        Err(Refusal::Gone(url)) => json(StatusCode::GONE, &RedirectDocument { redirect_to: &url }),
         Err(Refusal::Unsupported(cause)) => error(StatusCode::NOT_IMPLEMENTED, "Not Implemented", cause),
         Err(Refusal::Failed(failure)) => error(
             report(&failure, request),
@@ -128,7 +128,7 @@ pub(crate) async fn answer(use_cases: &UseCases, request: &HttpRequest) -> Respo
 }
 
 async fn respond(use_cases: &UseCases, request: &HttpRequest) -> Result {
-    let query = request.query().and_then(Form::each_once);
+    let query = request.query().and_then(Parameters::each_once);
     let query = query.map_err(|error| Refusal::Invalid(error.to_string()))?;
     let path = request.path().strip_prefix("/admin/").ok_or(Refusal::NotFound)?;
     let (method, parts) = (request.method().as_str(), path.split('/').collect::<Vec<_>>());
@@ -161,7 +161,7 @@ async fn respond(use_cases: &UseCases, request: &HttpRequest) -> Result {
 }
 
 fn error(status: StatusCode, name: &str, description: &str) -> Response<Body> {
-    let body = ErrorBody {
+    let body = AdminErrorBody {
         error: name,
         error_description: description,
         status_code: status.as_u16(),
@@ -174,7 +174,7 @@ fn ok(value: &impl Serialize) -> Result {
 }
 
 fn redirect_to(url: &str) -> Result {
-    ok(&RedirectTo { redirect_to: url })
+    ok(&RedirectDocument { redirect_to: url })
 }
 
 fn no_content() -> Result {
@@ -184,18 +184,18 @@ fn no_content() -> Result {
 /// A segment of the path, with its escapes decoded.
 fn decoded(segment: &str) -> Result<String> {
     let escaped = format!("s={}", segment.replace('+', "%2B"));
-    let form = Form::parse(&escaped).map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let form = Parameters::parse(&escaped).map_err(|error| Refusal::Invalid(error.to_string()))?;
     form.get("s").map(str::to_owned).ok_or(Refusal::NotFound)
 }
 
 /// The required query parameter.
-fn required<'a>(query: &'a Form, name: &str) -> Result<&'a str> {
+fn required<'a>(query: &'a Parameters, name: &str) -> Result<&'a str> {
     let value = query.get(name);
     value.ok_or_else(|| Refusal::Invalid(format!("query parameter {name} is missing")))
 }
 
 /// The challenge that a request is about, by its own name or, as in older versions, `challenge`.
-fn challenge<'a>(query: &'a Form, name: &str) -> Result<&'a str> {
+fn challenge<'a>(query: &'a Parameters, name: &str) -> Result<&'a str> {
     let older = query.get("challenge");
     query
         .get(name)

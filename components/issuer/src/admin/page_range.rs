@@ -5,7 +5,7 @@ use http::{Response, StatusCode, header};
 use serde::Serialize;
 
 use super::{Refusal, Result};
-use crate::domain::form::{Form, with_query};
+use crate::domain::parameters::{Parameters, with_query};
 use crate::request::HttpRequest;
 use crate::response::{json, set};
 
@@ -18,7 +18,7 @@ pub(super) struct PageRange {
 
 impl PageRange {
     /// Reads `page_size` (1 to 500, by default 250) and `page_token`.
-    pub(super) fn of(query: &Form) -> Result<Self> {
+    pub(super) fn of(query: &Parameters) -> Result<Self> {
         let size = query.get("page_size").map_or(Ok(250), str::parse::<i64>);
         let size = size.map_err(|_| Refusal::Invalid("page_size must be a number from 1 to 500".into()))?;
         Ok(Self {
@@ -36,7 +36,7 @@ impl PageRange {
     pub(super) fn cut<T>(
         &self,
         request: &HttpRequest,
-        query: &Form,
+        query: &Parameters,
         mut found: Vec<T>,
         id: impl Fn(&T) -> String,
     ) -> (Vec<T>, Option<String>) {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::clients::ShownClient;
-use super::login::OidcContext;
+use super::login::OidcContextDocument;
 use super::page_range::{PageRange, page};
 use super::{Refusal, Result, is, no_content, required};
 use crate::authorization::document::{SessionDocument, value};
@@ -14,13 +14,18 @@ use crate::authorization::service::stored_request;
 use crate::clients::domain::RegisteredClient;
 use crate::clients::service::{ClientError, ClientStore};
 use crate::domain::addresses::Addresses;
-use crate::domain::form::Form;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
-use crate::tokens::domain::{Grant, GrantFilter};
+use crate::tokens::domain::{GrantFilter, UserGrant};
 use crate::tokens::service::{GrantStore, RefreshHook, TokenKeys, Tokens};
 use crate::use_cases::UseCases;
 
-pub(super) async fn answer(use_cases: &UseCases, request: &HttpRequest, query: &Form, kind: &str) -> Result {
+pub(super) async fn answer(
+    use_cases: &UseCases,
+    request: &HttpRequest,
+    query: &Parameters,
+    kind: &str,
+) -> Result {
     match kind {
         "login" if is(request, &Method::DELETE) => end_logins(use_cases, query).await,
         "consent" if is(request, &Method::DELETE) => revoke(use_cases, query).await,
@@ -32,7 +37,7 @@ pub(super) async fn answer(use_cases: &UseCases, request: &HttpRequest, query: &
 }
 
 /// Forgets remembered browsers. Tokens stay valid.
-async fn end_logins(use_cases: &UseCases, query: &Form) -> Result {
+async fn end_logins(use_cases: &UseCases, query: &Parameters) -> Result {
     match (query.get("sid"), query.get("subject")) {
         (Some(id), _) => use_cases.sessions().end(id).await?,
         (None, Some(subject)) => use_cases.sessions().end_all(subject).await?,
@@ -46,7 +51,7 @@ async fn end_logins(use_cases: &UseCases, query: &Form) -> Result {
 }
 
 /// Forgets remembered consent and revokes the grants.
-async fn revoke(use_cases: &UseCases, query: &Form) -> Result {
+async fn revoke(use_cases: &UseCases, query: &Parameters) -> Result {
     let tokens = use_cases.tokens();
     match (
         query.get("consent_request_id"),
@@ -65,7 +70,7 @@ async fn revoke(use_cases: &UseCases, query: &Form) -> Result {
     no_content()
 }
 
-async fn list(use_cases: &UseCases, request: &HttpRequest, query: &Form) -> Result {
+async fn list(use_cases: &UseCases, request: &HttpRequest, query: &Parameters) -> Result {
     let subject = required(query, "subject")?;
     let range = PageRange::of(query)?;
     let tokens = use_cases.tokens();
@@ -115,7 +120,7 @@ struct GrantedRequest<'a> {
     requested_access_token_audience: &'a [String],
     skip: bool,
     subject: &'a str,
-    oidc_context: OidcContext<'a>,
+    oidc_context: OidcContextDocument<'a>,
     client: ShownClient<'a>,
     request_url: String,
     login_challenge: (),
@@ -128,7 +133,7 @@ struct GrantedRequest<'a> {
 impl<'a> ConsentSession<'a> {
     fn new(
         addresses: &Addresses,
-        grant: &'a Grant,
+        grant: &'a UserGrant,
         client: &'a RegisteredClient,
         request: &'a AuthorizationRequest,
     ) -> Self {
@@ -148,7 +153,7 @@ impl<'a> ConsentSession<'a> {
                 requested_access_token_audience: &request.audience,
                 skip: false,
                 subject: &grant.subject,
-                oidc_context: OidcContext::new(&request.hints, None),
+                oidc_context: OidcContextDocument::new(&request.hints, None),
                 client: ShownClient::new(client, None),
                 request_url: addresses.of_request(&grant.request),
                 login_challenge: (),
@@ -162,7 +167,7 @@ impl<'a> ConsentSession<'a> {
 }
 
 /// Revokes all grants to a client.
-pub(super) async fn delete_tokens<S, K, H>(tokens: &Tokens<'_, S, K, H>, query: &Form) -> Result
+pub(super) async fn delete_tokens<S, K, H>(tokens: &Tokens<'_, S, K, H>, query: &Parameters) -> Result
 where
     S: GrantStore + ClientStore,
     K: TokenKeys,

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::domain::{AcceptedConsent, AcceptedLogin, Decision, Rejection, TokenContents};
+use super::domain::{AcceptedConsent, AcceptedLogin, Decision, PageRejection, TokenContents};
 use crate::domain::json::Json;
 
 /// Clients written in Go send `null` for an empty list or object at times.
@@ -174,7 +174,7 @@ impl From<&TokenContents> for SessionDocument {
     }
 }
 
-impl From<RejectionDocument> for Rejection {
+impl From<RejectionDocument> for PageRejection {
     fn from(document: RejectionDocument) -> Self {
         Self {
             error: document.error,

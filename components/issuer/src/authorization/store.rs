@@ -10,7 +10,7 @@ use super::document::{ConsentDocument, DecisionDocument, LoginDocument};
 use super::domain::{AcceptedConsent, AcceptedLogin, ConsentStep, Decision, Flow, NewFlow, NewGrant};
 use super::service::AuthorizationStore;
 use crate::domain::secret::Hash;
-use crate::store::{Postgres, json};
+use crate::store::{PostgresIssuer, json};
 
 /// The columns of a [`Flow`].
 macro_rules! columns {
@@ -118,7 +118,7 @@ const INSERT_GRANT: &str = "with finished as ( \
      insert into codes (hash, grant_id, redirect_uri, code_challenge) \
      select $3::text, id, $4::text, $5::text from granted returning 1";
 
-impl AuthorizationStore for Postgres {
+impl AuthorizationStore for PostgresIssuer {
     async fn insert_flow(&self, flow: NewFlow<'_>) -> Result<(), StoreError> {
         let (subject, since) = flow.remembered.unzip();
         let parameters = [

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::domain::{
-    AuthMethod, GrantType, LONGEST_ACCESS_TOKEN, OAuthClient, Profile, Registration, scopes,
+    AuthMethod, ClientProfile, GrantType, LONGEST_ACCESS_TOKEN, OAuthClient, Registration, scopes,
 };
 use crate::authorization::document::{members, unread};
 
@@ -98,8 +98,8 @@ pub(crate) struct ClientDocument {
     others: Map<String, Value>,
 }
 
-impl From<(&OAuthClient, &Profile)> for ClientDocument {
-    fn from((client, profile): (&OAuthClient, &Profile)) -> Self {
+impl From<(&OAuthClient, &ClientProfile)> for ClientDocument {
+    fn from((client, profile): (&OAuthClient, &ClientProfile)) -> Self {
         let text = |text: &str| ShortText(text.to_owned());
         let names = client.grant_types.iter().map(|grant| grant.name().to_owned());
         Self {
@@ -164,7 +164,7 @@ impl ClientDocument {
                 audience: self.audience.0,
                 lifespans,
             },
-            profile: Profile {
+            profile: ClientProfile {
                 name: self.client_name.0,
                 owner: self.owner.0,
                 policy_uri: self.policy_uri.0,

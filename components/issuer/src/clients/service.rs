@@ -1,9 +1,14 @@
 //! The use cases of clients.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
 
-use super::domain::{ClientFilter, Credentials, OAuthClient, Profile, RegisteredClient, Registration};
-use crate::domain::failure::{Denied, Failure};
+use super::domain::{
+    ClientAuthentication, ClientFilter, ClientProfile, OAuthClient, RegisteredClient, Registration,
+};
+use crate::domain::failure::{Denied, InternalFailure};
 use crate::domain::secret::{Hash, Token, new_id};
 
 /// The registered clients.
@@ -14,14 +19,14 @@ pub(crate) trait ClientStore {
     async fn add_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError>;
 
     /// Replaces a client; `None` if there is no such client. A confidential client without a new secret keeps its old one.
     async fn replace_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError>;
 
     /// Removes a client with all that was granted to it; false if there is none.
@@ -43,10 +48,10 @@ pub(crate) enum ClientError {
     Exists,
     /// The registration breaks a rule, which the text tells.
     Invalid(String),
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
-impl<E: Into<Failure>> From<E> for ClientError {
+impl<E: Into<InternalFailure>> From<E> for ClientError {
     fn from(failure: E) -> Self {
         Self::Failed(failure.into())
     }
@@ -147,7 +152,7 @@ impl<S: ClientStore> Clients<'_, S> {
     }
 
     /// Whether pages of this origin may read the answers of the token endpoint.
-    pub(crate) async fn allows_origin(&self, origin: &str) -> Result<bool, Failure> {
+    pub(crate) async fn allows_origin(&self, origin: &str) -> Result<bool, InternalFailure> {
         Ok(self.store.allows_origin(origin).await?)
     }
 }
@@ -158,7 +163,7 @@ impl<S: ClientStore> Clients<'_, S> {
 /// [`Denied::Client`], which does not tell whether the id or the secret is wrong.
 pub(crate) async fn authenticate(
     store: &impl ClientStore,
-    credentials: &Credentials,
+    credentials: &ClientAuthentication,
 ) -> Result<OAuthClient, Denied> {
     let registered = store.client(&credentials.id).await?;
     let client = registered.map(|registered| registered.client);

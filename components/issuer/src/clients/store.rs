@@ -7,10 +7,10 @@ use spin_adapters::postgres::{
 };
 
 use super::document::ClientDocument;
-use super::domain::{ClientFilter, OAuthClient, Profile, RegisteredClient};
+use super::domain::{ClientFilter, ClientProfile, OAuthClient, RegisteredClient};
 use super::service::ClientStore;
 use crate::domain::secret::Hash;
-use crate::store::{Postgres, json};
+use crate::store::{PostgresIssuer, json};
 
 /// The columns of a [`RegisteredClient`].
 macro_rules! columns {
@@ -49,7 +49,7 @@ const LIST: &str = concat!(
 
 const ALLOWS_ORIGIN: &str = "select exists (select from clients where metadata->'allowed_cors_origins' @> to_jsonb($1::text)) as is_allowed";
 
-impl ClientStore for Postgres {
+impl ClientStore for PostgresIssuer {
     async fn client(&self, id: &str) -> Result<Option<RegisteredClient>, StoreError> {
         self.find(FIND, &[text(id)]).await
     }
@@ -57,7 +57,7 @@ impl ClientStore for Postgres {
     async fn add_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError> {
         let parameters = [
             text(&client.id),
@@ -74,7 +74,7 @@ impl ClientStore for Postgres {
     async fn replace_client(
         &self,
         client: &OAuthClient,
-        profile: &Profile,
+        profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError> {
         let parameters = [
             text(&client.id),

@@ -7,7 +7,7 @@ use super::secret::NoRandomness;
 
 /// A failure that no client can cure. The text is for the log.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum InternalFailure {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     NoKey,
 }
 
-impl Failure {
+impl InternalFailure {
     /// Whether a later attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::NoKey)
@@ -33,7 +33,7 @@ pub(crate) enum Denied {
     /// The client is unknown, has shown a wrong secret, or has shown it in another way than it is registered for.
     Client,
     Error(OAuthError),
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
 impl From<OAuthError> for Denied {
@@ -42,7 +42,7 @@ impl From<OAuthError> for Denied {
     }
 }
 
-impl<E: Into<Failure>> From<E> for Denied {
+impl<E: Into<InternalFailure>> From<E> for Denied {
     fn from(failure: E) -> Self {
         Self::Failed(failure.into())
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod failure;
-pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod oauth_error;
+pub(crate) mod parameters;
 pub(crate) mod secret;

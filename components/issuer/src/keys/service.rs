@@ -1,15 +1,18 @@
 //! The use cases of signing keys.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
-use signing::{KeyError, SigningKey};
+use signing::{SigningKey, SigningKeyError};
 
 use super::vault::KeyVault;
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 use crate::domain::json::Json;
 
 /// The key that signs, sealed, and the database's time in seconds since 1970: what a new token needs.
 #[derive(Debug)]
-pub(crate) struct SealedKey {
+pub(crate) struct SealedSigningKey {
     pub(crate) id: String,
     pub(crate) sealed: String,
     pub(crate) now: i64,
@@ -17,7 +20,7 @@ pub(crate) struct SealedKey {
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PublicKey {
+pub(crate) struct PublishedKey {
     /// Its `kid`.
     pub(crate) id: String,
     /// The key as a JWK (RFC 7517).
@@ -28,13 +31,13 @@ pub(crate) struct PublicKey {
 #[derive(Debug)]
 pub(crate) enum ImportError {
     /// It is no key that can sign.
-    Key(KeyError),
+    Key(SigningKeyError),
     /// The issuer has it already, or another key was imported at the same time.
     Conflict,
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
-impl<E: Into<Failure>> From<E> for ImportError {
+impl<E: Into<InternalFailure>> From<E> for ImportError {
     fn from(failure: E) -> Self {
         Self::Failed(failure.into())
     }
@@ -43,39 +46,42 @@ impl<E: Into<Failure>> From<E> for ImportError {
 /// The signing keys.
 pub(crate) trait KeyStore {
     /// The key that signs, if there is one.
-    async fn signing_key(&self) -> Result<Option<SealedKey>, StoreError>;
+    async fn signing_key(&self) -> Result<Option<SealedSigningKey>, StoreError>;
 
     /// The public keys of all tokens that may still be valid, the newest first.
-    async fn published_keys(&self) -> Result<Vec<PublicKey>, StoreError>;
+    async fn published_keys(&self) -> Result<Vec<PublishedKey>, StoreError>;
 
     /// The public keys of all tokens that this issuer has ever signed. ID tokens that come back as hints may be old.
-    async fn known_keys(&self) -> Result<Vec<PublicKey>, StoreError>;
+    async fn known_keys(&self) -> Result<Vec<PublishedKey>, StoreError>;
 
     /// Makes this key the one that signs. The one before stays published until its tokens have expired. False if the key is
     /// there already, or if another key was added at the same time.
-    async fn add_key(&self, sealed: &str, key: &PublicKey) -> Result<bool, StoreError>;
+    async fn add_key(&self, sealed: &str, key: &PublishedKey) -> Result<bool, StoreError>;
 
     /// Removes a key, so that its tokens are no longer valid. False if there is no such key, or if it is the one that signs.
     async fn remove_key(&self, id: &str) -> Result<bool, StoreError>;
 }
 
 /// The use cases of signing keys.
-pub(crate) struct Keys<'a, S> {
+pub(crate) struct SigningKeys<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) vault: &'a KeyVault,
 }
 
-impl<S: KeyStore> Keys<'_, S> {
+impl<S: KeyStore> SigningKeys<'_, S> {
     /// The public keys of all tokens that may still be valid.
-    pub(crate) async fn published(&self) -> Result<Vec<PublicKey>, Failure> {
+    pub(crate) async fn published(&self) -> Result<Vec<PublishedKey>, InternalFailure> {
         Ok(self.store.published_keys().await?)
     }
 
     /// Makes a key the one that signs. Its id is its thumbprint, whatever id it was sent with.
-    pub(crate) async fn import(&self, key: Result<SigningKey, KeyError>) -> Result<PublicKey, ImportError> {
+    pub(crate) async fn import(
+        &self,
+        key: Result<SigningKey, SigningKeyError>,
+    ) -> Result<PublishedKey, ImportError> {
         let key = key.map_err(ImportError::Key)?;
         let sealed = self.vault.seal(&key)?;
-        let public = PublicKey {
+        let public = PublishedKey {
             id: key.id().to_owned(),
             jwk: Json::new(key.public_jwk().to_string()),
         };
@@ -86,7 +92,7 @@ impl<S: KeyStore> Keys<'_, S> {
     }
 
     /// Removes a key that no longer signs; false if there is none.
-    pub(crate) async fn remove(&self, id: &str) -> Result<bool, Failure> {
+    pub(crate) async fn remove(&self, id: &str) -> Result<bool, InternalFailure> {
         Ok(self.store.remove_key(id).await?)
     }
 }

@@ -3,9 +3,9 @@
 use kernel::StoreError;
 use spin_adapters::postgres::{Error as DatabaseError, FromRow, Row, only, parameter::text};
 
-use super::service::{KeyStore, PublicKey, SealedKey};
+use super::service::{KeyStore, PublishedKey, SealedSigningKey};
 use crate::domain::json::Json;
-use crate::store::Postgres;
+use crate::store::PostgresIssuer;
 
 const SIGNING: &str = "select id, sealed_key, extract(epoch from clock_timestamp())::bigint as now \
      from signing_keys where retired_at is null";
@@ -27,20 +27,20 @@ const ADD: &str = "with retired as ( \
 
 const REMOVE: &str = "delete from signing_keys where id = $1::text and retired_at is not null returning id";
 
-impl KeyStore for Postgres {
-    async fn signing_key(&self) -> Result<Option<SealedKey>, StoreError> {
+impl KeyStore for PostgresIssuer {
+    async fn signing_key(&self) -> Result<Option<SealedSigningKey>, StoreError> {
         self.find(SIGNING, &[]).await
     }
 
-    async fn published_keys(&self) -> Result<Vec<PublicKey>, StoreError> {
+    async fn published_keys(&self) -> Result<Vec<PublishedKey>, StoreError> {
         self.list(PUBLISHED, &[]).await
     }
 
-    async fn known_keys(&self) -> Result<Vec<PublicKey>, StoreError> {
+    async fn known_keys(&self) -> Result<Vec<PublishedKey>, StoreError> {
         self.list(KNOWN, &[]).await
     }
 
-    async fn add_key(&self, sealed: &str, key: &PublicKey) -> Result<bool, StoreError> {
+    async fn add_key(&self, sealed: &str, key: &PublishedKey) -> Result<bool, StoreError> {
         let parameters = [text(&key.id), text(sealed), text(key.jwk.as_str())];
         match self.0.write(ADD, &parameters).await {
             Ok(rows) => Ok(only(rows).map(|_| true)?),
@@ -54,7 +54,7 @@ impl KeyStore for Postgres {
     }
 }
 
-impl FromRow for SealedKey {
+impl FromRow for SealedSigningKey {
     fn from_row(row: &mut Row) -> Result<Self, DatabaseError> {
         Ok(Self {
             id: row.get("id")?,
@@ -64,7 +64,7 @@ impl FromRow for SealedKey {
     }
 }
 
-impl FromRow for PublicKey {
+impl FromRow for PublishedKey {
     fn from_row(row: &mut Row) -> Result<Self, DatabaseError> {
         Ok(Self {
             id: row.get("id")?,

@@ -5,10 +5,10 @@ use http::{Response, header};
 use web::cookie::Lifetime;
 
 use super::error_page;
-use crate::authorization::domain::Target;
+use crate::authorization::domain::RedirectTarget;
 use crate::authorization::service::{AuthorizationError, NextStop, SessionChange};
 use crate::domain::addresses::Addresses;
-use crate::domain::form::with_query;
+use crate::domain::parameters::with_query;
 use crate::request::{FLOW_COOKIE, HttpRequest, SESSION_COOKIE};
 use crate::response::{append, redirect, report};
 use crate::use_cases::UseCases;
@@ -74,7 +74,7 @@ fn to_next(addresses: &Addresses, next: &NextStop) -> Response<Body> {
 
 /// The client's address with the answer, `state`, and `iss` (RFC 9207). By `iss` a client of several issuers knows which issuer
 /// has answered.
-fn client_url(addresses: &Addresses, target: &Target, parameters: &[(&str, &str)]) -> String {
+fn client_url(addresses: &Addresses, target: &RedirectTarget, parameters: &[(&str, &str)]) -> String {
     let state = target.state.as_deref().map(|state| ("state", state));
     let iss = [("iss", &*addresses.issuer)];
     with_query(

@@ -4,10 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connect::Body;
 use http::{Response, StatusCode, header};
 
-use crate::clients::domain::{AuthMethod, Credentials};
+use crate::clients::domain::{AuthMethod, ClientAuthentication};
 use crate::domain::failure::Denied;
-use crate::domain::form::Form;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::response::{oauth_error, report, set};
 
@@ -42,7 +42,7 @@ pub(super) fn refusal(denied: &Denied, request: &HttpRequest) -> Response<Body> 
 }
 
 /// The credentials that a request shows, in one way.
-pub(super) fn credentials(request: &HttpRequest, form: &Form) -> Result<Credentials, Denied> {
+pub(super) fn credentials(request: &HttpRequest, form: &Parameters) -> Result<ClientAuthentication, Denied> {
     if SECRETS.into_iter().any(|name| request.query_names(name)) {
         let error = "a client's secret has to be in the header or the body";
         return Err(OAuthError::invalid_request(error).into());
@@ -50,7 +50,7 @@ pub(super) fn credentials(request: &HttpRequest, form: &Form) -> Result<Credenti
     parse(request.authorization()?, form)
 }
 
-fn parse(authorization: Option<&str>, form: &Form) -> Result<Credentials, Denied> {
+fn parse(authorization: Option<&str>, form: &Parameters) -> Result<ClientAuthentication, Denied> {
     let (id, secret) = (form.get("client_id"), form.get("client_secret"));
     let assertion = form.get("client_assertion").or(form.get("client_assertion_type"));
     // RFC 6749, section 2.3: one way at a time.
@@ -63,7 +63,7 @@ fn parse(authorization: Option<&str>, form: &Form) -> Result<Credentials, Denied
     }
     let Some(authorization) = authorization else {
         let id = id.ok_or_else(|| OAuthError::missing("client_id"))?;
-        return Ok(Credentials {
+        return Ok(ClientAuthentication {
             id: id.to_owned(),
             secret: secret.map(str::to_owned),
             method: if secret.is_some() {
@@ -77,7 +77,7 @@ fn parse(authorization: Option<&str>, form: &Form) -> Result<Credentials, Denied
     if id.is_some_and(|id| id != basic_id) {
         return Err(two_ways());
     }
-    Ok(Credentials {
+    Ok(ClientAuthentication {
         id: basic_id,
         secret: Some(basic_secret),
         method: AuthMethod::Basic,
@@ -112,14 +112,14 @@ fn decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(pair: Option<&str>, form: &str) -> Result<Credentials, Denied> {
+    fn read(pair: Option<&str>, form: &str) -> Result<ClientAuthentication, Denied> {
         let header = pair.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
-        parse(header.as_deref(), &Form::parse(form).unwrap())
+        parse(header.as_deref(), &Parameters::parse(form).unwrap())
     }
 
     #[test]
     fn a_client_authenticates_in_one_way() {
-        let is = |id: &str, secret: Option<&str>, method| Credentials {
+        let is = |id: &str, secret: Option<&str>, method| ClientAuthentication {
             id: id.into(),
             secret: secret.map(str::to_owned),
             method,
@@ -150,7 +150,7 @@ mod tests {
             assert!(read(pair, form).is_err(), "{pair:?} and {form:?}");
         }
         for wrong in ["Bearer x", "Basic", "Basic !", "Basic /w==", ""] {
-            assert!(parse(Some(wrong), &Form::default()).is_err(), "{wrong:?}");
+            assert!(parse(Some(wrong), &Parameters::default()).is_err(), "{wrong:?}");
         }
     }
 }

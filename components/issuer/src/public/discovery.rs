@@ -4,10 +4,10 @@ use connect::Body;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::authorization::document::members;
 use crate::clients::domain::{AuthMethod, GrantType};
 use crate::domain::addresses::{AUTHORIZATION, Addresses, LOGOUT};
-use crate::keys::service::{KeyStore, Keys};
+use crate::keys::document::KeySet;
+use crate::keys::service::{KeyStore, SigningKeys};
 use crate::request::HttpRequest;
 use crate::response::{empty, json, report, set};
 
@@ -72,16 +72,9 @@ pub(super) fn configuration(addresses: &Addresses) -> Response<Body> {
     })
 }
 
-#[derive(Serialize)]
-struct KeySet {
-    keys: Vec<serde_json::Map<String, serde_json::Value>>,
-}
-
-pub(super) async fn keys(keys: &Keys<'_, impl KeyStore>, request: &HttpRequest) -> Response<Body> {
+pub(super) async fn keys(keys: &SigningKeys<'_, impl KeyStore>, request: &HttpRequest) -> Response<Body> {
     match keys.published().await {
-        Ok(keys) => cached(&KeySet {
-            keys: keys.iter().map(|key| members(&key.jwk)).collect(),
-        }),
+        Ok(keys) => cached(&KeySet::of(&keys)),
         Err(failure) => empty(report(&failure, request)),
     }
 }

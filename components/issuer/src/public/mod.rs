@@ -15,8 +15,8 @@ use http::{Method, Response, StatusCode};
 use spin_adapters::http::Incoming;
 use web::response::method_not_allowed;
 
-use crate::domain::form::with_query;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::with_query;
 use crate::request::HttpRequest;
 use crate::response::redirect;
 use crate::use_cases::UseCases;

@@ -5,11 +5,11 @@ use http::{Method, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::clients::domain::scopes;
-use crate::domain::form::Form;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 use crate::request::HttpRequest;
 use crate::response::{empty, json, oauth_error, report, set};
-use crate::tokens::domain::Grant;
+use crate::tokens::domain::UserGrant;
 use crate::tokens::jwt::added_claims;
 use crate::tokens::service::{GrantStore, RefreshHook, TokenKeys, Tokens};
 
@@ -43,7 +43,7 @@ fn token(request: &HttpRequest) -> Result<Option<String>, OAuthError> {
     let header = request.authorization()?;
     let form = match request.method() == Method::POST && request.has_form() {
         true => request.form()?,
-        false => Form::default(),
+        false => Parameters::default(),
     };
     let in_form = form.get("access_token");
     let ways = [
@@ -64,7 +64,7 @@ fn token(request: &HttpRequest) -> Result<Option<String>, OAuthError> {
         .map(str::to_owned))
 }
 
-fn claims(grant: &Grant) -> Map<String, Value> {
+fn claims(grant: &UserGrant) -> Map<String, Value> {
     let mut claims = added_claims(&grant.consent.contents.id_token);
     claims.insert("sub".into(), grant.subject.as_str().into());
     claims

@@ -1,16 +1,19 @@
 //! The use cases of sessions: signing out (OpenID Connect RP-Initiated Logout) over the logout page and back, and ending
 //! remembered logins.
 
+#[cfg(test)]
+mod tests;
+
 use kernel::StoreError;
 
 use super::domain::{LoginSession, Logout, NewLogout};
-use crate::authorization::service::{Browser, ChallengeError};
+use crate::authorization::service::{BrowserCookies, ChallengeError};
 use crate::clients::domain::{OAuthClient, RegisteredClient};
 use crate::clients::service::ClientStore;
 use crate::domain::addresses::{Addresses, LOGOUT};
-use crate::domain::failure::{Denied, Failure};
-use crate::domain::form::{Form, with_query};
+use crate::domain::failure::{Denied, InternalFailure};
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::{Parameters, with_query};
 use crate::domain::secret::{Hash, Token};
 use crate::tokens::domain::IdTokenHint;
 use crate::tokens::service::{GrantStore, TokenKeys};
@@ -83,7 +86,11 @@ where
     K: TokenKeys,
 {
     /// Takes the next step of a sign-out with these parameters.
-    pub(crate) async fn sign_out(&self, form: &Form, browser: &Browser) -> Result<SignOut, Denied> {
+    pub(crate) async fn sign_out(
+        &self,
+        form: &Parameters,
+        browser: &BrowserCookies,
+    ) -> Result<SignOut, Denied> {
         match (form.get("logout_verifier"), form.get("id_token_hint")) {
             (Some(verifier), _) => self.finish(&Hash::of(verifier), browser).await,
             (None, Some(token)) => self.begin_for_client(form, token, browser).await,
@@ -92,7 +99,7 @@ where
     }
 
     /// Only the browser's cookie shows the user, so only our own page can follow.
-    async fn begin_for_user(&self, form: &Form, browser: &Browser) -> Result<SignOut, Denied> {
+    async fn begin_for_user(&self, form: &Parameters, browser: &BrowserCookies) -> Result<SignOut, Denied> {
         if form.get("state").is_some() || form.get("post_logout_redirect_uri").is_some() {
             let error = "state and post_logout_redirect_uri need an id_token_hint";
             return Err(OAuthError::invalid_request(error).into());
@@ -106,7 +113,12 @@ where
 
     /// The browser's own login ends, whichever login or user the ID token is of: the user is asked, and the client's address
     /// follows only then (RP-Initiated Logout, section 2).
-    async fn begin_for_client(&self, form: &Form, token: &str, browser: &Browser) -> Result<SignOut, Denied> {
+    async fn begin_for_client(
+        &self,
+        form: &Parameters,
+        token: &str,
+        browser: &BrowserCookies,
+    ) -> Result<SignOut, Denied> {
         let hint = self
             .keys
             .read_id_token(token)
@@ -135,7 +147,7 @@ where
     }
 
     /// Where the browser goes after a sign-out that a client has asked for.
-    fn address_after(&self, form: &Form, client: &OAuthClient) -> Result<String, OAuthError> {
+    fn address_after(&self, form: &Parameters, client: &OAuthClient) -> Result<String, OAuthError> {
         match form.get("post_logout_redirect_uri") {
             None => Ok(self.addresses.signed_out.to_string()),
             Some(uri)
@@ -153,7 +165,7 @@ where
     }
 
     /// The login that the browser is remembered by.
-    async fn current_login(&self, browser: &Browser) -> Result<Option<CurrentLogin>, Failure> {
+    async fn current_login(&self, browser: &BrowserCookies) -> Result<Option<CurrentLogin>, InternalFailure> {
         let Some(cookie) = browser.session_hash() else {
             return Ok(None);
         };
@@ -162,7 +174,7 @@ where
     }
 
     /// The login that an ID token is of, while a browser is remembered by it or a grant from it is valid.
-    async fn hinted_login(&self, hint: IdTokenHint) -> Result<Option<CurrentLogin>, Failure> {
+    async fn hinted_login(&self, hint: IdTokenHint) -> Result<Option<CurrentLogin>, InternalFailure> {
         let session = self.store.session(&hint.session_id).await?;
         let is_remembered = session.is_some_and(|session| session.subject == hint.subject);
         let exists = is_remembered || self.store.has_grant(&hint.subject, &hint.session_id).await?;
@@ -175,7 +187,7 @@ where
     /// Stores the sign-out and sends the browser to the logout page.
     async fn ask(
         &self,
-        form: &Form,
+        form: &Parameters,
         login: &CurrentLogin,
         client_id: Option<&str>,
         redirect_to: &str,
@@ -202,7 +214,7 @@ where
     }
 
     /// The page has asked and the user has agreed: the session ends.
-    async fn finish(&self, verifier: &Hash, browser: &Browser) -> Result<SignOut, Denied> {
+    async fn finish(&self, verifier: &Hash, browser: &BrowserCookies) -> Result<SignOut, Denied> {
         let cookie = browser.session_hash();
         let logout = self.store.finish_logout(verifier, cookie.as_ref()).await?;
         let logout = logout.ok_or_else(|| {
@@ -262,12 +274,12 @@ where
     }
 
     /// Forgets one remembered login. Its tokens stay valid.
-    pub(crate) async fn end(&self, session_id: &str) -> Result<(), Failure> {
+    pub(crate) async fn end(&self, session_id: &str) -> Result<(), InternalFailure> {
         Ok(self.store.end_session(session_id).await?)
     }
 
     /// Forgets all remembered logins of a user. Their tokens stay valid.
-    pub(crate) async fn end_all(&self, subject: &str) -> Result<(), Failure> {
+    pub(crate) async fn end_all(&self, subject: &str) -> Result<(), InternalFailure> {
         Ok(self.store.end_sessions_of(subject).await?)
     }
 }

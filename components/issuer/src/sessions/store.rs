@@ -9,7 +9,7 @@ use spin_adapters::postgres::{
 use super::domain::{LoginSession, Logout, NewLogout};
 use super::service::SessionStore;
 use crate::domain::secret::Hash;
-use crate::store::Postgres;
+use crate::store::PostgresIssuer;
 
 /// The columns of a [`LoginSession`].
 macro_rules! columns {
@@ -88,7 +88,7 @@ const FINISH_LOGOUT: &str = concat!(
     " from done"
 );
 
-impl SessionStore for Postgres {
+impl SessionStore for PostgresIssuer {
     async fn session_of_cookie(&self, cookie: &Hash) -> Result<Option<LoginSession>, StoreError> {
         self.find(OF_COOKIE, &[text(cookie.as_str())]).await
     }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use spin_adapters::variables;
 
-use super::domain::Grant;
+use super::domain::UserGrant;
 use super::service::{HookAnswer, RefreshHook};
 use crate::authorization::document::{SessionDocument, members};
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 
 /// The component that is asked.
 const COMPONENT: &str = "user";
@@ -30,11 +30,11 @@ const KEY: &str = "refresh_hook_key";
 pub(crate) struct UserComponentHook;
 
 impl RefreshHook for UserComponentHook {
-    async fn is_configured(&self) -> Result<bool, Failure> {
+    async fn is_configured(&self) -> Result<bool, InternalFailure> {
         Ok(!variable(PATH).await?.is_empty())
     }
 
-    async fn ask(&self, grant: &Grant) -> Result<HookAnswer, Failure> {
+    async fn ask(&self, grant: &UserGrant) -> Result<HookAnswer, InternalFailure> {
         let (path, key) = (variable(PATH).await?, variable(KEY).await?);
         let mut bearer = HeaderValue::try_from(format!("Bearer {key}")).map_err(broken)?;
         bearer.set_sensitive(true);
@@ -59,13 +59,13 @@ impl RefreshHook for UserComponentHook {
     }
 }
 
-async fn variable(name: &'static str) -> Result<Rc<str>, Failure> {
+async fn variable(name: &'static str) -> Result<Rc<str>, InternalFailure> {
     let value = variables::get(name).await;
-    value.map_err(|error| Failure::Broken(error.to_string()))
+    value.map_err(|error| InternalFailure::Broken(error.to_string()))
 }
 
-fn broken(cause: impl std::fmt::Display) -> Failure {
-    Failure::Broken(format!("the refresh hook failed: {cause}"))
+fn broken(cause: impl std::fmt::Display) -> InternalFailure {
+    InternalFailure::Broken(format!("the refresh hook failed: {cause}"))
 }
 
 #[derive(Deserialize)]
@@ -113,7 +113,7 @@ struct Requester<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn about(grant: &'a Grant) -> Self {
+    fn about(grant: &'a UserGrant) -> Self {
         Self {
             subject: &grant.subject,
             client_id: &grant.client_id,

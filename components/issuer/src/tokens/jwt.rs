@@ -6,17 +6,17 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use signing::{SigningKey, VerifyingKeys};
+use signing::SigningKey;
 
 use super::domain::{
     AccessClaims, ID_TOKEN_LIFETIME, IdClaims, IdTokenHint, VerifiedAccessToken, is_reserved,
 };
 use super::service::{TokenKeys, TokenSigner};
 use crate::authorization::document::{members, unread};
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 use crate::domain::json::Json;
-use crate::keys::service::{KeyStore, PublicKey};
-use crate::keys::vault::KeyVault;
+use crate::keys::service::{KeyStore, PublishedKey};
+use crate::keys::vault::{KeyVault, verifying_keys};
 
 /// The `typ` of access tokens (RFC 9068, section 2.1). ID tokens are signed with the same key and have another `typ`, so that
 /// neither passes for the other.
@@ -45,8 +45,8 @@ pub(crate) struct JwtSigner {
 impl<S: KeyStore> TokenKeys for JwtKeys<S> {
     type Signer = JwtSigner;
 
-    async fn signer(&self) -> Result<JwtSigner, Failure> {
-        let sealed = self.store.signing_key().await?.ok_or(Failure::NoKey)?;
+    async fn signer(&self) -> Result<JwtSigner, InternalFailure> {
+        let sealed = self.store.signing_key().await?.ok_or(InternalFailure::NoKey)?;
         Ok(JwtSigner {
             now: sealed.now,
             key: self.vault.open(sealed)?,
@@ -54,9 +54,9 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
         })
     }
 
-    async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, Failure> {
+    async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, InternalFailure> {
         let keys = self.store.known_keys().await?;
-        let Some(claims) = self.read(&keys, token, ID_TOKEN) else {
+        let Some(claims) = self.read(keys, token, ID_TOKEN) else {
             return Ok(None);
         };
         let all = unread(&Value::Object(claims.clone()));
@@ -69,9 +69,9 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
         }))
     }
 
-    async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, Failure> {
+    async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, InternalFailure> {
         let keys = self.store.published_keys().await?;
-        let claims = self.read(&keys, token, ACCESS_TOKEN);
+        let claims = self.read(keys, token, ACCESS_TOKEN);
         let read: Option<ReadAccessToken> = claims.and_then(parsed);
         Ok(read.map(Into::into))
     }
@@ -79,9 +79,8 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
 
 impl<S> JwtKeys<S> {
     /// The claims of a token of ours of this type, whatever its times say.
-    fn read(&self, keys: &[PublicKey], token: &str, kind: &str) -> Option<Map<String, Value>> {
-        let jwks: Vec<Value> = keys.iter().map(|key| members(&key.jwk).into()).collect();
-        let verified = VerifyingKeys::new(&jwks)
+    fn read(&self, keys: Vec<PublishedKey>, token: &str, kind: &str) -> Option<Map<String, Value>> {
+        let verified = verifying_keys(keys)
             .verify(token)
             .filter(|verified| verified.kind == kind)?;
         let issuer = verified.claims.get("iss");
@@ -95,22 +94,22 @@ fn parsed<T: DeserializeOwned>(claims: Map<String, Value>) -> Option<T> {
 }
 
 impl TokenSigner for JwtSigner {
-    fn sign_access_token(&self, claims: &AccessClaims<'_>) -> Result<String, Failure> {
+    fn sign_access_token(&self, claims: &AccessClaims<'_>) -> Result<String, InternalFailure> {
         self.sign(
             ACCESS_TOKEN,
             &SignedAccessToken::new(&self.issuer, self.now, claims),
         )
     }
 
-    fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, Failure> {
+    fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, InternalFailure> {
         self.sign(ID_TOKEN, &SignedIdToken::new(&self.issuer, self.now, claims))
     }
 }
 
 impl JwtSigner {
-    fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, Failure> {
+    fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String, InternalFailure> {
         let signed = self.key.sign(kind, claims);
-        signed.map_err(|error| Failure::Broken(error.to_string()))
+        signed.map_err(|error| InternalFailure::Broken(error.to_string()))
     }
 }
 

@@ -9,14 +9,14 @@ use spin_adapters::postgres::{
     parameter::{optional, text, texts},
 };
 
-use super::domain::{CodeExchange, Grant, GrantFilter, Refresh, RefreshTokenRevocation};
+use super::domain::{CodeExchange, GrantFilter, Refresh, RefreshTokenRevocation, UserGrant};
 use super::service::{CodeUse, GrantStore};
 use crate::authorization::document::{ConsentDocument, DecisionDocument, LoginDocument};
 use crate::clients::domain::OAuthClient;
 use crate::domain::secret::Hash;
-use crate::store::Postgres;
+use crate::store::PostgresIssuer;
 
-/// The columns of a [`Grant`]. No other table in the statements below has a column of one of these names.
+/// The columns of a [`UserGrant`]. No other table in the statements below has a column of one of these names.
 macro_rules! columns {
     () => {
         "id, client_id, subject, session_id, scopes, audience, nonce, acr, amr, \
@@ -152,7 +152,7 @@ const REVOKE_MACHINE_TOKEN: &str = "with swept as ( \
 const MACHINE_TOKEN_VALIDITY: &str = "select not exists (select from revoked_tokens where id = $1::text) as is_valid, \
      extract(epoch from now())::bigint as now";
 
-impl GrantStore for Postgres {
+impl GrantStore for PostgresIssuer {
     async fn use_code(&self, code: CodeUse<'_>) -> Result<CodeExchange, StoreError> {
         let parameters = [
             text(code.code.as_str()),
@@ -166,7 +166,7 @@ impl GrantStore for Postgres {
             return Ok(CodeExchange::Refused);
         };
         match row.get::<String>("outcome")?.as_str() {
-            "granted" => Ok(CodeExchange::Granted(Box::new(Grant::from_row(&mut row)?))),
+            "granted" => Ok(CodeExchange::Granted(Box::new(UserGrant::from_row(&mut row)?))),
             "replayed" => Ok(CodeExchange::Replayed),
             _ => Ok(CodeExchange::Refused),
         }
@@ -191,7 +191,7 @@ impl GrantStore for Postgres {
             return Ok(Refresh::Refused);
         };
         match row.get::<String>("outcome")?.as_str() {
-            "replaced" | "sibling" => Ok(Refresh::Granted(Box::new(Grant::from_row(&mut row)?))),
+            "replaced" | "sibling" => Ok(Refresh::Granted(Box::new(UserGrant::from_row(&mut row)?))),
             "reused" => Ok(Refresh::Reused),
             "scope" => Ok(Refresh::TooManyScopes),
             "unregistered" => Ok(Refresh::Unregistered),
@@ -199,16 +199,20 @@ impl GrantStore for Postgres {
         }
     }
 
-    async fn grant_of_refresh_token(&self, token: &Hash, unused: bool) -> Result<Option<Grant>, StoreError> {
+    async fn grant_of_refresh_token(
+        &self,
+        token: &Hash,
+        unused: bool,
+    ) -> Result<Option<UserGrant>, StoreError> {
         let parameters = [text(token.as_str()), Parameter::Boolean(unused)];
         self.find(GRANT_OF_REFRESH_TOKEN, &parameters).await
     }
 
-    async fn grant(&self, id: &str) -> Result<Option<Grant>, StoreError> {
+    async fn grant(&self, id: &str) -> Result<Option<UserGrant>, StoreError> {
         self.find(GRANT, &[text(id)]).await
     }
 
-    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<Grant>, StoreError> {
+    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<UserGrant>, StoreError> {
         let parameters = [
             text(filter.subject),
             optional(filter.session),
@@ -264,7 +268,7 @@ impl GrantStore for Postgres {
     }
 }
 
-impl FromRow for Grant {
+impl FromRow for UserGrant {
     fn from_row(row: &mut Row) -> Result<Self, DatabaseError> {
         Ok(Self {
             id: row.get("id")?,

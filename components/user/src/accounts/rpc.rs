@@ -10,12 +10,12 @@ use super::domain;
 use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Ports, UpdateUser};
 
 /// The three services.
-pub(crate) struct Rpc<P: Ports> {
+pub(crate) struct AccountsRpc<P: Ports> {
     pub(crate) accounts: Accounts<P>,
 }
 
 connect_methods! {
-    impl<P: Ports> UserService for Rpc<P>, use_cases: accounts;
+    impl<P: Ports> UserService for AccountsRpc<P>, use_cases: accounts;
     create_user(CreateUserRequest): |accounts, caller, request| {
         let name = request.name.as_deref().unwrap_or_default();
         let user = CreateUser { email: &request.email, password: &request.password, name };
@@ -47,7 +47,7 @@ connect_methods! {
 }
 
 connect_methods! {
-    impl<P: Ports> SessionService for Rpc<P>, use_cases: accounts;
+    impl<P: Ports> SessionService for AccountsRpc<P>, use_cases: accounts;
     check_session(CheckSessionRequest): |accounts, caller, request| {
         let token = CheckSession {
             user_id: &request.user_id,
@@ -61,7 +61,7 @@ connect_methods! {
 }
 
 connect_methods! {
-    impl<P: Ports> UserEventService for Rpc<P>, use_cases: accounts;
+    impl<P: Ports> UserEventService for AccountsRpc<P>, use_cases: accounts;
     list_user_events(ListUserEventsRequest): |accounts, caller, request|
         accounts.list_user_events(caller, request.limit)
         => |events| ListUserEventsResponse { events: events.into_iter().map(UserEvent::from).collect() };

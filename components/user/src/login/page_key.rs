@@ -20,7 +20,7 @@ pub(crate) struct PageKey(Hmac<Sha256>);
 /// A text that is not a key. The message does not quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key must have 32 bytes or more in base64url without padding")]
-pub(crate) struct KeyError;
+pub(crate) struct PageKeyError;
 
 impl PageKey {
     /// Reads the variable `page_key`. The text of the error is for the log, and safe there.
@@ -30,10 +30,12 @@ impl PageKey {
     }
 
     /// Reads 32 bytes or more, in base64url without padding.
-    pub(crate) fn parse(text: &str) -> Result<Self, KeyError> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError)?;
-        let mac = Hmac::new_from_slice(&bytes).map_err(|_| KeyError)?;
-        (bytes.len() >= MIN_BYTES).then_some(Self(mac)).ok_or(KeyError)
+    pub(crate) fn parse(text: &str) -> Result<Self, PageKeyError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| PageKeyError)?;
+        let mac = Hmac::new_from_slice(&bytes).map_err(|_| PageKeyError)?;
+        (bytes.len() >= MIN_BYTES)
+            .then_some(Self(mac))
+            .ok_or(PageKeyError)
     }
 
     /// The HMAC-SHA256 of some texts for one purpose. The length of each text goes in before it, so no byte can move from one text
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn short_key_is_refused() {
         for wrong in ["", "A", &"A".repeat(42), "not base64url, whatever its length is!"] {
-            assert_eq!(PageKey::parse(wrong).err(), Some(KeyError), "{wrong:?}");
+            assert_eq!(PageKey::parse(wrong).err(), Some(PageKeyError), "{wrong:?}");
         }
         assert_eq!(
             format!("{:?}", PageKey::parse(&"A".repeat(44)).unwrap()),

@@ -16,7 +16,7 @@ use web::{
 };
 
 use super::domain::Login;
-use super::hydra::{AccessClaims, TokenSession};
+use super::hydra::{SessionClaims, TokenSession};
 use super::service::{LoginPorts, Logins};
 use crate::accounts::domain::User;
 
@@ -44,7 +44,7 @@ struct RefreshTokenHookRequest {
 #[derive(Debug, Deserialize)]
 struct HookSession {
     /// The claims that consent has put into the access token.
-    extra: Option<AccessClaims>,
+    extra: Option<SessionClaims>,
 }
 
 /// Hydra's `RefreshTokenHookResponse`.
@@ -56,7 +56,7 @@ struct RefreshTokenHookResponse {
 impl RefreshTokenHookRequest {
     /// The login that the tokens were issued for. `None` if our pages have not accepted it.
     fn login(&self) -> Option<Login> {
-        let AccessClaims { epoch, sid } = self.session.extra.as_ref()?;
+        let SessionClaims { epoch, sid } = self.session.extra.as_ref()?;
         Some(Login {
             user: self.subject.parse().ok()?,
             session: sid.parse().ok()?,

@@ -14,7 +14,7 @@ use spin_adapters::{
 };
 use web::request_id::RequestIds;
 
-use super::hydra::Hydra;
+use super::hydra::HydraClient;
 use crate::accounts::service::{EndedSessions, RevocationListener};
 
 /// Sets a mark and publishes, in one round trip. The mark is the time in microseconds by the clock of Redis, which all readers of
@@ -56,7 +56,7 @@ impl RevocationListener for RevocationNotifier {
 
 async fn end_sessions(user: UserId, sessions: EndedSessions<'_>) -> Result<(), String> {
     let ended = async {
-        let hydra = Hydra::from_variable().await?;
+        let hydra = HydraClient::from_variable().await?;
         match sessions {
             EndedSessions::These(sessions) => {
                 let newest = sessions.iter().take(MAX_SESSIONS);

@@ -5,7 +5,7 @@ use identity::caller::{Principal, SignedIn};
 use identity::service_token::{
     AcceptedKeys, CallClaims, Minter, MintingKey, ServiceCall, ServiceTokenError, Verifier,
 };
-use identity::{FormError, KeyError, Part};
+use identity::{FormError, KeyTextError, TokenPart};
 use kernel::{Caller, Scope, UserCaller};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -341,12 +341,12 @@ fn claims_that_are_malformed_are_refused() {
     let header = json!({"alg": "HS256", "kid": "bff-1", "typ": "akinai-service+jwt"}).to_string();
     refused(
         &token(&header, &twice, hs256('A')),
-        ServiceTokenError::Form(FormError::Json(Part::Payload)),
+        ServiceTokenError::Form(FormError::Json(TokenPart::Payload)),
     );
     let list = format!(r#"["bff","user",{NOW},{NOW},"r1"]"#);
     refused(
         &token(&header, &list, hs256('A')),
-        ServiceTokenError::Form(FormError::Json(Part::Payload)),
+        ServiceTokenError::Form(FormError::Json(TokenPart::Payload)),
     );
 }
 
@@ -389,20 +389,23 @@ fn keys_are_given_by_name() {
     let cases = [
         (format!("k1:{}", key('A')), None),
         (format!("K.1_a-b:{}", key('A')), None),
-        (key('A'), Some(KeyError::Name)),
-        (format!(":{}", key('A')), Some(KeyError::Name)),
-        (format!("k 1:{}", key('A')), Some(KeyError::Name)),
-        (format!("{}:{}", "k".repeat(65), key('A')), Some(KeyError::Name)),
-        ("k1:".to_owned(), Some(KeyError::Length)),
-        (format!("k1:{}", &key('A')[..40]), Some(KeyError::Length)),
-        (format!("k1:k2:{}", key('A')), Some(KeyError::Encoding)),
-        (format!("k1:{} ", key('A')), Some(KeyError::Encoding)),
-        (String::new(), Some(KeyError::Name)),
+        (key('A'), Some(KeyTextError::Name)),
+        (format!(":{}", key('A')), Some(KeyTextError::Name)),
+        (format!("k 1:{}", key('A')), Some(KeyTextError::Name)),
+        (
+            format!("{}:{}", "k".repeat(65), key('A')),
+            Some(KeyTextError::Name),
+        ),
+        ("k1:".to_owned(), Some(KeyTextError::Length)),
+        (format!("k1:{}", &key('A')[..40]), Some(KeyTextError::Length)),
+        (format!("k1:k2:{}", key('A')), Some(KeyTextError::Encoding)),
+        (format!("k1:{} ", key('A')), Some(KeyTextError::Encoding)),
+        (String::new(), Some(KeyTextError::Name)),
     ];
     for (text, expected) in cases {
         assert_eq!(MintingKey::parse(&text).err(), expected, "{text:?}");
     }
-    assert_eq!(AcceptedKeys::parse(" \n").err(), Some(KeyError::None));
+    assert_eq!(AcceptedKeys::parse(" \n").err(), Some(KeyTextError::None));
     assert!(
         AcceptedKeys::parse(&format!("\n a:{}\n b:{} \n", key('A'), key('B'))).is_ok(),
         "over several lines"
@@ -423,11 +426,15 @@ fn callers_cannot_share_a_key() {
     ];
     for (bff, order, what) in cases {
         let verifier = Verifier::new("user", [("bff", accepted(bff)), ("order", accepted(order))]);
-        assert_eq!(verifier.err(), Some(KeyError::Shared), "{what} is given twice");
+        assert_eq!(
+            verifier.err(),
+            Some(KeyTextError::Shared),
+            "{what} is given twice"
+        );
     }
     assert_eq!(
         Verifier::new("user", []).err(),
-        Some(KeyError::None),
+        Some(KeyTextError::None),
         "no component could ever call"
     );
 }

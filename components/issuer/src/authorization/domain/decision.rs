@@ -7,17 +7,17 @@ use crate::domain::oauth_error::OAuthError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision<T> {
     Accepted(T),
-    Rejected(Rejection),
+    Rejected(PageRejection),
 }
 
 /// Why a page rejects a request. The client is told both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rejection {
+pub(crate) struct PageRejection {
     pub(crate) error: String,
     pub(crate) error_description: String,
 }
 
-impl Rejection {
+impl PageRejection {
     /// The error for the client: `access_denied` unless the page names another one.
     pub(crate) fn to_error(&self) -> OAuthError {
         let name = match self.error.as_str() {

@@ -2,8 +2,8 @@
 
 use super::pkce::Challenge;
 use crate::clients::domain::{GrantType, OAuthClient, proves_identity, scopes};
-use crate::domain::form::Form;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 
 /// The longest `state` and `nonce`, in bytes: both are kept, and come back.
 const LONGEST_OPAQUE: usize = 2048;
@@ -42,14 +42,14 @@ impl Prompt {
 
 /// The address that the answer goes to. It is checked first, because errors go there, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct RedirectTarget {
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
 }
 
-impl Target {
+impl RedirectTarget {
     /// The address that the request names, if it is this client's.
-    pub(crate) fn parse(form: &Form, client: &OAuthClient) -> Result<Self, OAuthError> {
+    pub(crate) fn parse(form: &Parameters, client: &OAuthClient) -> Result<Self, OAuthError> {
         let uri = form
             .get("redirect_uri")
             .ok_or_else(|| OAuthError::invalid_request("redirect_uri is missing"))?;
@@ -69,7 +69,7 @@ impl Target {
 /// A valid authorization request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorizationRequest {
-    pub(crate) target: Target,
+    pub(crate) target: RedirectTarget,
     pub(crate) scopes: Vec<String>,
     pub(crate) audience: Vec<String>,
     pub(crate) challenge: Challenge,
@@ -92,7 +92,11 @@ pub(crate) struct Hints {
 
 impl AuthorizationRequest {
     /// Reads the rest of a request whose answer goes to `target`.
-    pub(crate) fn parse(form: &Form, client: &OAuthClient, target: Target) -> Result<Self, OAuthError> {
+    pub(crate) fn parse(
+        form: &Parameters,
+        client: &OAuthClient,
+        target: RedirectTarget,
+    ) -> Result<Self, OAuthError> {
         if !client.may(GrantType::AuthorizationCode) {
             return Err(OAuthError::new(
                 "unauthorized_client",
@@ -148,7 +152,7 @@ impl AuthorizationRequest {
     }
 }
 
-fn refuse_unsupported(form: &Form) -> Result<(), OAuthError> {
+fn refuse_unsupported(form: &Parameters) -> Result<(), OAuthError> {
     for (parameter, error) in [
         ("request", "request_not_supported"),
         ("request_uri", "request_uri_not_supported"),
@@ -175,7 +179,7 @@ fn refuse_unsupported(form: &Form) -> Result<(), OAuthError> {
 }
 
 /// The scopes that a request for a token or a code names, if the client may have them.
-pub(crate) fn requested_scopes(form: &Form, client: &OAuthClient) -> Result<Vec<String>, OAuthError> {
+pub(crate) fn requested_scopes(form: &Parameters, client: &OAuthClient) -> Result<Vec<String>, OAuthError> {
     let error = |text: &str| OAuthError::new("invalid_scope", text);
     let requested = scopes::parse(form.get("scope").unwrap_or_default());
     let requested = requested.ok_or_else(|| error("scope has a character that no scope has"))?;
@@ -187,7 +191,7 @@ pub(crate) fn requested_scopes(form: &Form, client: &OAuthClient) -> Result<Vec<
 
 /// The audiences that a request for a token or a code names (`audience`, separated by spaces or repeated, as in Hydra), if the
 /// client may have them.
-pub(crate) fn requested_audience(form: &Form, client: &OAuthClient) -> Result<Vec<String>, OAuthError> {
+pub(crate) fn requested_audience(form: &Parameters, client: &OAuthClient) -> Result<Vec<String>, OAuthError> {
     let mut requested: Vec<String> = Vec::new();
     for audience in form
         .all("audience")
@@ -207,7 +211,7 @@ pub(crate) fn requested_audience(form: &Form, client: &OAuthClient) -> Result<Ve
 }
 
 /// RFC 7636, section 4.4.1. Confidential clients need it, too (RFC 9700, section 2.1.1): it stops an injected code.
-fn challenge(form: &Form) -> Result<Challenge, OAuthError> {
+fn challenge(form: &Parameters) -> Result<Challenge, OAuthError> {
     let error = OAuthError::invalid_request;
     let challenge = form
         .get("code_challenge")
@@ -227,9 +231,9 @@ mod tests {
         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 
     fn parse(query: &str) -> Result<AuthorizationRequest, OAuthError> {
-        let form = Form::parse(query).expect("parameters");
+        let form = Parameters::parse(query).expect("parameters");
         let client = client();
-        let target = Target::parse(&form, &client)?;
+        let target = RedirectTarget::parse(&form, &client)?;
         AuthorizationRequest::parse(&form, &client, target)
     }
 
@@ -259,7 +263,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_error() {
-        let without = |name: &str| Form::parse(GOOD).unwrap().without(&[name]).to_query();
+        let without = |name: &str| Parameters::parse(GOOD).unwrap().without(&[name]).to_query();
         let with = |rest: &str| format!("{GOOD}&{rest}");
         let instead = |name: &str, value: &str| format!("{}&{name}={value}", without(name));
         assert_eq!(name(GOOD), "none");
@@ -300,10 +304,10 @@ mod tests {
 
     #[test]
     fn a_client_without_the_grant_type_gets_no_code() {
-        let form = Form::parse(GOOD).unwrap();
+        let form = Parameters::parse(GOOD).unwrap();
         let mut client = client();
         client.grant_types = vec![GrantType::ClientCredentials];
-        let target = Target::parse(&form, &client).unwrap();
+        let target = RedirectTarget::parse(&form, &client).unwrap();
         let error = AuthorizationRequest::parse(&form, &client, target).unwrap_err();
         assert_eq!(error.name, "unauthorized_client");
     }
@@ -314,8 +318,8 @@ mod tests {
         public.redirect_uris.push("com.example.app:/cb".into());
         let own_scheme = GOOD.replace("https%3A%2F%2Fshop.example%2Fcb", "com.example.app:/cb");
         let parse = |query: &str, client: &OAuthClient| {
-            let form = Form::parse(query).unwrap();
-            let target = Target::parse(&form, client).unwrap();
+            let form = Parameters::parse(query).unwrap();
+            let target = RedirectTarget::parse(&form, client).unwrap();
             AuthorizationRequest::parse(&form, client, target)
                 .unwrap()
                 .may_skip_consent(client)

@@ -7,20 +7,22 @@
 
 mod pages;
 mod ports;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use self::pages::{ChallengeError, PageRequest, stored_request};
+pub(crate) use self::pages::{ChallengeError, ChallengeRequest, stored_request};
 pub(crate) use self::ports::AuthorizationStore;
 
 use super::domain::{
-    AcceptedLogin, AuthorizationRequest, ConsentStep, Decision, Flow, FlowStep, NewFlow, NewGrant, Target,
-    grant_lifetime,
+    AcceptedLogin, AuthorizationRequest, ConsentStep, Decision, Flow, FlowStep, NewFlow, NewGrant,
+    RedirectTarget, grant_lifetime,
 };
 use crate::clients::domain::OAuthClient;
 use crate::clients::service::ClientStore;
 use crate::domain::addresses::Addresses;
-use crate::domain::failure::Failure;
-use crate::domain::form::Form;
+use crate::domain::failure::InternalFailure;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 use crate::domain::secret::{Hash, Token, new_id};
 use crate::sessions::domain::LoginSession;
 use crate::sessions::service::SessionStore;
@@ -35,14 +37,14 @@ pub(crate) struct Authorization<'a, S, K> {
 
 /// The issuer's cookies that a browser has brought.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Browser {
+pub(crate) struct BrowserCookies {
     /// The cookie of the authorization requests that began in this browser.
     pub(crate) flow: Option<Token>,
     /// The cookie of a remembered login.
     pub(crate) session: Option<Token>,
 }
 
-impl Browser {
+impl BrowserCookies {
     /// The hash of the session cookie.
     pub(crate) fn session_hash(&self) -> Option<Hash> {
         self.session.as_ref().map(Token::hash)
@@ -61,7 +63,7 @@ pub(crate) enum NextStop {
     },
     /// To the client.
     Client {
-        target: Target,
+        target: RedirectTarget,
         code: Token,
         scope: String,
     },
@@ -79,19 +81,17 @@ pub(crate) enum SessionChange {
 #[derive(Debug)]
 pub(crate) enum AuthorizationError {
     /// The client is told, at its address.
-    Client(Target, OAuthError),
+    Client(RedirectTarget, OAuthError),
     /// The user is told on the error page, because the client's address is not certain.
     User(OAuthError),
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
-impl<E: Into<Failure>> From<E> for AuthorizationError {
+impl<E: Into<InternalFailure>> From<E> for AuthorizationError {
     fn from(failure: E) -> Self {
         Self::Failed(failure.into())
     }
 }
-
-type Outcome<T> = Result<T, AuthorizationError>;
 
 /// A request that has come back from one of the pages.
 struct Returned {
@@ -107,9 +107,13 @@ where
     K: TokenKeys,
 {
     /// Takes the next step of the request with these parameters.
-    pub(crate) async fn proceed(&self, form: &Form, browser: &Browser) -> Outcome<NextStop> {
+    pub(crate) async fn proceed(
+        &self,
+        form: &Parameters,
+        browser: &BrowserCookies,
+    ) -> Result<NextStop, AuthorizationError> {
         let client = self.client(form).await?;
-        let target = Target::parse(form, &client).map_err(AuthorizationError::User)?;
+        let target = RedirectTarget::parse(form, &client).map_err(AuthorizationError::User)?;
         match (form.get("login_verifier"), form.get("consent_verifier")) {
             (None, None) => self.begin(form, &client, target, browser).await,
             (Some(verifier), None) => {
@@ -130,7 +134,7 @@ where
         }
     }
 
-    async fn client(&self, form: &Form) -> Outcome<OAuthClient> {
+    async fn client(&self, form: &Parameters) -> Result<OAuthClient, AuthorizationError> {
         let id = form
             .get("client_id")
             .ok_or_else(|| AuthorizationError::User(OAuthError::missing("client_id")))?;
@@ -143,11 +147,11 @@ where
     /// Stores the client's request and sends the browser to the login page.
     async fn begin(
         &self,
-        form: &Form,
+        form: &Parameters,
         client: &OAuthClient,
-        target: Target,
-        browser: &Browser,
-    ) -> Outcome<NextStop> {
+        target: RedirectTarget,
+        browser: &BrowserCookies,
+    ) -> Result<NextStop, AuthorizationError> {
         let request = AuthorizationRequest::parse(form, client, target.clone())
             .map_err(|error| AuthorizationError::Client(target, error))?;
         let session = self.usable_session(&request, browser).await?;
@@ -183,8 +187,8 @@ where
     async fn usable_session(
         &self,
         request: &AuthorizationRequest,
-        browser: &Browser,
-    ) -> Outcome<Option<LoginSession>> {
+        browser: &BrowserCookies,
+    ) -> Result<Option<LoginSession>, AuthorizationError> {
         let hinted = self.hinted_subject(request).await?;
         let Some(cookie) = browser.session_hash().filter(|_| !request.prompt.login) else {
             return Ok(None);
@@ -200,7 +204,10 @@ where
     }
 
     /// The user that the client expects: the subject of its `id_token_hint`.
-    async fn hinted_subject(&self, request: &AuthorizationRequest) -> Outcome<Option<String>> {
+    async fn hinted_subject(
+        &self,
+        request: &AuthorizationRequest,
+    ) -> Result<Option<String>, AuthorizationError> {
         let Some(token) = &request.id_token_hint else {
             return Ok(None);
         };
@@ -217,11 +224,11 @@ where
     async fn resume(
         &self,
         client: &OAuthClient,
-        target: Target,
+        target: RedirectTarget,
         verifier: Hash,
         step: FlowStep,
-        browser: &Browser,
-    ) -> Outcome<Returned> {
+        browser: &BrowserCookies,
+    ) -> Result<Returned, AuthorizationError> {
         let flow = self.store.flow_of_verifier(&verifier).await?;
         let Some(flow) = flow.filter(|flow| flow.step == step && flow.client_id == client.id) else {
             return Err(AuthorizationError::Client(target, over()));
@@ -234,9 +241,9 @@ where
             )));
         };
         // The stored request counts, not the one that came back: the user could have changed it.
-        let form = Form::parse(&flow.request)
-            .map_err(|error| Failure::Broken(format!("a stored request: {error}")))?;
-        let target = Target::parse(&form, client).map_err(AuthorizationError::User)?;
+        let form = Parameters::parse(&flow.request)
+            .map_err(|error| InternalFailure::Broken(format!("a stored request: {error}")))?;
+        let target = RedirectTarget::parse(&form, client).map_err(AuthorizationError::User)?;
         let request = AuthorizationRequest::parse(&form, client, target.clone())
             .map_err(|error| AuthorizationError::Client(target, error))?;
         Ok(Returned {
@@ -252,12 +259,12 @@ where
         &self,
         client: &OAuthClient,
         returned: &Returned,
-        browser: &Browser,
-    ) -> Outcome<NextStop> {
+        browser: &BrowserCookies,
+    ) -> Result<NextStop, AuthorizationError> {
         let login = match &returned.flow.login {
             Some(Decision::Accepted(login)) => login,
             Some(Decision::Rejected(rejection)) => return self.refuse(returned, rejection.to_error()).await,
-            None => return Err(Failure::Broken("a login without an answer".into()).into()),
+            None => return Err(InternalFailure::Broken("a login without an answer".into()).into()),
         };
         let request = &returned.request;
         let subject = returned.flow.subject.as_deref().unwrap_or_default();
@@ -287,8 +294,8 @@ where
         returned: &Returned,
         login: &AcceptedLogin,
         consent_skip: bool,
-        browser: &Browser,
-    ) -> Outcome<NextStop> {
+        browser: &BrowserCookies,
+    ) -> Result<NextStop, AuthorizationError> {
         let challenge = Token::new()?;
         let is_new = !returned.flow.login_skip;
         let prolong = returned.flow.login_skip && login.extend_session_lifespan;
@@ -330,14 +337,18 @@ where
     }
 
     /// After the consent page: stores the grant and sends the browser to the client with a code.
-    async fn finish(&self, client: &OAuthClient, returned: &Returned) -> Outcome<NextStop> {
+    async fn finish(
+        &self,
+        client: &OAuthClient,
+        returned: &Returned,
+    ) -> Result<NextStop, AuthorizationError> {
         let consent = match &returned.flow.consent {
             Some(Decision::Accepted(consent)) => consent,
             Some(Decision::Rejected(rejection)) => return self.refuse(returned, rejection.to_error()).await,
-            None => return Err(Failure::Broken("a consent without an answer".into()).into()),
+            None => return Err(InternalFailure::Broken("a consent without an answer".into()).into()),
         };
         let Some(Decision::Accepted(login)) = &returned.flow.login else {
-            return Err(Failure::Broken("a consent without a login".into()).into());
+            return Err(InternalFailure::Broken("a consent without a login".into()).into());
         };
         let request = &returned.request;
         let code = Token::new()?;
@@ -367,7 +378,7 @@ where
     }
 
     /// Ends the request, once, and tells the client why.
-    async fn refuse(&self, returned: &Returned, error: OAuthError) -> Outcome<NextStop> {
+    async fn refuse(&self, returned: &Returned, error: OAuthError) -> Result<NextStop, AuthorizationError> {
         let ended = self.store.end_flow(&returned.verifier, &returned.cookie).await?;
         let error = if ended { error } else { over() };
         Err(AuthorizationError::Client(returned.request.target.clone(), error))

@@ -2,12 +2,13 @@
 
 use super::{Authorization, AuthorizationStore};
 use crate::authorization::domain::{
-    AcceptedConsent, AcceptedLogin, AuthorizationRequest, Decision, Flow, FlowStep, Rejection, Target,
+    AcceptedConsent, AcceptedLogin, AuthorizationRequest, Decision, Flow, FlowStep, PageRejection,
+    RedirectTarget,
 };
 use crate::clients::domain::{OAuthClient, RegisteredClient, scopes::are_among};
 use crate::clients::service::ClientStore;
-use crate::domain::failure::Failure;
-use crate::domain::form::{Form, with_query};
+use crate::domain::failure::InternalFailure;
+use crate::domain::parameters::{Parameters, with_query};
 use crate::domain::secret::{Hash, Token};
 use crate::tokens::domain::IdTokenHint;
 use crate::tokens::service::TokenKeys;
@@ -21,10 +22,10 @@ pub(crate) enum ChallengeError {
     Answered(String),
     /// The decision breaks a rule.
     Invalid(&'static str),
-    Failed(Failure),
+    Failed(InternalFailure),
 }
 
-impl<E: Into<Failure>> From<E> for ChallengeError {
+impl<E: Into<InternalFailure>> From<E> for ChallengeError {
     fn from(failure: E) -> Self {
         Self::Failed(failure.into())
     }
@@ -32,7 +33,7 @@ impl<E: Into<Failure>> From<E> for ChallengeError {
 
 /// A login or consent request, as its page sees it.
 #[derive(Debug)]
-pub(crate) struct PageRequest {
+pub(crate) struct ChallengeRequest {
     pub(crate) flow: Flow,
     pub(crate) request: AuthorizationRequest,
     pub(crate) client: RegisteredClient,
@@ -47,7 +48,7 @@ where
     K: TokenKeys,
 {
     /// The login request with this challenge.
-    pub(crate) async fn login_request(&self, challenge: &str) -> Result<PageRequest, ChallengeError> {
+    pub(crate) async fn login_request(&self, challenge: &str) -> Result<ChallengeRequest, ChallengeError> {
         let flow = self.open_login(&Hash::of(challenge)).await?;
         self.page_request(flow).await
     }
@@ -67,7 +68,8 @@ where
         }
         // Another user than the remembered one has to sign in from the beginning.
         if flow.login_skip && flow.subject.as_deref() != Some(&login.subject) {
-            let form = Form::parse(&flow.request).map_err(|error| Failure::Broken(error.to_string()))?;
+            let form = Parameters::parse(&flow.request)
+                .map_err(|error| InternalFailure::Broken(error.to_string()))?;
             let query = form.without(&["prompt"]).to_query();
             let url = self.addresses.of_request(&query);
             return Ok(with_query(&url, [("prompt", "login")]));
@@ -80,7 +82,7 @@ where
     pub(crate) async fn reject_login(
         &self,
         challenge: &str,
-        rejection: Rejection,
+        rejection: PageRejection,
     ) -> Result<String, ChallengeError> {
         let challenge = Hash::of(challenge);
         let flow = self.open_login(&challenge).await?;
@@ -92,10 +94,10 @@ where
     pub(crate) async fn consent_request(
         &self,
         challenge: &str,
-    ) -> Result<(PageRequest, AcceptedLogin), ChallengeError> {
+    ) -> Result<(ChallengeRequest, AcceptedLogin), ChallengeError> {
         let flow = self.open_consent(&Hash::of(challenge)).await?;
         let Some(Decision::Accepted(login)) = flow.login.clone() else {
-            return Err(Failure::Broken("a consent without a login".into()).into());
+            return Err(InternalFailure::Broken("a consent without a login".into()).into());
         };
         Ok((self.page_request(flow).await?, login))
     }
@@ -134,7 +136,7 @@ where
     pub(crate) async fn reject_consent(
         &self,
         challenge: &str,
-        rejection: Rejection,
+        rejection: PageRejection,
     ) -> Result<String, ChallengeError> {
         let challenge = Hash::of(challenge);
         let flow = self.open_consent(&challenge).await?;
@@ -160,14 +162,14 @@ where
         }
     }
 
-    async fn page_request(&self, flow: Flow) -> Result<PageRequest, ChallengeError> {
+    async fn page_request(&self, flow: Flow) -> Result<ChallengeRequest, ChallengeError> {
         let client = self.client_of(&flow).await?;
         let request = stored_request(&flow.request, &client.client)?;
         let hint = match &request.id_token_hint {
             Some(token) => self.keys.read_id_token(token).await?,
             None => None,
         };
-        Ok(PageRequest {
+        Ok(ChallengeRequest {
             url: self.addresses.of_request(&flow.request),
             flow,
             request,
@@ -225,7 +227,7 @@ pub(crate) fn stored_request(
     query: &str,
     client: &OAuthClient,
 ) -> Result<AuthorizationRequest, ChallengeError> {
-    let form = Form::parse(query).map_err(|_| ChallengeError::NotFound)?;
-    let target = Target::parse(&form, client).map_err(|_| ChallengeError::NotFound)?;
+    let form = Parameters::parse(query).map_err(|_| ChallengeError::NotFound)?;
+    let target = RedirectTarget::parse(&form, client).map_err(|_| ChallengeError::NotFound)?;
     AuthorizationRequest::parse(&form, client, target).map_err(|_| ChallengeError::NotFound)
 }

@@ -9,4 +9,6 @@ pub(crate) use self::client::tests;
 pub(crate) use self::client::{
     AuthMethod, GrantType, LONGEST_ACCESS_TOKEN, OAuthClient, can_redirect_to, is_origin, proves_identity,
 };
-pub(crate) use self::registration::{ClientFilter, Credentials, Profile, RegisteredClient, Registration};
+pub(crate) use self::registration::{
+    ClientAuthentication, ClientFilter, ClientProfile, RegisteredClient, Registration,
+};

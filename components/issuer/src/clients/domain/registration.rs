@@ -12,7 +12,7 @@ const LONGEST_NAME: usize = 255;
 
 /// What a client says about itself. No rule depends on it, but for `cors_origins`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Profile {
+pub(crate) struct ClientProfile {
     pub(crate) name: String,
     pub(crate) owner: String,
     pub(crate) policy_uri: String,
@@ -34,7 +34,7 @@ pub(crate) struct Profile {
 #[derive(Clone, Debug)]
 pub(crate) struct RegisteredClient {
     pub(crate) client: OAuthClient,
-    pub(crate) profile: Profile,
+    pub(crate) profile: ClientProfile,
     /// RFC 3339.
     pub(crate) created_at: String,
     /// RFC 3339.
@@ -50,7 +50,7 @@ pub(crate) struct Registration {
     pub(crate) secret: Option<String>,
     /// Its id and its secret are filled in when it is registered.
     pub(crate) client: OAuthClient,
-    pub(crate) profile: Profile,
+    pub(crate) profile: ClientProfile,
 }
 
 /// Which clients to list, and from where.
@@ -65,13 +65,13 @@ pub(crate) struct ClientFilter<'a> {
 
 /// The id and the secret that a request shows (RFC 6749, section 2.3).
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Credentials {
+pub(crate) struct ClientAuthentication {
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
     pub(crate) method: AuthMethod,
 }
 
-impl Credentials {
+impl ClientAuthentication {
     /// Whether they are this client's, shown in the way that it is registered for.
     pub(crate) fn match_client(&self, client: &OAuthClient) -> bool {
         let is_secret = match (&client.secret, &self.secret) {
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn credentials_match_only_in_the_registered_way() {
         let mut client = crate::clients::domain::tests::client();
-        let given = |secret: Option<&str>, method| Credentials {
+        let given = |secret: Option<&str>, method| ClientAuthentication {
             id: "shop".into(),
             secret: secret.map(str::to_owned),
             method,

@@ -4,7 +4,7 @@ use crate::authorization::domain::{AcceptedConsent, AcceptedLogin};
 
 /// What a user has granted to a client: the family of all tokens that come from it.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct UserGrant {
     pub(crate) id: String,
     pub(crate) client_id: String,
     pub(crate) subject: String,
@@ -42,7 +42,7 @@ pub(crate) struct GrantFilter<'a> {
 /// The result of exchanging a code.
 #[derive(Debug)]
 pub(crate) enum CodeExchange {
-    Granted(Box<Grant>),
+    Granted(Box<UserGrant>),
     /// The code was used before: all tokens of its grant are revoked now (RFC 6749, section 4.1.2).
     Replayed,
     /// The code is unknown, expired, another client's, for another address, with another verifier, or of a revoked grant.
@@ -53,7 +53,7 @@ pub(crate) enum CodeExchange {
 #[derive(Debug)]
 pub(crate) enum Refresh {
     /// The new token replaces it, or is a sibling of the one that did.
-    Granted(Box<Grant>),
+    Granted(Box<UserGrant>),
     /// The request asks for more than was granted. The token is not used up.
     TooManyScopes,
     /// The client is no longer registered for all that was granted. The token is not used up.

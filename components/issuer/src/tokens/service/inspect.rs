@@ -2,23 +2,23 @@
 
 use super::{GrantStore, RefreshHook, TokenKeys, Tokens};
 use crate::clients::domain::scopes;
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 use crate::domain::secret::Hash;
-use crate::tokens::domain::{Grant, GrantFilter, VerifiedAccessToken, grant_of};
+use crate::tokens::domain::{GrantFilter, UserGrant, VerifiedAccessToken, grant_of};
 
 /// An access token that is neither expired nor revoked.
 #[derive(Debug)]
 pub(crate) struct ActiveToken {
     pub(crate) token: VerifiedAccessToken,
     /// The grant that it comes from; `None` for a client's own token.
-    pub(crate) grant: Option<Grant>,
+    pub(crate) grant: Option<UserGrant>,
 }
 
 /// What introspection says about a token.
 #[derive(Debug)]
 pub(crate) enum Introspection {
     Inactive,
-    RefreshToken(Box<Grant>),
+    RefreshToken(Box<UserGrant>),
     AccessToken(Box<VerifiedAccessToken>),
 }
 
@@ -29,7 +29,10 @@ where
     H: RefreshHook,
 {
     /// The access token, if this issuer has issued it and it is neither expired nor revoked.
-    pub(crate) async fn active_access_token(&self, token: &str) -> Result<Option<ActiveToken>, Failure> {
+    pub(crate) async fn active_access_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<ActiveToken>, InternalFailure> {
         let Some(token) = self.keys.read_access_token(token).await? else {
             return Ok(None);
         };
@@ -50,7 +53,11 @@ where
     }
 
     /// Whether a token is active, with all of these scopes (a list with spaces between them).
-    pub(crate) async fn introspect(&self, token: &str, scope: &str) -> Result<Introspection, Failure> {
+    pub(crate) async fn introspect(
+        &self,
+        token: &str,
+        scope: &str,
+    ) -> Result<Introspection, InternalFailure> {
         let Some(wanted) = scopes::parse(scope) else {
             return Ok(Introspection::Inactive);
         };
@@ -70,7 +77,7 @@ where
     }
 
     /// The valid grants of a user.
-    pub(crate) async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<Grant>, Failure> {
+    pub(crate) async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<UserGrant>, InternalFailure> {
         Ok(self.store.grants(filter).await?)
     }
 }

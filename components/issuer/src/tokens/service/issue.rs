@@ -3,22 +3,22 @@
 use super::{CodeUse, GrantStore, HookAnswer, RefreshHook, TokenKeys, TokenSigner, Tokens};
 use crate::authorization::domain::{Challenge, TokenContents, requested_audience, requested_scopes};
 use crate::clients::domain::{
-    Credentials, GrantType, OAuthClient,
+    ClientAuthentication, GrantType, OAuthClient,
     scopes::{self, OFFLINE},
 };
 use crate::clients::service::{ClientStore, authenticate};
 use crate::domain::failure::Denied;
-use crate::domain::form::Form;
 use crate::domain::json::Json;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 use crate::domain::secret::{Hash, Token, new_id};
-use crate::tokens::domain::{AccessClaims, CodeExchange, Grant, IdClaims, Refresh, token_id};
+use crate::tokens::domain::{AccessClaims, CodeExchange, IdClaims, Refresh, UserGrant, token_id};
 
 /// A request for tokens.
 pub(crate) struct TokenRequest<'a> {
-    pub(crate) form: &'a Form,
+    pub(crate) form: &'a Parameters,
     /// The client's credentials, or why they cannot be read. A wrong `grant_type` is the more helpful error, and comes first.
-    pub(crate) credentials: Result<Credentials, Denied>,
+    pub(crate) credentials: Result<ClientAuthentication, Denied>,
 }
 
 /// Issued tokens (RFC 6749, section 5.1).
@@ -34,7 +34,7 @@ pub(crate) struct IssuedTokens {
 
 /// What the tokens of a user say.
 struct UserTokens<'a> {
-    grant: &'a Grant,
+    grant: &'a UserGrant,
     /// The scopes of the access token: those of the grant, or fewer.
     scopes: Vec<String>,
     contents: &'a TokenContents,
@@ -80,7 +80,7 @@ where
     async fn exchange_code(
         &self,
         client: &OAuthClient,
-        form: &Form,
+        form: &Parameters,
         signer: &K::Signer,
     ) -> Result<IssuedTokens, Denied> {
         let required = |name: &str| form.get(name).ok_or_else(|| OAuthError::missing(name));
@@ -131,7 +131,7 @@ where
     async fn refresh(
         &self,
         client: &OAuthClient,
-        form: &Form,
+        form: &Parameters,
         signer: &K::Signer,
     ) -> Result<IssuedTokens, Denied> {
         let token = form
@@ -204,7 +204,7 @@ where
 /// RFC 6749, section 4.4. The subject is the client itself (RFC 9068, section 2.2): a machine, never a user.
 fn client_credentials(
     client: &OAuthClient,
-    form: &Form,
+    form: &Parameters,
     signer: &impl TokenSigner,
 ) -> Result<IssuedTokens, Denied> {
     let scopes = requested_scopes(form, client)?;

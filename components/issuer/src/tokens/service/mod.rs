@@ -4,6 +4,8 @@ mod inspect;
 mod issue;
 mod ports;
 mod revoke;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::inspect::Introspection;
 pub(crate) use self::issue::{IssuedTokens, TokenRequest};

@@ -4,11 +4,11 @@ use kernel::StoreError;
 
 use crate::authorization::domain::TokenContents;
 use crate::clients::domain::OAuthClient;
-use crate::domain::failure::Failure;
+use crate::domain::failure::InternalFailure;
 use crate::domain::secret::Hash;
 use crate::tokens::domain::{
-    AccessClaims, CodeExchange, Grant, GrantFilter, IdClaims, IdTokenHint, Refresh, RefreshTokenRevocation,
-    VerifiedAccessToken,
+    AccessClaims, CodeExchange, GrantFilter, IdClaims, IdTokenHint, Refresh, RefreshTokenRevocation,
+    UserGrant, VerifiedAccessToken,
 };
 
 /// A code and all that it is bound to.
@@ -38,13 +38,17 @@ pub(crate) trait GrantStore {
     ) -> Result<Refresh, StoreError>;
 
     /// The valid grant of a refresh token; with `unused`, only of one that was not used yet.
-    async fn grant_of_refresh_token(&self, token: &Hash, unused: bool) -> Result<Option<Grant>, StoreError>;
+    async fn grant_of_refresh_token(
+        &self,
+        token: &Hash,
+        unused: bool,
+    ) -> Result<Option<UserGrant>, StoreError>;
 
     /// A grant that is not revoked.
-    async fn grant(&self, id: &str) -> Result<Option<Grant>, StoreError>;
+    async fn grant(&self, id: &str) -> Result<Option<UserGrant>, StoreError>;
 
     /// A user's valid grants, by id.
-    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<Grant>, StoreError>;
+    async fn grants(&self, filter: GrantFilter<'_>) -> Result<Vec<UserGrant>, StoreError>;
 
     /// Whether the user has a valid grant from this login.
     async fn has_grant(&self, subject: &str, session: &str) -> Result<bool, StoreError>;
@@ -74,9 +78,9 @@ pub(crate) trait GrantStore {
 
 /// Signs tokens with one key, at one time.
 pub(crate) trait TokenSigner {
-    fn sign_access_token(&self, claims: &AccessClaims<'_>) -> Result<String, Failure>;
+    fn sign_access_token(&self, claims: &AccessClaims<'_>) -> Result<String, InternalFailure>;
 
-    fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, Failure>;
+    fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, InternalFailure>;
 }
 
 /// The issuer's keys, as far as tokens need them.
@@ -86,14 +90,14 @@ pub(crate) trait TokenKeys {
     /// What signs now.
     ///
     /// # Errors
-    /// [`Failure::NoKey`] where the issuer has no key.
-    async fn signer(&self) -> Result<Self::Signer, Failure>;
+    /// [`InternalFailure::NoKey`] where the issuer has no key.
+    async fn signer(&self) -> Result<Self::Signer, InternalFailure>;
 
     /// Reads an ID token of this issuer; `None` for any other text.
-    async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, Failure>;
+    async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, InternalFailure>;
 
     /// Reads an access token of this issuer, without looking at its times; `None` for any other text.
-    async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, Failure>;
+    async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, InternalFailure>;
 }
 
 /// What the user component says about a user who refreshes.
@@ -110,8 +114,8 @@ pub(crate) enum HookAnswer {
 /// Asks the user component whether a user may still refresh.
 pub(crate) trait RefreshHook {
     /// Whether there is a component to ask.
-    async fn is_configured(&self) -> Result<bool, Failure>;
+    async fn is_configured(&self) -> Result<bool, InternalFailure>;
 
     /// Asks about the user of this grant.
-    async fn ask(&self, grant: &Grant) -> Result<HookAnswer, Failure>;
+    async fn ask(&self, grant: &UserGrant) -> Result<HookAnswer, InternalFailure>;
 }

@@ -1,11 +1,11 @@
 //! Revoking tokens and grants (RFC 7009, and Hydra's admin API).
 
 use super::{GrantStore, RefreshHook, TokenKeys, Tokens};
-use crate::clients::domain::{Credentials, OAuthClient};
+use crate::clients::domain::{ClientAuthentication, OAuthClient};
 use crate::clients::service::{ClientStore, authenticate};
-use crate::domain::failure::{Denied, Failure};
-use crate::domain::form::Form;
+use crate::domain::failure::{Denied, InternalFailure};
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::parameters::Parameters;
 use crate::domain::secret::Hash;
 use crate::tokens::domain::{RefreshTokenRevocation, grant_of};
 
@@ -16,7 +16,11 @@ where
     H: RefreshHook,
 {
     /// Revokes the token that a client's form names. A token shows what it is, so `token_type_hint` makes no difference.
-    pub(crate) async fn revoke(&self, form: &Form, credentials: &Credentials) -> Result<(), Denied> {
+    pub(crate) async fn revoke(
+        &self,
+        form: &Parameters,
+        credentials: &ClientAuthentication,
+    ) -> Result<(), Denied> {
         let client = authenticate(self.store, credentials).await?;
         let token = form.get("token").ok_or_else(|| OAuthError::missing("token"))?;
         let revocation = self
@@ -52,7 +56,7 @@ where
     }
 
     /// Revokes one grant, by the id of its consent request.
-    pub(crate) async fn revoke_grant(&self, id: &str) -> Result<(), Failure> {
+    pub(crate) async fn revoke_grant(&self, id: &str) -> Result<(), InternalFailure> {
         Ok(self.store.revoke_grant(id, None).await?)
     }
 
@@ -61,12 +65,12 @@ where
         &self,
         subject: &str,
         client_id: Option<&str>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InternalFailure> {
         Ok(self.store.revoke_grants_of(subject, client_id).await?)
     }
 
     /// Revokes all grants to a client.
-    pub(crate) async fn revoke_grants_of_client(&self, client_id: &str) -> Result<(), Failure> {
+    pub(crate) async fn revoke_grants_of_client(&self, client_id: &str) -> Result<(), InternalFailure> {
         Ok(self.store.revoke_grants_of_client(client_id).await?)
     }
 }

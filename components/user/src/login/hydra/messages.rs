@@ -141,20 +141,20 @@ pub(crate) struct AcceptConsent {
 /// `acceptOAuth2ConsentRequestSession`: the claims of the tokens. The refresh hook answers with it, too.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TokenSession {
-    pub(crate) access_token: AccessClaims,
-    pub(crate) id_token: IdClaims,
+    pub(crate) access_token: SessionClaims,
+    pub(crate) id_token: ProfileClaims,
 }
 
 /// The claims that the edge checks (`SessionService.CheckSession`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AccessClaims {
+pub(crate) struct SessionClaims {
     pub(crate) epoch: i64,
     pub(crate) sid: String,
 }
 
 /// What the application learns of the user.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct IdClaims {
+pub(crate) struct ProfileClaims {
     pub(crate) name: String,
     pub(crate) email: String,
     /// Always `false`: we send no mail to verify the address.
@@ -163,12 +163,12 @@ pub(crate) struct IdClaims {
 
 /// `rejectOAuth2Request`.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Rejection {
+pub(crate) struct RejectRequest {
     pub(crate) error: &'static str,
     pub(crate) error_description: &'static str,
 }
 
-impl Rejection {
+impl RejectRequest {
     /// The user has refused.
     pub(crate) const DENIED: Self = Self {
         error: "access_denied",
@@ -186,11 +186,11 @@ impl TokenSession {
     /// The claims of the tokens of a login.
     pub(crate) fn of(login: &Login, user: &User) -> Self {
         Self {
-            access_token: AccessClaims {
+            access_token: SessionClaims {
                 epoch: login.epoch,
                 sid: login.session.to_string(),
             },
-            id_token: IdClaims {
+            id_token: ProfileClaims {
                 name: user.name.as_str().into(),
                 email: user.email.as_str().into(),
                 email_verified: false,

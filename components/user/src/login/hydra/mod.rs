@@ -13,8 +13,8 @@ pub(crate) use challenge::{ChallengeKind, RequestChallenge};
 use http::{Method, Request, StatusCode, header};
 use kernel::SessionId;
 pub(crate) use messages::{
-    AcceptConsent, AcceptLogin, AccessClaims, ConsentRequest, LoginContext, LoginRequest, LogoutRequest,
-    Rejection, TokenSession,
+    AcceptConsent, AcceptLogin, ConsentRequest, LoginContext, LoginRequest, LogoutRequest, RejectRequest,
+    SessionClaims, TokenSession,
 };
 use messages::{parse, parse_redirect};
 use serde::{Serialize, de::DeserializeOwned};
@@ -68,11 +68,11 @@ fn query(parameters: &[(&str, &str)]) -> String {
 }
 
 /// A client of the admin API.
-pub(crate) struct Hydra {
+pub(crate) struct HydraClient {
     address: Rc<str>,
 }
 
-impl Hydra {
+impl HydraClient {
     /// The admin API at the address in `hydra_admin_url`.
     pub(crate) async fn from_variable() -> Result<Self, Error> {
         let address = variables::get(ADMIN).await;
@@ -104,7 +104,7 @@ impl Hydra {
     pub(crate) async fn reject(
         &self,
         challenge: &RequestChallenge,
-        reason: Rejection,
+        reason: RejectRequest,
     ) -> Result<RedirectUrl, Error> {
         let path = challenge.path("/reject");
         let answer = self.send(Method::PUT, &path, body(&reason)?).await?;

@@ -23,9 +23,9 @@ const SECONDS: u32 = 31 * 24 * 3600;
 
 /// The random text in a browser's cookie. Its `Debug` form hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Browser(RandomText<32>);
+pub(crate) struct BrowserCookie(RandomText<32>);
 
-impl Browser {
+impl BrowserCookie {
     /// The text of the browser that sent the request, or a new one for a browser without the cookie. `None` if the host has no
     /// random numbers.
     pub(crate) fn of(head: &http::request::Parts, is_secure: bool) -> Option<Self> {
@@ -45,7 +45,7 @@ impl Browser {
     }
 }
 
-impl fmt::Debug for Browser {
+impl fmt::Debug for BrowserCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Browser(…)")
     }
@@ -57,12 +57,12 @@ mod tests {
 
     use super::*;
 
-    fn browser(cookie: &str) -> Browser {
+    fn browser(cookie: &str) -> BrowserCookie {
         let request = Request::builder()
             .header(header::COOKIE, cookie)
             .body(())
             .unwrap();
-        Browser::of(&request.into_parts().0, false).expect("random numbers")
+        BrowserCookie::of(&request.into_parts().0, false).expect("random numbers")
     }
 
     #[test]

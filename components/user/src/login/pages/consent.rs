@@ -11,7 +11,7 @@ use super::{CONSENT, PageError, PageResult, REMEMBER_FOR};
 use crate::accounts::domain::{User, is_admin_scope};
 use crate::login::domain::Login;
 use crate::login::hydra::{
-    AcceptConsent, ChallengeKind, ConsentRequest, Rejection, RequestChallenge, TokenSession,
+    AcceptConsent, ChallengeKind, ConsentRequest, RejectRequest, RequestChallenge, TokenSession,
 };
 use crate::login::service::{LoginPorts, Logins};
 
@@ -44,7 +44,7 @@ pub(super) async fn open<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> Pa
 pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> PageResult {
     let challenge = visit.submitted_challenge(ChallengeKind::Consent, CONSENT)?;
     if visit.is_refused() {
-        let url = visit.hydra.reject(&challenge, Rejection::DENIED).await?;
+        let url = visit.hydra.reject(&challenge, RejectRequest::DENIED).await?;
         return Ok(redirect(&url));
     }
     let Some(prompt) = ConsentPrompt::read(visit, logins, &challenge).await? else {
@@ -60,7 +60,10 @@ pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> 
 
 /// Rejects a request whose login has ended since: the password was changed, the account deleted, or the session ended.
 async fn sign_in_again(visit: &Visit, challenge: &RequestChallenge) -> PageResult {
-    let url = visit.hydra.reject(challenge, Rejection::LOGIN_REQUIRED).await?;
+    let url = visit
+        .hydra
+        .reject(challenge, RejectRequest::LOGIN_REQUIRED)
+        .await?;
     Ok(redirect(&url))
 }
 

@@ -14,7 +14,7 @@ use super::visit::Visit;
 use super::{LOGIN, PageError, PageResult, REGISTER, REMEMBER_FOR};
 use crate::login::domain::{AuthenticatedUser, Login, TooManyAttempts};
 use crate::login::hydra::{
-    AcceptLogin, ChallengeKind, LoginContext, LoginRequest, Rejection, RequestChallenge,
+    AcceptLogin, ChallengeKind, LoginContext, LoginRequest, RejectRequest, RequestChallenge,
 };
 use crate::login::service::{LoginError, LoginPorts, Logins};
 
@@ -70,7 +70,7 @@ pub(super) async fn open<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> Pa
 pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> PageResult {
     let challenge = visit.submitted_challenge(ChallengeKind::Login, LOGIN)?;
     if visit.is_refused() {
-        let url = visit.hydra.reject(&challenge, Rejection::DENIED).await?;
+        let url = visit.hydra.reject(&challenge, RejectRequest::DENIED).await?;
         return Ok(redirect(&url));
     }
     let request: LoginRequest = visit.hydra.request(&challenge).await?;
@@ -157,7 +157,10 @@ async fn restart(visit: &Visit, challenge: &RequestChallenge, request: &LoginReq
     if let (Ok(()), Some(url)) = (ended, request.restart()) {
         return Ok(redirect(&url));
     }
-    let url = visit.hydra.reject(challenge, Rejection::LOGIN_REQUIRED).await?;
+    let url = visit
+        .hydra
+        .reject(challenge, RejectRequest::LOGIN_REQUIRED)
+        .await?;
     Ok(redirect(&url))
 }
 

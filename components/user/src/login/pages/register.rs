@@ -9,7 +9,7 @@ use super::texts::fill;
 use super::visit::Visit;
 use super::{LOGIN, PageResult, REGISTER, login};
 use crate::accounts::service::{CreateUser, Error};
-use crate::login::hydra::{ChallengeKind, LoginRequest, Rejection, RequestChallenge};
+use crate::login::hydra::{ChallengeKind, LoginRequest, RejectRequest, RequestChallenge};
 use crate::login::service::{LoginError, LoginPorts, Logins};
 
 /// The content of the form, and what is wrong with it.
@@ -70,7 +70,7 @@ pub(super) async fn open(visit: &Visit) -> PageResult {
 pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> PageResult {
     let challenge = visit.submitted_challenge(ChallengeKind::Login, REGISTER)?;
     if visit.is_refused() {
-        let url = visit.hydra.reject(&challenge, Rejection::DENIED).await?;
+        let url = visit.hydra.reject(&challenge, RejectRequest::DENIED).await?;
         return Ok(redirect(&url));
     }
     // This comes first: without a valid challenge no password is hashed.

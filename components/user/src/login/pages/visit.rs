@@ -7,7 +7,7 @@ use http::{Response, StatusCode, header, request::Parts};
 use maud::html;
 use web::{client_address::ClientAddress, request_id::RequestIds};
 
-use super::browser::Browser;
+use super::browser::BrowserCookie;
 use super::csrf::{self, PageNonce};
 use super::form_data::FormData;
 use super::layout::{ACTION, HtmlPage, REFUSE};
@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::texts::{Language, Texts};
 use super::{NO_RANDOMNESS, PageError};
 use crate::login::{
-    hydra::{ChallengeKind, Hydra, RequestChallenge},
+    hydra::{ChallengeKind, HydraClient, RequestChallenge},
     page_key::PageKey,
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Visit {
     pub(super) nonce: PageNonce,
     pub(super) key: PageKey,
     pub(super) settings: Settings,
-    pub(super) hydra: Hydra,
+    pub(super) hydra: HydraClient,
 }
 
 impl Visit {
@@ -39,7 +39,9 @@ impl Visit {
             let settings = Settings::read().await?;
             Ok((
                 PageKey::from_variable().await?,
-                Hydra::from_variable().await.map_err(|error| error.to_string())?,
+                HydraClient::from_variable()
+                    .await
+                    .map_err(|error| error.to_string())?,
                 PageNonce::of(&head, settings.is_secure).ok_or(NO_RANDOMNESS)?,
                 settings,
             ))
@@ -94,8 +96,8 @@ impl Visit {
     }
 
     /// The browser that sent the request.
-    pub(super) fn browser(&self) -> Result<Browser, PageError> {
-        let browser = Browser::of(&self.head, self.settings.is_secure);
+    pub(super) fn browser(&self) -> Result<BrowserCookie, PageError> {
+        let browser = BrowserCookie::of(&self.head, self.settings.is_secure);
         browser.ok_or_else(|| PageError::Failed(NO_RANDOMNESS.into()))
     }
 

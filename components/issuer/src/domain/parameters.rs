@@ -62,11 +62,11 @@ const ONCE: [&str; 45] = [
 
 /// Names and values, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Form(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 /// Why a text is refused as a list of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FormError {
+pub(crate) enum ParameterError {
     /// A parameter that must not be there twice.
     #[error("parameter {0:.100} is there more than once")]
     Twice(String),
@@ -77,11 +77,11 @@ pub(crate) enum FormError {
     Character,
 }
 
-impl Form {
+impl Parameters {
     /// Reads `application/x-www-form-urlencoded`, with each of the parameters that we know once at most.
-    pub(crate) fn parse(text: &str) -> Result<Self, FormError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ParameterError> {
         if text.len() > MOST_BYTES {
-            return Err(FormError::TooLong);
+            return Err(ParameterError::TooLong);
         }
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -90,7 +90,7 @@ impl Form {
                 .into_iter()
                 .any(|text| text.contains(|c: char| c.is_control() || c == '\u{fffd}'))
             {
-                return Err(FormError::Character);
+                return Err(ParameterError::Character);
             }
             form.0.push((name.into_owned(), value.into_owned()));
         }
@@ -99,17 +99,17 @@ impl Form {
     }
 
     /// The same, if every name is there once at most, whatever it is.
-    pub(crate) fn each_once(self) -> Result<Self, FormError> {
+    pub(crate) fn each_once(self) -> Result<Self, ParameterError> {
         self.refuse_repeated(|_| true)?;
         Ok(self)
     }
 
-    fn refuse_repeated(&self, is_meant: impl Fn(&str) -> bool) -> Result<(), FormError> {
+    fn refuse_repeated(&self, is_meant: impl Fn(&str) -> bool) -> Result<(), ParameterError> {
         let repeated = self
             .0
             .iter()
             .find(|(name, _)| is_meant(name) && self.all(name).nth(1).is_some());
-        repeated.map_or(Ok(()), |(name, _)| Err(FormError::Twice(name.clone())))
+        repeated.map_or(Ok(()), |(name, _)| Err(ParameterError::Twice(name.clone())))
     }
 
     /// A parameter's value; of one that may be repeated, the first one.
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_empty_ones_absent() {
-        let form = Form::parse("scope=openid+admin&state=%E5%95%86%20%26&empty=&bare").unwrap();
+        let form = Parameters::parse("scope=openid+admin&state=%E5%95%86%20%26&empty=&bare").unwrap();
         assert_eq!(form.get("scope"), Some("openid admin"));
         assert_eq!(form.get("state"), Some("商 &"));
         assert_eq!(
@@ -173,40 +173,51 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(
-            Form::parse(&form.to_query()).unwrap(),
+            Parameters::parse(&form.to_query()).unwrap(),
             form,
             "it survives a round trip"
         );
         assert_eq!(form.without(&["scope", "state"]).to_query(), "empty=&bare=");
-        assert_eq!(Form::parse("").unwrap(), Form::default());
+        assert_eq!(Parameters::parse("").unwrap(), Parameters::default());
     }
 
     #[test]
     fn doubtful_parameters_are_refused() {
         for name in ONCE {
             let twice = format!("{name}=1&b=2&%{:02x}{}=1", name.as_bytes()[0], &name[1..]);
-            assert_eq!(Form::parse(&twice), Err(FormError::Twice(name.into())), "{twice}");
+            assert_eq!(
+                Parameters::parse(&twice),
+                Err(ParameterError::Twice(name.into())),
+                "{twice}"
+            );
         }
         for wrong in ["a=%00", "a=%ff", "a=b%0d%0ac", "%0a=1", "a=%c3%28"] {
-            assert_eq!(Form::parse(wrong), Err(FormError::Character), "{wrong}");
+            assert_eq!(
+                Parameters::parse(wrong),
+                Err(ParameterError::Character),
+                "{wrong}"
+            );
         }
         let huge = format!("a={}", "b".repeat(MOST_BYTES));
-        assert_eq!(Form::parse(&huge), Err(FormError::TooLong));
+        assert_eq!(Parameters::parse(&huge), Err(ParameterError::TooLong));
     }
 
     #[test]
     fn parameters_that_oauth_does_not_define_may_be_repeated() {
-        let form =
-            Form::parse("resource=a&scope=openid&resource=b&audience=c&audience=d&ours=&ours=1").unwrap();
+        let form = Parameters::parse("resource=a&scope=openid&resource=b&audience=c&audience=d&ours=&ours=1")
+            .unwrap();
         let all = |name| form.all(name).collect::<Vec<_>>();
         assert_eq!(
             (all("resource"), all("audience")),
             (vec!["a", "b"], vec!["c", "d"])
         );
         assert_eq!(form.get("ours"), Some("1"), "one without a value is absent");
-        assert_eq!(Form::parse("state=&state=1").unwrap().get("state"), Some("1"));
-        assert_eq!(form.each_once(), Err(FormError::Twice("resource".into())));
-        let once = Form::parse("resource=a&scope=openid").unwrap();
+        assert_eq!(
+            Parameters::parse("state=&state=1").unwrap().get("state"),
+            Some("1")
+        );
+        assert_eq!(form.each_once(), Err(ParameterError::Twice("resource".into())));
+        let once = Parameters::parse("resource=a&scope=openid").unwrap();
         assert_eq!(once.clone().each_once(), Ok(once));
     }
 

@@ -1,0 +1,6 @@
+//! Tokens: how clients get, refresh and lose them.
+
+mod clients;
+mod codes;
+mod refresh;
+mod revocation;
