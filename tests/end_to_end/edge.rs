@@ -1,4 +1,4 @@
-//! What the bff does for every request, whatever it asks for.
+//! What the bff does with every request, whatever its path.
 
 use harness::{Answer, Platform, Setup};
 use http::{HeaderValue, header};
@@ -16,7 +16,7 @@ async fn health_and_readiness_are_plain_text() {
         assert_eq!(
             (answer.status.as_u16(), answer.text().as_str()),
             (200, body),
-            "GET {path} with everything there"
+            "GET {path} with all servers running"
         );
     }
 }
@@ -53,7 +53,7 @@ async fn answers(platform: &Platform, ids: &[&[u8]]) -> Vec<(String, Answer)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sane_request_id_comes_back_on_every_response() {
+async fn valid_request_id_is_on_every_response() {
     let platform = Platform::start().await;
 
     for id in ["a", "Trace_1.2-3", &Uuid::now_v7().to_string(), &"x".repeat(128)] {
@@ -68,7 +68,7 @@ async fn a_sane_request_id_comes_back_on_every_response() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_other_request_id_is_replaced_on_every_response() {
+async fn invalid_request_id_is_replaced_on_every_response() {
     let platform = Platform::start().await;
     let long = "x".repeat(129);
     let cases: [&[&[u8]]; 6] = [
@@ -94,7 +94,7 @@ async fn any_other_request_id_is_replaced_on_every_response() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn internal_headers_from_outside_change_nothing() {
+async fn internal_headers_from_clients_are_ignored() {
     let platform = Platform::start().await;
     let user_id = Uuid::now_v7().to_string();
     let internal = [
@@ -120,7 +120,7 @@ async fn internal_headers_from_outside_change_nothing() {
         assert_eq!(
             answer.failure().code,
             "unauthenticated",
-            "{name}: {value} from outside must make nobody a user"
+            "{name}: {value} from a client must not make the caller a user"
         );
         for returned in answer.headers.keys() {
             let internal =
@@ -134,7 +134,7 @@ async fn internal_headers_from_outside_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_cannot_be_reached_by_its_internal_name() {
+async fn service_is_not_reachable_by_its_internal_name() {
     let platform = Platform::start().await;
 
     let mut request = platform.client().request("GET", "/ready", Default::default());
@@ -152,7 +152,7 @@ async fn a_service_cannot_be_reached_by_its_internal_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_cannot_be_called_from_outside() {
+async fn methods_for_services_are_not_reachable_by_clients() {
     let platform = Platform::start().await;
 
     for path in [
@@ -166,19 +166,19 @@ async fn services_cannot_be_called_from_outside() {
         assert_eq!(
             answer.status,
             404,
-            "{path} is for services: outside it must not exist, but: {}",
+            "{path} is for services and must not exist for clients, but: {}",
             answer.text()
         );
         assert_eq!(
             answer.failure().code,
             "unimplemented",
-            "and the error must be that of any wrong path"
+            "the error must be the same as for any wrong path"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_may_call_from_listed_origins_only() {
+async fn pages_of_listed_origins_only_may_call() {
     let setup = Setup::new()
         .await
         .variable("allowed_origins", "https://shop.example, http://localhost:5173");
@@ -211,7 +211,7 @@ async fn browsers_may_call_from_listed_origins_only() {
         assert_eq!(
             answer.header("access-control-allow-credentials"),
             None,
-            "tokens travel in headers, not in cookies"
+            "clients send tokens in headers, not in cookies"
         );
 
         let mut preflight = from("OPTIONS", origin);

@@ -1,4 +1,4 @@
-//! The subscriber: what Redis remembers of a user goes when their tokens are revoked, and nothing depends on that.
+//! The events component: it deletes what Redis has of a user whose tokens were revoked. No rule depends on it.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use xtask::workspace::Workspace;
 
 const GET_USER: &str = "user.v1.UserService/GetUser";
 
-/// How soon a subscriber must have done what it is there for, also when it has to come back first.
+/// The time limit of the subscriber, even if it has to subscribe again first.
 const SOON: Duration = Duration::from_secs(15);
 
-/// The platform and the subscriber, over a Redis of their own.
+/// The platform and the subscriber, with a Redis of their own.
 struct World {
     platform: Platform,
     _subscribers: host::Subscribers,
@@ -66,8 +66,8 @@ impl World {
         answer.message()["user"]["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Has the edge remember a token of the user; the token.
-    async fn remembered(&self, id: &str) -> String {
+    /// Makes the edge store the status of a token of the user. Returns the token.
+    async fn known_token(&self, id: &str) -> String {
         let token = self.issuer.token(id);
         let client = self.platform.client();
         client
@@ -104,33 +104,33 @@ impl World {
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !is_so().await {
-        assert!(began.elapsed() < SOON, "{what}: must be so within {SOON:?}");
+        assert!(began.elapsed() < SOON, "{what}: must be true within {SOON:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_remembered_of_a_user_goes_with_their_tokens() {
+async fn cached_data_of_a_revoked_user_is_deleted() {
     let world = World::start().await;
     world.subscribed().await;
     let (mina, hana) = (world.user("mina").await, world.user("hana").await);
-    let minas = world.remembered(&mina).await;
-    world.remembered(&mina).await;
-    world.remembered(&hana).await;
-    assert_eq!(world.keys("verdict").await.len(), 3, "each token has its verdict");
-    assert_eq!(world.keys("copy:user").await.len(), 2, "each user has a copy");
+    let minas = world.known_token(&mina).await;
+    world.known_token(&mina).await;
+    world.known_token(&hana).await;
+    assert_eq!(world.keys("verdict").await.len(), 3, "each token has a status");
+    assert_eq!(world.keys("copy:user").await.len(), 2, "each account has a copy");
 
-    // Nonsense on the channel must not keep it from its work.
+    // Malformed messages on the channel must not stop the subscriber.
     let mut connection = world.connection().await;
-    for nonsense in ["", "{}", "{\"user_id\": \"*\"}", &"x".repeat(100_000)] {
-        let publish = redis::cmd("PUBLISH").arg("user.logout").arg(nonsense).clone();
+    for malformed in ["", "{}", "{\"user_id\": \"*\"}", &"x".repeat(100_000)] {
+        let publish = redis::cmd("PUBLISH").arg("user.logout").arg(malformed).clone();
         let () = publish
             .query_async(&mut connection)
             .await
             .expect("Redis publishes");
     }
     world.sign_out_everywhere(&minas).await;
-    until("only hana's verdict and copy are left", async || {
+    until("only hana's token status and copy are left", async || {
         world.keys("verdict").await.len() == 1
             && world.keys("copy:user").await == [format!("akinai:events:copy:user:{hana}")]
             && world.keys("verdicts").await == [format!("akinai:events:verdicts:{hana}")]
@@ -139,7 +139,7 @@ async fn what_is_remembered_of_a_user_goes_with_their_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_comes_back_when_redis_does() {
+async fn subscriber_subscribes_again_after_a_restart_of_redis() {
     let mut world = World::start().await;
     world.subscribed().await;
     world.redis.stop().await.expect("Redis stops");
@@ -148,15 +148,15 @@ async fn a_subscriber_comes_back_when_redis_does() {
     world.subscribed().await;
 
     let mina = world.user("mina").await;
-    let token = world.remembered(&mina).await;
-    // An instance that has just met a dead Redis asks it again after a moment; then there is a verdict to clear away.
-    until("the edge remembers the token", async || {
-        world.remembered(&mina).await;
+    let token = world.known_token(&mina).await;
+    // An instance that Redis has just failed tries it again after two seconds. Then there is a status to delete.
+    until("the edge stores the status of the token", async || {
+        world.known_token(&mina).await;
         !world.keys("verdict").await.is_empty()
     })
     .await;
     world.sign_out_everywhere(&token).await;
-    until("nothing is remembered of mina", async || {
+    until("no status of mina's tokens is left", async || {
         world.keys("verdict").await.is_empty()
     })
     .await;

@@ -1,8 +1,7 @@
-//! What a component cannot reach, whatever it tries: `spin.toml` grants it nothing else.
+//! What a component can reach: exactly what `spin.toml` grants it.
 //!
-//! The component that tries is the probe of `tests/probe`. It takes the place of one of ours in the real manifest, and
-//! with it exactly the grants, variables and database role of that component; only its routes are made public, so that
-//! the test can tell it what to try.
+//! The component in these tests is the probe of `tests/probe`. It replaces a component in the real manifest, and has exactly the
+//! grants, variables and database role of that component. Only its routes are made public, so that the test can command it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use xtask::workspace::Workspace;
 
-/// The platform with the probe in the place of one component.
+/// The platform with the probe instead of one component.
 struct Probe {
     platform: Platform,
 }
@@ -45,7 +44,7 @@ impl Probe {
             .message_of_probe()
     }
 
-    /// What comes of opening a Redis connection and calling PING.
+    /// Opens a Redis connection and calls PING. Returns the result.
     async fn ping(&self, address: &str) -> Value {
         self.ask(
             "/redis",
@@ -54,7 +53,7 @@ impl Probe {
         .await
     }
 
-    /// What comes of one statement on a new connection.
+    /// Runs one statement on a new connection. Returns the result.
     async fn query(&self, address: &str, statement: &str) -> Value {
         let answer = self
             .ask(
@@ -66,7 +65,7 @@ impl Probe {
     }
 }
 
-/// The probe answers with its own JSON, and without a content type.
+/// The probe answers with JSON of its own, without a content type.
 trait ProbeAnswer {
     fn message_of_probe(&self) -> Value;
 }
@@ -76,7 +75,7 @@ impl ProbeAnswer for harness::Answer {
         assert_eq!(
             self.status,
             200,
-            "the probe must understand what it is asked: {}",
+            "the probe must understand the request: {}",
             self.text()
         );
         serde_json::from_slice(&self.body).expect("the probe answers in JSON")
@@ -104,33 +103,33 @@ fn redis_url() -> String {
     )
 }
 
-/// A server on this machine that counts who comes. Nobody must.
+/// A server on this machine that counts its connections. There must be none.
 struct Decoy {
     port: u16,
-    visits: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Decoy {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let visits = Arc::new(AtomicUsize::new(0));
-        let counter = visits.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = connections.clone();
         tokio::spawn(async move {
             while listener.accept().await.is_ok() {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { port, visits }
+        Self { port, connections }
     }
 
-    fn visits(&self) -> usize {
-        self.visits.load(Ordering::Relaxed)
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_reaches_its_own_schema() {
+async fn product_component_reaches_its_own_schema() {
     let probe = Probe::in_place_of("product").await;
     let url = own_database(&probe).await;
 
@@ -151,7 +150,7 @@ async fn the_product_component_reaches_its_own_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_cannot_reach_another_schema_or_change_its_own() {
+async fn product_component_cannot_reach_another_schema_or_change_its_own() {
     let probe = Probe::in_place_of("product").await;
     let url = own_database(&probe).await;
 
@@ -181,13 +180,13 @@ async fn the_product_component_cannot_reach_another_schema_or_change_its_own() {
         // insufficient_privilege (PostgreSQL's documentation, appendix A).
         assert_eq!(
             code, "42501",
-            "{statement:?} must be refused for want of privilege, but: {answer}"
+            "{statement:?} must be refused because a privilege is missing, but: {answer}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_cannot_log_in_as_another_role() {
+async fn product_component_cannot_log_in_as_another_role() {
     let probe = Probe::in_place_of("product").await;
     let own = own_database(&probe).await;
     let password = environment().password("postgres.product_service");
@@ -209,7 +208,7 @@ async fn the_product_component_cannot_log_in_as_another_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_cannot_reach_redis() {
+async fn product_component_cannot_reach_redis() {
     let product = Probe::in_place_of("product").await;
     let bff = Probe::in_place_of("bff").await;
     let decoy = Decoy::start().await;
@@ -218,7 +217,7 @@ async fn the_product_component_cannot_reach_redis() {
     assert_eq!(
         granted["results"],
         json!([{ "value": [{ "status": "PONG" }] }]),
-        "the bff may: {granted}"
+        "the bff may reach Redis: {granted}"
     );
 
     let decoyed = format!("redis://127.0.0.1:{}", decoy.port);
@@ -235,14 +234,14 @@ async fn the_product_component_cannot_reach_redis() {
         );
     }
     assert_eq!(
-        decoy.visits(),
+        decoy.connections(),
         0,
         "the host must refuse before it opens a connection"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_cannot_reach_any_http_host() {
+async fn product_component_cannot_reach_any_http_host() {
     let probe = Probe::in_place_of("product").await;
     let decoy = Decoy::start().await;
 
@@ -269,14 +268,14 @@ async fn the_product_component_cannot_reach_any_http_host() {
         );
     }
     assert_eq!(
-        decoy.visits(),
+        decoy.connections(),
         0,
         "the host must refuse before it opens a connection"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_order_component_reaches_the_two_components_that_it_calls() {
+async fn order_component_reaches_only_the_two_components_that_it_calls() {
     let probe = Probe::in_place_of("order").await;
     for (component, path, granted) in [
         ("product", "ready", true),
@@ -296,7 +295,7 @@ async fn the_order_component_reaches_the_two_components_that_it_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_product_component_cannot_reach_another_postgres() {
+async fn product_component_cannot_reach_another_postgres() {
     let probe = Probe::in_place_of("product").await;
     let decoy = Decoy::start().await;
 
@@ -313,14 +312,14 @@ async fn the_product_component_cannot_reach_another_postgres() {
         );
     }
     assert_eq!(
-        decoy.visits(),
+        decoy.connections(),
         0,
         "the host must refuse before it opens a connection"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn components_see_their_own_variables_only() {
+async fn components_read_their_own_variables_only() {
     let everything = [
         "database_url",
         "user_db_password",
@@ -389,7 +388,7 @@ async fn components_see_their_own_variables_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bff_has_no_database() {
+async fn bff_cannot_reach_a_database() {
     let product = Probe::in_place_of("product").await;
     let bff = Probe::in_place_of("bff").await;
     let url = own_database(&product).await;
@@ -403,7 +402,7 @@ async fn the_bff_has_no_database() {
     );
 }
 
-/// The URL that the component in the probe's place uses.
+/// The URL of the database of the component that the probe replaces.
 async fn own_database(probe: &Probe) -> String {
     let answer = probe.variable("database_url").await;
     answer["value"]
@@ -413,7 +412,7 @@ async fn own_database(probe: &Probe) -> String {
 }
 
 #[test]
-fn the_probe_gets_the_grants_of_the_component_it_replaces() {
+fn probe_has_the_grants_of_the_component_that_it_replaces() {
     let mut real = RealManifest::read();
     let mut probed = manifest_with_probe_as("product");
 

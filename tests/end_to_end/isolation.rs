@@ -1,18 +1,18 @@
-//! Instances serve many callers at once: none may ever see anything of another's.
+//! Instances serve many callers at the same time. No caller may see the data of another.
 
 use futures::future::join_all;
 use harness::{Client, Platform, Product};
 use http::HeaderValue;
 use serde_json::json;
 
-/// As many as the host lets into one instance at the same time.
+/// The most requests that the host sends to one instance at the same time.
 const CALLERS: usize = 16;
 
-/// More than an instance serves in its life, so that instances are also replaced under way.
+/// More requests than an instance serves in its life, so that instances are also replaced during the test.
 const ROUNDS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_interleaved_callers_see_only_what_they_asked_for() {
+async fn sixteen_interleaved_callers_get_only_their_own_answers() {
     let platform = Platform::start().await;
     let products: Vec<Product> = (0..CALLERS)
         .map(|number| Product {
@@ -29,7 +29,7 @@ async fn sixteen_interleaved_callers_see_only_what_they_asked_for() {
     join_all(callers).await;
 }
 
-/// One caller: reads its product, searches for it, opens an account, fails; over and over, as fast as it can.
+/// One caller: reads its product, searches for it, opens an account and makes an error, in a loop without pauses.
 async fn caller(client: &Client, number: usize, product: &Product) {
     for round in 0..ROUNDS {
         let id = format!("caller-{number}-round-{round}");
@@ -92,7 +92,7 @@ async fn send(client: &Client, id: &str, method: &str, message: serde_json::Valu
     let mut request = client.post(&format!("/{method}"), message.to_string());
     request
         .headers_mut()
-        .insert("x-request-id", HeaderValue::from_str(id).expect("a sane id"));
+        .insert("x-request-id", HeaderValue::from_str(id).expect("a valid id"));
     let answer = client.send(request).await;
     assert_eq!(
         answer.header("x-request-id"),

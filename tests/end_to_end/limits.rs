@@ -1,4 +1,5 @@
-//! What the edge asks of Redis: limits that hold over all hosts, at one round trip a request, and nothing to believe.
+//! Admission control: rate limits over all hosts, one round trip to Redis for each request, and values in Redis that cannot be
+//! forged.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ const LIST: &str = "/product.v1.ProductService/ListProducts";
 const CREATE_USER: &str = "/user.v1.UserService/CreateUser";
 const GET_USER: &str = "/user.v1.UserService/GetUser";
 
-/// Hosts that share a Redis of their own.
+/// Hosts that share one Redis.
 struct World {
     hosts: Vec<Platform>,
     issuer: Issuer,
@@ -72,13 +73,13 @@ impl World {
         self.call(0, GET_USER, json!({ "id": id }), Some(token)).await
     }
 
-    /// How many questions Redis was asked by the platform: scripts, and what is not inside one.
-    async fn questions(&mut self) -> u64 {
+    /// The number of round trips from the platform to Redis: each runs a script.
+    async fn round_trips(&mut self) -> u64 {
         let statistics: String = redis::cmd("INFO")
             .arg("commandstats")
             .query_async(&mut self.redis)
             .await
-            .expect("Redis tells");
+            .expect("Redis answers");
         let calls = |command: &str| {
             let line = statistics
                 .lines()
@@ -91,11 +92,11 @@ impl World {
 
     async fn keys(&mut self) -> Vec<String> {
         let keys = redis::cmd("KEYS").arg("*").query_async(&mut self.redis).await;
-        keys.expect("Redis tells")
+        keys.expect("Redis answers")
     }
 }
 
-/// So many requests by 64 callers over all hosts; how many passed. The others are told to wait.
+/// Makes requests by 64 callers on all hosts. Returns the number that passed. The others must get `retry-after`.
 async fn passed(world: &World, requests: usize) -> usize {
     let callers = (0..64).map(|caller| async move {
         let mut passed = 0;
@@ -105,7 +106,7 @@ async fn passed(world: &World, requests: usize) -> usize {
                 200 => passed += 1,
                 429 => assert!(
                     answer.header("retry-after").is_some(),
-                    "who is turned away is told when to come back: {answer:?}"
+                    "a refused caller must learn when to retry: {answer:?}"
                 ),
                 other => panic!(
                     "a request passes or is limited, but got {other}: {}",
@@ -119,13 +120,13 @@ async fn passed(world: &World, requests: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_refill_exactly_the_burst_passes_over_all_hosts() {
+async fn exactly_the_burst_passes_over_all_hosts_without_a_refill() {
     let world = World::start(4, &[("rate_per_second", "0"), ("rate_burst", "100")]).await;
     assert_eq!(passed(&world, 400).await, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_refill_no_more_than_burst_and_rate_pass() {
+async fn no_more_than_burst_and_rate_pass_with_a_refill() {
     let world = World::start(4, &[("rate_per_second", "50"), ("rate_burst", "20")]).await;
     let began = Instant::now();
     let passed = passed(&world, 600).await as f64;
@@ -135,7 +136,7 @@ async fn with_refill_no_more_than_burst_and_rate_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_says_what_is_left() {
+async fn answer_names_the_limit_and_what_remains() {
     let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "2")]).await;
     for (left, status) in [("1", 200), ("0", 200), ("0", 429)] {
         let answer = world.list(0).await;
@@ -148,7 +149,7 @@ async fn a_limit_says_what_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_address_is_not_counted_instead() {
+async fn forged_address_in_a_header_is_ignored() {
     let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "2")]).await;
     let mut passed = 0;
     for number in 0..6 {
@@ -160,11 +161,14 @@ async fn a_forged_address_is_not_counted_instead() {
         }
         passed += usize::from(client.send(request).await.status.as_u16() == 200);
     }
-    assert_eq!(passed, 2, "six addresses were claimed, and one was counted");
+    assert_eq!(
+        passed, 2,
+        "six addresses were claimed, and the real one was counted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sends_nonsense_is_counted_too() {
+async fn requests_with_a_malformed_token_are_counted() {
     let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "2")]).await;
     for status in [401, 401, 429] {
         let client = world.hosts[0].client();
@@ -176,7 +180,7 @@ async fn who_sends_nonsense_is_counted_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_are_counted_apart_from_their_address() {
+async fn users_have_limits_apart_from_their_address() {
     let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "8")]).await;
     let (mina, ken) = (world.user("mina").await, world.user("ken").await);
     let (minas, kens) = (world.issuer.token(&mina), world.issuer.token(&ken));
@@ -188,17 +192,17 @@ async fn users_are_counted_apart_from_their_address() {
     assert_eq!(
         world.get_user(&mina, &minas).await.status.as_u16(),
         429,
-        "hers are used up"
+        "her limit is used up"
     );
     assert_eq!(
         world.get_user(&ken, &kens).await.status.as_u16(),
         200,
-        "his are not"
+        "his limit is not"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_hashes_a_password_has_a_limit_of_its_own() {
+async fn methods_that_hash_a_password_have_an_extra_limit() {
     let world = World::start(1, &[("password_per_minute", "0"), ("password_burst", "2")]).await;
     let mina = world.user("mina").await;
     world.user("ken").await;
@@ -208,7 +212,7 @@ async fn what_hashes_a_password_has_a_limit_of_its_own() {
     assert_eq!(
         world.list(0).await.status.as_u16(),
         200,
-        "everything else goes on"
+        "other methods are served"
     );
     let guess = json!({ "currentPassword": "a guess too many", "newPassword": "battery staple" });
     let token = world.issuer.token(&mina);
@@ -219,7 +223,7 @@ async fn what_hashes_a_password_has_a_limit_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invalid_tokens_close_an_address_for_unknown_ones() {
+async fn invalid_tokens_block_an_address_for_unknown_tokens() {
     let world = World::start(1, &[]).await;
     let mina = world.user("mina").await;
     let known = world.issuer.token(&mina);
@@ -229,14 +233,14 @@ async fn invalid_tokens_close_an_address_for_unknown_ones() {
         assert_eq!(world.get_user(&mina, &forged).await.status.as_u16(), 401);
     }
     let unknown = world.issuer.token(&mina);
-    let closed = world.get_user(&mina, &unknown).await;
+    let blocked = world.get_user(&mina, &unknown).await;
     assert_eq!(
-        closed.status.as_u16(),
+        blocked.status.as_u16(),
         429,
-        "the eleventh is not even looked at: {}",
-        closed.text()
+        "the eleventh token is not verified: {}",
+        blocked.text()
     );
-    assert!(closed.header("retry-after").is_some());
+    assert!(blocked.header("retry-after").is_some());
     assert_eq!(
         world.get_user(&mina, &known).await.status.as_u16(),
         200,
@@ -245,41 +249,41 @@ async fn invalid_tokens_close_an_address_for_unknown_ones() {
     assert_eq!(
         world.list(0).await.status.as_u16(),
         200,
-        "and so does who has none"
+        "a request without a token passes"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_token_costs_one_question_and_an_unknown_one_two() {
+async fn known_token_costs_one_round_trip_and_an_unknown_one_two() {
     let mut world = World::start(1, &[]).await;
     let mina = world.user("mina").await;
     let token = world.issuer.token(&mina);
     // Scripts and signing keys are known after this.
     assert_eq!(world.get_user(&mina, &token).await.status.as_u16(), 200);
-    let before = world.questions().await;
+    let before = world.round_trips().await;
     for _ in 0..20 {
         assert_eq!(world.get_user(&mina, &token).await.status.as_u16(), 200);
     }
     assert_eq!(
-        world.questions().await - before,
+        world.round_trips().await - before,
         20,
         "twenty requests with a known token"
     );
 
-    let before = world.questions().await;
+    let before = world.round_trips().await;
     for _ in 0..5 {
         let unknown = world.issuer.token(&mina);
         assert_eq!(world.get_user(&mina, &unknown).await.status.as_u16(), 200);
     }
     assert_eq!(
-        world.questions().await - before,
+        world.round_trips().await - before,
         10,
         "five requests with an unknown one"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_key_ends_by_itself() {
+async fn every_key_expires() {
     let mut world = World::start(1, &[]).await;
     let mina = world.user("mina").await;
     let token = world.issuer.token(&mina);
@@ -303,22 +307,22 @@ async fn every_key_ends_by_itself() {
             .arg(&key)
             .query_async(&mut world.redis)
             .await
-            .expect("Redis tells");
-        // One that has ended meanwhile has -2, one without an end -1.
-        assert_ne!(left, -1, "{key} has no end");
+            .expect("Redis answers");
+        // A key that has expired meanwhile has -2, a key that never expires -1.
+        assert_ne!(left, -1, "{key} never expires");
     }
 }
 
-/// The verdicts' keys, and what they hold.
-async fn verdicts(world: &mut World) -> Vec<(String, Vec<u8>)> {
-    let mut verdicts = Vec::new();
+/// The token statuses in Redis, with their keys.
+async fn token_statuses(world: &mut World) -> Vec<(String, Vec<u8>)> {
+    let mut statuses = Vec::new();
     for key in world.keys().await {
         if key.contains(":verdict:") {
             let value = redis::cmd("GET").arg(&key).query_async(&mut world.redis).await;
-            verdicts.push((key, value.expect("Redis tells")));
+            statuses.push((key, value.expect("Redis answers")));
         }
     }
-    verdicts
+    statuses
 }
 
 async fn put(world: &mut World, key: &str, value: &[u8]) {
@@ -328,16 +332,16 @@ async fn put(world: &mut World, key: &str, value: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_planted_in_redis_is_not_believed() {
+async fn forged_values_in_redis_are_not_trusted() {
     let mut world = World::start(1, &[]).await;
     let (mina, ken) = (world.user("mina").await, world.user("ken").await);
     let (minas, kens) = (world.issuer.token(&mina), world.issuer.token(&ken));
     world.get_user(&mina, &minas).await.message();
     world.get_user(&ken, &kens).await.message();
-    let known = verdicts(&mut world).await;
+    let known = token_statuses(&mut world).await;
     assert_eq!(known.len(), 2, "one for each token");
 
-    // Each other's: both are genuine, and in the wrong place.
+    // Exchanged: both have a valid seal, and the key of the other.
     for (index, (key, _)) in known.iter().enumerate() {
         put(&mut world, key, &known[1 - index].1).await;
     }
@@ -352,17 +356,17 @@ async fn what_is_planted_in_redis_is_not_believed() {
         "she still is herself"
     );
 
-    // Every bit of one, altered.
+    // Each byte of a status, altered.
     let (key, value) = &known[0];
     for index in 0..value.len() {
         let mut altered = value.clone();
         altered[index] ^= 1;
         put(&mut world, key, &altered).await;
         let status = world.get_user(&mina, &minas).await.status.as_u16();
-        assert_eq!(status, 200, "byte {index} altered: asked for again, not believed");
+        assert_eq!(status, 200, "byte {index} altered: checked again, not trusted");
     }
 
-    // A forger's own key.
+    // The key of a forger.
     let forger = Issuer::start().await;
     let forged = forger.sign(&world.issuer.claims(&mina));
     put(&mut world, "akinai:limits:jwks", br#"{"keys":[]}"#).await;
@@ -370,7 +374,7 @@ async fn what_is_planted_in_redis_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_flush_nothing_revoked_comes_back_for_long() {
+async fn revoked_token_is_refused_within_a_minute_after_a_flush_of_redis() {
     let mut world = World::start(1, &[]).await;
     let mina = world.user("mina").await;
     let token = world.issuer.token(&mina);
@@ -392,7 +396,7 @@ async fn after_a_flush_nothing_revoked_comes_back_for_long() {
     while world.get_user(&mina, &token).await.status.as_u16() != 401 {
         assert!(
             began.elapsed() < Duration::from_secs(60),
-            "the token has to end within a minute"
+            "the token must be refused within a minute"
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -1,4 +1,4 @@
-//! Servers that go away and come back.
+//! Servers that stop and start again.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use xtask::process::Scratch;
 use xtask::services::{Redis, free_port};
 
-/// How soon an RPC must say that it cannot be served.
+/// How soon an RPC must answer that it is unavailable.
 const SOON: Duration = Duration::from_secs(5);
 
-/// How soon it must be served again once it can be.
+/// How soon it must be served again when the server is back.
 const HEALED: Duration = Duration::from_secs(10);
 
 fn calls(product: &Product) -> [(&'static str, Value); 3] {
@@ -28,7 +28,7 @@ fn calls(product: &Product) -> [(&'static str, Value); 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_postgres_calls_are_unavailable_and_heal_when_it_is_back() {
+async fn calls_are_unavailable_without_postgres_and_served_when_it_is_back() {
     let mut postgres = OwnPostgres::start().await;
     let database = postgres.database().await;
     let product = Product::named("tea");
@@ -41,10 +41,10 @@ async fn without_postgres_calls_are_unavailable_and_heal_when_it_is_back() {
     assert_eq!(
         platform.client().get("/ready").await.text(),
         "Ready",
-        "with Postgres there, the platform is ready"
+        "with Postgres running, the platform is ready"
     );
 
-    // Twice: after the first outage everything has met a broken connection and got over it.
+    // Twice: after the first outage all instances have replaced a broken connection.
     for outage in 1..=2 {
         postgres.server.stop().await.expect("the server stops");
         for (method, message) in [&get, &list, &create, &get] {
@@ -82,7 +82,7 @@ async fn without_postgres_calls_are_unavailable_and_heal_when_it_is_back() {
         assert_eq!(
             (health.status.as_u16(), health.text().as_str()),
             (200, "OK"),
-            "the process itself is well"
+            "the process itself is healthy"
         );
 
         postgres
@@ -90,7 +90,7 @@ async fn without_postgres_calls_are_unavailable_and_heal_when_it_is_back() {
             .start_again()
             .await
             .expect("the server starts again");
-        heals(&platform, &list).await;
+        is_served_again(&platform, &list).await;
         let got = platform.client().call(get.0, get.1.clone()).await.message();
         assert_eq!(
             got["product"]["name"], "tea",
@@ -107,8 +107,8 @@ async fn without_postgres_calls_are_unavailable_and_heal_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_that_hangs_does_not_hang_the_platform() {
-    // Accepts connections and never says a word: what a frozen server or a silent firewall looks like.
+async fn hanging_postgres_does_not_block_the_platform() {
+    // Accepts connections and sends nothing, as a frozen server or a silent firewall does.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
@@ -128,7 +128,7 @@ async fn a_postgres_that_hangs_does_not_hang_the_platform() {
     assert_eq!(
         answer.failure().code,
         "unavailable",
-        "a silent Postgres is none: {}",
+        "a silent Postgres is unavailable: {}",
         answer.text()
     );
     assert!(
@@ -172,18 +172,18 @@ async fn without_redis_the_catalogue_is_served() {
     assert_eq!(
         (ready.status.as_u16(), ready.text().as_str()),
         expected,
-        "without Redis the platform is ready all the same"
+        "without Redis the platform is ready, too"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_may_go_and_come_back() {
+async fn ready_names_redis_while_it_is_stopped() {
     let folder = Scratch::new("outage").expect("a folder for a server");
     let mut redis = Redis::start(folder.path()).await.expect("a Redis of our own");
     let platform = Setup::new().await.redis(&redis).start().await;
 
     let ready = async || platform.client().get("/ready").await.text();
-    assert_eq!(ready().await, "Ready", "with Redis there, nothing is degraded");
+    assert_eq!(ready().await, "Ready", "with Redis running, nothing is degraded");
     redis.stop().await.expect("Redis stops");
     assert_eq!(
         ready().await,
@@ -198,8 +198,8 @@ async fn redis_may_go_and_come_back() {
     );
 }
 
-/// Asks until it is served; every refusal on the way must be `unavailable`.
-async fn heals(platform: &Platform, (method, message): &(&str, Value)) {
+/// Repeats a call until it is served. Every refusal before that must be `unavailable`.
+async fn is_served_again(platform: &Platform, (method, message): &(&str, Value)) {
     let began = Instant::now();
     loop {
         let answer = platform.client().call(method, message.clone()).await;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::future::{self, BoxFuture, join_all};
 use harness::{Client, Dice, Gate, Moment, OwnPostgres, Point, Setup};
-use host::chaining::{ChainedCall, Chaining, Verdict};
+use host::chaining::{ChainedCall, Chaining, Interference};
 use host::{App, Config};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde_json::{Value, json};
@@ -114,9 +114,9 @@ struct Killer {
 }
 
 impl Killer {
-    fn meet(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Verdict> {
+    fn meet(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Interference> {
         if moment != self.moment || call.path.rsplit('/').next() != Some(&self.method) {
-            return future::ready(Verdict::Pass).boxed();
+            return future::ready(Interference::Pass).boxed();
         }
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             kill_process(getpid(), Signal::KILL).expect("one may kill oneself");
@@ -126,11 +126,11 @@ impl Killer {
 }
 
 impl Chaining for Killer {
-    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         self.meet(call, Moment::Before)
     }
 
-    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         self.meet(call, Moment::After)
     }
 }

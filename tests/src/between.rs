@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
-use host::chaining::{ChainedCall, Chaining, Verdict};
+use host::chaining::{ChainedCall, Chaining, Interference};
 use tokio::sync::watch;
 
 /// What happens to the calls of one component.
@@ -63,7 +63,7 @@ impl Between {
 }
 
 impl Chaining for Between {
-    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         let fate = self.with(&call.callee, |callee| {
             // What answers a health check is no call of the service.
             callee.calls += u32::from(call.path != "/ready");
@@ -77,23 +77,23 @@ impl Chaining for Between {
             }
             match fate {
                 Fate::Hang => Err(callee.fate.subscribe()),
-                Fate::Pass | Fate::Lose(0) => Ok(Verdict::Pass),
-                Fate::Lose(_) => Ok(Verdict::Lose),
+                Fate::Pass | Fate::Lose(0) => Ok(Interference::Pass),
+                Fate::Lose(_) => Ok(Interference::Lose),
             }
         });
         match fate {
-            Ok(verdict) => future::ready(verdict).boxed(),
+            Ok(interference) => future::ready(interference).boxed(),
             Err(mut fate) => async move {
                 // The test has ended, and with it the receiver.
                 let _ = fate.wait_for(|fate| *fate != Fate::Hang).await;
-                Verdict::Pass
+                Interference::Pass
             }
             .boxed(),
         }
     }
 
-    fn after(&self, _: &ChainedCall) -> BoxFuture<'static, Verdict> {
-        future::ready(Verdict::Pass).boxed()
+    fn after(&self, _: &ChainedCall) -> BoxFuture<'static, Interference> {
+        future::ready(Interference::Pass).boxed()
     }
 }
 
@@ -178,16 +178,16 @@ impl Gate {
         self.0.send_replace(Held::default());
     }
 
-    fn pass(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Verdict> {
+    fn pass(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Interference> {
         if !self.0.borrow().at.iter().any(|point| point.is_at(call, moment)) {
-            return future::ready(Verdict::Pass).boxed();
+            return future::ready(Interference::Pass).boxed();
         }
         let mut held = self.0.subscribe();
         self.0.send_modify(|held| held.waiting += 1);
         async move {
             // The test has ended, and with it the sender.
             let _ = held.wait_for(|held| held.at.is_empty()).await;
-            Verdict::Pass
+            Interference::Pass
         }
         .boxed()
     }
@@ -200,11 +200,11 @@ impl Default for Gate {
 }
 
 impl Chaining for Gate {
-    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         self.pass(call, Moment::Before)
     }
 
-    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         self.pass(call, Moment::After)
     }
 }
@@ -246,27 +246,27 @@ impl Mischief {
     }
 }
 
-async fn later(pause: Duration) -> Verdict {
+async fn later(pause: Duration) -> Interference {
     tokio::time::sleep(pause).await;
-    Verdict::Pass
+    Interference::Pass
 }
 
 impl Chaining for Mischief {
-    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         match self.throw(call) {
-            Some((0..5, _)) => future::ready(Verdict::Lose).boxed(),
-            Some((5..13, _)) => future::ready(Verdict::Repeat).boxed(),
+            Some((0..5, _)) => future::ready(Interference::Lose).boxed(),
+            Some((5..13, _)) => future::ready(Interference::Repeat).boxed(),
             Some((13..25, pause)) => later(pause).boxed(),
-            Some(_) | None => future::ready(Verdict::Pass).boxed(),
+            Some(_) | None => future::ready(Interference::Pass).boxed(),
         }
     }
 
-    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict> {
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         match self.throw(call) {
-            Some((0..6, _)) => future::ready(Verdict::Lose).boxed(),
+            Some((0..6, _)) => future::ready(Interference::Lose).boxed(),
             Some((6..18, pause)) => later(pause).boxed(),
             Some((18..20, _)) => later(self.0.lateness).boxed(),
-            Some(_) | None => future::ready(Verdict::Pass).boxed(),
+            Some(_) | None => future::ready(Interference::Pass).boxed(),
         }
     }
 }

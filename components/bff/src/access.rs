@@ -6,7 +6,7 @@ use connect_grpc::{contract::server_reflection, health::health};
 use kernel::Caller;
 use web::challenge;
 
-/// The services that gRPC's tools need. Their contracts are gRPC's own, and every client may call them.
+/// The services that gRPC tools need. Their contracts belong to gRPC, and every client may call them.
 static TOOLS: [&ServiceDescriptor; 2] = [&health::SERVICE, &server_reflection::SERVICE];
 
 static PUBLIC: Access = Access {

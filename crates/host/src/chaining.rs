@@ -15,15 +15,15 @@ pub struct ChainedCall {
     pub path: String,
 }
 
-/// What becomes of a call, or of its answer.
+/// What a test does with a call or with its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes on.
+pub enum Interference {
+    /// It is passed on.
     #[default]
     Pass,
-    /// It gets lost: the caller learns that there is no answer, and nothing else.
+    /// It is lost: the caller learns only that there is no answer.
     Lose,
-    /// Of a call: it is made twice, one after the other, and the second answer counts. Of an answer: as [`Verdict::Pass`].
+    /// A call is made twice, one after the other, and the second answer counts. For an answer this is [`Interference::Pass`].
     Repeat,
 }
 
@@ -31,10 +31,10 @@ pub enum Verdict {
 /// never ends is a component that hangs.
 pub trait Chaining: Send + Sync {
     /// Before a call reaches its callee.
-    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict>;
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
 
     /// After the callee has answered, before its caller hears of it.
-    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Verdict>;
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
 }
 
 /// What intercepts the calls between components: nothing, except in tests.

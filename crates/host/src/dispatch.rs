@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::{self, Bounded, Reply};
-use crate::chaining::{Between, Verdict};
+use crate::chaining::{Between, Interference};
 use crate::endpoint::Endpoint;
 use crate::headers::{self, CHAINED_CLIENT, Origin};
 use crate::instance::Blueprint;
@@ -217,9 +217,9 @@ impl Application {
             return self.chain(id, request).await;
         };
         let answered = match chaining.before(&call).await {
-            Verdict::Pass => self.chain(id, request).await,
-            Verdict::Lose => return Err(Error::DestinationUnavailable),
-            Verdict::Repeat => {
+            Interference::Pass => self.chain(id, request).await,
+            Interference::Lose => return Err(Error::DestinationUnavailable),
+            Interference::Repeat => {
                 let (first, second) = body::twice(request).await?;
                 let (_, body) = self.chain(id, first).await?.into_parts();
                 body.collect().await?;
@@ -227,8 +227,8 @@ impl Application {
             }
         };
         match chaining.after(&call).await {
-            Verdict::Pass | Verdict::Repeat => answered,
-            Verdict::Lose => Err(Error::ConnectionTerminated),
+            Interference::Pass | Interference::Repeat => answered,
+            Interference::Lose => Err(Error::ConnectionTerminated),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use futures::future::{Either, select};
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
-/// Time ran out before there was a result.
+/// The time limit passed before there was a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no answer within {0:?}")]
 pub struct Elapsed(pub Duration);
@@ -25,14 +25,14 @@ pub async fn sleep(time: Duration) {
     monotonic_clock::wait_for(nanos).await;
 }
 
-/// Between half and all of a pause, by chance: what began together does not come back together.
+/// A random duration between half of the longest and the longest, so that callers that began together do not repeat together.
 pub fn scattered(longest: Duration) -> Duration {
-    // Without chance the pause is still a pause.
-    let chance = getrandom::u32().unwrap_or(u32::MAX);
-    longest / 2 + (longest / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX))
+    // Without a random number the pause is the longest.
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    longest / 2 + (longest / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-/// Runs a future for at most `limit`, then drops it, which cancels what it was waiting for at the host.
+/// Runs a future for at most `limit`, and then drops it, which cancels its calls of the host.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
     match select(pin!(future), pin!(sleep(limit))).await {
         Either::Left((output, _)) => Ok(output),
@@ -45,11 +45,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_began_together_does_not_come_back_together() {
+    fn pauses_of_callers_that_began_together_differ() {
         let longest = Duration::from_millis(50);
         let pauses: std::collections::BTreeSet<_> = (0..100).map(|_| scattered(longest)).collect();
         assert!(pauses.len() > 50, "100 pauses had only {} lengths", pauses.len());
         let are_pauses = pauses.iter().all(|pause| (longest / 2..=longest).contains(pause));
-        assert!(are_pauses, "between half and all of it: {pauses:?}");
+        assert!(
+            are_pauses,
+            "between half of the longest and the longest: {pauses:?}"
+        );
     }
 }

@@ -14,7 +14,7 @@ pub fn info(ids: RequestIds<'_>, event: impl fmt::Display) {
     eprintln!("{}", line("INFO", ids, event));
 }
 
-/// One line, whatever the cause contains: a line break in it would let a client's text look like a line of the log.
+/// One line, even if the cause has line breaks: otherwise a client's text could look like a line of the log.
 fn line(level: &str, ids: RequestIds<'_>, cause: impl fmt::Display) -> String {
     let RequestIds { request_id, trace_id } = ids;
     let text = format!("{level} request_id={request_id} trace_id={trace_id} {cause}");
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_break_in_a_cause_begins_no_new_line() {
+    fn line_break_in_a_cause_begins_no_new_line() {
         let ids = RequestIds {
             request_id: "r1",
             trace_id: "t1",

@@ -1,4 +1,4 @@
-//! `/ready` of a service with a database: whether it answers.
+//! `/ready` of a service with a database: whether the database answers.
 
 use connect::Body;
 use http::{Method, Response, StatusCode};
@@ -10,8 +10,8 @@ use web::{
 
 use crate::{log, postgres::Database};
 
-/// To a GET: 200 `Ready` when the database whose address is in this variable answers, else 503 `Not ready: postgres`, which is
-/// what the bff passes on.
+/// Answers a GET: 200 `Ready` if the database whose address is in this variable answers, else 503 `Not ready: postgres`, which
+/// the bff passes on.
 pub async fn answer(method: &Method, variable: &'static str) -> Response<Body> {
     if method != Method::GET {
         return method_not_allowed("GET, HEAD");

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use spin_sdk::variables;
 
-/// A variable could not be read. Says which; never its value.
+/// A variable could not be read. The text has its name, and never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("variable {name}: {cause}")]
 pub struct Error {
@@ -16,7 +16,7 @@ thread_local! {
     static KNOWN: RefCell<HashMap<&'static str, Rc<str>>> = RefCell::default();
 }
 
-/// The variable's value, asked of the host once and then kept for the life of the instance.
+/// The variable's value. An instance asks the host for it once.
 pub async fn get(name: &'static str) -> Result<Rc<str>, Error> {
     if let Some(value) = KNOWN.with_borrow(|known| known.get(name).cloned()) {
         return Ok(value);
@@ -32,10 +32,10 @@ pub async fn get(name: &'static str) -> Result<Rc<str>, Error> {
     Ok(value)
 }
 
-/// The variable's value as a length of time: a number of seconds, more than none, such as `10` or `0.5`.
+/// The variable's value as a duration: a positive number of seconds, such as `10` or `0.5`.
 ///
 /// # Errors
-/// It cannot be read, or is no such number.
+/// The variable cannot be read, or is not such a number.
 pub async fn seconds(name: &'static str) -> Result<Duration, Error> {
     let value = get(name).await?;
     parse_seconds(&value).ok_or_else(|| Error {
@@ -46,11 +46,11 @@ pub async fn seconds(name: &'static str) -> Result<Duration, Error> {
 
 fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
-    let is_sane = seconds > 0.0 && seconds <= 86_400.0;
-    is_sane.then(|| Duration::from_secs_f64(seconds))
+    let is_valid = seconds > 0.0 && seconds <= 86_400.0;
+    is_valid.then(|| Duration::from_secs_f64(seconds))
 }
 
-/// The host's own texts may quote what they could not resolve.
+/// The host's own texts may quote a secret that they could not resolve.
 fn describe(error: variables::Error) -> &'static str {
     match error {
         variables::Error::InvalidName(_) => "not a valid name",
@@ -65,11 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_sane_number_of_seconds() {
+    fn duration_is_a_positive_number_of_seconds_up_to_a_day() {
         assert_eq!(parse_seconds("10"), Some(Duration::from_secs(10)));
         assert_eq!(parse_seconds(" 0.25 "), Some(Duration::from_millis(250)));
         for wrong in ["", "ten", "0", "-1", "inf", "NaN", "86401", "1e300", "10s"] {
-            assert_eq!(parse_seconds(wrong), None, "{wrong:?} is no length of time");
+            assert_eq!(parse_seconds(wrong), None, "{wrong:?} is not a duration");
         }
     }
 }

@@ -1,35 +1,35 @@
-//! Where a request comes from, as far as limits need to know: strangers are counted by their address.
+//! The client address of a request. Rate limits count requests without a known token by it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-/// Where the host says that a request comes from. What the caller sent under that name comes first, the host's own value
-/// last (Spin appends it; our host replaces the header).
+/// The peer address by the host. A value that the client sent in this header comes first, the host's value last (Spin appends
+/// it; our host replaces the header).
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Who is counted together: an IPv4 address, or the /64 that an IPv6 address is in, which is what one customer gets.
+/// An IPv4 address, or the /64 network of an IPv6 address: providers assign a /64 to one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// The address that a request comes from. Without one that can be read, all such requests are counted together.
+    /// The client address of a request. Requests without a valid address share one.
     pub fn of(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
         let peer = headers.get_all(SPIN_CLIENT_ADDR).iter().next_back();
         let peer = peer.and_then(|peer| parse(peer.as_bytes()));
-        Self::counted(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
-            behind(peer, headers, trusted)
+        Self::truncated(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
+            client_behind(peer, headers, trusted)
         }))
     }
 
-    /// The address, or the first of its /64.
+    /// The address, or the first address of the /64.
     pub fn ip(self) -> IpAddr {
         self.0
     }
 
-    fn counted(address: IpAddr) -> Self {
+    fn truncated(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
             address => address,
@@ -43,9 +43,9 @@ impl std::fmt::Display for ClientAddress {
     }
 }
 
-/// Who a chain of proxies speaks for: each trusted one wrote down whom it heard from, to the right of what it was told.
-/// From the right, the first that is not trusted is the client; what it says about itself is not read.
-fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
+/// The client behind a chain of proxies. Each proxy appends the address of its peer to `X-Forwarded-For`. Read from the right, the
+/// first address that is not a trusted proxy's is the client. The addresses to its left come from the client, and are ignored.
+fn client_behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
@@ -68,7 +68,7 @@ fn parse(text: &[u8]) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
-/// The proxies whose `X-Forwarded-For` is believed: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
+/// The proxies whose `X-Forwarded-For` is trusted: the variable `trusted_proxies`, networks like `10.0.0.0/8` or single
 /// addresses, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -77,7 +77,7 @@ impl TrustedProxies {
     /// Reads the variable.
     ///
     /// # Errors
-    /// An entry is no network; the text quotes it.
+    /// An entry is not a network. The text quotes it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(network).collect::<Result<_, _>>().map(Self)
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_own_word_counts() {
+    fn peer_address_by_the_host_counts() {
         let cases: &[(&[&str], &str)] = &[
             (&["203.0.113.7:4711"], "203.0.113.7"),
             (&["203.0.113.7"], "203.0.113.7"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_a_64_are_counted_together_and_others_are_not() {
+    fn addresses_of_one_64_network_are_one_client_address() {
         let of = |peer| ClientAddress::of(&headers(&[peer], &[]), &TrustedProxies::default());
         assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff]:2"));
         assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:1::1]:1"));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn entry_that_is_not_a_network_is_named_in_the_error() {
         for wrong in [
             "10.0.0.0/33",
             "::/129",
@@ -178,8 +178,8 @@ mod tests {
             assert!(error.contains(wrong), "{error} should quote {wrong:?}");
         }
         assert_eq!(TrustedProxies::parse(" , "), Ok(TrustedProxies::default()));
-        let everybody = TrustedProxies::parse("0.0.0.0/0, ::/0").unwrap();
-        assert!(everybody.contains("203.0.113.7".parse().unwrap()));
-        assert!(everybody.contains("2001:db8::1".parse().unwrap()));
+        let all = TrustedProxies::parse("0.0.0.0/0, ::/0").unwrap();
+        assert!(all.contains("203.0.113.7".parse().unwrap()));
+        assert!(all.contains("2001:db8::1".parse().unwrap()));
     }
 }

@@ -120,12 +120,12 @@ impl Service {
 
     /// Whether a token holds, and whether it is an admin's.
     async fn check(&mut self, token: Token) -> (bool, bool) {
-        let verdict = call!(
+        let status = call!(
             self.akinai_commerce_users()
                 .call_check_session(Caller::Anonymous, token)
         );
-        let verdict = verdict.expect("the token says what matters");
-        (verdict.valid, verdict.admin)
+        let status = status.expect("the token has all claims");
+        (status.valid, status.admin)
     }
 }
 

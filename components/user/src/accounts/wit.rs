@@ -48,7 +48,7 @@ wit_methods! {
     revoke_user(id: String) -> (): |accounts, caller| accounts.revoke_user(caller, &id);
     set_roles(id: String, roles: Vec<String>) -> users::User: |accounts, caller|
         accounts.set_roles(caller, &id, &roles);
-    check_session(token: users::Token) -> users::Verdict: |accounts, caller| {
+    check_session(token: users::Token) -> users::TokenStatus: |accounts, caller| {
         let token = CheckSession {
             user_id: &token.user_id,
             epoch: token.epoch,
@@ -67,7 +67,7 @@ wit_methods! {
 }
 
 conversions! {
-    users::Verdict = |status: domain::TokenStatus| users::Verdict { valid: status.is_valid, admin: status.is_admin };
+    users::TokenStatus = |status: domain::TokenStatus| users::TokenStatus { valid: status.is_valid, admin: status.is_admin };
     users::UserEvent = |event: domain::UserEvent| users::UserEvent {
         id: event.id.to_string(),
         kind: match event.kind {

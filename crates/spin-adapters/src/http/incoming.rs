@@ -1,4 +1,4 @@
-//! What comes in: the headers and bodies of requests and responses.
+//! Received messages: the headers and bodies of requests and responses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,40 +11,39 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader};
 use spin_sdk::wasip3::wit_future;
 
-/// The largest piece of a body that is read at once, in bytes, and the size of the room for a piece of a body whose
-/// length is unknown.
-const PIECE: usize = 16 * 1024;
+/// The largest chunk of a body that is read at once, in bytes, and the size of the buffer for a body of unknown length.
+const CHUNK: usize = 16 * 1024;
 
 /// The body of a request that this component answers, or of a response to a request that it sent.
 pub struct Incoming {
-    state: State,
-    /// Sends what is left of the request that this responds to. Dropping it gives that up.
+    state: BodyState,
+    /// Sends the rest of the request that this is the response to. Dropping it stops that.
     sending: Option<LocalBoxFuture<'static, ()>>,
 }
 
-enum State {
+enum BodyState {
     Ended,
-    Idle(Reader),
-    Reading(LocalBoxFuture<'static, (Reader, Piece)>),
+    Idle(BodyReader),
+    Reading(LocalBoxFuture<'static, (BodyReader, Chunk)>),
 }
 
-/// What came of a body: a frame, its end, or why it broke off.
-type Piece = Result<Option<Frame<Bytes>>, ErrorCode>;
+/// The result of reading a body: a frame, its end, or the reason why it broke off.
+type Chunk = Result<Option<Frame<Bytes>>, ErrorCode>;
 
 /// A body that has not ended.
-struct Reader {
+struct BodyReader {
     contents: StreamReader<u8>,
-    /// Tells, after the last byte, whether the body was whole.
+    /// Says, after the last byte, whether the body was complete.
     outcome: Option<FutureReader<Result<Option<Trailers>, ErrorCode>>>,
-    /// What is left of it, where that is known.
+    /// The number of bytes that are left, if it is known.
     left: Option<u64>,
-    /// Whether its trailers are wanted. Waiting for them costs a trip to the host.
+    /// Whether to read its trailers. Waiting for them costs a call of the host.
     trailers: bool,
-    /// Tells the host, when dropped, that the body is wanted no longer.
+    /// Dropping it tells the host that the rest of the body is not needed.
     _received: FutureWriter<Result<(), ErrorCode>>,
 }
 
-/// What a message gives away its body as.
+/// The body of a message as the host gives it.
 type Contents = (
     StreamReader<u8>,
     FutureReader<Result<Option<Trailers>, ErrorCode>>,
@@ -52,14 +51,14 @@ type Contents = (
 
 impl Incoming {
     pub(super) fn empty() -> Self {
-        Self::in_state(State::Ended)
+        Self::in_state(BodyState::Ended)
     }
 
-    fn in_state(state: State) -> Self {
+    fn in_state(state: BodyState) -> Self {
         Self { state, sending: None }
     }
 
-    /// The body that `consume` takes out of a message with these headers, with its trailers if they are wanted.
+    /// The body that `consume` takes out of a message with these headers. `trailers`: whether to read its trailers.
     pub(super) fn new(
         headers: &HeaderMap,
         trailers: bool,
@@ -69,9 +68,9 @@ impl Incoming {
         if left == Some(0) && !trailers {
             return Self::empty();
         }
-        let (received, told) = wit_future::new(|| Ok(()));
-        let (contents, outcome) = consume(told);
-        Self::in_state(State::Idle(Reader {
+        let (received, on_received) = wit_future::new(|| Ok(()));
+        let (contents, outcome) = consume(on_received);
+        Self::in_state(BodyState::Idle(BodyReader {
             contents,
             outcome: Some(outcome),
             left,
@@ -80,27 +79,27 @@ impl Incoming {
         }))
     }
 
-    /// The same body, that goes on sending the request whenever it is read.
+    /// The same body. Reading it also sends the rest of the request.
     pub(super) fn while_sending(mut self, request: Option<LocalBoxFuture<'static, ()>>) -> Self {
         self.sending = request;
         self
     }
 }
 
-impl Reader {
-    async fn next(mut self) -> (Self, Piece) {
-        let room = self.left.and_then(|left| usize::try_from(left).ok());
-        let room = Vec::with_capacity(room.unwrap_or(PIECE).clamp(1, PIECE));
-        let (_, piece) = self.contents.read(room).await;
-        if piece.is_empty() {
+impl BodyReader {
+    async fn next(mut self) -> (Self, Chunk) {
+        let capacity = self.left.and_then(|left| usize::try_from(left).ok());
+        let buffer = Vec::with_capacity(capacity.unwrap_or(CHUNK).clamp(1, CHUNK));
+        let (_, chunk) = self.contents.read(buffer).await;
+        if chunk.is_empty() {
             let end = self.end().await;
             return (self, end.map(|trailers| trailers.map(Frame::trailers)));
         }
-        self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
-        (self, Ok(Some(Frame::data(piece.into()))))
+        self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
+        (self, Ok(Some(Frame::data(chunk.into()))))
     }
 
-    /// The trailers, if there are any. A body that broke off must not pass for a shorter one.
+    /// The trailers, if there are any. A body that broke off must not look like a shorter one.
     async fn end(&mut self) -> Result<Option<HeaderMap>, ErrorCode> {
         if self.left.is_some_and(|left| left > 0) {
             return Err(ErrorCode::HttpRequestBodySize(self.left));
@@ -111,8 +110,8 @@ impl Reader {
         }
     }
 
-    /// Whether there may be more to read after a piece of the body.
-    fn goes_on(&self) -> bool {
+    /// Whether there may be more to read after a chunk.
+    fn has_more(&self) -> bool {
         self.left != Some(0) || self.trailers
     }
 }
@@ -130,41 +129,41 @@ impl Body for Incoming {
         {
             self.sending = None;
         }
-        if let State::Idle(_) = self.state
-            && let State::Idle(reader) = std::mem::replace(&mut self.state, State::Ended)
+        if let BodyState::Idle(_) = self.state
+            && let BodyState::Idle(reader) = std::mem::replace(&mut self.state, BodyState::Ended)
         {
-            self.state = State::Reading(Box::pin(reader.next()));
+            self.state = BodyState::Reading(Box::pin(reader.next()));
         }
-        let State::Reading(reading) = &mut self.state else {
+        let BodyState::Reading(reading) = &mut self.state else {
             return Poll::Ready(None);
         };
         let (reader, frame) = ready!(reading.as_mut().poll(context));
         self.state = match &frame {
-            Ok(Some(frame)) if frame.is_data() && reader.goes_on() => State::Idle(reader),
-            _ => State::Ended,
+            Ok(Some(frame)) if frame.is_data() && reader.has_more() => BodyState::Idle(reader),
+            _ => BodyState::Ended,
         };
         Poll::Ready(frame.transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Ended)
+        matches!(self.state, BodyState::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.state {
-            State::Ended => SizeHint::with_exact(0),
-            State::Idle(Reader { left: Some(left), .. }) => SizeHint::with_exact(*left),
-            State::Idle(_) | State::Reading(_) => SizeHint::default(),
+            BodyState::Ended => SizeHint::with_exact(0),
+            BodyState::Idle(BodyReader { left: Some(left), .. }) => SizeHint::with_exact(*left),
+            BodyState::Idle(_) | BodyState::Reading(_) => SizeHint::default(),
         }
     }
 }
 
-/// The length that a message says its body has. The host has seen to it that it says so once, and truly.
+/// The length of a body by its header. The host ensures that there is one header at most, and that it is true.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The headers of a message. What the host gives away are valid names and values; others would be left out.
+/// The headers of a message. The host gives only valid names and values; others would be left out.
 pub(super) fn headers(fields: &Fields) -> HeaderMap {
     let fields = fields.copy_all();
     let mut headers = HeaderMap::with_capacity(fields.len());

@@ -1,9 +1,9 @@
-//! HTTP, in and out: requests that this component answers, and those that it sends to other components of the
+//! HTTP in both directions: requests that this component answers, and requests that it sends to other components of the
 //! application (`http://NAME.spin.internal`, in process, without a socket).
 //!
-//! The SDK has adapters of its own, which treat every body as a stream of unknown length, and each wait for a piece of a
-//! stream is a trip out of the component and back. Here a body whose length is known travels in one piece, and a call
-//! between two components is three such trips (docs/PERFORMANCE.md has the figures).
+//! The SDK's adapters treat every body as a stream of unknown length, and each wait for a chunk of a stream is a call of the
+//! host. Here a body of known length is one chunk, and a call between two components costs three calls of the host
+//! (docs/PERFORMANCE.md has the figures).
 
 mod incoming;
 mod outgoing;
@@ -23,7 +23,7 @@ use self::outgoing::send;
 pub use self::serve::serve;
 pub use self::timed::Timed;
 
-/// A component, or a host outside, did not answer. The text is for the log.
+/// A component or a server did not answer. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -35,15 +35,19 @@ impl Error {
     }
 }
 
-/// Gets a text of at most `most` bytes. The caller sets the time limit for all of it; `connect` is what the host is told of
-/// the part of it that connecting may take, where there is something to connect to.
-pub async fn get(uri: &str, most: usize, connect: Option<Duration>) -> Result<(StatusCode, String), Error> {
+/// Gets a text of at most `max_bytes`. The caller sets the time limit of the whole request. `connect` is the time limit for
+/// connecting, for hosts that can limit it.
+pub async fn get(
+    uri: &str,
+    max_bytes: usize,
+    connect: Option<Duration>,
+) -> Result<(StatusCode, String), Error> {
     let request = Request::get(uri).body(Bytes::new()).map_err(Error::new)?;
-    let (head, body) = exchange(request, connect, most).await?.into_parts();
+    let (head, body) = exchange(request, connect, max_bytes).await?.into_parts();
     Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Sends a request and returns the head of its response; the body is still to be read. The caller sets the time limit.
+/// Sends a request and returns the head of its response, whose body is not read yet. The caller sets the time limit.
 ///
 /// # Errors
 /// There is no answer.
@@ -51,17 +55,20 @@ pub async fn begin(request: Request<Body>, connect: Option<Duration>) -> Result<
     send(request, connect).await.map_err(Error::new)
 }
 
-/// Sends a request and reads its response, of at most `most` bytes. The caller sets the time limit for all of it; `connect`
-/// is as for [`get`].
+/// Sends a request and reads its response of at most `max_bytes`. The caller sets the time limit of both. `connect` is as for
+/// [`get`].
 ///
 /// # Errors
 /// There is no answer, or a larger one.
 pub async fn exchange(
     request: Request<impl Into<Body>>,
     connect: Option<Duration>,
-    most: usize,
+    max_bytes: usize,
 ) -> Result<Response<Bytes>, Error> {
     let (head, body) = begin(request.map(Into::into), connect).await?.into_parts();
-    let body = Limited::new(body, most).collect().await.map_err(Error::new)?;
+    let body = Limited::new(body, max_bytes)
+        .collect()
+        .await
+        .map_err(Error::new)?;
     Ok(Response::from_parts(head, body.to_bytes()))
 }

@@ -1,4 +1,4 @@
-//! What goes out: requests to others, and the bodies of requests and responses.
+//! Sent messages: requests, and the bodies of requests and responses.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -16,21 +16,21 @@ use spin_sdk::wasip3::{wit_future, wit_stream};
 
 use super::incoming::{self, Incoming};
 
-/// Where a body is written to. Dropped before its end, it tells the host that the body broke off.
+/// The receiver of a body. Dropping it before the end tells the host that the body broke off.
 pub(super) struct Outgoing {
     contents: Option<StreamWriter<u8>>,
     end: FutureWriter<Result<Option<Trailers>, ErrorCode>>,
 }
 
 /// The host's side of an [`Outgoing`], for the constructor of a message.
-pub(super) struct Readers {
-    /// None for a body that is empty.
+pub(super) struct BodyStreams {
+    /// `None` for an empty body.
     pub(super) contents: Option<StreamReader<u8>>,
     pub(super) end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
 }
 
 impl Outgoing {
-    pub(super) fn new(is_empty: bool) -> (Self, Readers) {
+    pub(super) fn new(is_empty: bool) -> (Self, BodyStreams) {
         let (writer, reader) = match is_empty {
             true => (None, None),
             false => {
@@ -45,14 +45,14 @@ impl Outgoing {
         };
         (
             outgoing,
-            Readers {
+            BodyStreams {
                 contents: reader,
                 end: ended,
             },
         )
     }
 
-    /// Writes the body and its end. The host takes it as fast as it can pass it on.
+    /// Writes the body and its end. The host takes it as fast as it can send it.
     pub(super) async fn write<B>(self, body: B)
     where
         B: Body<Data = Bytes>,
@@ -63,12 +63,12 @@ impl Outgoing {
             Some(contents) => write_all(contents, body).await,
             None => Ok(None),
         };
-        // The host may have lost interest, which is nobody's fault.
+        // An error here means that the host does not need the rest, which is not a failure.
         let _ = end.write(trailers).await;
     }
 }
 
-/// Writes a body, and gives its trailers back.
+/// Writes a body, and returns its trailers.
 async fn write_all<B>(mut contents: StreamWriter<u8>, body: B) -> Result<Option<Trailers>, ErrorCode>
 where
     B: Body<Data = Bytes>,
@@ -93,8 +93,8 @@ fn broken_off() -> ErrorCode {
     ErrorCode::InternalError(Some("the body broke off".into()))
 }
 
-/// Sends a request and waits for the head of its response. What is left of the request's body then goes on while the
-/// response's is read. Trailers are read where the request says that they are wanted (RFC 9110, 10.1.4).
+/// Sends a request and waits for the head of its response. The rest of the request's body is sent while the response's body is
+/// read. Trailers are read if the request asks for them (RFC 9110, section 10.1.4).
 pub(super) async fn send(
     request: Request<connect::Body>,
     connect: Option<Duration>,
@@ -116,7 +116,7 @@ pub(super) async fn send(
 
     let mut sending = pin!(client::send(request));
     let mut writing = Some(outgoing.write(body).boxed_local());
-    // In this order: once the host is sending it takes the body at once, and no wait is needed for that.
+    // In this order: a host that is sending takes the body at once, which saves a wait.
     let response = poll_fn(|context| {
         let response = sending.as_mut().poll(context);
         if writing
@@ -131,7 +131,7 @@ pub(super) async fn send(
     Ok(response.map(|body| body.while_sending(writing)))
 }
 
-/// What a host may make of it: those that do not know how to time connecting leave it out.
+/// Hosts that cannot limit the time for connecting ignore it.
 fn options(connect: Duration) -> RequestOptions {
     let options = RequestOptions::new();
     let nanos = u64::try_from(connect.as_nanos()).unwrap_or(u64::MAX);
@@ -152,8 +152,8 @@ fn received(response: types::Response, trailers: bool) -> Result<Response<Incomi
     let status = StatusCode::from_u16(response.get_status_code());
     let status = status.map_err(|_| ErrorCode::HttpProtocolError)?;
     let headers = incoming::headers(&response.get_headers());
-    let body = Incoming::new(&headers, trailers, |told| {
-        types::Response::consume_body(response, told)
+    let body = Incoming::new(&headers, trailers, |on_received| {
+        types::Response::consume_body(response, on_received)
     });
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -161,7 +161,7 @@ fn received(response: types::Response, trailers: bool) -> Result<Response<Incomi
     Ok(response)
 }
 
-/// Headers as the host takes them.
+/// Headers in the form that the host takes.
 pub(super) fn fields(headers: &HeaderMap) -> Result<Fields, ErrorCode> {
     let entry = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (name.as_str().to_owned(), value.as_bytes().to_vec())

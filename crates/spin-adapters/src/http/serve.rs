@@ -1,4 +1,4 @@
-//! Answering: from the host's request to a handler, and back.
+//! From the host's request to a handler, and from its response to the host.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
@@ -10,7 +10,7 @@ use web::challenge;
 use super::incoming::{self, Incoming};
 use super::outgoing::{Outgoing, fields};
 
-/// Makes an async function from `http::Request<Incoming>` to `http::Response<_>` what the component answers HTTP with.
+/// Exports an async function from `http::Request<Incoming>` to `http::Response<_>` as the component's HTTP handler.
 ///
 /// ```ignore
 /// spin_adapters::http_handler!(handle);
@@ -39,7 +39,7 @@ macro_rules! http_handler {
     };
 }
 
-/// What [`http_handler!`](crate::http_handler) expands to: has `handle` answer a request.
+/// Answers a request with `handle`. [`http_handler!`](crate::http_handler) expands to a call of it.
 pub async fn serve<B>(
     request: types::Request,
     handle: impl AsyncFnOnce(Request<Incoming>) -> Response<B>,
@@ -51,8 +51,8 @@ where
     respond(handle(accept(request)?).await)
 }
 
-/// Of the URI, only path and query: which scheme and authority a request came by is the host's affair. A HEAD is answered as
-/// the GET that it stands for, wherever there is one: the host leaves out the content (RFC 9110, section 9.3.2).
+/// Converts a request. Its URI has only path and query: scheme and authority concern the host. A HEAD becomes a GET, and the host
+/// leaves out the content of the answer (RFC 9110, section 9.3.2).
 fn accept(request: types::Request) -> Result<Request<Incoming>, ErrorCode> {
     let method = match Method::try_from(request.get_method()) {
         Ok(Method::HEAD) => Method::GET,
@@ -66,8 +66,8 @@ fn accept(request: types::Request) -> Result<Request<Incoming>, ErrorCode> {
         || headers.contains_key(header::CONTENT_LENGTH)
         || headers.contains_key(header::TRANSFER_ENCODING);
     let body = match has_body {
-        true => Incoming::new(&headers, false, |told| {
-            types::Request::consume_body(request, told)
+        true => Incoming::new(&headers, false, |on_received| {
+            types::Request::consume_body(request, on_received)
         }),
         false => Incoming::empty(),
     };
@@ -92,7 +92,7 @@ where
             .set_status_code(head.status.as_u16())
             .map_err(|()| ErrorCode::HttpProtocolError)?;
     }
-    // Nothing reads the body before this call has returned.
+    // The host reads the body only after this call has returned.
     wit_bindgen::spawn(outgoing.write(body));
     Ok(response)
 }

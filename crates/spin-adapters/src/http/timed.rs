@@ -1,3 +1,5 @@
+//! A body with a deadline.
+
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -12,21 +14,21 @@ use crate::clock;
 pub struct Timed<B> {
     body: B,
     /// `None`: the body may take as long as it needs.
-    deadline: Option<Deadline>,
+    deadline: Option<BodyDeadline>,
 }
 
-struct Deadline {
+struct BodyDeadline {
     at: Instant,
-    /// Ready then.
-    time: LocalBoxFuture<'static, ()>,
+    /// A future that is ready at that time.
+    timer: LocalBoxFuture<'static, ()>,
 }
 
 impl<B> Timed<B> {
-    /// The body, which breaks off at `deadline`; without one it may take as long as it needs.
+    /// A body that breaks off at `deadline`. Without a deadline it may take as long as it needs.
     pub fn until(deadline: Option<Instant>, body: B) -> Self {
-        let deadline = deadline.map(|at| Deadline {
+        let deadline = deadline.map(|at| BodyDeadline {
             at,
-            time: Box::pin(clock::sleep(at.saturating_duration_since(Instant::now()))),
+            timer: Box::pin(clock::sleep(at.saturating_duration_since(Instant::now()))),
         });
         Self { body, deadline }
     }
@@ -40,14 +42,14 @@ impl<B: Body<Error = ErrorCode> + Unpin> Body for Timed<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, ErrorCode>>> {
-        // The clock first: a body whose next piece is always there never waits, and no timer fires.
+        // The clock is read first: a body that is never late at its next chunk never waits for the timer.
         let deadline = self.deadline.as_ref();
         if deadline.is_none_or(|deadline| Instant::now() < deadline.at) {
             if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
                 return Poll::Ready(frame);
             }
             match &mut self.deadline {
-                Some(deadline) => ready!(deadline.time.as_mut().poll(context)),
+                Some(deadline) => ready!(deadline.timer.as_mut().poll(context)),
                 None => return Poll::Pending,
             }
         }
