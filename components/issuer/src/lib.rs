@@ -60,7 +60,10 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         },
         Err(cause) => {
             log::error(request.ids(), cause);
-            web::response::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
+            web::response::text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the issuer is not configured; the log has the cause",
+            )
         }
     }
 }

@@ -1,16 +1,16 @@
-//! Where a request comes from, as far as limits need to know: strangers are counted by their address.
+//! The client's address of a request. Limits for requests without a token count by it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-/// Where the host says that a request comes from. What the caller sent under that name comes first, the host's own value
-/// last (Spin appends it; our host replaces the header).
+/// The host's name for the peer of a connection. Values that the caller has sent under this name come first, the host's own value
+/// comes last (Spin appends it; our host replaces the header).
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Who is counted together: an IPv4 address, or the /64 that an IPv6 address is in, which is what one customer gets.
+/// The addresses that share a limit: an IPv4 address, or the /64 of an IPv6 address, because one customer has a /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
@@ -43,8 +43,8 @@ impl std::fmt::Display for ClientAddress {
     }
 }
 
-/// Who a chain of proxies speaks for: each trusted one wrote down whom it heard from, to the right of what it was told.
-/// From the right, the first that is not trusted is the client; what it says about itself is not read.
+/// The client behind a chain of proxies. Each trusted proxy has appended the address of its peer on the right. From the right, the
+/// first address that is not trusted is the client. Values to the left of it come from that client, and are ignored.
 fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_s_own_word_counts() {
+    fn last_address_in_the_header_is_the_hosts_own() {
         let cases: &[(&[&str], &str)] = &[
             (&["203.0.113.7:4711"], "203.0.113.7"),
             (&["203.0.113.7"], "203.0.113.7"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn entry_that_is_no_network_is_quoted() {
         for wrong in [
             "10.0.0.0/33",
             "::/129",
@@ -178,8 +178,8 @@ mod tests {
             assert!(error.contains(wrong), "{error} should quote {wrong:?}");
         }
         assert_eq!(TrustedProxies::parse(" , "), Ok(TrustedProxies::default()));
-        let everybody = TrustedProxies::parse("0.0.0.0/0, ::/0").unwrap();
-        assert!(everybody.contains("203.0.113.7".parse().unwrap()));
-        assert!(everybody.contains("2001:db8::1".parse().unwrap()));
+        let all = TrustedProxies::parse("0.0.0.0/0, ::/0").unwrap();
+        assert!(all.contains("203.0.113.7".parse().unwrap()));
+        assert!(all.contains("2001:db8::1".parse().unwrap()));
     }
 }

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_own_token_is_no_user_s_and_no_admin_s() {
+    fn client_credentials_token_names_no_user_and_no_admin() {
         let key = SigningKey::generate().unwrap();
         let policy = Policy::new("https://id.example", "akinai").unwrap();
         let (scopes, audience, none) = (["admin".to_owned()], ["akinai".to_owned()], Json::default());
