@@ -8,6 +8,7 @@ mod admin;
 mod authorization;
 mod clients;
 mod domain;
+mod json;
 mod keys;
 mod public;
 mod request;
