@@ -179,7 +179,7 @@ async fn the_email_of_a_deleted_account_can_be_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_sixteen_at_once_one_gets_the_address() {
+async fn one_of_sixteen_concurrent_sign_ups_gets_the_address() {
     let platform = Platform::start().await;
     let attempts = (0..16).map(|number| {
         let email = if number % 2 == 0 {
@@ -216,7 +216,7 @@ async fn of_sixteen_at_once_one_gets_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_are_named_each_and_all_at_once() {
+async fn all_wrong_fields_are_named_at_once() {
     let platform = Platform::start().await;
     let right = json!({ "email": "a@example.com", "password": "correct horse", "name": "Hana" });
     let long = format!("{}@example.com", "x".repeat(243));
@@ -301,7 +301,7 @@ async fn lengths_are_counted_in_characters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn getting_an_account_takes_a_token() {
+async fn getting_an_account_needs_a_token() {
     let platform = Platform::start().await;
     let user = create(
         &platform,
@@ -364,7 +364,7 @@ async fn changing_listing_and_revoking_accounts_need_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_admins_may_do_takes_a_token() {
+async fn product_methods_for_admins_need_a_token() {
     let platform = Platform::start().await;
     for method in ["CreateProduct", "UpdateProduct", "DeleteProduct", "UpdateStock"] {
         let method = format!("product.v1.ProductService/{method}");

@@ -69,7 +69,7 @@ async fn call(platform: &Platform, method: &str, token: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certified_provider_s_tokens_count_before_and_after_a_rotation() {
+async fn tokens_of_a_certified_provider_are_accepted_before_and_after_a_rotation() {
     let provider = Provider::start().await;
     let platform = Setup::new()
         .await

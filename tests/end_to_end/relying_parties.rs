@@ -77,7 +77,7 @@ over_both_issuers!(
     a_certified_client_signs_people_in_and_out,
     ory_s_hydra_client_drives_the_admin_api,
     people_sign_up_in_and_out_in_a_browser,
-    attacks_come_to_nothing_in_a_browser,
+    attacks_fail_in_a_browser,
 );
 
 async fn a_certified_client_signs_people_in_and_out(issuer: Issuer) {
@@ -128,7 +128,7 @@ async fn people_sign_up_in_and_out_in_a_browser(issuer: Issuer) {
     in_a_browser(issuer, "people.test.js").await;
 }
 
-async fn attacks_come_to_nothing_in_a_browser(issuer: Issuer) {
+async fn attacks_fail_in_a_browser(issuer: Issuer) {
     in_a_browser(issuer, "attacks.test.js").await;
 }
 

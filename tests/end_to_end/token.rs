@@ -1,4 +1,4 @@
-//! `cargo xtask token` at the real issuers: the platform believes what it prints, and what it cannot get it says in words.
+//! `cargo xtask token` with the real issuers: the platform accepts the printed token, and a refusal is explained.
 
 use serde_json::json;
 use xtask::secret::Secret;
@@ -10,8 +10,8 @@ const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 over_both_issuers!(
-    the_platform_believes_the_token_that_is_printed,
-    what_the_issuer_refuses_is_said_in_words,
+    printed_token_is_accepted_by_the_platform,
+    refusal_of_the_issuer_is_explained,
 );
 
 /// A platform with an account, and with the redirect URI of `cargo xtask token` at its application.
@@ -24,7 +24,7 @@ async fn world(issuer: Issuer) -> World {
     world
 }
 
-/// The token, or what a person is told instead.
+/// The token, or the error message.
 async fn token(world: &World, password: &str, scopes: &[&str]) -> Result<Secret, String> {
     let wish = Wish {
         issuer: world.issuer_url.parse().expect("an origin"),
@@ -35,7 +35,7 @@ async fn token(world: &World, password: &str, scopes: &[&str]) -> Result<Secret,
     obtain(&wish).await.map_err(|error| format!("{error:#}"))
 }
 
-async fn the_platform_believes_the_token_that_is_printed(issuer: Issuer) {
+async fn printed_token_is_accepted_by_the_platform(issuer: Issuer) {
     let world = world(issuer).await;
     let token = token(&world, PASSWORD, &["openid"]).await.expect("a token");
     let orders = "order.v1.OrderService/ListOrders";
@@ -46,7 +46,7 @@ async fn the_platform_believes_the_token_that_is_printed(issuer: Issuer) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-async fn what_the_issuer_refuses_is_said_in_words(issuer: Issuer) {
+async fn refusal_of_the_issuer_is_explained(issuer: Issuer) {
     let world = world(issuer).await;
     let error = token(&world, "a wrong password", &["openid"]).await;
     let error = error.expect_err("the password is wrong");

@@ -8,6 +8,7 @@ mod admin;
 mod authorization;
 mod clients;
 mod domain;
+mod json;
 mod keys;
 mod public;
 mod request;
@@ -60,7 +61,10 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         },
         Err(cause) => {
             log::error(request.ids(), cause);
-            web::response::text(StatusCode::INTERNAL_SERVER_ERROR, "the issuer is not set up")
+            web::response::text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the issuer is not configured; the log has the cause",
+            )
         }
     }
 }

@@ -76,7 +76,7 @@ impl HttpRequest {
     pub(crate) fn form(&self) -> Result<Parameters, OAuthError> {
         if !self.has_form() {
             return Err(OAuthError::invalid_request(
-                "the body has to be a form: application/x-www-form-urlencoded",
+                "the body must be a form: application/x-www-form-urlencoded",
             ));
         }
         let text = std::str::from_utf8(&self.body)

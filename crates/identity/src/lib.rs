@@ -8,7 +8,7 @@
 //! | [`access`], [`jwks`] | OAuth 2.0 access tokens: RS256 or ES256 | the issuer's public keys |
 //! | [`service_token`] | tokens for one call between two of our components: HS256 | one key per caller and callee |
 //! | [`seal`] | what the bff stores in Redis and accepts when it comes back | the bff's own |
-//! | [`caller`] | the caller that use cases get | |
+//! | [`caller`] | the caller as an argument of use cases | |
 //!
 //! Every time is in whole seconds since 1970-01-01T00:00:00Z, as `u64`, and `now` is always an argument.
 

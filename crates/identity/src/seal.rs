@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_does_not_show_in_debug_output() {
+    fn sealing_key_does_not_show_in_debug_output() {
         assert_eq!(format!("{:?}", key("A")), "SealKey(Secret(…))");
     }
 }

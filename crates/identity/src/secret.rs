@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_does_not_show_in_debug_output() {
+    fn secret_does_not_show_in_debug_output() {
         let key = HmacSecret::parse(&"QUFB".repeat(11)).unwrap();
         assert_eq!(format!("{key:?}"), "Secret(…)");
     }

@@ -1,13 +1,13 @@
-//! `WWW-Authenticate`: what an answer 401 has to say about how to authenticate (RFC 9110, section 15.5.2). All that is asked for
-//! here is a bearer token or key (RFC 6750); the issuer, whose clients have other ways, says so itself.
+//! `WWW-Authenticate`: every answer 401 must say how to authenticate (RFC 9110, section 15.5.2). Here that is a bearer token or key
+//! (RFC 6750). Clients of the issuer authenticate in other ways, so the issuer writes its own header.
 
 use connect::ConnectError;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-/// To a request without a token (RFC 6750, section 3: the scheme has one parameter at least, and no error).
+/// For a request without a token (RFC 6750, section 3: at least one parameter, and no error).
 const MISSING: HeaderValue = HeaderValue::from_static("Bearer realm=\"akinai\"");
 
-/// To a request whose token is refused (RFC 6750, section 3.1).
+/// For a request whose token is refused (RFC 6750, section 3.1).
 const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 /// `unauthenticated`, for a user who has to sign in first.
@@ -20,19 +20,19 @@ pub fn missing(why: &str) -> ConnectError {
     unauthenticated(why, MISSING)
 }
 
-/// `unauthenticated`, for a caller whose token does not count.
+/// `unauthenticated`, for a caller whose token is refused.
 pub fn invalid(why: &str) -> ConnectError {
     unauthenticated(why, INVALID)
 }
 
-/// As metadata, so that every protocol has it: not all of them answer with the HTTP status 401.
+/// The challenge is metadata of the error, because not every protocol answers with the HTTP status 401.
 fn unauthenticated(why: &str, challenge: HeaderValue) -> ConnectError {
     let mut error = ConnectError::unauthenticated(why);
     error.metadata_mut().insert(header::WWW_AUTHENTICATE, challenge);
     error
 }
 
-/// Completes an answer 401 that has no challenge: a bearer token is asked for.
+/// Adds a challenge for a bearer token to an answer 401 that has none.
 pub fn complete(status: StatusCode, headers: &mut HeaderMap) {
     if status == StatusCode::UNAUTHORIZED && !headers.contains_key(header::WWW_AUTHENTICATE) {
         headers.insert(header::WWW_AUTHENTICATE, MISSING);

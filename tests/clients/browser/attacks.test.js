@@ -82,7 +82,7 @@ test("a link that an attacker has started does not sign the user in", async () =
     await says(victim, "not asked");
   } else {
     await isAt(victim, "/oauth2/error");
-    assert.match(await victim.textContent("main"), /begun in another browser/);
+    assert.match(await victim.textContent("main"), /started in another browser/);
   }
   await attacker.reload();
   assert.equal(new URL(attacker.url()).pathname, "/oauth2/login", "nor is the attacker let in by it");

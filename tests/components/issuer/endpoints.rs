@@ -1,4 +1,4 @@
-//! Which paths there are, for which methods, and for pages of which origins.
+//! Paths, their methods, and the origins whose pages may read the answers.
 
 use bytes::Bytes;
 use harness::{Answer, Setup};
@@ -33,7 +33,7 @@ async fn pages_of_registered_origins_may_read_answers() {
             assert_eq!(allowed(&preflight(path, other).await), None, "{path} and {other}");
         }
     }
-    // Errors can be read, too, however early: a body that is too large, and what is no form, another method, or unknown.
+    // Pages can read early errors, too: a body that is too large or no form, and a wrong method.
     for path in ["/oauth2/token", "/oauth2/revoke", "/userinfo"] {
         for (method, body, kind, status) in [
             (
@@ -54,7 +54,7 @@ async fn pages_of_registered_origins_may_read_answers() {
             let request = world.http().request(method, path, body.into());
             let headers = [("origin", ORIGIN), ("content-type", kind)];
             let answer = world.http().send(with(request, &headers)).await;
-            // Without a form there is no token in one.
+            // This body is no form, so it contains no token.
             let status = if (path, kind) == ("/userinfo", "application/json") {
                 401
             } else {
@@ -80,7 +80,7 @@ async fn pages_of_registered_origins_may_read_answers() {
     let page = world.get(&link(""), &[("origin", ORIGIN)]).await;
     assert_eq!(allowed(&page), None, "browsers go there, scripts do not");
 
-    // Where the database cannot say which origins there are, a failure can still be read, and nothing else.
+    // If the database cannot list the origins, a page can read a failure, and no other answer.
     world.sql("alter table clients rename to hidden").await;
     let form = [("client_id", "shop"), ("grant_type", "refresh_token")];
     let failed = world.form("/oauth2/token", &form, &[("origin", ORIGIN)]).await;
@@ -144,7 +144,7 @@ async fn the_admin_api_says_which_methods_a_path_takes() {
     );
 }
 
-/// The real manifest: what has no route is not there, however it is spelled.
+/// The real manifest: a path without a route is not found, in any spelling.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_public_path_reaches_the_admin_api() {
     let platform = Setup::new().await.variable("issuer", ISSUER).start().await;

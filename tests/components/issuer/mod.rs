@@ -1,6 +1,6 @@
 //! The issuer, called as browsers, clients and the pages of the user component call it.
 //!
-//! The manifest is the real one, but for a route to the admin API.
+//! The manifest is the real one, with a route to the admin API added.
 
 mod clients;
 mod endpoints;
@@ -118,7 +118,7 @@ impl World {
         parsed(&answer)
     }
 
-    /// What the login page does: the URL that it sends the browser to.
+    /// Accepts the login as the login page does; returns the URL that the browser goes to.
     async fn accept_login(&self, challenge: &str, more: Value) -> String {
         let mut body = json!({ "subject": USER, "acr": "1", "amr": ["pwd"], "context": { "a": 1 } });
         merge(&mut body, more);
@@ -126,7 +126,7 @@ impl World {
             .await
     }
 
-    /// What the consent page does.
+    /// Accepts the consent as the consent page does; returns the URL that the browser goes to.
     async fn accept_consent(&self, challenge: &str, more: Value) -> String {
         let asked = self.request("consent", challenge).await;
         let mut body = json!({
@@ -157,13 +157,13 @@ impl World {
         parsed(&answer)
     }
 
-    /// The whole way from the client's link to its code.
+    /// Goes from the client's link to its code.
     async fn code(&self, browser: &mut Browser, more: &str) -> String {
         let back = self.signed_in(browser, more, json!({}), json!({})).await;
         parameter(&back, "code")
     }
 
-    /// The same, with what the pages say; gives the URL back that leads to the client.
+    /// The same, with answers of the pages; returns the URL that leads to the client.
     async fn signed_in(&self, browser: &mut Browser, more: &str, login: Value, consent: Value) -> String {
         let challenge = parameter(&browser.go(self, &link(more)).await, "login_challenge");
         let url = self.accept_login(&challenge, login).await;
@@ -240,7 +240,7 @@ impl World {
         self.http().get("/.well-known/jwks.json").await.body
     }
 
-    /// As the bff reads it.
+    /// Verifies a token as the bff does.
     async fn verify(&self, token: &Value) -> Result<AccessToken, TokenError> {
         let keys = Jwks::parse(&self.jwks().await).expect("a key set");
         let policy = Policy::new(ISSUER, "akinai").expect("a policy");
@@ -256,14 +256,14 @@ impl World {
     }
 }
 
-/// A browser: it has cookies, and goes where it is sent.
+/// A browser: it keeps cookies and follows redirects.
 #[derive(Clone, Default)]
 struct Browser {
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    /// Opens a URL of the issuer; gives back where it is sent next.
+    /// Opens a URL of the issuer; returns the URL of the redirect.
     async fn go(&mut self, world: &World, url: &str) -> String {
         let path = url.strip_prefix(ISSUER).unwrap_or(url);
         let cookies: Vec<_> = self
@@ -342,7 +342,7 @@ fn challenge_of(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-/// The client's link; `more` replaces parameters, or adds some. An empty one is left out.
+/// The client's link. `more` replaces or adds parameters; an empty one is left out.
 fn link(more: &str) -> String {
     let challenge = challenge_of(VERIFIER);
     let mut all: BTreeMap<String, String> = [
@@ -385,7 +385,7 @@ fn refreshing(token: &Value) -> [(&str, &str); 3] {
     ]
 }
 
-/// What a JWT says, unverified.
+/// The claims of a JWT, not verified.
 fn claims(token: &Value) -> Value {
     let payload = token
         .as_str()

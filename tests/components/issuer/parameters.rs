@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Browser, SECRET, USER, World, exchange, link, parameter, parsed, refreshing, text, with};
 
-/// RFC 6749, sections 3.1 and 3.2: what OAuth does not define is not looked at.
+/// RFC 6749, sections 3.1 and 3.2: parameters that OAuth does not define are ignored.
 #[tokio::test(flavor = "multi_thread")]
-async fn parameters_that_oauth_does_not_define_may_be_repeated() {
+async fn repeated_unknown_parameters_are_ignored_at_every_endpoint() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let twice = "resource=a&resource=b&utm=1&utm=1";
@@ -61,7 +61,7 @@ async fn parameters_that_oauth_does_not_define_may_be_repeated() {
         .await;
     assert_eq!(revoked.status, 200, "{}", revoked.text());
 
-    // Those that it defines may not.
+    // Parameters that OAuth defines must not be repeated.
     let defined = format!("{}&nonce=again", link(""));
     let to = browser.go(&world, &defined).await;
     assert!(
@@ -101,7 +101,7 @@ async fn parameters_that_oauth_does_not_define_may_be_repeated() {
     );
 }
 
-/// Postgres stores no NUL: what has one is refused before, or was hashed.
+/// Postgres stores no NUL, so a text with a NUL is refused before, unless only its hash is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nul_is_refused_in_every_part_of_a_request() {
     let world = World::start().await;

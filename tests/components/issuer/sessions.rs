@@ -15,7 +15,7 @@ async fn a_browser_is_remembered_until_it_signs_out() {
     let tokens = world.granted(&exchange(&parameter(&back, "code"))).await;
     let sid = text(&claims(&tokens["id_token"]), "sid");
 
-    // Neither login nor consent is asked for again, and prompt=none goes through.
+    // The user is not asked for login or consent again, and prompt=none succeeds.
     let login = parameter(&browser.go(&world, &link("prompt=none")).await, "login_challenge");
     let asked = world.request("login", &login).await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn a_browser_is_remembered_until_it_signs_out() {
     old.cookies.insert("akinai_session".into(), before);
     assert!(!skips(&mut old, "").await, "and the old one is worth nothing");
 
-    // Signing out, at the user's wish and at the client's.
+    // Signing out at the user's request.
     let to = browser.go(&world, "/oauth2/sessions/logout").await;
     let logout = parameter(&to, "logout_challenge");
     let asked = world.request("logout", &logout).await;
@@ -161,7 +161,7 @@ async fn a_client_signs_its_user_out() {
 
 /// RP-Initiated Logout, section 2: the user is asked, and then signed out, whichever login the ID token is of.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_token_of_another_login_has_the_user_asked_and_signed_out() {
+async fn id_token_of_another_login_signs_the_user_out_after_a_question() {
     let world = World::start().await;
     let remember = json!({ "remember": true });
     let signed_in = async |browser: &mut Browser, subject: &str, login: Value| {
@@ -175,7 +175,7 @@ async fn an_id_token_of_another_login_has_the_user_asked_and_signed_out() {
         let hint = text(tokens, "id_token");
         format!("/oauth2/sessions/logout?id_token_hint={hint}&post_logout_redirect_uri={bye}")
     };
-    // What the page is asked to sign out, and where the browser is in the end.
+    // The session that the page shows, and the browser's last address.
     let sign_out = async |browser: &mut Browser, tokens: &Value| {
         let to = browser.go(&world, &path(tokens)).await;
         let logout = parameter(&to, "logout_challenge");
@@ -207,14 +207,14 @@ async fn an_id_token_of_another_login_has_the_user_asked_and_signed_out() {
         assert!(!world.is_active(&current["refresh_token"]).await, "{what}");
     }
 
-    // Another browser's login is none of this browser's business, and an old ID token is as good as a new one.
+    // The hint of another browser's login ends this browser's own login, and leaves the other one alone.
     let (mut browser, mut other) = (Browser::default(), Browser::default());
     let elsewhere = signed_in(&mut other, USER, remember.clone()).await;
     let current = signed_in(&mut browser, USER, remember.clone()).await;
     assert_eq!(sign_out(&mut browser, &elsewhere).await.0, sid(&current));
     assert!(is_remembered(&mut other).await && world.is_active(&elsewhere["refresh_token"]).await);
 
-    // A login that was not to be remembered lasts in what was granted in it.
+    // A login that is not remembered lasts as long as one of its grants.
     let mut browser = Browser::default();
     let current = signed_in(&mut browser, USER, json!({})).await;
     assert_eq!(

@@ -194,7 +194,7 @@ async fn a_challenge_works_once_and_only_in_its_browser() {
     let shown = world.http().get(&path.replace("/accept", "")).await;
     assert_eq!(shown.status, 410);
 
-    // A link of another browser's sign-in leads nowhere, and following it does not use it up.
+    // In another browser the link ends on the error page, and is not used up.
     for stranger in [&mut attacker, &mut Browser::default()] {
         let to = stranger.go(&world, &url).await;
         assert!(
@@ -280,7 +280,7 @@ async fn a_rejection_reaches_the_client_and_consent_grants_no_more_than_was_requ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn remembered_consent_covers_what_was_granted() {
+async fn stored_consent_covers_the_granted_scopes_and_audiences() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let remember = json!({ "remember": true });
@@ -309,13 +309,13 @@ async fn remembered_consent_covers_what_was_granted() {
         let expected = (!skipped).then_some("consent_required");
         assert_eq!(error.as_deref(), expected, "{more}, without asking");
     }
-    // What the client may ask for by now was not granted because of that.
+    // The client may request more from now on, but the user has not granted it.
     let wider = json!([{ "op": "add", "path": "/audience/-", "value": "nightly" }]);
     let patched = world.admin("PATCH", "/admin/clients/shop", wider).await;
     assert_eq!(patched.status, 200, "{}", patched.text());
     assert!(!is_skipped(&mut browser, "scope=openid&audience=nightly").await);
     assert!(is_skipped(&mut browser, "scope=openid&audience=").await);
-    // Consent from before audiences were kept covers none.
+    // Consent that was stored before audiences were stored covers no audience.
     world
         .sql("update remembered_consents set scopes = '{openid,offline_access}', audience = default")
         .await;

@@ -177,7 +177,7 @@ async fn a_code_works_once_for_its_client_address_and_verifier() {
     assert_eq!(won, 1, "of six at the same time one wins");
 }
 
-/// As with Hydra: tokens have nothing that their client may not request.
+/// As with Hydra, a token has no scope and no audience that its client may not request.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_refreshed_while_its_client_is_registered_for_it() {
     let world = World::start().await;
@@ -201,7 +201,7 @@ async fn a_grant_is_refreshed_while_its_client_is_registered_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_signing_key_no_code_is_used_up() {
+async fn code_is_not_used_up_while_the_issuer_has_no_key() {
     let world = World::start().await;
     let code = world.code(&mut Browser::default(), "").await;
     world
@@ -216,7 +216,7 @@ async fn without_a_signing_key_no_code_is_used_up() {
     world.granted(&exchange(&code)).await;
 }
 
-/// The user component has no such page in this test, and says so.
+/// The user component has no such path, so it answers 404.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_whose_hook_fails_uses_no_token_up() {
     let world = World::with(|setup| setup.variable("refresh_hook_path", "/nowhere")).await;

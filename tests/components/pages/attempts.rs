@@ -18,7 +18,7 @@ async fn sixth_attempt_is_refused(world: &World) {
         .and_then(|text| text.parse().ok())
         .expect("seconds");
     assert!((1..=900).contains(&seconds), "{seconds}");
-    assert!(world.stub.told().is_empty());
+    assert!(world.stub.received().is_empty());
 
     for attempt in 1..=5 {
         let answer = browser.sign_in(world, "unknown@example.com", "wrong horse").await;
@@ -81,7 +81,7 @@ async fn sixty_first_attempt_of_a_client_address_is_refused() {
     let answer = browser.sign_in(&world, EMAIL, PASSWORD).await;
     assert_eq!(answer.status, 429, "the right password is not looked at, either");
     assert!(answer.header("retry-after").is_some(), "it says for how long");
-    assert!(world.stub.told().is_empty());
+    assert!(world.stub.received().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

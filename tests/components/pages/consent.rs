@@ -36,7 +36,7 @@ async fn consent_grants_the_checked_scopes_that_are_allowed() {
         assert!(page.contains("value=\"other&lt;\" checked"), "{page}");
         let answer = browser.fill(&world, path, name, &fields).await;
         leads_to(&answer, "consent");
-        let accepted = world.stub.told_once("PUT", "consent/accept");
+        let accepted = world.stub.only_request("PUT", "consent/accept");
         let expected = json!({
             "grant_scope": granted, "grant_access_token_audience": ["akinai"], "remember": true,
             "remember_for": 2_592_000,
@@ -51,7 +51,7 @@ async fn consent_grants_the_checked_scopes_that_are_allowed() {
     let answer = Browser::default().fill(&world, path, name, &[]).await;
     leads_to(&answer, "nothing ticked");
     assert_eq!(
-        world.stub.told_once("PUT", "consent/accept")["grant_scope"],
+        world.stub.only_request("PUT", "consent/accept")["grant_scope"],
         json!([])
     );
 }
@@ -64,9 +64,9 @@ async fn remembered_consent_is_checked_again() {
         let path = "/oauth2/consent?consent_challenge=c";
         let answer = Browser::default().get(&world, path).await;
         leads_to(&answer, "without a question");
-        let told = world.stub.told();
-        assert_eq!(told.len(), 1, "{told:?}");
-        (told[0].1.clone(), told[0].2.clone())
+        let received = world.stub.received();
+        assert_eq!(received.len(), 1, "{received:?}");
+        (received[0].1.clone(), received[0].2.clone())
     };
     let mut trusted = client();
     trusted["skip_consent"] = true.into();

@@ -24,7 +24,7 @@ async fn user_signs_in_by_password() {
         .await;
     let next = format!("{AUTH}?client_id=shop&login_verifier=v");
     assert_eq!(leads_to(&answer, "a right password"), next);
-    let accepted = world.stub.told_once("PUT", "login/accept");
+    let accepted = world.stub.only_request("PUT", "login/accept");
     let expected = json!({
         "subject": user, "remember": true, "remember_for": 2_592_000, "acr": "1", "amr": ["pwd"],
         "context": { "epoch": 0 },
@@ -73,12 +73,12 @@ async fn signing_up_creates_an_account_and_signs_in() {
             "what was typed as a password never comes back"
         );
     }
-    assert!(world.stub.told().is_empty(), "no user was signed in");
+    assert!(world.stub.received().is_empty(), "no user was signed in");
 
     let fields = [("email", EMAIL), ("password", PASSWORD), ("name", "<i>Mina</i>")];
     let answer = browser.fill(&world, path, name, &fields).await;
     leads_to(&answer, "a new account");
-    let accepted = world.stub.told_once("PUT", "login/accept");
+    let accepted = world.stub.only_request("PUT", "login/accept");
     assert_eq!(accepted["remember"], false);
 
     world.login("c");
@@ -96,7 +96,7 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
     world.login("c");
     let mut browser = Browser::default();
     leads_to(&browser.sign_in(&world, EMAIL, PASSWORD).await, "a login");
-    world.stub.told();
+    world.stub.received();
 
     let remembered = |session: &str, subject: &str| {
         let request = json!({ "skip": true, "subject": subject, "session_id": session });
@@ -106,7 +106,7 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
     let answer = browser.get(&world, "/oauth2/login?login_challenge=c").await;
     leads_to(&answer, "remembered");
     assert_eq!(
-        world.stub.told_once("PUT", "login/accept")["subject"],
+        world.stub.only_request("PUT", "login/accept")["subject"],
         user.as_str()
     );
 
@@ -121,7 +121,7 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
             "it begins anew"
         );
         let ended = format!("/admin/oauth2/auth/sessions/login?sid={session}");
-        world.stub.told_once("DELETE", &ended);
+        world.stub.only_request("DELETE", &ended);
     }
 
     world.sql("update users set epoch = epoch + 1").await;
@@ -131,16 +131,16 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
         leads_to(&answer, "another epoch"),
         format!("{AUTH}?client_id=shop")
     );
-    world.stub.told();
+    world.stub.received();
     world.stub.state().deleting = Some(500);
     let answer = browser.get(&world, "/oauth2/login?login_challenge=c").await;
     leads_to(&answer, "a session that cannot be ended");
-    let told = world.stub.told();
+    let received = world.stub.received();
     assert_eq!(
-        told[1].1, "login/reject",
-        "and not the same again for ever: {told:?}"
+        received[1].1, "login/reject",
+        "and not the same again for ever: {received:?}"
     );
-    assert_eq!(told[1].2["error"], "login_required");
+    assert_eq!(received[1].2["error"], "login_required");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,12 +153,12 @@ async fn refusing_rejects_the_request_at_the_issuer() {
             .fill(&world, path, name, &[("action", "no")])
             .await;
         let kind = name.trim_end_matches("_challenge");
-        let told = world.stub.told_once("PUT", &format!("{kind}/reject"));
+        let received = world.stub.only_request("PUT", &format!("{kind}/reject"));
         if kind == "logout" {
             assert_eq!(answer.status, 200, "the browser stays where it is");
         } else {
             leads_to(&answer, path);
-            assert_eq!(told["error"], "access_denied", "{path}");
+            assert_eq!(received["error"], "access_denied", "{path}");
         }
     }
 }
@@ -177,7 +177,7 @@ async fn answers_do_not_tell_whether_an_account_exists() {
         unknown.text().replace("rita@", "mina@"),
         "the same page"
     );
-    // But for those that are other ones each time.
+    // Except for the values that differ each time.
     let names = |answer: &Answer| -> Vec<String> {
         let headers = answer.headers.iter();
         headers

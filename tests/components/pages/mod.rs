@@ -39,10 +39,10 @@ struct Stub {
 struct State {
     /// By kind and challenge: the status and the body of the answer.
     requests: BTreeMap<(String, String), (u16, Value)>,
-    /// What is said to a session's end.
+    /// The status with which the end of a session is answered.
     deleting: Option<u16>,
-    /// What it was told: method, path and body.
-    told: Vec<(String, String, Value)>,
+    /// The received requests: method, path and body.
+    received: Vec<(String, String, Value)>,
 }
 
 impl Stub {
@@ -67,24 +67,24 @@ impl Stub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a challenge answered like this.
+    /// Sets the answer to a challenge.
     fn put(&self, kind: &str, challenge: &str, status: u16, body: Value) {
         let key = (kind.to_owned(), challenge.to_owned());
         self.state().requests.insert(key, (status, body));
     }
 
-    /// What it was told since this was last asked, reading aside.
-    fn told(&self) -> Vec<(String, String, Value)> {
-        std::mem::take(&mut self.state().told)
+    /// The requests since the last call, except GET.
+    fn received(&self) -> Vec<(String, String, Value)> {
+        std::mem::take(&mut self.state().received)
     }
 
-    /// The body of the one thing that it was told.
-    fn told_once(&self, method: &str, path: &str) -> Value {
-        let told = self.told();
-        let [(told_method, told_path, body)] = told.as_slice() else {
-            panic!("it must be told one thing, {method} {path}, but was told {told:?}");
+    /// The body of the only request since the last call.
+    fn only_request(&self, method: &str, path: &str) -> Value {
+        let received = self.received();
+        let [(received_method, received_path, body)] = received.as_slice() else {
+            panic!("one request was expected, {method} {path}, but not {received:?}");
         };
-        assert_eq!((told_method.as_str(), told_path.as_str()), (method, path));
+        assert_eq!((received_method.as_str(), received_path.as_str()), (method, path));
         body.clone()
     }
 }
@@ -145,7 +145,9 @@ fn answer(state: &mut State, method: &str, target: &str, body: Value) -> (u16, V
         if status != 200 || action.is_empty() {
             return (status, request);
         }
-        state.told.push((method.into(), format!("{kind}/{action}"), body));
+        state
+            .received
+            .push((method.into(), format!("{kind}/{action}"), body));
         if (kind, action) == ("logout", "reject") {
             return (204, Value::Null);
         }
@@ -157,7 +159,7 @@ fn answer(state: &mut State, method: &str, target: &str, body: Value) -> (u16, V
             json!({ "redirect_to": format!("{AUTH}?client_id=shop&{kind}_verifier=v") }),
         );
     }
-    state.told.push((method.into(), target.into(), body));
+    state.received.push((method.into(), target.into(), body));
     (state.deleting.unwrap_or(204), Value::Null)
 }
 

@@ -1,4 +1,4 @@
-//! What holds for every page: headers, forms, redirects, languages, paths.
+//! Rules for every page: headers, forms, redirects, languages, paths.
 
 use bytes::Bytes;
 use harness::raw;
@@ -45,7 +45,7 @@ async fn invalid_challenge_gets_a_page_with_an_explanation() {
         }
     }
     assert!(
-        world.stub.told().is_empty(),
+        world.stub.received().is_empty(),
         "nothing is answered that was not asked"
     );
 }
@@ -94,7 +94,7 @@ async fn forged_form_is_refused_with_403() {
         let without_cookie = Browser::default().post(&world, path, &all).await;
         assert_eq!(without_cookie.status, 403, "{path} without the cookie");
     }
-    assert!(world.stub.told().is_empty(), "nothing was done");
+    assert!(world.stub.received().is_empty(), "nothing was done");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ async fn signing_out_ends_the_session_here_and_at_the_issuer() {
         leads_to(&answer, "signing out"),
         format!("{AUTH}?client_id=shop&logout_verifier=v")
     );
-    world.stub.told_once("PUT", "logout/accept");
+    world.stub.only_request("PUT", "logout/accept");
     let sql = world.platform.database().sql();
     let ended = sql
         .query_one("select session_id from user_service.ended_sessions", &[])
@@ -48,7 +48,7 @@ async fn browser_cookie_ends_no_sessions_of_other_users() {
     let (mut browser, mut elsewhere) = (Browser::default(), Browser::default());
     sign_in(&mut browser, EMAIL, "mina-1").await;
     sign_in(&mut elsewhere, EMAIL, "mina-elsewhere").await;
-    // Without its cookie, or with one that is not ours, a browser is another one.
+    // Without its cookie, or with a foreign cookie, the browser counts as another browser.
     for (planted, session) in [(None, "mina-without"), (Some("x"), "mina-planted")] {
         let mut other = browser.clone();
         drop(other.0.remove(BROWSER));
@@ -58,7 +58,7 @@ async fn browser_cookie_ends_no_sessions_of_other_users() {
         sign_in(&mut other, EMAIL, session).await;
         assert_ne!(other.0[BROWSER], browser.0[BROWSER], "it gets one of its own");
     }
-    // The cookie of a browser does not sign its thief in.
+    // The stolen cookie of a browser signs no user in.
     let mut thief = Browser::default();
     let _ = thief.0.insert(BROWSER.into(), browser.0[BROWSER].clone());
     sign_in(&mut thief, noor_email, "noor-with-mina-s-cookie").await;
@@ -76,25 +76,26 @@ async fn browser_cookie_ends_no_sessions_of_other_users() {
     let sign_out = async |browser: &mut Browser, user: &str, session: &str| {
         let request = merged(logout_request(user), json!({ "sid": session }));
         world.stub.put("logout", "c", 200, request);
-        let _ = world.stub.told();
+        let _ = world.stub.received();
         let answer = browser
             .fill(&world, "/oauth2/logout", "logout_challenge", &[])
             .await;
         leads_to(&answer, session);
-        let told = world.stub.told().into_iter();
-        told.map(|(method, path, _)| format!("{method} {path}"))
+        let received = world.stub.received().into_iter();
+        received
+            .map(|(method, path, _)| format!("{method} {path}"))
             .collect::<Vec<_>>()
     };
     sign_out(&mut thief, &noor, "noor-with-mina-s-cookie").await;
     assert_eq!(ended().await, ["noor-with-mina-s-cookie"]);
-    let told = sign_out(&mut browser, &mina, "mina-2").await;
+    let received = sign_out(&mut browser, &mina, "mina-2").await;
     assert_eq!(ended().await, ["mina-1", "mina-2", "noor-with-mina-s-cookie"]);
     let expected = [
         "DELETE /admin/oauth2/auth/sessions/login?sid=mina-1",
         "PUT logout/accept",
     ];
     assert_eq!(
-        told, expected,
+        received, expected,
         "the issuer has to end the session that it does not end on its own"
     );
 
@@ -129,22 +130,24 @@ async fn session_that_ends_here_ends_at_the_issuer() {
             .call_as(Some(&token), &method, message)
             .await
             .message();
-        let told = world.stub.told().into_iter();
-        let mut told: Vec<_> = told.map(|(method, path, _)| format!("{method} {path}")).collect();
-        told.sort();
-        told
+        let received = world.stub.received().into_iter();
+        let mut received: Vec<_> = received
+            .map(|(method, path, _)| format!("{method} {path}"))
+            .collect();
+        received.sort();
+        received
     };
     let sessions = "DELETE /admin/oauth2/auth/sessions";
-    let told = call("s1&subject=x", "SignOut", json!({})).await;
-    assert_eq!(told, [format!("{sessions}/login?sid=s1%26subject%3Dx")]);
+    let received = call("s1&subject=x", "SignOut", json!({})).await;
+    assert_eq!(received, [format!("{sessions}/login?sid=s1%26subject%3Dx")]);
     world.stub.state().deleting = Some(500);
-    let told = call("s2", "DeleteUser", json!({ "id": user })).await;
+    let received = call("s2", "DeleteUser", json!({ "id": user })).await;
     let expected = [
         format!("{sessions}/consent?subject={user}&all=true"),
         format!("{sessions}/login?subject={user}"),
     ];
     assert_eq!(
-        told, expected,
+        received, expected,
         "and where that fails, the account is deleted all the same"
     );
 }

@@ -37,7 +37,7 @@ async fn only_its_owner_and_admins_read_an_account() {
         matches!(anonymous, Err(Error::Unauthenticated)),
         "an anonymous caller must sign in first, but got {anonymous:?}"
     );
-    // Whether there is such an account is not told to strangers.
+    // Other users do not learn whether an account exists.
     for id in [&created.id, &Uuid::now_v7().to_string()] {
         let denied = service.get(caller(&stranger, &[]), id).await;
         assert!(
@@ -158,7 +158,7 @@ async fn update_changes_only_present_fields_and_a_repeat_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleted_account_loses_its_tokens_and_frees_its_address() {
+async fn stored_deletion_frees_the_address_and_ends_the_tokens() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let own = || caller(&hana.id, &[]);
@@ -191,7 +191,7 @@ async fn deleted_account_loses_its_tokens_and_frees_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletion_is_listed_as_an_event_until_it_is_acknowledged() {
+async fn stored_event_of_a_deletion_is_listed_until_it_is_acknowledged() {
     let mut service = Service::start().await;
     let mut users = Vec::new();
     for name in ["hana", "mina", "kei"] {

@@ -56,7 +56,7 @@ async fn only_admins_revoke_tokens_and_set_roles() {
         ..token(&hana.id, epoch)
     };
 
-    // Not even their own account, and not even an unknown one.
+    // This holds for their own account and for an unknown one as well.
     for id in [&hana.id, &unknown] {
         let revoked = service.revoke(caller(&hana.id, &[]), id).await;
         assert!(

@@ -8,7 +8,7 @@ use super::{Service, admin, caller, in_session, token, word};
 use crate::service::call;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_password_needs_the_current_one_and_revokes_all_tokens() {
+async fn stored_password_is_replaced_only_with_the_current_one() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let own = || caller(&hana.id, &[]);
@@ -58,7 +58,7 @@ async fn new_password_needs_the_current_one_and_revokes_all_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_out_ends_this_session_or_all_sessions() {
+async fn ended_sessions_are_stored_one_or_all() {
     let mut service = Service::start().await;
     let hana = service.open("hana@example.com").await;
     let mina = service.open("mina@example.com").await;

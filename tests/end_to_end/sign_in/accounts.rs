@@ -28,7 +28,7 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
     assert_eq!(back["state"], "the state");
     let named = match issuer {
         Issuer::Component => Some(&world.issuer_url),
-        // RFC 9207 is not Hydra's.
+        // Hydra does not implement RFC 9207.
         Issuer::Hydra => None,
     };
     assert_eq!(back.get("iss"), named);
@@ -64,7 +64,7 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
         "no page was shown: login and consent are remembered"
     );
 
-    // Signing out of that one alone, by the RPC.
+    // Signing out of that session alone, by RPC.
     world.call(&again, "SignOut", json!({})).await.message();
     assert_eq!(world.own(&again).await.status, 401, "the old token is refused");
     assert_eq!(
@@ -85,7 +85,7 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
         "the other device is not signed out"
     );
 
-    // Everywhere.
+    // Signing out everywhere.
     world
         .call(&tokens, "SignOut", json!({ "everywhere": true }))
         .await
@@ -139,7 +139,7 @@ async fn a_person_who_refuses_comes_back_without_a_code(issuer: Issuer) {
         (back["error"].as_str(), back.get("code")),
         ("access_denied", None)
     );
-    // Where this browser has signed no user in, the redirects end here.
+    // In a browser without a login, the redirects end at the error page.
     let page = browser
         .begin(&world, "openid", "&prompt=login")
         .await
@@ -159,7 +159,7 @@ async fn a_person_who_refuses_comes_back_without_a_code(issuer: Issuer) {
             let text = stopped.page("/oauth2/error");
             assert!(text.contains("request_forbidden"), "{text}");
         }
-        // Hydra tells the application instead of the person.
+        // Hydra sends the error to the application instead.
         Issuer::Hydra => assert_eq!(stopped.outside()["error"], "request_forbidden"),
     }
 }
@@ -176,7 +176,7 @@ async fn a_new_password_and_a_deletion_end_what_was_issued_before(issuer: Issuer
 
     let change = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     world.call(&tokens, "ChangePassword", change).await.message();
-    world.are_worth_nothing(&tokens).await;
+    world.assert_ended(&tokens).await;
     let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
     let fields = [("email", EMAIL), ("password", NEW_PASSWORD), ("remember", "yes")];
     let page = browser.send(&world, &page, &fields).await.page("/oauth2/consent");
@@ -186,7 +186,7 @@ async fn a_new_password_and_a_deletion_end_what_was_issued_before(issuer: Issuer
     let id = claims(&tokens["access_token"])["sub"].clone();
     let deleted = world.call(&tokens, "DeleteUser", json!({ "id": id })).await;
     deleted.message();
-    world.are_worth_nothing(&tokens).await;
+    world.assert_ended(&tokens).await;
     let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
     let page = browser.send(&world, &page, &fields).await.page("/oauth2/login");
     assert!(

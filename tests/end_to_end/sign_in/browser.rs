@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ALL, CALLBACK, EMAIL, PASSWORD, VERIFIER, World, as_form, encoded, parameters};
 
-/// Where a browser ends up.
+/// The browser's last address.
 pub(super) enum Place {
     /// On a page of ours: its path and its text.
     Page(String, String),
@@ -131,7 +131,7 @@ impl Browser {
         panic!("it must lead somewhere in the end, not round and round: {url}");
     }
 
-    /// Signs in and grants everything that is ticked or named here; what the application gets.
+    /// Signs in and sends the consent page with these fields; returns the parameters that the application receives.
     pub(super) async fn sign_in(
         &mut self,
         world: &World,
@@ -144,7 +144,7 @@ impl Browser {
         self.send(world, &page, grant).await.outside()
     }
 
-    /// Signs in by password, whether or not the browser is remembered; the tokens.
+    /// Signs in by password, whether or not the browser is remembered; returns the tokens.
     pub(super) async fn sign_in_anew(&mut self, world: &World, email: &str) -> Value {
         let scope = "openid offline_access";
         let page = self

@@ -1,7 +1,7 @@
-//! The whole way in and out, as an application and a browser go it: the issuer, the pages of the user component, and the edge.
+//! Signing in and out as an application and a browser do it: over the issuer, the pages of the user component, and the edge.
 //!
-//! Each test runs twice: over the issuer component, and over Ory Hydra. Where the two differ, docs/ISSUER.md says so, and the
-//! test.
+//! Each test runs twice: over the issuer component, and over Ory Hydra. docs/ISSUER.md lists the differences, and the tests expect
+//! them.
 
 mod accounts;
 mod browser;
@@ -33,16 +33,16 @@ const ALL: [(&str, &str); 3] = [
     ("audience", "akinai"),
 ];
 
-/// Who issues the tokens of a test.
+/// The issuer of a test's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Issuer {
-    /// The component of ours.
+    /// Our component.
     Component,
     /// Ory Hydra.
     Hydra,
 }
 
-/// Makes two tests of each function: one over the issuer component, one over Ory Hydra, where there is one.
+/// Makes two tests of each function: one over the issuer component, one over Ory Hydra, if Hydra is installed.
 macro_rules! over_both_issuers {
     ($($test:ident),* $(,)?) => {
         mod over_the_issuer_component {
@@ -68,11 +68,11 @@ macro_rules! over_both_issuers {
 }
 pub(crate) use over_both_issuers;
 
-/// A platform, and who issues its tokens.
+/// A platform and the issuer of its tokens.
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) client: Client,
-    /// What the issuer calls itself, and where it is: the platform's own address, or Hydra's.
+    /// The issuer's name and address: the platform's own, or Hydra's.
     pub(crate) issuer_url: String,
     issuer: Client,
     _server: Server,
@@ -126,7 +126,7 @@ impl World {
         world
     }
 
-    /// Registers a client, or puts this in the place of one.
+    /// Registers a client, or replaces it.
     pub(crate) async fn set_client(&self, id: &str, secret: Option<&str>, mut client: Value) {
         if let Some(hydra) = &self.hydra {
             if let Some(secret) = secret {
@@ -150,7 +150,7 @@ impl World {
         self.issuer.send(as_form(request)).await
     }
 
-    /// Who can send requests to an address, and its path: the platform's or the issuer's client; none for any other address.
+    /// The HTTP client for an address, and the address's path: the platform's or the issuer's client; `None` for any other address.
     fn within(&self, url: &str) -> Option<(&Client, String)> {
         let of = |client, origin: &str| Some((client, url.strip_prefix(origin)?.to_owned()));
         of(&self.client, &self.url).or_else(|| of(&self.issuer, &self.issuer_url))
@@ -180,8 +180,8 @@ impl World {
             .await
     }
 
-    /// Neither is the access token believed, nor are they refreshed.
-    async fn are_worth_nothing(&self, tokens: &Value) {
+    /// Asserts that the access token is refused, and that the tokens cannot be refreshed.
+    async fn assert_ended(&self, tokens: &Value) {
         assert_eq!(self.own(tokens).await.status, 401, "the access token");
         let refused = self.refresh(tokens).await;
         assert!(
@@ -191,7 +191,7 @@ impl World {
         );
     }
 
-    /// Who the edge takes a token's bearer for: the answer to their own account.
+    /// The account of a token's bearer, as the edge answers.
     async fn own(&self, tokens: &Value) -> Answer {
         let claims = claims(&tokens["access_token"]);
         self.call(tokens, "GetUser", json!({ "id": claims["sub"] })).await
@@ -219,7 +219,7 @@ fn shop() -> Value {
     })
 }
 
-/// The same at an origin of its own.
+/// The public client of an application at this origin.
 pub(crate) fn shop_at(origin: &str) -> Value {
     let mut client = shop();
     client["redirect_uris"] = json!([format!("{origin}/callback")]);
@@ -228,7 +228,7 @@ pub(crate) fn shop_at(origin: &str) -> Value {
     client
 }
 
-/// What the issuer component signs with, as an operator adds it.
+/// Inserts the signing key of the issuer component, as an operator does.
 async fn add_signing_key(setup: &Setup) {
     let key = SigningKey::generate().expect("a key");
     let sealed = SealingKey::parse(&issuer_sealing_key())
@@ -261,7 +261,7 @@ fn parsed(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("JSON")
 }
 
-/// What a JWT says, unverified.
+/// The claims of a JWT, not verified.
 fn claims(token: &Value) -> Value {
     let payload = token
         .as_str()

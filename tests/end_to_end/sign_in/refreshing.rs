@@ -39,7 +39,7 @@ async fn two_tabs_that_refresh_at_once_are_no_theft(issuer: Issuer) {
     let other = world.refresh(&tokens).await.status;
     let status = match issuer {
         Issuer::Component => 200,
-        // Hydra takes them for one, unless it is told a time for it.
+        // Hydra treats it as theft, unless a grace period is configured.
         Issuer::Hydra => 400,
     };
     assert_eq!(other, status, "the other tab");

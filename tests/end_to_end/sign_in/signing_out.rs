@@ -71,7 +71,7 @@ impl SharedBrowser {
         }
     }
 
-    /// Mina's tokens of this browser are worth nothing any more, and all others are.
+    /// Asserts that Mina's tokens of this browser are refused, and all others are accepted.
     async fn only_minas_sessions_here_have_ended(&self) {
         for (whose, tokens, is_over) in [
             ("Mina's second login", &self.second, true),
@@ -138,7 +138,7 @@ async fn the_hint_of_an_earlier_login_signs_out_only_after_a_question(issuer: Is
             let page = place.page("/oauth2/logout");
             assert_eq!(world.own(&tokens).await.status, 200, "the user has not said yes");
             browser.send(&world, &page, &[]).await;
-            world.are_worth_nothing(&tokens).await;
+            world.assert_ended(&tokens).await;
         }
         // ory/hydra#3820: the browser goes back to the application, and is still signed in.
         Issuer::Hydra => {

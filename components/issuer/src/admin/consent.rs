@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::login::CommonRequest;
 use super::{Refusal, Result, challenge, is, ok, redirect_to, request_body};
-use crate::authorization::document::{ConsentDocument, RejectionDocument, value};
+use crate::authorization::document::{ConsentDocument, RejectionDocument};
 use crate::authorization::service::{Authorization, AuthorizationStore};
 use crate::clients::service::ClientStore;
 use crate::domain::parameters::Parameters;
+use crate::json::value;
 use crate::request::HttpRequest;
 use crate::tokens::service::TokenKeys;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Refusal, Result, ok};
-use crate::authorization::document::members;
+use crate::json::members;
 use crate::request::HttpRequest;
 use crate::tokens::domain::{UserGrant, VerifiedAccessToken};
 use crate::tokens::service::Introspection;

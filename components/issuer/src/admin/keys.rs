@@ -7,7 +7,7 @@ use serde_json::Value;
 use signing::SigningKey;
 
 use super::{Refusal, Result, no_content, ok, request_body};
-use crate::authorization::document::members;
+use crate::json::members;
 use crate::keys::document::KeySet;
 use crate::keys::service::{KeyStore, SigningKeys};
 use crate::request::HttpRequest;

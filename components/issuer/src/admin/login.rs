@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 
 use super::clients::ShownClient;
 use super::{Refusal, Result, challenge, is, ok, redirect_to, request_body};
-use crate::authorization::document::{LoginDocument, RejectionDocument, members};
+use crate::authorization::document::{LoginDocument, RejectionDocument};
 use crate::authorization::domain::Hints;
 use crate::authorization::service::{Authorization, AuthorizationStore, ChallengeRequest};
 use crate::clients::service::ClientStore;
 use crate::domain::parameters::Parameters;
+use crate::json::members;
 use crate::request::HttpRequest;
 use crate::tokens::domain::IdTokenHint;
 use crate::tokens::service::TokenKeys;

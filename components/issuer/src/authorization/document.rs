@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::domain::{AcceptedConsent, AcceptedLogin, Decision, PageRejection, TokenContents};
-use crate::domain::json::Json;
+use crate::json::{members, unread, value};
 
 /// Clients written in Go send `null` for an empty list or object at times.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
@@ -79,24 +79,6 @@ pub(crate) struct RejectionDocument {
 pub(crate) enum DecisionDocument<T> {
     Accepted(T),
     Rejected(RejectionDocument),
-}
-
-/// A value that is kept unread. `null` stands for the empty object.
-pub(crate) fn unread(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::default(),
-        value => Json::new(value.to_string()),
-    }
-}
-
-/// The value of a text that was JSON when it was received.
-pub(crate) fn value(json: &Json) -> Value {
-    serde_json::from_str(json.as_str()).unwrap_or_default()
-}
-
-/// The members of a text that was a JSON object when it was received.
-pub(crate) fn members(json: &Json) -> Map<String, Value> {
-    serde_json::from_str(json.as_str()).unwrap_or_default()
 }
 
 impl From<LoginDocument> for AcceptedLogin {
@@ -209,6 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::json::Json;
 
     #[test]
     fn answers_are_read_as_hydra_s_clients_send_them() {

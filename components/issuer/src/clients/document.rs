@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::domain::{
     AuthMethod, ClientProfile, GrantType, LONGEST_ACCESS_TOKEN, OAuthClient, Registration, scopes,
 };
-use crate::authorization::document::{members, unread};
+use crate::json::{members, unread};
 
 /// The member of `metadata` with the lifetimes of access tokens: an object of audiences and seconds.
 const LIFESPANS: &str = "access_token_lifespans";

@@ -35,6 +35,6 @@ impl OAuthError {
     }
 
     pub(crate) fn server_error() -> Self {
-        Self::new("server_error", "something went wrong here; try again")
+        Self::new("server_error", "the issuer has failed; try again")
     }
 }

@@ -68,12 +68,12 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterError {
     /// A parameter that must not be there twice.
-    #[error("parameter {0:.100} is there more than once")]
+    #[error("parameter {0:.100} is sent more than once")]
     Twice(String),
-    #[error("the parameters are more than {MOST_BYTES} bytes")]
+    #[error("the parameters have more than {MOST_BYTES} bytes")]
     TooLong,
     /// A byte that is not UTF-8, or a control character: nothing that a parameter of OAuth may have (RFC 6749, appendix A).
-    #[error("a parameter has a character that none may have")]
+    #[error("a parameter has a control character, or is not UTF-8")]
     Character,
 }
 

@@ -1,10 +1,13 @@
 //! Public keys as JSON.
 
+use std::{cell::RefCell, rc::Rc};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use signing::VerifyingKeys;
 
 use super::service::PublishedKey;
-use crate::authorization::document::members;
+use crate::json::members;
 
 /// A JWK Set (RFC 7517, section 5), and Hydra's `jsonWebKeySet`.
 #[derive(Default, Deserialize, Serialize)]
@@ -19,4 +22,24 @@ impl KeySet {
             keys: keys.into_iter().map(|key| members(&key.jwk)).collect(),
         }
     }
+}
+
+thread_local! {
+    /// The keys that the last token was verified with, and their parsed form.
+    static LAST: RefCell<Option<(Vec<PublishedKey>, Rc<VerifyingKeys>)>> = const { RefCell::new(None) };
+}
+
+/// These keys in parsed form. An instance parses them once, until the database has other keys.
+pub(crate) fn verifying_keys(keys: Vec<PublishedKey>) -> Rc<VerifyingKeys> {
+    let last = LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|(known, _)| *known == keys);
+        last.map(|(_, parsed)| Rc::clone(parsed))
+    });
+    if let Some(parsed) = last {
+        return parsed;
+    }
+    let jwks: Vec<Value> = keys.iter().map(|key| members(&key.jwk).into()).collect();
+    let parsed = Rc::new(VerifyingKeys::new(&jwks));
+    LAST.set(Some((keys, Rc::clone(&parsed))));
+    parsed
 }

@@ -1,19 +1,15 @@
-//! Opens and seals signing keys, and parses public ones. Each happens once in an instance.
+//! Opens and seals signing keys. A key is opened once in an instance.
 
 use std::{cell::RefCell, rc::Rc};
 
-use serde_json::Value;
-use signing::{SealingKey, SigningKey, VerifyingKeys};
+use signing::{SealingKey, SigningKey};
 
-use super::service::{PublishedKey, SealedSigningKey};
+use super::service::SealedSigningKey;
 use crate::domain::failure::InternalFailure;
 
 thread_local! {
     /// The last key, by its sealed form: another key has another one.
     static LAST: RefCell<Option<(String, Rc<SigningKey>)>> = const { RefCell::new(None) };
-
-    /// The last public keys, in their parsed form.
-    static LAST_PUBLIC: RefCell<Option<(Vec<PublishedKey>, Rc<VerifyingKeys>)>> = const { RefCell::new(None) };
 }
 
 /// Opens and seals signing keys. It has no `Debug` form, because it holds the sealing key.
@@ -47,24 +43,6 @@ impl KeyVault {
     fn key(&self) -> Result<SealingKey, InternalFailure> {
         SealingKey::parse(&self.sealing_key).map_err(broken)
     }
-}
-
-/// These keys, from this instance's memory if the last token was verified with the same ones.
-pub(crate) fn verifying_keys(keys: Vec<PublishedKey>) -> Rc<VerifyingKeys> {
-    let last = LAST_PUBLIC.with_borrow(|last| {
-        let last = last.as_ref().filter(|(known, _)| *known == keys);
-        last.map(|(_, parsed)| Rc::clone(parsed))
-    });
-    if let Some(parsed) = last {
-        return parsed;
-    }
-    let jwks: Vec<Value> = keys
-        .iter()
-        .filter_map(|key| serde_json::from_str(key.jwk.as_str()).ok())
-        .collect();
-    let parsed = Rc::new(VerifyingKeys::new(&jwks));
-    LAST_PUBLIC.set(Some((keys, Rc::clone(&parsed))));
-    parsed
 }
 
 fn broken(cause: signing::KeySealError) -> InternalFailure {

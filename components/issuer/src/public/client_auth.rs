@@ -44,7 +44,7 @@ pub(super) fn refusal(denied: &Denied, request: &HttpRequest) -> Response<Body> 
 /// The credentials that a request shows, in one way.
 pub(super) fn credentials(request: &HttpRequest, form: &Parameters) -> Result<ClientAuthentication, Denied> {
     if SECRETS.into_iter().any(|name| request.query_names(name)) {
-        let error = "a client's secret has to be in the header or the body";
+        let error = "send the client's secret in the header or the body, not in the address";
         return Err(OAuthError::invalid_request(error).into());
     }
     parse(request.authorization()?, form)
@@ -85,7 +85,7 @@ fn parse(authorization: Option<&str>, form: &Parameters) -> Result<ClientAuthent
 }
 
 fn two_ways() -> Denied {
-    OAuthError::invalid_request("the client is authenticated in two ways").into()
+    OAuthError::invalid_request("authenticate the client in one way, not in two").into()
 }
 
 /// RFC 6749, section 2.3.1: both halves are form-encoded before they are joined.

@@ -73,7 +73,7 @@ fn claims(grant: &UserGrant) -> Map<String, Value> {
 fn no_openid() -> OAuthError {
     OAuthError::new(
         "insufficient_scope",
-        "the token is not of a user who has granted openid",
+        "the token belongs to no user, or the user has not granted openid",
     )
 }
 

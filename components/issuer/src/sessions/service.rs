@@ -119,21 +119,21 @@ where
         token: &str,
         browser: &BrowserCookies,
     ) -> Result<SignOut, Denied> {
-        let hint = self
-            .keys
-            .read_id_token(token)
-            .await?
-            .ok_or_else(|| OAuthError::invalid_request("id_token_hint is no ID token of this issuer"))?;
+        let hint =
+            self.keys.read_id_token(token).await?.ok_or_else(|| {
+                OAuthError::invalid_request("id_token_hint is not an ID token of this issuer")
+            })?;
         let client = self
             .store
             .client(&hint.client_id)
             .await?
-            .ok_or_else(|| {
-                OAuthError::invalid_request("the client of id_token_hint does not exist any more")
-            })?
+            .ok_or_else(|| OAuthError::invalid_request("the client of id_token_hint no longer exists"))?
             .client;
         if form.get("client_id").is_some_and(|id| id != client.id) {
-            return Err(OAuthError::invalid_request("id_token_hint is another client's").into());
+            return Err(OAuthError::invalid_request(
+                "id_token_hint was issued to another client than client_id names",
+            )
+            .into());
         }
         let redirect_to = self.address_after(form, &client)?;
         let login = match self.current_login(browser).await? {
@@ -159,7 +159,7 @@ where
                 Ok(with_query(uri, form.get("state").map(|state| ("state", state))))
             }
             Some(_) => Err(OAuthError::invalid_request(
-                "post_logout_redirect_uri is not one that the client has registered",
+                "the client has not registered this post_logout_redirect_uri",
             )),
         }
     }

@@ -13,8 +13,9 @@ use spin_adapters::variables;
 
 use super::domain::UserGrant;
 use super::service::{HookAnswer, RefreshHook};
-use crate::authorization::document::{SessionDocument, members};
+use crate::authorization::document::SessionDocument;
 use crate::domain::failure::InternalFailure;
+use crate::json::members;
 
 /// The component that is asked.
 const COMPONENT: &str = "user";

@@ -12,11 +12,12 @@ use super::domain::{
     AccessClaims, ID_TOKEN_LIFETIME, IdClaims, IdTokenHint, VerifiedAccessToken, is_reserved,
 };
 use super::service::{TokenKeys, TokenSigner};
-use crate::authorization::document::{members, unread};
 use crate::domain::failure::InternalFailure;
 use crate::domain::json::Json;
+use crate::json::{members, unread};
+use crate::keys::document::verifying_keys;
 use crate::keys::service::{KeyStore, PublishedKey};
-use crate::keys::vault::{KeyVault, verifying_keys};
+use crate::keys::vault::KeyVault;
 
 /// The `typ` of access tokens (RFC 9068, section 2.1). ID tokens are signed with the same key and have another `typ`, so that
 /// neither passes for the other.
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_own_token_is_no_user_s_and_no_admin_s() {
+    fn client_credentials_token_names_no_user_and_no_admin() {
         let key = SigningKey::generate().unwrap();
         let policy = Policy::new("https://id.example", "akinai").unwrap();
         let (scopes, audience, none) = (["admin".to_owned()], ["akinai".to_owned()], Json::default());

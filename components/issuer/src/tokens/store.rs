@@ -1,7 +1,7 @@
 //! Grants in Postgres, and the codes and refresh tokens that come from them.
 //!
 //! A grant's row is the lock of its family: a statement that replaces or revokes a token of the family locks that row first, so
-//! that two requests with one token take turns, and the second sees what the first has done.
+//! that two requests with one token run one after the other, and the second sees the changes of the first.
 
 use kernel::StoreError;
 use spin_adapters::postgres::{

@@ -88,7 +88,7 @@ fn the_keys_that_sign_are_kept_and_the_others_skipped() {
 }
 
 #[test]
-fn what_jose_signs_is_accepted_and_says_what_it_said() {
+fn access_token_that_jose_signs_is_accepted_with_its_claims() {
     let keys = jwks();
     for (entry, name, token) in tokens("accepted") {
         let token = UnverifiedToken::parse(token).and_then(|token| token.verify(&keys, &policy(), NOW));
@@ -98,7 +98,7 @@ fn what_jose_signs_is_accepted_and_says_what_it_said() {
 }
 
 #[test]
-fn what_jose_signs_for_another_purpose_is_refused() {
+fn token_that_jose_signs_for_another_purpose_is_refused() {
     let keys = jwks();
     for (entry, name, token) in tokens("refused") {
         let token = UnverifiedToken::parse(token).and_then(|token| token.verify(&keys, &policy(), NOW));
@@ -112,7 +112,7 @@ fn what_jose_signs_for_another_purpose_is_refused() {
 }
 
 #[test]
-fn a_service_token_of_joses_is_accepted() {
+fn service_token_that_jose_signs_is_accepted() {
     let accepted = AcceptedKeys::parse(&format!("k1:{SHARED_KEY}")).unwrap();
     let verifier = Verifier::new("user", [("bff", accepted)]).unwrap();
     let call = verifier.verify(SIGNED["service"].as_str().unwrap(), NOW).unwrap();

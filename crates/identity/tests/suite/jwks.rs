@@ -1,4 +1,4 @@
-//! Key sets: which keys are used, which are skipped, and what is no set.
+//! Key sets: used keys, skipped keys, and documents that are no key set.
 
 use identity::jwks::{Jwks, JwksError, SkipReason};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ fn an_rsa_key_without_a_sound_exponent_is_skipped() {
 }
 
 #[test]
-fn an_even_modulus_is_no_modulus() {
+fn rsa_key_with_an_even_modulus_is_skipped() {
     let mut even = decode(RSA_N);
     even[255] &= 0xfe;
     skipped(rsa_jwk(), json!({"n": encode(even)}), SkipReason::Malformed);
@@ -146,7 +146,7 @@ fn a_kid_is_a_text_of_at_most_256_bytes() {
 }
 
 #[test]
-fn a_name_may_be_shared_by_keys_that_cannot_be_confused() {
+fn kid_may_be_shared_by_keys_that_cannot_be_confused() {
     let shared = json!({"kid": "shared"});
     let token = with_header(&shared);
     let encryption = with(ec_jwk(), &json!({"kid": "shared", "use": "enc"}));
@@ -170,7 +170,7 @@ fn a_name_may_be_shared_by_keys_that_cannot_be_confused() {
 }
 
 #[test]
-fn what_is_no_key_set_is_refused() {
+fn document_that_is_no_key_set_is_refused() {
     let cases: [(&[u8], JwksError); 9] = [
         (b"", JwksError::Json),
         (b"[]", JwksError::Json),

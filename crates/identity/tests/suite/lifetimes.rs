@@ -33,14 +33,14 @@ fn a_token_from_the_future_is_refused_beyond_30_seconds() {
 }
 
 #[test]
-fn a_token_has_an_end_and_a_beginning() {
+fn token_without_exp_or_iat_is_refused() {
     check(json!({"exp": null}), Err(Missing("exp")));
     check(json!({"iat": null}), Err(Missing("iat")));
     check(json!({"nbf": null}), Ok(()));
 }
 
 #[test]
-fn a_time_is_a_number() {
+fn time_that_is_no_number_is_refused() {
     for claim in ["exp", "iat", "nbf"] {
         let wrong = [
             json!(NOW.to_string()),
@@ -58,7 +58,7 @@ fn a_time_is_a_number() {
 }
 
 #[test]
-fn a_huge_time_does_not_mean_for_ever() {
+fn time_after_the_year_9999_is_refused() {
     check(json!({"exp": 253_402_300_799u64}), Ok(()));
     for huge in [
         json!(253_402_300_800u64),
@@ -78,7 +78,7 @@ fn a_huge_time_does_not_mean_for_ever() {
 }
 
 #[test]
-fn no_clock_breaks_the_arithmetic() {
+fn extreme_clocks_cause_no_overflow() {
     use identity::access::UnverifiedToken;
     let text = with_claims(&json!({}));
     let token = UnverifiedToken::parse(&text).unwrap();

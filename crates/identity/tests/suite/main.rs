@@ -1,4 +1,4 @@
-//! Tokens, keys and seals from outside the crate: what is accepted, and what an attacker would try.
+//! Tokens, keys and seals from outside the crate: the accepted ones, and those that an attacker would try.
 
 mod attacks;
 mod jose;

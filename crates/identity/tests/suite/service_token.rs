@@ -164,7 +164,7 @@ fn a_longer_life_than_30_seconds_is_refused() {
 }
 
 #[test]
-fn an_access_token_is_no_service_token() {
+fn access_token_is_refused_as_a_service_token() {
     refused(&signed(&header("RS256"), &claims()), ServiceTokenError::Kind);
     refused(&signed(&header("ES256"), &claims()), ServiceTokenError::Kind);
     refused(
@@ -182,7 +182,7 @@ fn an_access_token_is_no_service_token() {
 }
 
 #[test]
-fn a_service_token_is_no_access_token() {
+fn service_token_is_refused_as_an_access_token() {
     use identity::access::{TokenError, UnverifiedToken};
     assert_eq!(UnverifiedToken::parse(&good()).err(), Some(TokenError::Type));
 }
@@ -225,7 +225,7 @@ fn a_header_with_anything_more_is_refused() {
 }
 
 #[test]
-fn a_self_made_key_signs_nothing() {
+fn signature_of_an_unknown_key_is_refused() {
     refused(
         &mint(&minter("bff", "user", "bff-1", 'Z'), &user()),
         ServiceTokenError::Signature,
@@ -249,7 +249,7 @@ fn a_self_made_key_signs_nothing() {
 }
 
 #[test]
-fn another_callers_key_speaks_for_that_caller_only() {
+fn key_of_another_caller_does_not_pass_for_this_one() {
     refused(
         &mint(&minter("bff", "user", "order-1", 'C'), &user()),
         ServiceTokenError::Issuer,
@@ -351,7 +351,7 @@ fn claims_that_are_malformed_are_refused() {
 }
 
 #[test]
-fn a_caller_may_say_more_than_its_callee_knows() {
+fn unknown_claims_and_scopes_are_ignored() {
     let call = verify(&forged(
         &json!({}),
         &json!({"traceparent": "00-1", "sub": USER, "scope": "admin stock"}),

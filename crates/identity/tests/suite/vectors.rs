@@ -54,7 +54,7 @@ fn the_signatures_of_rfc_7515_a_2_and_a_3_are_good() {
 }
 
 #[test]
-fn what_we_sign_in_tests_is_what_the_rfc_signs() {
+fn signatures_of_the_tests_are_those_of_the_rfc() {
     let signed = format!("eyJhbGciOiJSUzI1NiJ9.{PAYLOAD}");
     assert_eq!(
         encode(rs256(signed.as_bytes())),

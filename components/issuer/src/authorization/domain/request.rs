@@ -55,7 +55,7 @@ impl RedirectTarget {
             .ok_or_else(|| OAuthError::invalid_request("redirect_uri is missing"))?;
         if !client.redirects_to(uri) {
             return Err(OAuthError::invalid_request(
-                "redirect_uri is not one that the client has registered",
+                "the client has not registered this redirect_uri",
             ));
         }
         let state = form.get("state").filter(|state| state.len() <= LONGEST_OPAQUE);
@@ -119,7 +119,7 @@ impl AuthorizationRequest {
             .any(|text| text.len() > LONGEST_OPAQUE)
         {
             return Err(OAuthError::invalid_request(format!(
-                "state and nonce may have {LONGEST_OPAQUE} bytes at most"
+                "state and nonce must have at most {LONGEST_OPAQUE} bytes"
             )));
         }
         let max_age = form
@@ -133,9 +133,12 @@ impl AuthorizationRequest {
             challenge: challenge(form)?,
             nonce,
             prompt: Prompt::parse(form.get("prompt")).ok_or_else(|| {
-                OAuthError::invalid_request("prompt is none, or some of login, consent, select_account")
+                OAuthError::invalid_request(
+                    "prompt must be none, or a list of login, consent and select_account",
+                )
             })?,
-            max_age: max_age.map_err(|_| OAuthError::invalid_request("max_age is no number of seconds"))?,
+            max_age: max_age
+                .map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds"))?,
             id_token_hint: form.get("id_token_hint").map(str::to_owned),
             hints: Hints {
                 acr_values: words("acr_values"),
@@ -168,13 +171,13 @@ fn refuse_unsupported(form: &Parameters) -> Result<(), OAuthError> {
         Some(_) => {
             return Err(OAuthError::new(
                 "unsupported_response_type",
-                "response_type has to be code",
+                "response_type must be code",
             ));
         }
     }
     match form.get("response_mode") {
         None | Some("query") => Ok(()),
-        Some(_) => Err(OAuthError::invalid_request("response_mode has to be query")),
+        Some(_) => Err(OAuthError::invalid_request("response_mode must be query")),
     }
 }
 
@@ -182,7 +185,7 @@ fn refuse_unsupported(form: &Parameters) -> Result<(), OAuthError> {
 pub(crate) fn requested_scopes(form: &Parameters, client: &OAuthClient) -> Result<Vec<String>, OAuthError> {
     let error = |text: &str| OAuthError::new("invalid_scope", text);
     let requested = scopes::parse(form.get("scope").unwrap_or_default());
-    let requested = requested.ok_or_else(|| error("scope has a character that no scope has"))?;
+    let requested = requested.ok_or_else(|| error("scope has a character that no scope may have"))?;
     match scopes::are_among(&requested, &client.scopes) {
         true => Ok(requested),
         false => Err(error("the client may not request one of the scopes")),
@@ -217,7 +220,7 @@ fn challenge(form: &Parameters) -> Result<Challenge, OAuthError> {
         .get("code_challenge")
         .ok_or_else(|| error("code_challenge is missing: use PKCE"))?;
     if form.get("code_challenge_method") != Some("S256") {
-        return Err(error("code_challenge_method has to be S256"));
+        return Err(error("code_challenge_method must be S256"));
     }
     Challenge::parse(challenge).ok_or_else(|| error("code_challenge is not the base64url of a SHA-256"))
 }

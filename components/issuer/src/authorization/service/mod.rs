@@ -128,7 +128,7 @@ where
                 self.finish(&client, &returned.await?).await
             }
             (Some(_), Some(_)) => {
-                let error = OAuthError::invalid_request("there are two verifiers");
+                let error = OAuthError::invalid_request("send login_verifier or consent_verifier, not both");
                 Err(AuthorizationError::User(error))
             }
         }
@@ -158,7 +158,7 @@ where
         if session.is_none() && request.prompt.none {
             let error = OAuthError::new(
                 "login_required",
-                "the request needs a user who is signed in, and there is none that it accepts",
+                "prompt=none needs a user who is signed in, and this browser has no login that the request accepts",
             );
             return Err(AuthorizationError::Client(request.target, error));
         }
@@ -214,7 +214,7 @@ where
         match self.keys.read_id_token(token).await? {
             Some(hint) => Ok(Some(hint.subject)),
             None => {
-                let error = OAuthError::invalid_request("id_token_hint is no ID token of this issuer");
+                let error = OAuthError::invalid_request("id_token_hint is not an ID token of this issuer");
                 Err(AuthorizationError::Client(request.target.clone(), error))
             }
         }
@@ -272,7 +272,7 @@ where
         if hinted.is_some_and(|hinted| hinted != subject) {
             let error = OAuthError::new(
                 "login_required",
-                "another user has signed in than id_token_hint names",
+                "the user who has signed in is not the one that id_token_hint names",
             );
             return self.refuse(returned, error).await;
         }

@@ -115,7 +115,7 @@ impl Registration {
             "audience",
             &client.audience,
             |audience| !audience.is_empty() && !audience.contains(char::is_whitespace),
-            "none may be empty or contain spaces",
+            "each must be a text without spaces",
         )?;
         if client.is_public() && client.may(GrantType::ClientCredentials) {
             return Err(

@@ -138,7 +138,7 @@ where
             .get("refresh_token")
             .ok_or_else(|| OAuthError::missing("refresh_token"))?;
         let token = Hash::of(token);
-        let too_many = || OAuthError::new("invalid_scope", "scope has more than was granted");
+        let too_many = || OAuthError::new("invalid_scope", "scope has a scope that was not granted");
         let narrowed = match form.get("scope") {
             Some(text) => Some(scopes::parse(text).ok_or_else(too_many)?),
             None => None,
@@ -209,7 +209,10 @@ fn client_credentials(
 ) -> Result<IssuedTokens, Denied> {
     let scopes = requested_scopes(form, client)?;
     if scopes::is_openid(&scopes) || scopes::is_offline(&scopes) {
-        let error = OAuthError::new("invalid_scope", "openid and offline_access are for users");
+        let error = OAuthError::new(
+            "invalid_scope",
+            "openid and offline_access are for users, not for a client's own token",
+        );
         return Err(error.into());
     }
     let audience = requested_audience(form, client)?;

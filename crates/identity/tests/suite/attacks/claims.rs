@@ -63,7 +63,7 @@ fn an_empty_issuer_or_audience_cannot_be_configured() {
 }
 
 #[test]
-fn an_id_token_is_no_access_token() {
+fn id_token_is_refused_as_an_access_token() {
     for nonce in [json!("n-0S6_WzA2Mj"), json!(""), json!(0), json!(false)] {
         refused(&with_claims(&json!({"nonce": nonce})), IdToken("nonce"));
     }
@@ -84,7 +84,7 @@ fn an_id_token_is_no_access_token() {
 }
 
 #[test]
-fn a_sender_constrained_token_is_no_bearer_token() {
+fn sender_constrained_token_is_refused() {
     for confirmation in [
         json!({"jkt": "0ZcOCORZNYy"}),
         json!({"x5t#S256": "bwcK0esc3AC"}),
@@ -109,7 +109,7 @@ fn a_token_without_a_subject_is_refused() {
 }
 
 #[test]
-fn a_machine_is_never_an_admin() {
+fn token_of_a_machine_never_has_the_scope_admin() {
     let machine = verify(&with_claims(&json!({"sub": "shop", "scope": "admin stock"}))).unwrap();
     assert_eq!(machine.kind(), TokenKind::Machine);
     assert_eq!(
@@ -185,7 +185,7 @@ fn an_epoch_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn a_subject_that_is_no_user_id_is_no_user() {
+fn subject_that_is_no_user_id_names_no_user() {
     for subject in [
         "mina",
         "0190163D-8694-739B-AEA5-966C26F8AD91",

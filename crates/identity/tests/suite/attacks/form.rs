@@ -9,7 +9,7 @@ use super::refused;
 use crate::tokens::*;
 
 #[test]
-fn a_token_has_no_fourth_part() {
+fn token_with_a_fourth_part_is_refused() {
     let good = with_claims(&json!({}));
     for bad in [
         format!("{good}."),
@@ -22,7 +22,7 @@ fn a_token_has_no_fourth_part() {
 }
 
 #[test]
-fn a_jwe_is_no_access_token() {
+fn jwe_is_refused_as_an_access_token() {
     let encrypted = json!({"alg": "RSA-OAEP", "enc": "A256GCM"}).to_string();
     refused(
         &format!("{}.a2V5.aXY.dGV4dA.dGFn", encode(&encrypted)),
@@ -47,7 +47,7 @@ fn padding_is_refused() {
 
 /// 64 bytes leave four bits of the last character unused: with a lenient decoder, 16 texts would be one token.
 #[test]
-fn a_token_has_one_spelling_only() {
+fn second_spelling_of_a_token_is_refused() {
     let good = with_claims(&json!({}));
     let (start, last) = good.split_at(good.len() - 1);
     for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
@@ -126,7 +126,7 @@ fn deeply_nested_json_is_refused() {
 }
 
 #[test]
-fn a_header_is_an_object() {
+fn header_that_is_no_object_is_refused() {
     for other in [
         "",
         "null",
@@ -144,7 +144,7 @@ fn a_header_is_an_object() {
 }
 
 #[test]
-fn claims_are_an_object() {
+fn claims_that_are_no_object_are_refused() {
     for other in ["", "null", "[]", "\"claims\"", "{", "{}{}", "{\"sub\":\"\u{0}\"}"] {
         refused(
             &token(&header("ES256").to_string(), other, es256),
