@@ -2,6 +2,7 @@
 
 mod calls;
 mod domain;
+mod messages;
 mod product;
 mod reconciler;
 mod relay;

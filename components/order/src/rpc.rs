@@ -1,27 +1,23 @@
-//! Connect adapter: messages to use cases, and results to messages.
-
-pub(crate) mod messages;
+//! Connect adapter: which use case each method calls.
 
 use std::time::Instant;
 
-use api::order::v1::{
-    AddToCartRequest, AddToCartResponse, CancelOrderRequest, CancelOrderResponse, ClearCartRequest,
-    ClearCartResponse, CreateOrderRequest, CreateOrderResponse, GetCartRequest, GetCartResponse,
-    GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse, Order as OrderMessage,
-    OrderService, RemoveFromCartRequest, RemoveFromCartResponse, UpdateCartItemRequest,
-    UpdateCartItemResponse, WatchOrderRequest, WatchOrderResponse,
-};
+use api::order::v1::*;
 use connect::{ConnectError, Context, MessageStream};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryFutureExt as _};
 use http::HeaderMap;
 use kernel::{Caller, Violations};
-use rpc_adapters::messages::{amount_and_currency, answer, caller, next_page_token, refuse};
+use rpc_adapters::{
+    Convert as _, connect_methods,
+    messages::{answer, caller, refuse},
+};
+use spin_adapters::log;
 use web::request_id::RequestIds;
 
 use crate::{
-    domain::Key,
+    domain::{self, Key, Status},
     product::Remote,
-    service::{AddToCart, CreateOrder, Error, ListOrders, Shop},
+    service::{AddToCart, CreateOrder, ListOrders, Shop},
     store::Postgres,
     watch,
 };
@@ -35,72 +31,39 @@ pub(crate) type NewShop = fn(&Caller, &HeaderMap, Option<Instant>) -> Shop<Postg
 /// `order.v1.OrderService`.
 pub(crate) struct Rpc(pub(crate) NewShop);
 
-impl Rpc {
-    fn shop(&self, context: &Context) -> Shop<Postgres, Remote> {
-        (self.0)(&caller(context), &context.headers, context.deadline())
-    }
-}
-
 impl OrderService for Rpc {
-    rpc_adapters::unary! { |self, context, caller|
-        add_to_cart(request: AddToCartRequest) -> AddToCartResponse {
-            let addition = AddToCart {
-                product: &request.product_id,
-                quantity: request.quantity,
-                request_key: request.request_key.as_deref(),
-            };
-            self.shop(context).add_to_cart(&caller, addition).await
-        }
-
-        update_cart_item(request: UpdateCartItemRequest) -> UpdateCartItemResponse {
-            self.shop(context).update_cart_item(&caller, &request.product_id, request.quantity).await
-        }
-
-        remove_from_cart(request: RemoveFromCartRequest) -> RemoveFromCartResponse {
-            self.shop(context).remove_from_cart(&caller, &request.product_id).await
-        }
-
-        get_cart(_: GetCartRequest) -> GetCartResponse {
-            self.shop(context).get_cart(&caller).await
-        }
-
-        clear_cart(_: ClearCartRequest) -> ClearCartResponse {
-            self.shop(context).clear_cart(&caller).await
-        }
-
-        create_order(request: CreateOrderRequest) -> CreateOrderResponse {
+    connect_methods! {
+        |self, context, caller, request| shop = (self.0)(caller, &context.headers, context.deadline());
+        add_to_cart(AddToCartRequest) -> AddToCartResponse { cart } = shop.add_to_cart(caller, AddToCart {
+            product: &request.product_id,
+            quantity: request.quantity,
+            request_key: request.request_key.as_deref(),
+        });
+        update_cart_item(UpdateCartItemRequest) -> UpdateCartItemResponse { cart } =
+            shop.update_cart_item(caller, &request.product_id, request.quantity);
+        remove_from_cart(RemoveFromCartRequest) -> RemoveFromCartResponse { cart } =
+            shop.remove_from_cart(caller, &request.product_id);
+        get_cart(GetCartRequest) -> GetCartResponse { cart } = shop.get_cart(caller);
+        clear_cart(ClearCartRequest) -> ClearCartResponse { cart } = shop.clear_cart(caller);
+        create_order(CreateOrderRequest) -> CreateOrderResponse { order } = async {
             let items = request.items.iter().map(|item| (item.product_id.as_str(), item.quantity));
-            let items: Vec<_> = items.collect();
             let order = CreateOrder {
                 idempotency_key: idempotency_key(context, &request.idempotency_key)?,
-                address: request.shipping_address.as_ref().map(Into::into).unwrap_or_default(),
-                items: &items,
-                expected_total: request.expected_total.as_ref().map(amount_and_currency),
+                address: request.shipping_address.convert().unwrap_or_default(),
+                items: &items.collect::<Vec<_>>(),
+                expected_total: (&request.expected_total).convert(),
             };
-            self.shop(context).create_order(&caller, order).await
-        }
-
-        get_order(request: GetOrderRequest) -> GetOrderResponse {
-            self.shop(context).get_order(&caller, &request.id).await
-        }
-
-        list_orders(request: ListOrdersRequest) -> ListOrdersResponse {
-            let list = ListOrders {
-                page_size: request.page_size,
-                page_token: &request.page_token,
-                status: messages::status(request.status)?,
-            };
-            let page = self.shop(context).list_orders(&caller, list).await;
-            page.map(|page| ListOrdersResponse {
-                orders: page.items.into_iter().map(OrderMessage::from).collect(),
-                next_page_token: next_page_token(page.next),
-            })
-        }
-
-        cancel_order(request: CancelOrderRequest) -> CancelOrderResponse {
-            let cancelled = self.shop(context).cancel_order(&caller, &request.id).await;
-            cancelled.map(|cancelled| messages::log_restock(cancelled, RequestIds::of(&context.headers)))
-        }
+            shop.create_order(caller, order).await
+        };
+        get_order(GetOrderRequest) -> GetOrderResponse { order } = shop.get_order(caller, &request.id);
+        list_orders(ListOrdersRequest) -> ListOrdersResponse { orders: items, next_page_token: next } = async {
+            let (page_size, page_token) = (request.page_size, request.page_token.as_str());
+            let status = status(request.status)?;
+            shop.list_orders(caller, ListOrders { page_size, page_token, status }).await
+        };
+        cancel_order(CancelOrderRequest) -> CancelOrderResponse { order } =
+            shop.cancel_order(caller, &request.id)
+                .map_ok(|cancelled| log_restock(cancelled, RequestIds::of(&context.headers)));
     }
 
     async fn watch_order(
@@ -108,12 +71,15 @@ impl OrderService for Rpc {
         context: &mut Context,
         request: WatchOrderRequest,
     ) -> Result<MessageStream<WatchOrderResponse>, ConnectError> {
-        let begun = watch::begin(self.shop(context), caller(context), &request.id).await;
-        let states: watch::States = answer(context, begun)?;
+        let caller = caller(context);
+        let shop = (self.0)(&caller, &context.headers, context.deadline());
+        let states = answer(context, watch::begin(shop, caller, &request.id).await)?;
         let headers = context.headers.clone();
-        let state = move |state: Result<_, Error>| {
-            let refuse = |error| refuse(RequestIds::of(&headers), error);
-            state.map(WatchOrderResponse::from).map_err(refuse)
+        let state = move |state: watch::State| match state {
+            Ok(order) => Ok(WatchOrderResponse {
+                order: order.convert(),
+            }),
+            Err(error) => Err(refuse(RequestIds::of(&headers), error)),
         };
         Ok(states.map(state).boxed_local())
     }
@@ -134,4 +100,30 @@ fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, 
             Err(_) => Err(wrong("must have visible ASCII characters only")),
         },
     }
+}
+
+/// The status by which a list is filtered; `None` for all orders.
+fn status(number: Option<i32>) -> Result<Option<Status>, Violations> {
+    match OrderStatus::try_from(number.unwrap_or_default()) {
+        Ok(OrderStatus::Unspecified) => Ok(None),
+        Ok(OrderStatus::Pending) => Ok(Some(Status::Pending)),
+        Ok(OrderStatus::Confirmed) => Ok(Some(Status::Confirmed)),
+        Ok(OrderStatus::Cancelled) => Ok(Some(Status::Cancelled)),
+        Ok(OrderStatus::Rejected) => Ok(Some(Status::Rejected)),
+        Err(_) => Err(Violations::one("status", "must be a status of an order")),
+    }
+}
+
+/// A cancelled order. The log gets the cause if the order's stock could not be returned at once.
+pub(crate) fn log_restock(
+    (order, failure): (domain::Order, Option<String>),
+    ids: RequestIds<'_>,
+) -> domain::Order {
+    if let Some(cause) = failure {
+        log::error(
+            ids,
+            format_args!("the reconciler will return the stock of a cancelled order: {cause}"),
+        );
+    }
+    order
 }

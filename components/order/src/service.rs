@@ -20,42 +20,42 @@ pub(crate) use self::{
 };
 use crate::domain::Shortage;
 
-/// A use case failed.
+/// A use case failed. The text of an error is for the client, except where it has a cause in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
     Invalid(#[from] Violations),
     #[error("the caller is not signed in")]
     Unauthenticated,
-    #[error("no such order")]
+    #[error("there is no order with this id")]
     NotFound,
-    #[error("no such product")]
+    #[error("there is no product with this id")]
     NoProduct,
-    #[error("the cart does not hold that product")]
+    #[error("the cart does not hold that product; add it instead")]
     NotInCart,
-    #[error("the cart is full")]
+    #[error("a cart holds 100 products at the most")]
     CartFull,
-    #[error("the cart holds too many pieces of that product")]
+    #[error("a cart holds 999 pieces of a product at the most")]
     LineFull,
-    #[error("the cart is closed: its user is deleted")]
+    #[error("this account was deleted")]
     CartClosed,
-    #[error("the cart is empty, or was bought by another order")]
+    #[error("the cart is empty; add products to it")]
     NothingToOrder,
-    #[error("the cart is in another order already")]
+    #[error("the cart is in another order already; wait for that one, or repeat it with its own key")]
     CartTaken,
-    #[error("the cart keeps changing")]
+    #[error("the cart keeps changing; try again")]
     CartChanging,
     #[error("{0}")]
     NoTotal(crate::domain::NoTotal),
-    #[error("the total is {} {:?}, not {} {:?}", actual.amount(), actual.currency(), expected.amount(), expected.currency())]
+    #[error("the total is {actual} now, not {expected}; review the cart and retry with the new total")]
     TotalChanged { expected: Money, actual: Money },
     #[error("there is too little in stock")]
     Short(Vec<Shortage>),
-    #[error("the order was rejected: {0}")]
+    #[error("the order was rejected: {0}; order again with a new key")]
     Rejected(String),
-    #[error("the order is still being placed")]
+    #[error("the order is still being placed; try again in a moment")]
     StillPending,
-    #[error("the order was rejected, there is nothing to cancel")]
+    #[error("the order was rejected: there is nothing to cancel")]
     NothingToCancel,
     /// The outcome of a step is unknown. The next repeat or the reconciler continues the order.
     #[error("the order is not finished: {0}")]

@@ -14,8 +14,8 @@ use crate::{
     service::{Error, Orders, Shop},
 };
 
-/// The states of an order. An error ends the stream.
-pub(crate) type States = LocalBoxStream<'static, Result<Order, Error>>;
+/// A state of an order, or the error that ends the stream.
+pub(crate) type State = Result<Order, Error>;
 
 /// The upper bound of the first pause before the next read by primary key; each further pause is twice as long. Checkout takes
 /// some tens of milliseconds.
@@ -46,7 +46,7 @@ pub(crate) async fn begin<S: Orders + 'static, P: 'static>(
     shop: Shop<S, P>,
     caller: Caller,
     id: &str,
-) -> Result<States, Error> {
+) -> Result<LocalBoxStream<'static, State>, Error> {
     let order = shop.get_order(&caller, id).await?;
     let watch = Watch {
         shop,

@@ -25,7 +25,7 @@ pub use country::{Country, CountryError};
 pub use currency::Currency;
 pub use email::{Email, EmailError};
 pub use id::{EventId, OrderId, ParseIdError, ProductId, UserId};
-pub use money::{Money, MoneyError};
+pub use money::{Money, MoneyError, MoneyInput};
 pub use page::{
     DEFAULT_PAGE_SIZE, ListScope, MAX_PAGE_SIZE, Page, PageRequest, PageSize, PageSizeError, PageToken,
     PageTokenError,

@@ -1,5 +1,7 @@
 //! Money: an exact decimal with its currency.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
 use crate::{Currency, Violations};
@@ -57,27 +59,6 @@ impl Money {
         Self::new(decimal(amount)?, currency.parse()?)
     }
 
-    /// Parses both halves of a field, and notes what is wrong with each under its name.
-    pub fn take(
-        violations: &mut Violations,
-        [amount_field, currency_field]: [&'static str; 2],
-        amount: &str,
-        currency: &str,
-    ) -> Option<Self> {
-        let currency: Result<Currency, _> = currency.parse();
-        let amount = decimal(amount).and_then(|amount| match currency {
-            Ok(currency) => Self::new(amount, currency).map(|money| money.amount),
-            // By the decimals that most currencies have.
-            Err(_) if amount.normalize().scale() > 2 => Err(MoneyError::Amount),
-            Err(_) => Ok(amount),
-        });
-        let amount = violations.take(amount_field, amount);
-        let currency = violations.take(currency_field, currency);
-        amount
-            .zip(currency)
-            .map(|(amount, currency)| Self { amount, currency })
-    }
-
     /// What was stored, or comes from a service of ours: also in a currency that ISO 4217 has given up since, and with two
     /// decimals where there were such before the currency decided. Orders are kept for longer than currencies.
     ///
@@ -132,6 +113,53 @@ impl Money {
         amount
             .map(|amount| Self { amount, currency })
             .ok_or(MoneyError::Amount)
+    }
+}
+
+/// An amount of money as a request has it, unparsed.
+#[derive(Clone, Copy, Debug)]
+pub struct MoneyInput<'a> {
+    amount: &'a str,
+    currency: &'a str,
+}
+
+impl<'a> MoneyInput<'a> {
+    /// An amount, and the code of its currency.
+    pub const fn new(amount: &'a str, currency: &'a str) -> Self {
+        Self { amount, currency }
+    }
+
+    /// Both texts.
+    pub const fn texts(self) -> [&'a str; 2] {
+        [self.amount, self.currency]
+    }
+
+    /// Parses both texts.
+    ///
+    /// # Errors
+    /// What is wrong with the fields `amount` and `currencyCode`.
+    pub fn parse(self) -> Result<Money, Violations> {
+        let currency: Result<Currency, _> = self.currency.parse();
+        let amount = decimal(self.amount).and_then(|amount| match currency {
+            Ok(currency) => Money::new(amount, currency).map(|money| money.amount),
+            // By the decimals that most currencies have.
+            Err(_) if amount.normalize().scale() > 2 => Err(MoneyError::Amount),
+            Err(_) => Ok(amount),
+        });
+        let mut violations = Violations::default();
+        let amount = violations.take("amount", amount);
+        let currency = violations.take("currencyCode", currency);
+        let money = amount.zip(currency);
+        money
+            .map(|(amount, currency)| Money { amount, currency })
+            .ok_or(violations)
+    }
+}
+
+/// With the code of the currency: `1980 JPY`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.amount(), self.currency.code())
     }
 }
 
@@ -265,19 +293,15 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_with_a_field_is_noted() {
-        let fields = ["price.amount", "price.currencyCode"];
+    fn each_invalid_text_of_an_amount_has_a_violation() {
         let wrong = |amount, currency| {
-            let mut violations = Violations::default();
-            assert_eq!(Money::take(&mut violations, fields, amount, currency), None);
-            violations
-                .iter()
-                .map(|violation| violation.field.to_string())
-                .collect::<Vec<_>>()
+            let violations = MoneyInput::new(amount, currency).parse().unwrap_err();
+            let fields = violations.iter().map(|violation| violation.field.to_string());
+            fields.collect::<Vec<_>>()
         };
-        assert_eq!(wrong("x", "ABC"), fields);
-        assert_eq!(wrong("1.234", "yen"), fields);
-        assert_eq!(wrong("1.5", "JPY"), ["price.amount"]);
-        assert_eq!(wrong("1.5", "ABC"), ["price.currencyCode"]);
+        assert_eq!(wrong("x", "ABC"), ["amount", "currencyCode"]);
+        assert_eq!(wrong("1.234", "yen"), ["amount", "currencyCode"]);
+        assert_eq!(wrong("1.5", "JPY"), ["amount"]);
+        assert_eq!(wrong("1.5", "ABC"), ["currencyCode"]);
     }
 }

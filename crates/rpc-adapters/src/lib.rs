@@ -1,8 +1,10 @@
 //! Shared parts of the services' RPC and WIT adapters: service tokens, dispatch, and the conversions of callers, errors, money and
 //! instants to messages and to WIT records.
 
+mod convert;
 mod dispatch;
-mod macros;
 pub mod messages;
 pub mod service_tokens;
 pub mod wit;
+
+pub use convert::Convert;

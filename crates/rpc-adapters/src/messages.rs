@@ -1,13 +1,10 @@
-//! Shared parts of the Connect adapters: callers, errors, and values that several services have in messages.
+//! Shared parts of the Connect adapters: callers, errors and instants.
 
 use std::fmt::Display;
 
-use api::{
-    common::v1::Money as MoneyMessage,
-    google::rpc::{BadRequest, bad_request::FieldViolation},
-};
+use api::google::rpc::{BadRequest, bad_request::FieldViolation};
 use connect::{Code, ConnectError, Context, wkt};
-use kernel::{Caller, Money, PageToken, StoreError, Timestamp, Violations};
+use kernel::{Caller, StoreError, Timestamp, Violations};
 use spin_adapters::log;
 use web::request_id::RequestIds;
 
@@ -21,17 +18,16 @@ pub fn caller(context: &Context) -> Caller {
     known.cloned().unwrap_or(Caller::Anonymous)
 }
 
-/// The result of a use case as the answer of a method. The error's [`ConnectError`] is the service's one table of errors; the
-/// log gets the cause of an error that a client cannot repair.
+/// The result of a use case, with its error as the service's one table of errors has it. The log gets the cause of an error that
+/// the client cannot repair.
 ///
 /// # Errors
 /// The use case's error.
-pub fn answer<T, R: From<T>, E: Display + Into<ConnectError>>(
+pub fn answer<T, E: Display + Into<ConnectError>>(
     context: &Context,
     result: Result<T, E>,
-) -> Result<R, ConnectError> {
-    let ids = RequestIds::of(&context.headers);
-    result.map(R::from).map_err(|error| refuse(ids, error))
+) -> Result<T, ConnectError> {
+    result.map_err(|error| refuse(RequestIds::of(&context.headers), error))
 }
 
 /// The error that a client gets for a use case's error. `unavailable` and `internal` are logged with their cause; the other
@@ -69,29 +65,6 @@ pub fn invalid_argument(violations: &Violations) -> ConnectError {
         field_violations: violations.iter().map(field_violation).collect(),
     };
     ConnectError::invalid_argument(violations.to_string()).with_detail(&detail)
-}
-
-/// An amount of money as messages carry it.
-pub fn money(money: Money) -> MoneyMessage {
-    MoneyMessage {
-        amount: money.amount(),
-        currency_code: money.currency().code().into(),
-    }
-}
-
-/// The amount and the currency of a message, unparsed.
-pub fn amount_and_currency(money: &MoneyMessage) -> (&str, &str) {
-    (&money.amount, &money.currency_code)
-}
-
-/// A number of pieces as messages carry it. Stored numbers fit; a larger one becomes the maximum.
-pub fn pieces(count: u32) -> i32 {
-    count.try_into().unwrap_or(i32::MAX)
-}
-
-/// The token of the next page as messages carry it: empty after the last page.
-pub fn next_page_token(next: Option<PageToken>) -> String {
-    next.map(|token| token.encode()).unwrap_or_default()
 }
 
 /// An instant from a message. An instant beyond the range of [`Timestamp`] becomes its first or last instant.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use kernel::{AccessScope, Caller, Money, OrderId, ProductId, UserId, Violations};
+use kernel::{AccessScope, Caller, Money, MoneyInput, OrderId, ProductId, UserId, Violations};
 
 use super::{Carts, Catalogue, Error, Inserted, Inventory, InventoryError, Orders, Outcome, Shop, user};
 use crate::domain::{
@@ -27,8 +27,7 @@ pub(crate) struct CreateOrder<'a> {
     pub(crate) address: AddressInput<'a>,
     /// Ids of products and quantities. Empty for an order of the caller's cart.
     pub(crate) items: &'a [(&'a str, i32)],
-    /// Amount and currency.
-    pub(crate) expected_total: Option<(&'a str, &'a str)>,
+    pub(crate) expected_total: Option<MoneyInput<'a>>,
 }
 
 /// A parsed order.
@@ -308,7 +307,7 @@ impl CreateOrder<'_> {
             .map(|(_, quantity)| quantity.to_string())
             .collect();
         let products = self.items.iter().map(|(product, _)| *product);
-        let expected = self.expected_total.map(|(amount, currency)| [amount, currency]);
+        let expected = self.expected_total.map(MoneyInput::texts);
         RequestHash::of(
             self.address
                 .parts()
@@ -324,7 +323,8 @@ impl CreateOrder<'_> {
         let mut violations = Violations::default();
         let address = self.address.parse(&mut violations);
         let lines = violations.take_all(Line::parse_all(self.items));
-        let expected_total = self.expected_total(&mut violations);
+        let expected_total = self.expected_total.map(MoneyInput::parse).transpose();
+        let expected_total = violations.take_within("expectedTotal", expected_total);
         match (address, lines, expected_total) {
             (Some(address), Some(lines), Some(expected_total)) => Ok(OrderRequest {
                 address,
@@ -333,13 +333,5 @@ impl CreateOrder<'_> {
             }),
             _ => Err(violations),
         }
-    }
-
-    fn expected_total(&self, violations: &mut Violations) -> Option<Option<Money>> {
-        let Some((amount, currency)) = self.expected_total else {
-            return Some(None);
-        };
-        let fields = ["expectedTotal.amount", "expectedTotal.currencyCode"];
-        Money::take(violations, fields, amount, currency).map(Some)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use kernel::{Caller, ListScope, Money, Page, PageRequest, PageToken, ProductId, StoreError, Violations};
+use kernel::{
+    Caller, ListScope, Money, MoneyInput, Page, PageRequest, PageToken, ProductId, StoreError, Violations,
+};
 
 use super::domain::{
     Batch, Change, Description, ImageUrl, Name, NewProduct, Product, Quantity, Query, Stock, View,
@@ -44,36 +46,23 @@ pub(crate) trait Store {
     ) -> Result<Option<(bool, Product, Stock)>, StoreError>;
 }
 
-/// A use case failed.
+/// A use case failed. The text of an error is for the client, except for that of the store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
     Invalid(#[from] Violations),
     #[error("the caller is not signed in")]
     Unauthenticated,
-    #[error("the caller is no admin")]
+    #[error("only admins may call this method")]
     AdminOnly,
-    #[error("no such product")]
+    #[error("there is no product with this id")]
     NotFound,
-    #[error("the stock is at version {0}")]
+    #[error("the stock was changed meanwhile and is at version {0}: read it again, then retry")]
     OtherVersion(u64),
-    #[error("{0} pieces are reserved")]
+    #[error("the quantity cannot be below the {0} pieces that are reserved for orders")]
     BelowReserved(u32),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// An unparsed amount of money.
-#[derive(Clone, Copy)]
-pub(crate) struct Price<'a> {
-    pub(crate) amount: &'a str,
-    pub(crate) currency: &'a str,
-}
-
-impl<'a> From<(&'a str, &'a str)> for Price<'a> {
-    fn from((amount, currency): (&'a str, &'a str)) -> Self {
-        Self { amount, currency }
-    }
 }
 
 /// An unparsed product to add.
@@ -81,7 +70,7 @@ impl<'a> From<(&'a str, &'a str)> for Price<'a> {
 pub(crate) struct CreateProduct<'a> {
     pub(crate) name: &'a str,
     pub(crate) description: &'a str,
-    pub(crate) price: Option<Price<'a>>,
+    pub(crate) price: Option<MoneyInput<'a>>,
     pub(crate) image_url: &'a str,
     pub(crate) initial_stock: i32,
 }
@@ -94,7 +83,7 @@ pub(crate) struct UpdateProduct<'a> {
     pub(crate) fields: &'a [&'a str],
     pub(crate) name: &'a str,
     pub(crate) description: &'a str,
-    pub(crate) price: Option<Price<'a>>,
+    pub(crate) price: Option<MoneyInput<'a>>,
     pub(crate) image_url: &'a str,
 }
 
@@ -244,14 +233,13 @@ fn parse_id(field: &'static str, id: &str) -> Result<ProductId, Error> {
         .map_err(|error| Error::Invalid(Violations::one(field, error)))
 }
 
-impl Price<'_> {
-    fn take(price: Option<Self>, violations: &mut Violations) -> Option<Money> {
-        let Some(price) = price else {
+fn take_price(violations: &mut Violations, price: Option<MoneyInput<'_>>) -> Option<Money> {
+    match price {
+        Some(price) => violations.take_within("price", price.parse()),
+        None => {
             violations.add("price", "must be given");
-            return None;
-        };
-        let fields = ["price.amount", "price.currencyCode"];
-        Money::take(violations, fields, price.amount, price.currency)
+            None
+        }
     }
 }
 
@@ -260,7 +248,7 @@ impl CreateProduct<'_> {
         let mut violations = Violations::default();
         let name = violations.take("name", self.name.parse::<Name>());
         let description = violations.take("description", self.description.parse::<Description>());
-        let price = Price::take(self.price, &mut violations);
+        let price = take_price(&mut violations, self.price);
         let image_url = violations.take("imageUrl", ImageUrl::parse(self.image_url));
         let stock = violations.take("initialStock", Quantity::try_from(self.initial_stock));
         match (name, description, price, image_url, stock) {
@@ -291,7 +279,7 @@ impl UpdateProduct<'_> {
                 "description" => {
                     change.description = violations.take("description", self.description.parse());
                 }
-                "price" => change.price = Price::take(self.price, &mut violations),
+                "price" => change.price = take_price(&mut violations, self.price),
                 "image_url" => {
                     change.image_url = violations.take("imageUrl", ImageUrl::parse(self.image_url));
                 }

@@ -1,6 +1,7 @@
 //! The inventory: stock held for orders, taken by them, or given back.
 
 pub(crate) mod domain;
+mod messages;
 pub(crate) mod rpc;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -45,18 +45,18 @@ pub(crate) enum Reserved {
     Known,
 }
 
-/// A use case failed.
+/// A use case failed. The text of an error is for the client, except for that of the store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
     Invalid(#[from] Violations),
-    #[error("the order has no reservation")]
+    #[error("this order has no reservation")]
     NotFound,
-    #[error("there is too little of {} products", .0.len())]
+    #[error("there is too little in stock; nothing was reserved")]
     Short(Vec<Shortage>),
-    #[error("the reservation was released")]
+    #[error("the order's reservation was released; it cannot be reserved or committed any more")]
     Closed,
-    #[error("the reservation was not committed")]
+    #[error("the order took nothing out of the stock, so nothing can be put back")]
     NotCommitted,
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,7 +2,7 @@
 
 pub(crate) mod argon2id;
 pub(crate) mod domain;
-mod errors;
+mod messages;
 pub(crate) mod rpc;
 pub(crate) mod service;
 pub(crate) mod store;

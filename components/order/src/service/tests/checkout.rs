@@ -1,4 +1,4 @@
-use kernel::{Caller, OrderId, UserId};
+use kernel::{Caller, MoneyInput, OrderId, UserId};
 
 use super::{
     ADDRESS, Stock, TestShop,
@@ -107,7 +107,7 @@ fn a_key_is_for_one_request() {
             ..of_cart("k")
         },
         CreateOrder {
-            expected_total: Some(("200", "JPY")),
+            expected_total: Some(MoneyInput::new("200", "JPY")),
             ..of_cart("k")
         },
     ];
@@ -199,8 +199,8 @@ fn an_order_that_was_inserted_unheard_is_found_by_its_key() {
 #[test]
 fn the_total_is_the_one_that_was_shown_or_there_is_no_order() {
     let (shop, _, caller) = begin();
-    let expecting = |key, total| CreateOrder {
-        expected_total: Some(total),
+    let expecting = |key, total: (&'static str, &'static str)| CreateOrder {
+        expected_total: Some(MoneyInput::new(total.0, total.1)),
         ..of_cart(key)
     };
     for (key, total) in [("a", ("199", "JPY")), ("b", ("200", "USD"))] {
@@ -274,7 +274,7 @@ fn all_that_is_wrong_is_said_at_once() {
             ..ADDRESS
         },
         items: &[("42", 0)],
-        expected_total: Some(("-1", "JPY")),
+        expected_total: Some(MoneyInput::new("-1", "JPY")),
     };
     assert_eq!(
         fields(wrong),

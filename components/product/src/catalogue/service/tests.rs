@@ -161,10 +161,7 @@ fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<String> {
 const TEA: CreateProduct<'_> = CreateProduct {
     name: " 煎茶 ",
     description: "From Uji.",
-    price: Some(Price {
-        amount: "1980",
-        currency: "JPY",
-    }),
+    price: Some(MoneyInput::new("1980", "JPY")),
     image_url: "/tea.jpg",
     initial_stock: 7,
 };
@@ -175,10 +172,7 @@ fn change<'a>(id: &'a str, fields: &'a [&'a str]) -> UpdateProduct<'a> {
         fields,
         name: "Hojicha",
         description: "Roasted.",
-        price: Some(Price {
-            amount: "864.50",
-            currency: "EUR",
-        }),
+        price: Some(MoneyInput::new("864.50", "EUR")),
         image_url: "",
     }
 }
@@ -245,7 +239,7 @@ fn a_page_token_of_another_query_is_refused() {
 #[test]
 fn a_price_is_in_a_currency_that_there_is_and_has_its_decimals() {
     let create = |amount, currency| {
-        let price = Some(Price { amount, currency });
+        let price = Some(MoneyInput::new(amount, currency));
         run(catalogue(0).create_product(&admin(), CreateProduct { price, ..TEA }))
     };
     for (amount, currency, wrong) in [
@@ -370,10 +364,7 @@ fn all_that_is_wrong_with_a_new_product_is_said_at_once() {
     let wrong = CreateProduct {
         name: "",
         description: &long,
-        price: Some(Price {
-            amount: "-1",
-            currency: "yen",
-        }),
+        price: Some(MoneyInput::new("-1", "yen")),
         image_url: "http://a",
         initial_stock: -1,
     };

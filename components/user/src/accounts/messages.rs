@@ -1,11 +1,33 @@
-//! What clients learn of an error of the use cases. The WIT adapter uses the same table.
+//! The tables of both adapters: which fields messages and records have of the domain types, and which code an error has.
 
+use api::user::v1 as message;
 use connect::ConnectError;
-use rpc_adapters::messages::{INTERNAL, invalid_argument, store_error};
+use rpc_adapters::{
+    conversions,
+    messages::{INTERNAL, invalid_argument, store_error},
+    variants,
+};
 use web::challenge;
 
-use super::service::Error;
+use super::{
+    domain::{TokenStatus, User, UserEvent, UserEventKind},
+    service::Error,
+    wit::record,
+};
 
+conversions! {
+    User as user => message::User, record::User = {
+        id, email, name: user.name.as_str().to_owned(), roles, created_at, updated_at,
+    };
+    UserEvent as event => message::UserEvent, record::UserEvent = { id, kind, user_id: event.user, occurred_at };
+    TokenStatus as status => record::TokenStatus = { valid: status.is_valid, admin: status.is_admin };
+}
+
+variants! {
+    UserEventKind => message::UserEventKind as i32, record::UserEventKind = { Deleted };
+}
+
+/// The one table of errors.
 impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         match error {
