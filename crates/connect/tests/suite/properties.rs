@@ -1,14 +1,13 @@
 //! Properties of the encodings over random messages: nothing is lost on the way, and nothing that comes in makes them
 //! panic.
 
-mod messages;
-
 use akinai_connect::json::{self, Types};
 use akinai_connect_test_schema::testing::v1::{Everything, TYPES};
-use messages::everything;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message as _;
+
+use crate::messages::everything;
 
 fn types() -> Types {
     Types::default().with(TYPES)

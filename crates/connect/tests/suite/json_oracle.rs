@@ -3,8 +3,6 @@
 //! What the oracle does and compares is in `tests/clients/json-oracle`. To try other messages than always, set
 //! `AKINAI_SEED` to any number.
 
-mod messages;
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use prost::Message as _;
+
+use crate::messages;
 
 const MESSAGES: usize = 4000;
 const SEED: u64 = 20_261_122;

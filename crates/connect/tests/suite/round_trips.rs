@@ -1,9 +1,5 @@
 //! Whatever is in a message, it arrives: in every protocol, encoding and compression.
 
-mod messages;
-mod support;
-
-use std::io::{Read as _, Write as _};
 use std::rc::Rc;
 
 use akinai_connect::json::{self, Types};
@@ -17,9 +13,13 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
-use messages::everything;
 use proptest::prelude::*;
 use prost::Message as _;
+
+use crate::messages::everything;
+use crate::support;
+use crate::support::envelopes::{envelope, envelopes};
+use crate::support::gzip::{gunzip, gzip};
 
 const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::Proto];
 const COMPRESSED: u8 = 1;
@@ -54,7 +54,7 @@ fn echoed(protocol: &str, everything: &Everything, packs: bool) -> Result<Vec<u8
         true => json::to_vec(&request, &types).map_err(|error| error.to_string())?,
         false => request.encode_to_vec(),
     };
-    let answer = exchange(protocol, envelope(message, packs), packs);
+    let answer = exchange(protocol, enveloped(message, packs), packs);
     let response: EchoResponse = match is_json {
         true => json::from_slice(&answer, &types).map_err(|error| error.to_string())?,
         false => EchoResponse::decode(&*answer).map_err(|error| error.to_string())?,
@@ -87,7 +87,7 @@ fn exchange(protocol: &str, body: Vec<u8>, packs: bool) -> Vec<u8> {
     let trailers = body.trailers().cloned();
     let body = body.to_bytes();
     let body = if is_text { in_fours(&body) } else { body.to_vec() };
-    let mut envelopes = envelopes(&body);
+    let mut envelopes = unpacked_envelopes(&body);
     if !check_status(protocol, trailers.as_ref()) {
         let end = envelopes.pop().expect("an end");
         assert_eq!(
@@ -112,53 +112,27 @@ fn check_status(protocol: &str, trailers: Option<&HeaderMap>) -> bool {
     is_grpc
 }
 
-fn envelope(message: Vec<u8>, packs: bool) -> Vec<u8> {
-    let (flags, payload) = if packs {
-        (COMPRESSED, gzip(&message))
-    } else {
-        (0, message)
-    };
-    let length = u32::try_from(payload.len()).expect("a small message");
-    [&[flags], &length.to_be_bytes()[..], &payload].concat()
+/// A message in an envelope, packed or not.
+fn enveloped(message: Vec<u8>, packs: bool) -> Vec<u8> {
+    match packs {
+        true => envelope(COMPRESSED, gzip(&message)),
+        false => envelope(0, message),
+    }
 }
 
 /// The envelopes of a body, unpacked.
-fn envelopes(mut body: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut envelopes = Vec::new();
-    while let [flags, a, b, c, d, rest @ ..] = body {
-        let (payload, behind) = rest.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
-        let is_packed = flags & COMPRESSED != 0;
-        envelopes.push((
-            *flags,
-            if is_packed {
-                gunzip(payload)
-            } else {
-                payload.to_vec()
-            },
-        ));
-        body = behind;
-    }
-    assert!(body.is_empty(), "a body is nothing but envelopes");
-    envelopes
+fn unpacked_envelopes(body: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let unpacked = |(flags, payload): (u8, Vec<u8>)| match flags & COMPRESSED {
+        0 => (flags, payload),
+        _ => (flags, gunzip(&payload)),
+    };
+    envelopes(body).into_iter().map(unpacked).collect()
 }
 
 /// Base64, its padding wherever it likes.
 fn in_fours(text: &[u8]) -> Vec<u8> {
     let decode = |four| STANDARD.decode(four).expect("base64 in groups of four");
     text.chunks(4).flat_map(decode).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("memory takes it");
-    encoder.finish().expect("memory takes it")
-}
-
-fn gunzip(bytes: &[u8]) -> Vec<u8> {
-    let mut unpacked = Vec::new();
-    let read = flate2::read::GzDecoder::new(bytes).read_to_end(&mut unpacked);
-    read.expect("gzip");
-    unpacked
 }
 
 proptest! {

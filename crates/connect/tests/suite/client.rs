@@ -1,7 +1,5 @@
 //! What a client sends, and what it makes of answers, right ones and wrong ones.
 
-mod support;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,6 +17,8 @@ use futures::channel::mpsc;
 use futures::{SinkExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
+
+use crate::support;
 
 fn in_memory(encoding: Encoding) -> EchoServiceClient<InMemory> {
     let transport = InMemory::new(Rc::new(support::router()));

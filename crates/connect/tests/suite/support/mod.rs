@@ -1,4 +1,7 @@
-//! The echo service of the test schema, in a router.
+//! The echo service of the test schema, in a router; envelopes and gzip, written and read by hand.
+
+pub(crate) mod envelopes;
+pub(crate) mod gzip;
 
 use akinai_connect::MessageStream;
 use akinai_connect::json::TextFields;
@@ -17,7 +20,6 @@ thread_local! {
 }
 
 /// How many calls of `Wait`, `Gather` and `Talk` were given up or came to their end, in this test.
-#[allow(dead_code, reason = "not every test target looks")]
 pub(crate) fn dropped() -> usize {
     DROPPED.get()
 }
