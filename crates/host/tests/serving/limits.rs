@@ -280,15 +280,20 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     }
 }
 
+/// An application of one component: a second one would bring stacks of its own.
+const ALONE: &str =
+    "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"alone\"\n[component.alone]\nsource = \"probe.wasm\"\n";
+
 /// A read that is dropped is cancelled on a stack of its own. With as many stacks as instances, such a request would wait for a
 /// stack until its time is up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
-    let host = Host::limited(|limits| {
-        limits.in_flight = 1;
-        limits.request_deadline = Duration::from_secs(10);
-    })
-    .await;
+    let limits = host::Limits {
+        in_flight: 1,
+        request_deadline: Duration::from_secs(10),
+        ..Default::default()
+    };
+    let host = Host::with(ALONE, limits).await;
     let frames = futures::stream::iter(0..5).then(|_| async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"12345")))
