@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tokio::process::Command;
-use xtask::workspace::{Profile, Workspace};
+use xtask::workspace::{BuildProfile, Workspace};
 
 use crate::clients::printed;
 use crate::sign_in::{Issuer, World, over_both_issuers, shop_at};
@@ -127,7 +127,7 @@ impl Reader {
 
 /// The program behind `cargo xtask`, which runs this test.
 fn xtask() -> PathBuf {
-    Workspace::here().native_program(Profile::Dev, "xtask")
+    Workspace::here().native_program(BuildProfile::Dev, "xtask")
 }
 
 over_both_issuers!(the_readme_leads_from_signing_up_to_a_confirmed_order);

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use self::counters::Counters;
 use self::names::*;
 use self::report::{Asked, Measured, Report, Round};
-use self::servers::{Server, Servers};
+use self::servers::{BenchServer, Servers};
 use self::wrk::{Lines, Load, Sample, Wrk};
 use crate::build;
 use crate::process::Scratch;
@@ -168,7 +168,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
 /// What is measured, and with what.
 struct Target<'a> {
     name: &'static str,
-    server: &'a Server,
+    server: &'a BenchServer,
     load: Load,
     /// How many requests a second it answered last.
     per_second: Cell<f64>,
@@ -240,7 +240,7 @@ impl Loads {
 async fn targets<'a>(
     loads: &Loads,
     options: &Options,
-    [platform, native, hello]: [&'a Server; 3],
+    [platform, native, hello]: [&'a BenchServer; 3],
 ) -> Result<Vec<Target<'a>>> {
     let every_product = || (1..=seed::PRODUCTS_READ).map(seed::get_product);
     let first_page = || [seed::FIRST_PAGE.to_owned()].into_iter();
@@ -283,7 +283,7 @@ async fn targets<'a>(
 }
 
 /// What to send for a page deep in the user's orders: walks there, as a client would.
-async fn deep_page(platform: &Server, token: &str) -> Result<String> {
+async fn deep_page(platform: &BenchServer, token: &str) -> Result<String> {
     let mut page_token = String::new();
     let mut seen = 0;
     while seen < seed::DEEP {
@@ -369,7 +369,7 @@ async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
 }
 
 /// The comparison is fair only if both answer the same calls with the same products.
-async fn answer_alike(platform: &Server, native: &Server) -> Result<()> {
+async fn answer_alike(platform: &BenchServer, native: &BenchServer) -> Result<()> {
     let calls = [
         (GET_PRODUCT_PATH, seed::get_product(1)),
         (LIST_PRODUCTS_PATH, seed::FIRST_PAGE.to_owned()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::debian::{self, Wanted};
+use crate::debian::{self, WantedPackage};
 use crate::process::output;
 use crate::setup::{quote, write_script};
 use crate::ui;
@@ -76,7 +76,7 @@ impl Unpacked {
     }
 
     async fn get(&self) -> Result<PathBuf> {
-        let wanted = Wanted {
+        let wanted = WantedPackage {
             packages: &["chromium-headless-shell", FONTS[0], FONTS[1]],
             family: &["chromium-"],
         };

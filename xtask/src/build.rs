@@ -1,5 +1,6 @@
 //! Compiles the components and the native programs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::compile::{self, Warned};
 use crate::process::{self, output, run};
 use crate::setup::{self, TARGET};
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 
 /// Compiles every component of the application (the packages in `components/`), and the `extra` packages, to
 /// `target/wasm/wasm32-wasip2/component/*.wasm`. Gets the compiler first, if need be.
@@ -17,14 +18,16 @@ use crate::workspace::{Profile, Workspace};
 /// # Errors
 /// There is no compiler for components, or the code does not compile: cargo has said why.
 pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
-    run(&mut components_command(workspace, extra).await?)
+    let mut packages: Vec<String> = packages_of_application(workspace)?.into_iter().collect();
+    packages.extend(extra.iter().map(|&package| package.to_owned()));
+    run(&mut components_command(workspace, &packages).await?)
         .await
         .context(COMPONENTS_FAIL)
 }
 
 const COMPONENTS_FAIL: &str = "the components do not compile";
 
-async fn components_command(workspace: &Workspace, extra: &[&str]) -> Result<Command> {
+async fn components_command(workspace: &Workspace, packages: &[String]) -> Result<Command> {
     let rust = setup::wasm_rust(workspace, None).await?;
     let mut cargo = rust.cargo();
     // A target folder of its own: the unpacked compiler and the installed one would throw away each other's work.
@@ -39,11 +42,7 @@ async fn components_command(workspace: &Workspace, extra: &[&str]) -> Result<Com
             TARGET,
         ])
         .current_dir(workspace.root());
-    for package in component_packages(workspace, "components")?
-        .iter()
-        .map(String::as_str)
-        .chain(extra.iter().copied())
-    {
+    for package in packages {
         cargo.args(["-p", package]);
     }
     Ok(cargo)
@@ -55,31 +54,29 @@ async fn components_command(workspace: &Workspace, extra: &[&str]) -> Result<Com
 /// # Errors
 /// As [`components`].
 pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<Warned> {
-    compile::run(&mut all_components_command(workspace).await?)
+    let packages = packages_of_all_components(&metadata(workspace)?, workspace);
+    compile::run(&mut components_command(workspace, &packages).await?)
         .await
         .context(COMPONENTS_FAIL)
 }
 
-/// Compiles the same components for a run of a few tests: without link-time optimization, so that a change is compiled in less
-/// time. Cargo keeps the results of both kinds, and the next whole build uses its own again.
+/// Compiles the components of these packages for a run of a few tests: without link-time optimization, so that a change is
+/// compiled in less time. Cargo keeps the results of both kinds, and the next whole build uses its own again.
 ///
 /// # Errors
 /// As [`components`].
-pub async fn components_for_few_tests(workspace: &Workspace) -> Result<()> {
-    let mut cargo = all_components_command(workspace).await?;
+pub async fn components_for_few_tests(workspace: &Workspace, packages: &BTreeSet<String>) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<String> = packages.iter().cloned().collect();
+    let mut cargo = components_command(workspace, &packages).await?;
     cargo.envs([
         ("CARGO_PROFILE_COMPONENT_CODEGEN_UNITS", "16"),
         ("CARGO_PROFILE_COMPONENT_LTO", "off"),
         ("CARGO_PROFILE_COMPONENT_OPT_LEVEL", "2"),
     ]);
     run(&mut cargo).await.context(COMPONENTS_FAIL)
-}
-
-async fn all_components_command(workspace: &Workspace) -> Result<Command> {
-    let mut extra = component_packages(workspace, "tests")?;
-    extra.extend(component_packages(workspace, "examples")?);
-    let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
-    components_command(workspace, &extra).await
 }
 
 /// Compiles all tests, and the programs that they start, with clippy's lints, and tells which packages had warnings. Of a
@@ -109,18 +106,18 @@ pub async fn tests(workspace: &Workspace) -> Result<Warned> {
 /// # Errors
 /// The code does not compile: cargo has said why.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
-    programs(workspace, Profile::Dist, &[&["akinai-host"], extra].concat()).await
+    programs(workspace, BuildProfile::Dist, &[&["akinai-host"], extra].concat()).await
 }
 
 /// Compiles native programs.
 ///
 /// # Errors
 /// The code does not compile: cargo has said why.
-pub async fn programs(workspace: &Workspace, profile: Profile, names: &[&str]) -> Result<()> {
+pub async fn programs(workspace: &Workspace, profile: BuildProfile, names: &[&str]) -> Result<()> {
     let mut cargo = match profile {
         // As the tests are: what they have compiled is not compiled again.
-        Profile::Dev => compile::linting_cargo()?,
-        Profile::Dist => with_lto(process::cargo()),
+        BuildProfile::Dev => compile::linting_cargo()?,
+        BuildProfile::Dist => with_lto(process::cargo()),
     };
     // `--workspace`, not `-p`: with the same features whatever else is compiled, or wasmtime would be compiled twice.
     cargo
@@ -143,17 +140,51 @@ fn with_lto(mut cargo: Command) -> Command {
     cargo
 }
 
-/// The packages below `folder` that become components: those that build a `cdylib`.
-fn component_packages(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
+/// What `cargo metadata` says of the packages of the workspace.
+pub(crate) fn metadata(workspace: &Workspace) -> Result<Value> {
     let mut cargo = process::cargo();
     cargo
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(workspace.root());
-    let metadata: Value =
-        serde_json::from_str(&output(&mut cargo)?).context("`cargo metadata` printed no JSON")?;
-    Ok(cdylibs_below(&metadata, &workspace.root().join(folder)))
+    serde_json::from_str(&output(&mut cargo)?).context("`cargo metadata` printed no JSON")
 }
 
+/// The packages that become components of the application.
+pub(crate) fn packages_of_application(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let packages = cdylibs_below(&metadata(workspace)?, &workspace.root().join("components"));
+    Ok(packages.into_iter().collect())
+}
+
+/// The packages that become components: those of the application, those that only tests use, and the examples.
+pub(crate) fn packages_of_all_components(metadata: &Value, workspace: &Workspace) -> Vec<String> {
+    let folders = ["components", "tests", "examples"].map(|folder| workspace.root().join(folder));
+    folders
+        .iter()
+        .flat_map(|folder| cdylibs_below(metadata, folder))
+        .collect()
+}
+
+/// Whether the component of this package was ever compiled.
+pub(crate) fn is_built(workspace: &Workspace, package: &str, metadata: &Value) -> bool {
+    let folder = workspace
+        .root()
+        .join("target/wasm")
+        .join(TARGET)
+        .join("component");
+    let packages = metadata["packages"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let found = packages.iter().find(|found| found["name"] == package);
+    let library = found
+        .and_then(|found| found["targets"][0]["name"].as_str())
+        .unwrap_or(package);
+    folder
+        .join(format!("{}.wasm", library.replace('-', "_")))
+        .exists()
+}
+
+/// The packages below `folder` that become components: those that build a `cdylib`.
 fn cdylibs_below(metadata: &Value, folder: &Path) -> Vec<String> {
     let packages = metadata["packages"]
         .as_array()

@@ -9,8 +9,8 @@ use crate::workspace::Workspace;
 
 /// The text before the first group of variables.
 const HEADER: &str = "# Configuration\n\n\
-    Generated from `spin.toml` by `cargo xtask configuration`; a test fails when this page is stale. Set a variable with\n\
-    `SPIN_VARIABLE_NAME` in the environment, or with `--variable name=value`.\n";
+    Generated from `spin.toml` by `cargo xtask configuration`; a test fails when this page is stale.\n\
+    Set a variable with `SPIN_VARIABLE_NAME` in the environment, or with `--variable name=value`.\n";
 
 /// The lines of spin.toml between which variables are declared.
 const VARIABLES: &str = "[variables]";

@@ -14,7 +14,7 @@ use crate::ui;
 
 /// What to unpack.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct WantedPackage<'a> {
     /// The packages asked for.
     pub packages: &'a [&'a str],
     /// Names of dependencies that start like this are unpacked as well. Libraries (`lib…`) need no mention: those that
@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// This is no Debian (or relative), no package source is reachable, or the disk is full; the message has apt's own words.
-pub async fn unpack(wanted: &Wanted<'_>, folder: &Path) -> Result<PathBuf> {
+pub async fn unpack(wanted: &WantedPackage<'_>, folder: &Path) -> Result<PathBuf> {
     let root = folder.join("root");
     if root.is_dir() {
         return Ok(root);
@@ -90,7 +90,7 @@ pub fn search_path(folders: &[PathBuf]) -> OsString {
 }
 
 /// Downloads with the system's package lists, and where they are absent or too old, with fresh ones of our own.
-async fn download(wanted: &Wanted<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+async fn download(wanted: &WantedPackage<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     if let Err(error) = output(Command::new("apt-get").arg("--version")) {
         return Err(error.context("this machine has no apt: it is no Debian or Ubuntu"));
     }
@@ -114,7 +114,7 @@ async fn download(wanted: &Wanted<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(archives)
 }
 
-async fn download_with(apt: &Apt, wanted: &Wanted<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+async fn download_with(apt: &Apt, wanted: &WantedPackage<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     ui::detail(format_args!(
         "asking apt what {} needs",
         wanted.packages.join(", ")
@@ -230,7 +230,7 @@ impl Apt {
 
     /// The wanted packages and, down the tree of dependencies, the rest of their family and the libraries that the
     /// system lacks.
-    fn closure(&self, wanted: &Wanted<'_>) -> Result<Vec<String>> {
+    fn closure(&self, wanted: &WantedPackage<'_>) -> Result<Vec<String>> {
         let installed = parse_installed(&output(Command::new("dpkg-query").args([
             "--show",
             "--showformat",

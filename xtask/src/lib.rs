@@ -31,6 +31,7 @@ pub mod setup;
 pub mod spin;
 pub mod suite;
 pub mod token;
+pub mod tutorial;
 pub mod ui;
 pub mod up;
 pub mod workspace;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use xtask::backing::Database;
 use xtask::services::Home;
-use xtask::setup::{self, Origin};
+use xtask::setup::{self, RustOrigin};
 use xtask::workspace::Workspace;
 use xtask::{admin, bench, build, configuration, conformance, deploy, manifest, openapi, suite, token, up};
 
@@ -25,7 +25,7 @@ enum Command {
     Setup {
         /// Only this way, instead of rustup's and then Debian's.
         #[arg(long)]
-        from: Option<Origin>,
+        from: Option<RustOrigin>,
     },
     /// Compiles the components and the host, and makes the manifest for Ory Hydra.
     Build,

@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnection;
 
 use crate::secret::{Secret, Secrets};
 use crate::ui;
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 
 /// The client for single-page apps and for `cargo xtask token`: public, so PKCE alone protects it.
 pub const SHOP: &str = "shop";
@@ -276,7 +276,7 @@ fn client(name: &str, grant_types: &[&str], auth_method: &str) -> Value {
 /// # Errors
 /// It cannot be run, or fails; it says why on our terminal.
 pub fn program(workspace: &Workspace, wanted: &Value) -> Result<Value> {
-    let program = workspace.native_program(Profile::Dist, "akinai-seed");
+    let program = workspace.native_program(BuildProfile::Dist, "akinai-seed");
     let failed = || format!("`{}` has failed", program.display());
     let mut child = Command::new(&program)
         .stdin(Stdio::piped())

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use clap::ValueEnum as _;
 
-use crate::debian::{self, Wanted};
+use crate::debian::{self, WantedPackage};
 use crate::process::{self, output, run};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
@@ -26,12 +26,12 @@ pub const TARGET: &str = "wasm32-wasip2";
 /// longer.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
-/// Chooses the [`Origin`] where no option does: in `build`, `up` and `test`. For tests of this module.
+/// Chooses the [`RustOrigin`] where no option does: in `build`, `up` and `test`. For tests of this module.
 const CHOICE: &str = "AKINAI_WASM_RUST";
 
 /// Where to get the target from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Origin {
+pub enum RustOrigin {
     /// `rustup target add`.
     Rustup,
     /// Debian's packages, unpacked into `.akinai/toolchain`.
@@ -67,12 +67,12 @@ impl fmt::Display for WasmRust {
     }
 }
 
-impl Origin {
+impl RustOrigin {
     /// What the environment asks for.
-    fn from_environment() -> Result<Option<Origin>> {
+    fn from_environment() -> Result<Option<RustOrigin>> {
         match std::env::var(CHOICE) {
             Err(_) => Ok(None),
-            Ok(name) => match Origin::from_str(&name, false) {
+            Ok(name) => match RustOrigin::from_str(&name, false) {
                 Ok(origin) => Ok(Some(origin)),
                 Err(_) => bail!("{CHOICE} is `{name}`, but can only be `rustup` or `debian`"),
             },
@@ -84,32 +84,32 @@ impl Origin {
 ///
 /// # Errors
 /// Neither way works; the message says why for each, and what to do.
-pub async fn wasm_rust(workspace: &Workspace, origin: Option<Origin>) -> Result<WasmRust> {
-    let origin = origin.or(Origin::from_environment()?);
+pub async fn wasm_rust(workspace: &Workspace, origin: Option<RustOrigin>) -> Result<WasmRust> {
+    let origin = origin.or(RustOrigin::from_environment()?);
     let debian = DebianRust::new(workspace);
-    if origin != Some(Origin::Debian) && installed_has_target()? {
+    if origin != Some(RustOrigin::Debian) && installed_has_target()? {
         return Ok(WasmRust::Installed);
     }
-    if origin != Some(Origin::Rustup) && debian.is_complete() {
+    if origin != Some(RustOrigin::Rustup) && debian.is_complete() {
         return debian.ready();
     }
     if origin.is_none() {
         ui::detail(format_args!("this Rust cannot build for {TARGET} yet"));
     }
     let mut steps = Steps::new(match origin {
-        Some(Origin::Rustup) => 1,
-        Some(Origin::Debian) => 5,
+        Some(RustOrigin::Rustup) => 1,
+        Some(RustOrigin::Debian) => 5,
         None => 6,
     });
     let from_rustup = match origin {
-        Some(Origin::Debian) => Err(anyhow!("not tried")),
+        Some(RustOrigin::Debian) => Err(anyhow!("not tried")),
         _ => add_with_rustup(&mut steps).await,
     };
     let Err(rustup_error) = from_rustup else {
         steps.finish();
         return Ok(WasmRust::Installed);
     };
-    if origin == Some(Origin::Rustup) {
+    if origin == Some(RustOrigin::Rustup) {
         return Err(rustup_error);
     }
     if origin.is_none() {
@@ -198,7 +198,7 @@ impl DebianRust {
 
     async fn build(&self, steps: &mut Steps) -> Result<WasmRust> {
         steps.begin("Debian's Rust, from its packages (about 150 MB, once)");
-        let wanted = Wanted {
+        let wanted = WantedPackage {
             packages: &["rustc-web", "libstd-rust-web-dev", "rust-web-src", "wasi-libc"],
             family: &["libstd-rust-web-"],
         };

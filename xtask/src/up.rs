@@ -17,8 +17,9 @@ use crate::origin::Origin;
 use crate::process::{EndSignal, Process};
 use crate::seed::SignIn;
 use crate::services::{Home, Hydra, free_port};
+use crate::spin::Spin;
 use crate::ui::{self, Steps};
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 use crate::{build, hydra, manifest, reconcile, spin};
 
 /// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
@@ -40,8 +41,8 @@ pub struct Options {
     url: Option<Origin>,
 
     /// Who issues the tokens.
-    #[arg(long, value_enum, default_value_t = Issuer::Component)]
-    issuer: Issuer,
+    #[arg(long, value_enum, default_value_t = TokenIssuer::Component)]
+    issuer: TokenIssuer,
 
     /// Where Hydra listens for browsers and clients, on the address of `--listen`. Port 0 takes a free one. With `--url`, its own URL
     /// is the same with this port.
@@ -55,7 +56,7 @@ pub struct Options {
 
 /// Who issues the tokens of an `up`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Issuer {
+pub enum TokenIssuer {
     /// The issuer component of the platform.
     Component,
     /// Ory Hydra: an installed one of the right version, or one that is built here, once.
@@ -74,61 +75,17 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let listen = free_address(options.listen, &format!("--listen {}:0", options.listen.ip()))?;
     let origin = options.url.clone().unwrap_or_else(|| Origin::of(listen));
     let place = match options.issuer {
-        Issuer::Component => None,
-        Issuer::Hydra => Some(place_for_hydra(&options, &origin)?),
+        TokenIssuer::Component => None,
+        TokenIssuer::Hydra => Some(place_for_hydra(&options, &origin)?),
     };
     let spin = if options.spin { Some(spin::find()?) } else { None };
     let _lock = lock(workspace)?;
 
     let mut steps = Steps::new(if place.is_some() { 7 } else { 6 });
-    let hydra = match place {
-        None => None,
-        Some(place) => {
-            steps.begin(format_args!(
-                "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
-                hydra::VERSION
-            ));
-            let program = hydra::program(workspace).await?;
-            Some(PreparedHydra { program, place })
-        }
-    };
-    steps.begin("compile the components");
-    build::components(workspace, &[]).await?;
-    let manifest = match hydra {
-        None => workspace.manifest(),
-        Some(_) => manifest::write_for_hydra(workspace)?,
-    };
-    let (mut command, mut events) = match spin {
-        Some(spin) => {
-            steps.begin(format_args!("no host to compile, this is {spin}"));
-            build::programs(workspace, Profile::Dist, &["akinai-seed"]).await?;
-            (spin.up(workspace, &manifest, listen), spin.up_events(workspace))
-        }
-        None => {
-            steps.begin("compile the host");
-            build::native(workspace, &["akinai-seed"]).await?;
-            let mut platform = host(workspace, &manifest);
-            platform.args(["--listen", &listen.to_string()]);
-            (platform, host(workspace, &workspace.events_manifest()))
-        }
-    };
-
-    steps.begin("start Postgres and Redis");
+    let hydra = prepare_hydra(workspace, place, &mut steps).await?;
+    let mut programs = compile(workspace, listen, hydra.is_some(), spin, &mut steps).await?;
     let home = Home::of(workspace)?;
-    if !home.folder().starts_with(workspace.root()) {
-        let folder = home.folder().display();
-        ui::detail(format_args!(
-            "their data is in {folder}, because their user may not enter this checkout"
-        ));
-    }
-    let (mut database, cache) = tokio::try_join!(
-        Database::open(workspace, home.folder()),
-        Cache::open(home.folder())
-    )?;
-
-    steps.begin("migrate the database, and fill an empty catalogue");
-    database.migrate().await?;
-    database.seed().await?;
+    let (mut database, cache) = open_servers(workspace, &home, &mut steps).await?;
 
     let mut variables = database.variables()?;
     variables.extend(database.keys()?);
@@ -152,27 +109,108 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     };
 
     steps.begin("start the platform");
-    let reconciler_secret = variables
-        .get("order_reconciler_secret")
-        .cloned()
-        .context("there is no secret for the reconciler")?;
-    let mut platform = Process::spawn(with_variables(&mut command, &variables), EndSignal::Terminate)?;
+    let platform = with_variables(&mut programs.platform, &variables);
+    let mut platform = Process::spawn(platform, EndSignal::Terminate)?;
     wait_until_ready(&mut platform, listen).await?;
     issuer.leave(workspace)?;
-    with_variables(&mut events, &variables);
     steps.finish();
 
     println!("\nReady after {}: {origin}\n", ui::seconds(began.elapsed()));
     println!("    {}\n", example(&origin));
     println!("{}\n", sign_in.describe(database.secrets_file()));
     println!("Ctrl-C ends it.");
+    let events = with_variables(&mut programs.events, &variables);
     let status = tokio::select! {
         status = platform.wait() => status?,
         status = end_of(&mut hydra) => bail!("Hydra ended by itself ({}); its log is below {}", status?, home.folder().display()),
-        never = keep_running(&mut events) => match never? {},
-        never = reconcile::for_ever(listen, &reconciler_secret) => match never {},
+        never = run_beside(events, listen, &variables) => match never? {},
     };
     bail!("the platform ended by itself ({status}); what it said is above")
+}
+
+/// Gets the program of Ory Hydra, where one is wanted.
+async fn prepare_hydra(
+    workspace: &Workspace,
+    place: Option<Place>,
+    steps: &mut Steps,
+) -> Result<Option<PreparedHydra>> {
+    let Some(place) = place else {
+        return Ok(None);
+    };
+    steps.begin(format_args!(
+        "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
+        hydra::VERSION
+    ));
+    let program = hydra::program(workspace).await?;
+    Ok(Some(PreparedHydra { program, place }))
+}
+
+/// The commands that run the two applications, without variables.
+struct Programs {
+    platform: Command,
+    events: Command,
+}
+
+/// Compiles the components, and the host unless Spin runs them.
+async fn compile(
+    workspace: &Workspace,
+    listen: SocketAddr,
+    is_behind_hydra: bool,
+    spin: Option<Spin>,
+    steps: &mut Steps,
+) -> Result<Programs> {
+    steps.begin("compile the components");
+    build::components(workspace, &[]).await?;
+    let manifest = match is_behind_hydra {
+        false => workspace.manifest(),
+        true => manifest::write_for_hydra(workspace)?,
+    };
+    if let Some(spin) = spin {
+        steps.begin(format_args!("no host to compile, this is {spin}"));
+        build::programs(workspace, BuildProfile::Dist, &["akinai-seed"]).await?;
+        return Ok(Programs {
+            platform: spin.up(workspace, &manifest, listen),
+            events: spin.up_events(workspace),
+        });
+    }
+    steps.begin("compile the host");
+    build::native(workspace, &["akinai-seed"]).await?;
+    let mut platform = host(workspace, &manifest);
+    platform.args(["--listen", &listen.to_string()]);
+    Ok(Programs {
+        platform,
+        events: host(workspace, &workspace.events_manifest()),
+    })
+}
+
+/// Opens Postgres and Redis, and brings the database up to date.
+async fn open_servers(workspace: &Workspace, home: &Home, steps: &mut Steps) -> Result<(Database, Cache)> {
+    steps.begin("start Postgres and Redis");
+    if !home.folder().starts_with(workspace.root()) {
+        let folder = home.folder().display();
+        ui::detail(format_args!(
+            "their data is in {folder}, because their user may not enter this checkout"
+        ));
+    }
+    let (mut database, cache) = tokio::try_join!(
+        Database::open(workspace, home.folder()),
+        Cache::open(home.folder())
+    )?;
+    steps.begin("migrate the database, and fill an empty catalogue");
+    database.migrate().await?;
+    database.seed().await?;
+    Ok((database, cache))
+}
+
+/// Runs the handler of events and the schedule of the reconciler. Returns only an error.
+async fn run_beside(events: &mut Command, listen: SocketAddr, variables: &Variables) -> Result<Infallible> {
+    let secret = variables
+        .get("order_reconciler_secret")
+        .context("there is no secret for the reconciler")?;
+    tokio::select! {
+        never = keep_running(events) => never,
+        never = reconcile::for_ever(listen, secret) => Ok(never),
+    }
 }
 
 /// An Ory Hydra that is to run beside the platform.
@@ -250,7 +288,7 @@ fn example(origin: &Origin) -> String {
 
 /// The command that runs an application on the host in this repository.
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
-    let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-host"));
+    let mut command = Command::new(workspace.native_program(BuildProfile::Dist, "akinai-host"));
     command
         .arg("--manifest")
         .arg(manifest)
@@ -365,7 +403,7 @@ mod tests {
         let options = |url: Option<&str>| Options {
             listen: "127.0.0.1:3000".parse().expect("an address"),
             url: url.map(|url| url.parse().expect("an origin")),
-            issuer: Issuer::Hydra,
+            issuer: TokenIssuer::Hydra,
             hydra_port: 0,
             spin: false,
         };

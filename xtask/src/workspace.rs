@@ -4,27 +4,27 @@ use std::path::{Path, PathBuf};
 
 /// How native programs are compiled (docs/decisions/0007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
+pub enum BuildProfile {
     /// Quick to compile: what tests run, and `xtask` itself.
     Dev,
     /// Quick to run: what `up`, `bench` and deployments run.
     Dist,
 }
 
-impl Profile {
+impl BuildProfile {
     /// Its name in Cargo.toml.
     pub fn name(self) -> &'static str {
         match self {
-            Profile::Dev => "dev",
-            Profile::Dist => "dist",
+            BuildProfile::Dev => "dev",
+            BuildProfile::Dist => "dist",
         }
     }
 
     /// Its folder in cargo's target folder.
     fn folder(self) -> &'static str {
         match self {
-            Profile::Dev => "debug",
-            Profile::Dist => "dist",
+            BuildProfile::Dev => "debug",
+            BuildProfile::Dist => "dist",
         }
     }
 }
@@ -42,6 +42,11 @@ impl Workspace {
         Workspace {
             root: manifest_folder.parent().unwrap_or(manifest_folder).to_owned(),
         }
+    }
+
+    /// A checkout in another folder.
+    pub fn at(root: PathBuf) -> Workspace {
+        Workspace { root }
     }
 
     /// The root: where `Cargo.toml` and `spin.toml` are.
@@ -75,7 +80,7 @@ impl Workspace {
     }
 
     /// A native program that was compiled in `profile`.
-    pub fn native_program(&self, profile: Profile, name: &str) -> PathBuf {
+    pub fn native_program(&self, profile: BuildProfile, name: &str) -> PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         self.root.join(target).join(profile.folder()).join(name)
     }

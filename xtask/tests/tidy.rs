@@ -151,3 +151,45 @@ fn lock_files_of_npm_name_no_host() {
         |file, line| file.ends_with("package-lock.json") && line.contains("\"resolved\""),
     );
 }
+
+/// A place in backticks, such as `crates/host/src`, in the pages about this repository.
+#[test]
+fn pages_name_files_that_exist() {
+    /// The folders at the root.
+    const FOLDERS: [&str; 11] = [
+        ".cargo",
+        "components",
+        "crates",
+        "docs",
+        "examples",
+        "migrations",
+        "proto",
+        "tests",
+        "tools",
+        "wit",
+        "xtask",
+    ];
+    let is_place = |text: &str| {
+        let is_plain = text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+        // `migrations/SERVICE` stands for each of them.
+        let is_placeholder = |part: &str| part.chars().all(|c| c.is_ascii_uppercase());
+        let is_one = !text.trim_end_matches('/').split('/').any(is_placeholder);
+        is_plain
+            && is_one
+            && text
+                .split_once('/')
+                .is_some_and(|(first, _)| FOLDERS.contains(&first))
+    };
+    // The tutorial makes files, and the changelog names old ones.
+    let is_about_now = |file: &Path| !file.ends_with("ADD-A-SERVICE.md") && !file.ends_with("CHANGELOG.md");
+    let root = Workspace::here().root().to_owned();
+    // An example's page names its own files.
+    let exists = |file: &Path, text: &str| root.join(text).exists() || file.with_file_name(text).exists();
+    check("a file that does not exist", |file, line| {
+        let is_page = file.extension().is_some_and(|extension| extension == "md");
+        let mut quoted = line.split('`').skip(1).step_by(2);
+        is_page && is_about_now(file) && quoted.any(|text| is_place(text) && !exists(file, text))
+    });
+}

@@ -14,14 +14,14 @@ use tokio::net::TcpStream;
 
 use super::counters::{self, Counters};
 use super::seed;
-use super::wrk::Request;
+use super::wrk::BenchRequest;
 use crate::backing::{self, Variables};
 use crate::migrate::{self, ServiceSchema};
 use crate::process::{EndSignal, Process};
 use crate::secret::{Secret, Secrets};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE, free_port};
 use crate::ui;
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 
 const DATABASE: &str = "akinai";
 
@@ -70,16 +70,16 @@ impl Servers {
     }
 
     /// Who issues the tokens: `count` of them, in `file`.
-    pub(super) async fn issuer(&self, workspace: &Workspace, file: &Path, count: u32) -> Result<Server> {
-        let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-bench-issuer"));
+    pub(super) async fn issuer(&self, workspace: &Workspace, file: &Path, count: u32) -> Result<BenchServer> {
+        let mut command = Command::new(workspace.native_program(BuildProfile::Dist, "akinai-bench-issuer"));
         command
             .args(["--user", seed::USER, "--count", &count.to_string(), "--tokens"])
             .arg(file);
-        Server::start_within(START_LIMIT + SIGNING_LIMIT * count, command, "/jwks").await
+        BenchServer::start_within(START_LIMIT + SIGNING_LIMIT * count, command, "/jwks").await
     }
 
     /// The application of `spin.toml` on our host.
-    pub(super) async fn platform(&self, workspace: &Workspace, issuer: &Server) -> Result<Server> {
+    pub(super) async fn platform(&self, workspace: &Workspace, issuer: &BenchServer) -> Result<BenchServer> {
         let issuer = format!("http://{}", issuer.address());
         let mut command = host(workspace, &workspace.manifest());
         command
@@ -102,11 +102,11 @@ impl Servers {
             let name = format!("SPIN_VARIABLE_{}_DB_PASSWORD", schema.service.to_uppercase());
             command.env(name, password.reveal());
         }
-        Server::start(command, "/ready").await
+        BenchServer::start(command, "/ready").await
     }
 
     /// The same two hops without components.
-    pub(super) async fn native(&self, workspace: &Workspace) -> Result<Server> {
+    pub(super) async fn native(&self, workspace: &Workspace) -> Result<BenchServer> {
         let product = self
             .passwords
             .iter()
@@ -117,14 +117,14 @@ impl Servers {
             "postgres://{role}:{}@127.0.0.1:{port}/{DATABASE}",
             password.reveal()
         );
-        let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-native"));
+        let mut command = Command::new(workspace.native_program(BuildProfile::Dist, "akinai-native"));
         command.env("DATABASE_URL", url);
-        Server::start(command, "/").await
+        BenchServer::start(command, "/").await
     }
 
     /// The component that only answers "hello", on our host.
-    pub(super) async fn hello(&self, workspace: &Workspace) -> Result<Server> {
-        Server::start(
+    pub(super) async fn hello(&self, workspace: &Workspace) -> Result<BenchServer> {
+        BenchServer::start(
             host(workspace, &workspace.root().join("tests/hello/spin.toml")),
             "/",
         )
@@ -159,7 +159,7 @@ async fn seed(url: &Secret) -> Result<()> {
 }
 
 fn host(workspace: &Workspace, manifest: &Path) -> Command {
-    let mut command = Command::new(workspace.native_program(Profile::Dist, "akinai-host"));
+    let mut command = Command::new(workspace.native_program(BuildProfile::Dist, "akinai-host"));
     command
         .arg("--manifest")
         .arg(manifest)
@@ -180,19 +180,19 @@ fn ticks(stat: &str) -> Option<u32> {
 }
 
 /// A running HTTP server. Dropping it ends it.
-pub(super) struct Server {
+pub(super) struct BenchServer {
     process: Process,
     address: SocketAddr,
 }
 
-impl Server {
+impl BenchServer {
     /// Starts a program that is soon ready.
-    async fn start(command: Command, path: &'static str) -> Result<Server> {
-        Server::start_within(START_LIMIT, command, path).await
+    async fn start(command: Command, path: &'static str) -> Result<BenchServer> {
+        BenchServer::start_within(START_LIMIT, command, path).await
     }
 
     /// Starts a program that takes `--listen`, and waits until it answers `path`, whatever it answers.
-    async fn start_within(limit: Duration, mut command: Command, path: &'static str) -> Result<Server> {
+    async fn start_within(limit: Duration, mut command: Command, path: &'static str) -> Result<BenchServer> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         command
             .args(["--listen", &address.to_string()])
@@ -200,9 +200,9 @@ impl Server {
             .env_remove("RUST_BACKTRACE")
             .stdout(Stdio::null());
         let process = Process::spawn(&mut command, EndSignal::Terminate)?;
-        let mut server = Server { process, address };
+        let mut server = BenchServer { process, address };
         let began = Instant::now();
-        while exchange(address, &Request::get(path)).await.is_err() {
+        while exchange(address, &BenchRequest::get(path)).await.is_err() {
             if let Some(status) = server.process.try_wait()? {
                 bail!(
                     "{} ended while starting ({status}); what it said is above",
@@ -226,7 +226,7 @@ impl Server {
 
     /// Calls an RPC once, and returns its message.
     pub(super) async fn call(&self, path: &'static str, token: Option<&str>, message: &str) -> Result<Value> {
-        let request = Request {
+        let request = BenchRequest {
             method: "POST",
             path,
             token: token.map(str::to_owned),
@@ -237,7 +237,7 @@ impl Server {
     }
 
     /// Sends a request, and waits for the body of its answer, which must be a success.
-    pub(super) fn send(&self, request: Request) -> impl Future<Output = Result<String>> + use<> {
+    pub(super) fn send(&self, request: BenchRequest) -> impl Future<Output = Result<String>> + use<> {
         let address = self.address;
         async move {
             let response = exchange(address, &request).await?;
@@ -270,8 +270,8 @@ impl Server {
 }
 
 /// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.
-async fn exchange(address: SocketAddr, request: &Request) -> Result<String> {
-    let Request {
+async fn exchange(address: SocketAddr, request: &BenchRequest) -> Result<String> {
+    let BenchRequest {
         method,
         path,
         token,

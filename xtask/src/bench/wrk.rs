@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::debian::{self, Wanted};
+use crate::debian::{self, WantedPackage};
 use crate::process::{EndSignal, Process};
 use crate::workspace::Workspace;
 
@@ -41,17 +41,17 @@ pub(super) enum Load {
 }
 
 /// One request of a load.
-pub(super) struct Request {
+pub(super) struct BenchRequest {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) token: Option<String>,
     pub(super) message: String,
 }
 
-impl Request {
+impl BenchRequest {
     /// GET of a path, without a token.
-    pub(super) fn get(path: &'static str) -> Request {
-        Request {
+    pub(super) fn get(path: &'static str) -> BenchRequest {
+        BenchRequest {
             method: "GET",
             path,
             token: None,
@@ -129,9 +129,9 @@ impl Load {
     }
 
     /// The next so many requests. They count as sent.
-    pub(super) fn take(&self, count: usize) -> Result<Vec<Request>> {
+    pub(super) fn take(&self, count: usize) -> Result<Vec<BenchRequest>> {
         let requests = (0..count).map(|number| match self {
-            Load::Hello => Some(Request::get("/")),
+            Load::Hello => Some(BenchRequest::get("/")),
             Load::Calls {
                 path,
                 messages,
@@ -141,7 +141,7 @@ impl Load {
                     Some(tokens) => Some(tokens.at(number)?.to_owned()),
                     None => None,
                 };
-                Some(Request {
+                Some(BenchRequest {
                     method: "POST",
                     path,
                     token,
@@ -210,7 +210,7 @@ impl Wrk {
                 output,
             });
         }
-        let wanted = Wanted {
+        let wanted = WantedPackage {
             packages: &["wrk"],
             family: &[],
         };

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::host;
 use crate::process::run;
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 
 /// The program in between.
 pub(super) const BRIDGE: &str = "conformance-bridge";
@@ -17,7 +17,7 @@ pub(super) const BRIDGE: &str = "conformance-bridge";
 pub(super) fn program(workspace: &Workspace) -> Vec<OsString> {
     let host = host(workspace, "conformance-client");
     let mut program = vec![
-        workspace.native_program(Profile::Dev, BRIDGE).into(),
+        workspace.native_program(BuildProfile::Dev, BRIDGE).into(),
         host.get_program().to_owned(),
     ];
     program.extend(host.get_args().map(OsString::from));

@@ -18,7 +18,7 @@ use crate::build;
 use crate::go::GoProgram;
 use crate::process::run;
 use crate::ui::Steps;
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{BuildProfile, Workspace};
 
 pub use self::server::serve;
 
@@ -53,7 +53,7 @@ struct Subject {
 /// Everything that is tested.
 fn subjects(workspace: &Workspace) -> [Subject; 2] {
     // By its place and not as what runs now: compiling the tests has put another file there.
-    let xtask = workspace.native_program(Profile::Dev, "xtask");
+    let xtask = workspace.native_program(BuildProfile::Dev, "xtask");
     let server = Subject {
         mode: "server",
         claims: "server.yaml",
@@ -78,7 +78,7 @@ pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> 
     let mut steps = Steps::new(3);
     steps.begin("compile the components, those of the tests included, and the host");
     build::components_and_those_of_tests(workspace).await?;
-    build::programs(workspace, Profile::Dev, PROGRAMS).await?;
+    build::programs(workspace, BuildProfile::Dev, PROGRAMS).await?;
     steps.begin("have the conformance runner (built by Go, once, in about two minutes)");
     let runner = runner(workspace).await?;
     steps.begin("run the conformance suite against our server and our client");
@@ -123,7 +123,7 @@ fn host(workspace: &Workspace, application: &str) -> Command {
     let manifest = workspace.root().join("tests").join(application).join("spin.toml");
     match env::var_os(SPIN) {
         None => {
-            let mut host = Command::new(workspace.native_program(Profile::Dev, "akinai-host"));
+            let mut host = Command::new(workspace.native_program(BuildProfile::Dev, "akinai-host"));
             host.arg("--manifest").arg(manifest);
             host.arg("--cache-dir").arg(workspace.private().join("cache"));
             host.env("RUST_LOG", "warn");

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::Home;
-use crate::debian::{self, Wanted};
+use crate::debian::{self, WantedPackage};
 use crate::process::output;
 use crate::workspace::Workspace;
 
@@ -51,7 +51,7 @@ pub(super) async fn postgres() -> Result<Programs> {
     if let Some(bin) = installed_postgres() {
         return Ok(Programs::installed(bin));
     }
-    let wanted = Wanted {
+    let wanted = WantedPackage {
         packages: &["postgresql"],
         family: &["postgresql-"],
     };
@@ -80,7 +80,7 @@ pub(super) async fn redis() -> Result<Programs> {
         let bin = program.parent().context("redis-server is in no folder")?;
         return Ok(Programs::installed(bin.to_owned()));
     }
-    let wanted = Wanted {
+    let wanted = WantedPackage {
         packages: &["redis-server"],
         family: &["redis-"],
     };
@@ -94,7 +94,7 @@ pub(super) async fn redis() -> Result<Programs> {
     })
 }
 
-async fn unpack(name: &str, wanted: &Wanted<'_>) -> Result<PathBuf> {
+async fn unpack(name: &str, wanted: &WantedPackage<'_>) -> Result<PathBuf> {
     let home = Home::of(&Workspace::here())?;
     debian::unpack(wanted, &home.folder().join("services").join(name)).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use url::Url;
 
-use super::form::{Field, Form};
+use super::form::{Field, HtmlForm};
 use crate::http::{self, Answer, Request};
 
 /// How long one answer may take. Signing in hashes a password, on a machine that may be compiling.
@@ -45,7 +45,7 @@ impl Browser {
     pub async fn submit(
         &mut self,
         page: &Url,
-        form: &Form,
+        form: &HtmlForm,
         fields: &[Field],
         callback: &str,
     ) -> Result<Arrival> {

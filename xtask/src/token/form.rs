@@ -8,7 +8,7 @@ const REFUSALS: [&str; 6] = ["deny", "reject", "refuse", "cancel", "decline", "d
 
 /// A form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct HtmlForm {
     /// Where it is sent, as it stands there; empty for the page's own address.
     pub action: String,
     /// Whether it is sent as `POST`.
@@ -44,7 +44,7 @@ impl Control {
 /// A field's name and value.
 pub type Field = (String, String);
 
-impl Form {
+impl HtmlForm {
     /// Whether it is a form for signing in: one password, and not a new one.
     pub fn is_login(&self) -> bool {
         let mut passwords = self.controls.iter().filter(|control| control.kind == "password");
@@ -109,14 +109,14 @@ impl Form {
 }
 
 /// All forms of a page. Whatever is not understood is passed over.
-pub fn forms(html: &str) -> Vec<Form> {
+pub fn forms(html: &str) -> Vec<HtmlForm> {
     let mut forms = Vec::new();
-    let mut open: Option<Form> = None;
+    let mut open: Option<HtmlForm> = None;
     for tag in tags(html) {
         match (tag.name.as_str(), &mut open) {
             ("form", _) => {
                 forms.extend(open.take());
-                open = Some(Form {
+                open = Some(HtmlForm {
                     action: tag.attribute("action").trim().to_owned(),
                     is_post: tag.attribute("method").eq_ignore_ascii_case("post"),
                     controls: Vec::new(),
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn the_form_to_sign_in_is_found_among_others_and_filled() {
         let forms = forms(LOGIN);
-        let logins: Vec<&Form> = forms.iter().filter(|form| form.is_login()).collect();
+        let logins: Vec<&HtmlForm> = forms.iter().filter(|form| form.is_login()).collect();
         let [login] = logins[..] else {
             panic!("one form is for signing in: {forms:?}");
         };

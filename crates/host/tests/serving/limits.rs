@@ -261,8 +261,8 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     let sleeping = host.start_get("/sleep?ms=3600000").await;
     let busy = host.get("/sleep?ms=1").await;
     let too_late = sleeping.await.expect("the host answers");
-    eventually_served(&host).await;
-    let trapped = host.get("/trap").await;
+    // On a host of its own: a place becomes free a moment after its answer.
+    let trapped = Host::start().await.get("/trap").await;
     for (refusal, status) in [
         (too_large, StatusCode::PAYLOAD_TOO_LARGE),
         (busy, StatusCode::SERVICE_UNAVAILABLE),
@@ -280,15 +280,20 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     }
 }
 
+/// An application of one component: a second one would bring stacks of its own.
+const ALONE: &str =
+    "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"alone\"\n[component.alone]\nsource = \"probe.wasm\"\n";
+
 /// A read that is dropped is cancelled on a stack of its own. With as many stacks as instances, such a request would wait for a
 /// stack until its time is up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
-    let host = Host::limited(|limits| {
-        limits.in_flight = 1;
-        limits.request_deadline = Duration::from_secs(10);
-    })
-    .await;
+    let limits = host::Limits {
+        in_flight: 1,
+        request_deadline: Duration::from_secs(10),
+        ..Default::default()
+    };
+    let host = Host::with(ALONE, limits).await;
     let frames = futures::stream::iter(0..5).then(|_| async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"12345")))

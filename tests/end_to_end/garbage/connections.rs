@@ -1,0 +1,129 @@
+//! Bytes that are no HTTP, and clients that leave or stall.
+
+use std::time::Duration;
+
+use harness::{raw, raw_cut_off};
+
+use super::{LIST, OPEN, Victim};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_http() {
+    let victim = Victim::start().await;
+    let cases: [(&str, &[u8]); 10] = [
+        (
+            "a TLS handshake",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        ),
+        ("NUL bytes", &[0; 4096]),
+        ("a request line of one word", b"HELLO\r\n\r\n"),
+        (
+            "an HTTP version of the future",
+            b"GET / HTTP/9.9\r\nhost: a\r\n\r\n",
+        ),
+        (
+            "two lengths",
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        ),
+        (
+            "a length that is no number",
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\nab",
+        ),
+        (
+            "a body in a coding that is not undone",
+            b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        ),
+        (
+            "chunks in chunks",
+            b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        ),
+        (
+            "a header's name with a space",
+            b"GET / HTTP/1.1\r\nho st: a\r\n\r\n",
+        ),
+        ("a NUL byte in a header", b"GET / HTTP/1.1\r\nhost: a\0b\r\n\r\n"),
+    ];
+    for (what, bytes) in cases {
+        let answer = raw(victim.0.address(), bytes).await;
+        let refused = answer.status().is_none_or(|status| (400..=505).contains(&status));
+        assert!(refused, "{what} must be refused, but: {}", answer.text());
+        victim.goes_on_after(what).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_go_away() {
+    let victim = Victim::start().await;
+    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n");
+    for path in OPEN {
+        let cases = [
+            ("half a head", head(path)),
+            (
+                "a body shorter than announced",
+                format!("{}content-length: 100\r\n\r\n{{", head(path)),
+            ),
+            (
+                "half a chunk",
+                format!("{}transfer-encoding: chunked\r\n\r\n50\r\n{{\"id\"", head(path)),
+            ),
+            (
+                "a chunk but no last one",
+                format!("{}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n", head(path)),
+            ),
+            (
+                "a chunk of impossible length",
+                format!("{}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n", head(path)),
+            ),
+            (
+                "a whole request",
+                format!("{}content-length: 2\r\n\r\n{{}}", head(path)),
+            ),
+        ];
+        for (what, bytes) in cases {
+            // Many at once: a client that leaves must free its place.
+            let gone = (0..8).map(|_| raw_cut_off(victim.0.address(), bytes.as_bytes()));
+            for answer in futures::future::join_all(gone).await {
+                let fine = what == "a whole request" && answer.status().is_some();
+                let refused = answer.status().is_none_or(|status| (400..=504).contains(&status));
+                assert!(
+                    refused || fine,
+                    "{what} must not be served, but: {}",
+                    answer.text()
+                );
+            }
+            victim
+                .goes_on_after(&format!("a client that left after {what}"))
+                .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_go_on() {
+    let victim = Victim::start().await;
+    let address = victim.0.address();
+    let head = format!(
+        "POST {LIST} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    // As many as would fill the instances that are there; they wait while others are served.
+    let mut slow = Vec::new();
+    for _ in 0..64 {
+        let mut stream = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("the platform listens");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes())
+            .await
+            .expect("half a request is taken");
+        slow.push(stream);
+    }
+
+    let served = tokio::time::timeout(
+        Duration::from_secs(10),
+        victim.goes_on_after("64 clients that do not go on"),
+    )
+    .await;
+
+    assert!(
+        served.is_ok(),
+        "64 clients that stopped half-way must not keep the platform from serving others"
+    );
+}

@@ -1,0 +1,243 @@
+//! The tests that a command selects, and what they need: components, servers, programs of other projects.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::build;
+use crate::compile;
+use crate::process::{EndSignal, Process, command_line};
+use crate::workspace::Workspace;
+
+/// The packages whose components a part of the tests needs, by test target and the beginning of the tests' names. Every other
+/// test that runs the host needs all components.
+const NEEDED_PACKAGES: [(&str, &str, &[&str]); 9] = [
+    ("capabilities", "", &["akinai-probe"]),
+    ("components", "inventory::", &["akinai-product"]),
+    ("components", "issuer::", &["akinai-issuer"]),
+    ("components", "order::", &["akinai-order"]),
+    (
+        "components",
+        "outgoing::",
+        &["akinai-conformance", "akinai-conformance-client"],
+    ),
+    ("components", "pages::", &["akinai-bff", "akinai-user"]),
+    ("components", "product::", &["akinai-product"]),
+    ("components", "user::", &["akinai-user"]),
+    ("serving", "", &["akinai-probe"]),
+];
+
+/// Test targets that need Ory Hydra, a browser or clients of other projects. The others run without.
+const WITH_COUNTERPARTS: [&str; 2] = ["end_to_end", "hydra"];
+
+/// The packages that run the host: their tests need components. So do the tests of packages that depend on these.
+const HOSTS: [&str; 2] = ["akinai-host", "akinai-tests"];
+
+/// What selected tests need.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// The packages of the components.
+    pub(super) packages: BTreeSet<String>,
+    /// Postgres, Redis and the migrated template.
+    pub(super) servers: bool,
+    pub(super) counterparts: bool,
+}
+
+/// A test that is selected. Unit tests and tests of documentation are in no target.
+#[derive(Debug, PartialEq, Eq)]
+struct Selected {
+    target: Option<String>,
+    name: String,
+}
+
+/// Finds the tests that these arguments of `cargo test` select, and what they need. The tests are compiled already.
+///
+/// # Errors
+/// No test is selected, or the tests cannot be listed.
+pub(super) async fn needs(workspace: &Workspace, arguments: &[String]) -> Result<Needs> {
+    let selected = selected(&list(workspace, arguments).await?);
+    if selected.is_empty() {
+        bail!("no test is selected by `{}`", arguments.join(" "));
+    }
+    let metadata = build::metadata(workspace)?;
+    let mut every = build::packages_of_all_components(&metadata, workspace);
+    let mut needs = needs_of(&selected, &targets_with_components(&metadata), &every);
+    if !needs.packages.is_empty() {
+        // The application is loaded as a whole: a component that was never built is missed, though no test calls it.
+        every.retain(|package| !build::is_built(workspace, package, &metadata));
+        needs.packages.extend(every);
+    }
+    Ok(needs)
+}
+
+fn needs_of(selected: &[Selected], with_components: &BTreeSet<String>, every: &[String]) -> Needs {
+    let mut needs = Needs::default();
+    for Selected { target, name } in selected {
+        let Some(target) = target else { continue };
+        needs.counterparts |= WITH_COUNTERPARTS.contains(&target.as_str());
+        if with_components.contains(target) {
+            needs.servers |= target != "serving";
+            let row = NEEDED_PACKAGES
+                .iter()
+                .find(|(of, beginning, _)| of == target && name.starts_with(beginning));
+            match row {
+                Some((.., packages)) => needs
+                    .packages
+                    .extend(packages.iter().map(|&name| name.to_owned())),
+                None => needs.packages.extend(every.iter().cloned()),
+            }
+        }
+    }
+    needs
+}
+
+/// The test targets of the packages that run the host.
+fn targets_with_components(metadata: &Value) -> BTreeSet<String> {
+    let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let is_host = |name: &Value| name.as_str().is_some_and(|name| HOSTS.contains(&name));
+    array(&metadata["packages"])
+        .iter()
+        .filter(|package| {
+            let dependencies = array(&package["dependencies"]);
+            is_host(&package["name"]) || dependencies.iter().any(|dependency| is_host(&dependency["name"]))
+        })
+        .flat_map(|package| array(&package["targets"]))
+        .filter(|target| array(&target["kind"]).iter().any(|kind| kind == "test"))
+        .filter_map(|target| target["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// What cargo and the test programs print when they list the selected tests: both streams in one, so that each program's tests
+/// follow its name.
+async fn list(workspace: &Workspace, arguments: &[String]) -> Result<String> {
+    let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+    let mut cargo = compile::linting_cargo()?;
+    cargo.args(["test", "--workspace"]).args(arguments);
+    if !arguments.iter().any(|argument| argument == "--") {
+        cargo.arg("--");
+    }
+    cargo
+        .args(["--list", "--format", "terse"])
+        .env("CARGO_TERM_COLOR", "never")
+        .env("CARGO_TERM_QUIET", "false")
+        .current_dir(workspace.root())
+        .stdout(writer.try_clone().context("cannot make a pipe")?)
+        .stderr(writer);
+    let command = command_line(&cargo);
+    let mut process = Process::spawn(&mut cargo, EndSignal::Terminate)?;
+    // It holds our ends of the pipe, which is read to its end.
+    drop(cargo);
+    let listening = tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    let status = process.wait().await?;
+    let text = listening.await?.context("cargo cannot be listened to")?;
+    if !status.success() {
+        bail!("`{command}` failed: {status}\n{text}");
+    }
+    Ok(text)
+}
+
+/// Reads lines such as `Running tests/order/main.rs (target/debug/deps/order-0f3a)` and `cart::is_empty: test`.
+fn selected(list: &str) -> Vec<Selected> {
+    let (mut target, mut selected) = (None, Vec::new());
+    for line in list.lines().map(str::trim) {
+        if let Some(running) = line.strip_prefix("Running ") {
+            let program = running.rsplit('/').next().unwrap_or_default();
+            let name = program.rsplit_once('-').map_or(program, |(name, _)| name);
+            target = (!running.starts_with("unittests ")).then(|| name.to_owned());
+        } else if line.starts_with("Doc-tests ") {
+            target = None;
+        } else if let Some(name) = line.strip_suffix(": test") {
+            selected.push(Selected {
+                target: target.clone(),
+                name: name.to_owned(),
+            });
+        }
+    }
+    selected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "    Finished `test` profile\n     \
+        Running unittests src/lib.rs (target/debug/deps/akinai_order-05d1)\n\
+        service::tests::an_order: test\n     \
+        Running tests/components/main.rs (target/debug/deps/components-9a)\n\
+        order::a_cart_is_kept: test\n   \
+        Doc-tests akinai_connect\n";
+
+    fn one(target: &str, name: &str) -> Selected {
+        Selected {
+            target: (!target.is_empty()).then(|| target.to_owned()),
+            name: name.to_owned(),
+        }
+    }
+
+    #[test]
+    fn listed_tests_have_the_target_that_is_named_before_them() {
+        assert_eq!(
+            selected(LIST),
+            [
+                one("", "service::tests::an_order"),
+                one("components", "order::a_cart_is_kept")
+            ]
+        );
+    }
+
+    #[test]
+    fn tests_need_what_their_target_and_module_need() {
+        let with_components = ["components", "end_to_end", "serving"].map(str::to_owned).into();
+        let every = ["akinai-bff", "akinai-order", "akinai-probe"].map(str::to_owned);
+        let cases = [
+            (one("", "service::an_order"), "", false, false),
+            (one("tidy", "no_tabs"), "", false, false),
+            (one("components", "order::a_cart"), "akinai-order", true, false),
+            (
+                one("components", "new::a_test"),
+                "akinai-bff akinai-order akinai-probe",
+                true,
+                false,
+            ),
+            (one("serving", "limits::memory"), "akinai-probe", false, false),
+            (
+                one("end_to_end", "edge::x"),
+                "akinai-bff akinai-order akinai-probe",
+                true,
+                true,
+            ),
+            (one("hydra", "keys_stay"), "", false, true),
+        ];
+        for (selected, packages, servers, counterparts) in cases {
+            let expected = Needs {
+                packages: packages.split_whitespace().map(str::to_owned).collect(),
+                servers,
+                counterparts,
+            };
+            assert_eq!(needs_of(&[selected], &with_components, &every), expected);
+        }
+    }
+
+    #[test]
+    fn every_target_and_package_that_is_named_here_exists() {
+        let metadata = build::metadata(&Workspace::here()).expect("metadata");
+        let (targets, all) = (
+            targets_with_components(&metadata),
+            build::packages_of_all_components(&metadata, &Workspace::here()),
+        );
+        for (target, _, packages) in NEEDED_PACKAGES {
+            assert!(targets.contains(target), "there is no test target {target}");
+            for package in packages {
+                assert!(
+                    all.iter().any(|known| known == package),
+                    "{package} is no component"
+                );
+            }
+        }
+    }
+}
