@@ -18,7 +18,7 @@ use kernel::{Scope, UserCaller};
 use prost::Message;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// `product.v1.StockShortage`, written anew here so that a mistake in the platform's own messages would show.

@@ -1,6 +1,7 @@
 //! Reading products: one, pages, batches.
 
 use super::*;
+use bindings::akinai::commerce::types::Money;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_instances_hold_no_connection() {
@@ -53,7 +54,7 @@ async fn product_has_the_values_of_its_row() {
         product.description, stored.description,
         "the description must be the row's"
     );
-    let types::Money {
+    let Money {
         amount,
         currency_code,
     } = &product.price;

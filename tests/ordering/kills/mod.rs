@@ -4,10 +4,10 @@
 //!
 //! The host that dies is this test binary once more, as a process of its own. The host that finds the orders is the test's.
 
-mod host;
 mod hosts;
 mod meetings;
 mod servers;
+mod victim;
 
 use futures::future::{self, join_all};
 use harness::{Client, Gate, Moment, Point, Setup};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use xtask::services::free_port;
 
-use self::host::Host;
+use self::victim::Host;
 use crate::shop::{CLAIMED, Counter, Said, Shop, User, order};
 
 /// Pieces that are there, and pieces that are not.

@@ -49,7 +49,12 @@ impl Host {
         }
         let program = std::env::current_exe().expect("this binary has a path");
         let mut child = Command::new(program)
-            .args(["kills::host::host_to_kill", "--exact", "--ignored", "--nocapture"])
+            .args([
+                "kills::victim::host_to_kill",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(IS_HOST, "yes")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
