@@ -109,6 +109,9 @@ mod tests {
         let other_forms = [
             "",
             "42",
+            "not-a-uuid",
+            "' or ''='",
+            "\0",
             "0190163d8694739baea5966c26f8ad91",
             "{0190163d-8694-739b-aea5-966c26f8ad91}",
             "urn:uuid:0190163d-8694-739b-aea5-966c26f8ad91",

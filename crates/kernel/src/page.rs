@@ -184,6 +184,7 @@ mod tests {
             (100, Some(100)),
             (101, None),
             (-1, None),
+            (i32::MAX, None),
             (i32::MIN, None),
         ];
         for (asked, given) in sizes {
@@ -209,6 +210,10 @@ mod tests {
             "x",
             "!!!!",
             "日本",
+            "AAAA",
+            "00000000-0000-7000-8000-000000000000",
+            "' or 1=1 --",
+            &"A".repeat(513),
             &text[1..],
             &longer,
             &other_version,

@@ -265,10 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_query_is_no_search() {
+    fn query_has_at_most_100_characters_and_a_blank_one_is_no_search() {
         assert_eq!(Query::parse(" \t\u{3000}"), Ok(None));
         assert_eq!(Query::parse(" 茶 ").unwrap().unwrap().text(), "茶");
-        assert_eq!(Query::parse(&"a".repeat(101)), Err(TextError::TooLong(100)));
+        assert!(Query::parse(&"茶".repeat(100)).is_ok());
+        assert_eq!(Query::parse(&"茶".repeat(101)), Err(TextError::TooLong(100)));
+        for query in ["a\0b", "a\nb"] {
+            assert!(Query::parse(query).is_err(), "{query:?} has a control character");
+        }
     }
 
     #[test]

@@ -1,242 +1,19 @@
-//! Calls that fail: which are made again, when a service is left alone, and what goes on while something is away.
+//! Which requests are served while the user service, the issuer or Redis is away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use harness::{Answer, Between, Fate, Issuer, Platform, Product, Setup};
-use http::HeaderValue;
-use serde_json::{Value, json};
-use xtask::process::Scratch;
-use xtask::services::Redis;
 
-const GET_PRODUCT: &str = "product.v1.ProductService/GetProduct";
-const CREATE_USER: &str = "user.v1.UserService/CreateUser";
-const GET_USER: &str = "user.v1.UserService/GetUser";
+use super::*;
+
 const LIST_USERS: &str = "user.v1.UserService/ListUsers";
-
-/// How soon all must be well again once nothing is wrong any more.
-const HEALED: Duration = Duration::from_secs(15);
 
 /// After this every instance has noticed that Redis is back: one that met it dead goes without it for two seconds.
 const NOTICED: Duration = Duration::from_secs(3);
 
-/// A platform with a proxy between its components, over a Redis of its own.
-struct World {
-    platform: Platform,
-    between: Between,
-    issuer: Issuer,
-    redis: Redis,
-    _folder: Scratch,
-}
-
-impl World {
-    async fn start() -> Self {
-        Self::with(|setup| setup).await
-    }
-
-    async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let folder = Scratch::new("faults").expect("a folder for a server");
-        let redis = Redis::start(folder.path()).await.expect("a Redis of our own");
-        let issuer = Issuer::start().await;
-        let between = Between::new();
-        let setup = Setup::new()
-            .await
-            .redis(&redis)
-            .chaining(Arc::new(between.clone()))
-            .variable("redis_prefix", "akinai:faults")
-            .variable("issuer", issuer.url())
-            .variable("issuer_origin", issuer.url());
-        Self {
-            platform: change(setup).start().await,
-            between,
-            issuer,
-            redis,
-            _folder: folder,
-        }
-    }
-
-    async fn call(&self, token: Option<&str>, method: &str, message: Value) -> Answer {
-        self.platform.client().call_as(token, method, message).await
-    }
-
-    async fn product(&self) -> Value {
-        let product = Product::named("tea");
-        self.platform
-            .database()
-            .insert(std::slice::from_ref(&product))
-            .await;
-        json!({ "id": product.id })
-    }
-
-    /// Opens an account; its id.
-    async fn user(&self, name: &str) -> String {
-        let message = json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
-        let answer = self.call(None, CREATE_USER, message).await;
-        let id = answer.message()["user"]["id"].clone();
-        id.as_str().expect("a new account has an id").to_owned()
-    }
-
-    async fn admin(&self) -> String {
-        let id = self.user("admin").await;
-        let statement = format!("update user_service.users set roles = '{{admin}}' where id = '{id}'");
-        let sql = self.platform.database().sql();
-        sql.batch_execute(&statement).await.expect("the role is given");
-        id
-    }
-
-    async fn get_user(&self, id: &str, token: &str) -> Answer {
-        self.call(Some(token), GET_USER, json!({ "id": id })).await
-    }
-
-    /// Waits until a call is answered as it should be.
-    async fn heals(&self, token: Option<&str>, method: &str, message: &Value) {
-        let began = Instant::now();
-        loop {
-            let answer = self.call(token, method, message.clone()).await;
-            if answer.status == 200 && answer.header("cache-status").is_none() {
-                return;
-            }
-            assert!(
-                began.elapsed() < HEALED,
-                "{method} must be served again within {HEALED:?}: {}",
-                answer.text()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_is_tried_three_times() {
-    let world = World::start().await;
-    let product = world.product().await;
-    world.call(None, GET_PRODUCT, product.clone()).await.message();
-
-    let before = world.between.calls("product");
-    world.between.set("product", Fate::Lose(2));
-    world.call(None, GET_PRODUCT, product.clone()).await.message();
-    assert_eq!(
-        world.between.calls("product") - before,
-        3,
-        "two calls got lost, the third was answered"
-    );
-
-    let before = world.between.calls("product");
-    world.between.set("product", Fate::Lose(3));
-    let failure = world.call(None, GET_PRODUCT, product.clone()).await.failure();
-    assert_eq!(failure.code, "unavailable", "three lost calls are one too many");
-    assert_eq!(
-        world.between.calls("product") - before,
-        3,
-        "and there is no fourth"
-    );
-    world.call(None, GET_PRODUCT, product).await.message();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_without_a_key_is_tried_once() {
-    let world = World::start().await;
-    world.between.set("user", Fate::Lose(1));
-    let message = json!({ "email": "mina@example.com", "password": "correct horse" });
-    let failure = world.call(None, CREATE_USER, message).await.failure();
-    assert_eq!(failure.code, "unavailable", "the outcome of the call is unknown");
-    assert_eq!(world.between.calls("user"), 1, "so it is not done again");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_fails_five_times_in_a_row_is_left_alone_by_all_hosts() {
-    let reset = Duration::from_secs(3);
-    let world = World::with(|setup| setup.variable("breaker_reset_timeout", "3")).await;
-    // Another host that shares nothing but Redis, and whose own product service is well.
-    let other = Setup::new()
-        .await
-        .redis(&world.redis)
-        .variable("redis_prefix", "akinai:faults")
-        .start()
-        .await;
-    let product = world.product().await;
-    let ask_other = async || {
-        let answer = other
-            .client()
-            .call("product.v1.ProductService/ListProducts", json!({}))
-            .await;
-        answer.status.as_u16()
-    };
-    assert_eq!(ask_other().await, 200);
-
-    world.between.set("product", Fate::Lose(u32::MAX));
-    let opened = Instant::now();
-    for _ in 0..2 {
-        let failure = world.call(None, GET_PRODUCT, product.clone()).await.failure();
-        assert_eq!(failure.code, "unavailable");
-    }
-    assert_eq!(
-        world.between.calls("product"),
-        5,
-        "three attempts and two are five failures in a row; no call follows"
-    );
-    for _ in 0..5 {
-        let failure = world.call(None, GET_PRODUCT, product.clone()).await.failure();
-        assert_eq!(failure.code, "unavailable", "the breaker is open");
-    }
-    assert_eq!(world.between.calls("product"), 5, "the service is left alone");
-    assert_eq!(ask_other().await, 503, "the other host knows, too");
-    assert!(
-        opened.elapsed() < reset,
-        "this must not take longer than the breaker is open"
-    );
-
-    tokio::time::sleep(reset).await;
-    let burst = (0..20).map(|_| world.call(None, GET_PRODUCT, product.clone()));
-    futures::future::join_all(burst).await;
-    assert_eq!(world.between.calls("product"), 6, "of twenty callers one tries");
-
-    tokio::time::sleep(reset).await;
-    world.between.set("product", Fate::Pass);
-    world.heals(None, GET_PRODUCT, &product).await;
-    assert_eq!(ask_other().await, 200, "the other host knows that all is well");
-    let calls = world.between.calls("product");
-    for _ in 0..10 {
-        world.call(None, GET_PRODUCT, product.clone()).await.message();
-    }
-    assert_eq!(
-        world.between.calls("product") - calls,
-        10,
-        "all get through again"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_s_short_time_is_no_failure_of_the_service() {
-    let world = World::start().await;
-    let product = world.product().await;
-    world.between.set("product", Fate::Hang);
-    for _ in 0..10 {
-        let client = world.platform.client();
-        let mut request = client.post(&format!("/{GET_PRODUCT}"), product.to_string());
-        let short = HeaderValue::from_static("50");
-        request.headers_mut().insert("connect-timeout-ms", short);
-        let failure = client.send(request).await.failure();
-        assert_eq!(
-            failure.code, "deadline_exceeded",
-            "50 ms is all that the caller gave"
-        );
-    }
-    world.between.set("product", Fate::Pass);
-    let answer = world.call(None, GET_PRODUCT, product).await;
-    assert_eq!(
-        answer.status.as_u16(),
-        200,
-        "the breaker is closed: {}",
-        answer.text()
-    );
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away() {
-    let world = World::start().await;
+    let world = FaultyPlatform::start().await;
     let (mina, hana, admin) = (
         world.user("mina").await,
         world.user("hana").await,
@@ -338,7 +115,7 @@ struct Call {
 }
 
 /// A hundred requests a second, whether those before them were answered or not.
-async fn flow(world: &World, calls: &[Call], time: Duration) -> Seen {
+async fn flow(world: &FaultyPlatform, calls: &[Call], time: Duration) -> Seen {
     let began = Instant::now();
     let mut under_way = FuturesUnordered::new();
     let mut seen = Seen::default();
@@ -356,7 +133,7 @@ async fn flow(world: &World, calls: &[Call], time: Duration) -> Seen {
     seen
 }
 
-async fn timed(world: &World, call: &Call) -> (&'static str, Answer, Duration) {
+async fn timed(world: &FaultyPlatform, call: &Call) -> (&'static str, Answer, Duration) {
     let began = Instant::now();
     let answer = world
         .call(call.token.as_deref(), call.method, call.message.clone())
@@ -366,7 +143,7 @@ async fn timed(world: &World, call: &Call) -> (&'static str, Answer, Duration) {
 
 /// Who calls what, while something is away.
 struct Callers {
-    world: World,
+    world: FaultyPlatform,
     mina: String,
     admin: String,
     product: Value,
@@ -375,7 +152,7 @@ struct Callers {
 const NAMES: [&str; 4] = ["anyone", "mina", "admin", "unseen"];
 
 impl Callers {
-    async fn new(world: World) -> Self {
+    async fn new(world: FaultyPlatform) -> Self {
         let (mina, admin) = (world.user("mina").await, world.admin().await);
         Self {
             product: world.product().await,
@@ -452,8 +229,8 @@ impl Callers {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_issuer_is_away_all_go_on() {
-    let callers = Callers::new(World::start().await).await;
+async fn requests_are_served_while_the_issuer_is_away() {
+    let callers = Callers::new(FaultyPlatform::start().await).await;
     callers.are_well("the start").await;
     let calls = callers.calls().await;
     callers.world.issuer.set_away(true);
@@ -465,7 +242,7 @@ async fn while_the_issuer_is_away_all_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hanging_user_service_delays_no_other_service() {
-    let world = World::with(|setup| setup.variable("user_timeout", "2")).await;
+    let world = FaultyPlatform::with(|setup| setup.variable("user_timeout", "2")).await;
     let callers = Callers::new(world).await;
     let calls = callers.calls().await;
     callers.world.between.set("user", Fate::Hang);
@@ -480,8 +257,8 @@ async fn hanging_user_service_delays_no_other_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_all_go_on_but_admins() {
-    let mut callers = Callers::new(World::start().await).await;
+async fn without_redis_only_methods_for_admins_are_unavailable() {
+    let mut callers = Callers::new(FaultyPlatform::start().await).await;
     // Admins wait until it can be seen at once who was revoked.
     let expected = ["ok", "ok", "unavailable", "ok"];
     let soon = Duration::from_secs(5);

@@ -1,0 +1,120 @@
+//! Hosts that are killed while they serve an order or reconcile.
+
+use harness::Dice;
+
+use crate::histories::{Told, Window, compare, seed};
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_is_finished_after_a_host_is_killed_at_any_step() {
+    let shop = Shop::start().await;
+    let products = Products::of(&shop).await;
+    for (point, deed, ends) in BOUNDARIES {
+        let errands = UserRequest::two(&shop, deed, products).await;
+        kill_at(&shop, point, &errands).await;
+        finish(&shop, &errands, ends, point).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_is_finished_after_a_reconciler_is_killed_at_any_step() {
+    let shop = Shop::start().await;
+    let products = Products::of(&shop).await;
+    let mut left = Vec::new();
+    for (left_at, deed, killed_at) in [
+        (
+            Point::after("ReserveStock"),
+            Action::Buy,
+            Point::after("GetReservation"),
+        ),
+        (
+            Point::after("ReserveStock"),
+            Action::Buy,
+            Point::before("CommitReservation"),
+        ),
+        (
+            Point::after("ReserveStock"),
+            Action::Buy,
+            Point::after("CommitReservation"),
+        ),
+        (
+            Point::before("ReserveStock"),
+            Action::Buy,
+            Point::before("ReleaseReservation"),
+        ),
+        (
+            Point::before("ReserveStock"),
+            Action::Buy,
+            Point::after("ReleaseReservation"),
+        ),
+        (Point::before("Restock"), Action::Cancel, Point::before("Restock")),
+        (Point::before("Restock"), Action::Cancel, Point::after("Restock")),
+    ] {
+        let errand = [UserRequest::new(&shop, deed, products).await];
+        kill_at(&shop, left_at, &errand).await;
+        let port = free_port().expect("a port");
+        let host = Host::start(shop.another().await, port, Some((killed_at, 1))).await;
+        assert_eq!(host.counter.reconcile().await, None, "it dies at {killed_at:?}");
+        host.died().await;
+        let [_, end] = ends(left_at, deed);
+        left.push((errand, killed_at, end));
+    }
+    tokio::time::sleep(CLAIMED).await;
+    shop.settle().await;
+    for ([errand], killed_at, end) in left {
+        let status = shop.status(&errand.user, KEY).await;
+        assert_eq!(
+            status.as_deref(),
+            end,
+            "after a reconciler that was killed at {killed_at:?}"
+        );
+    }
+}
+
+/// For how long hosts are killed at random.
+const HUNT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_killed_at_random_lose_no_order() {
+    let seed = seed(99);
+    println!("random kills of seed {seed}");
+    let shop = Shop::start().await;
+    let mut products = Vec::new();
+    for name in ["抹茶", "煎茶", "茶碗"] {
+        products.push(shop.product(name, 500).await);
+    }
+    let (port, end) = (free_port().expect("a port"), Instant::now() + HUNT);
+    let counter = Counter(Client::new(format!("http://127.0.0.1:{port}")));
+    let windows = (0..8).map(|number| {
+        let window = Window::new(counter.clone(), &shop.user(), &products, seed + number);
+        window.live(|_| Instant::now() < end)
+    });
+    let windows: Vec<_> = windows.collect();
+    let killing = async {
+        let mut dice = Dice::new(seed);
+        let mut kills = 0;
+        while Instant::now() < end {
+            let host = Host::start(shop.another().await, port, None).await;
+            tokio::time::sleep(Duration::from_millis(200 + dice.throw(2500))).await;
+            host.kill().await;
+            kills += 1;
+        }
+        kills
+    };
+    let reconciling = async {
+        while Instant::now() < end {
+            counter.reconcile().await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+
+    let (told, kills, ()) = tokio::join!(join_all(windows), killing, reconciling);
+
+    println!("{kills} hosts were killed");
+    tokio::time::sleep(CLAIMED).await;
+    // What a run leaves because it is too much is the next one's.
+    while shop.counter().reconcile().await.expect("the reconciler answers")["relayed"] != 0 {}
+    shop.settle().await;
+    compare(&shop, &told.into_iter().collect::<Told>()).await;
+}

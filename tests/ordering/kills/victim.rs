@@ -1,0 +1,172 @@
+//! The host that the tests kill.
+
+use std::io::{BufRead as _, Read as _};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use host::chaining::{ChainedCall, Chaining, Interference};
+use host::{App, Config};
+use rustix::process::getpid;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::*;
+
+/// Tells this binary that it is the host.
+const IS_HOST: &str = "AKINAI_TEST_IS_HOST";
+
+/// What the host says when it listens.
+const LISTENING: &str = "the host listens";
+
+/// A host in a process of its own. Dropping it kills it.
+pub(super) struct Host {
+    child: Child,
+    pub(super) counter: Counter,
+    /// Closed when we are gone, and then the host goes, too.
+    _stdin: ChildStdin,
+}
+
+impl Host {
+    /// Starts a host on this port. It kills itself when the call that makes the number full comes to the point; those that
+    /// came before it are held there.
+    pub(super) async fn start(setup: Setup, port: u16, kill: Option<(Point, usize)>) -> Self {
+        let config = setup.config();
+        let mut told = json!({
+            "manifest": config.manifest,
+            "variables": config.variables,
+            "cache": config.cache_dir,
+            "port": port,
+        });
+        if let Some((point, calls)) = kill {
+            told["kill"] = json!({
+                "method": point.method,
+                "before": point.moment == Moment::Before,
+                "calls": calls,
+            });
+        }
+        let program = std::env::current_exe().expect("this binary has a path");
+        let mut child = Command::new(program)
+            .args([
+                "kills::victim::host_to_kill",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(IS_HOST, "yes")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("this binary starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin
+            .write_all(format!("{told}\n").as_bytes())
+            .await
+            .expect("the host reads");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        while let Some(line) = lines.next_line().await.expect("the host writes text") {
+            if line.ends_with(LISTENING) {
+                let counter = Counter(Client::new(format!("http://127.0.0.1:{port}")));
+                return Self {
+                    child,
+                    counter,
+                    _stdin: stdin,
+                };
+            }
+        }
+        panic!("the host must listen, but ended: {:?}", child.wait().await)
+    }
+
+    /// Waits until it has killed itself.
+    pub(super) async fn died(mut self) {
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
+        let ended = ended.expect("the host comes to the point and dies there");
+        let ended = ended.expect("a process ends");
+        assert_eq!(ended.code(), None, "a host that is killed has no exit code");
+    }
+
+    /// Kills it with SIGKILL.
+    pub(super) async fn kill(mut self) {
+        self.child.kill().await.expect("the host can be killed");
+    }
+}
+
+/// Kills its own process.
+struct Killer {
+    method: String,
+    moment: Moment,
+    left: AtomicUsize,
+}
+
+impl Killer {
+    fn meet(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Interference> {
+        if moment != self.moment || call.path.rsplit('/').next() != Some(&self.method) {
+            return future::ready(Interference::Pass).boxed();
+        }
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            kill_process(getpid(), Signal::KILL).expect("one may kill oneself");
+        }
+        future::pending().boxed()
+    }
+}
+
+impl Chaining for Killer {
+    fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
+        self.meet(call, Moment::Before)
+    }
+
+    fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
+        self.meet(call, Moment::After)
+    }
+}
+
+#[test]
+#[ignore = "no test: the host that the tests kill"]
+fn host_to_kill() {
+    if std::env::var_os(IS_HOST).is_none() {
+        return;
+    }
+    let mut told = String::new();
+    std::io::stdin().lock().read_line(&mut told).expect("what to do");
+    let told: Value = serde_json::from_str(&told).expect("what to do is JSON");
+    // The process that started this one is gone when there is no more to read.
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(serve(&told));
+}
+
+async fn serve(told: &Value) {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut config = Config::new(text(&told["manifest"]));
+    config.cache_dir = told["cache"].as_str().map(PathBuf::from);
+    let variables = told["variables"].as_object().expect("variables");
+    config.variables = variables
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect();
+    if let Some(kill) = told.get("kill") {
+        config.chaining = Some(Arc::new(Killer {
+            method: text(&kill["method"]),
+            moment: if kill["before"] == true {
+                Moment::Before
+            } else {
+                Moment::After
+            },
+            left: AtomicUsize::new(kill["calls"].as_u64().expect("a number") as usize),
+        }));
+    }
+    let port = told["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+    let app = App::load(config).await.expect("the application loads");
+    let _server = app
+        .serve(([127, 0, 0, 1], port.expect("a port")).into())
+        .await
+        .expect("a free port");
+    println!("{LISTENING}");
+    future::pending::<()>().await;
+}
