@@ -102,20 +102,20 @@ async fn refetch(
 ) -> Option<FetchedKeys> {
     let until = Instant::now() + control.settings.jwks_timeouts.total;
     loop {
-        let (sealed, mut turn) = match control.take_fetch_turn().await {
+        let (sealed, mut turn) = match control.acquire_fetch_turn().await {
             Some(answer) => answer,
-            None => (None, take_own_turn()),
+            None => (None, acquire_own_turn()),
         };
         if let Some(sealed) = sealed {
             learn(control, &sealed, now);
         }
         // The last turn left no usable keys in Redis, so it is of no use to wait for the next.
         if turn == FetchTurn::Over && CACHE.with_borrow(Option::is_none) {
-            turn = take_own_turn();
+            turn = acquire_own_turn();
         }
-        if turn == FetchTurn::Taken {
+        if turn == FetchTurn::Acquired {
             let fetched = fetch_and_store(issuer, control, now).await;
-            end_turn(control).await;
+            release_turn(control).await;
             return fetched.or_else(|| stale_keys(control, now));
         }
         let newest = CACHE.with_borrow(Clone::clone);
@@ -128,20 +128,20 @@ async fn refetch(
     }
 }
 
-/// Takes the turn among the requests of this instance.
-fn take_own_turn() -> FetchTurn {
+/// Acquires the turn among the requests of this instance.
+fn acquire_own_turn() -> FetchTurn {
     match OWN_TURN.get() {
         Some((at, turn)) if at.elapsed() < SIGNING_KEYS_FETCH_INTERVAL => turn,
         _ => {
             OWN_TURN.set(Some((Instant::now(), FetchTurn::Open)));
-            FetchTurn::Taken
+            FetchTurn::Acquired
         }
     }
 }
 
-async fn end_turn(control: &AdmissionControl<'_>) {
+async fn release_turn(control: &AdmissionControl<'_>) {
     OWN_TURN.set(Some((Instant::now(), FetchTurn::Over)));
-    control.end_fetch_turn().await;
+    control.release_fetch_turn().await;
 }
 
 /// Fetches the issuer's keys, and keeps them in the instance and in Redis.

@@ -41,7 +41,7 @@ struct Scripts {
     admit_request: Script,
     admit_token: Script,
     count_failed_token: Script,
-    take_fetch_turn: Script,
+    acquire_fetch_turn: Script,
 }
 
 impl Scripts {
@@ -51,7 +51,7 @@ impl Scripts {
             admit_request: Script::new(&[TOKEN_BUCKET, include_str!("admit_request.lua")]),
             admit_token: Script::new(&[TOKEN_BUCKET, include_str!("admit_token.lua")]),
             count_failed_token: Script::new(&[include_str!("count_failed_token.lua")]),
-            take_fetch_turn: Script::new(&[include_str!("take_fetch_turn.lua")]),
+            acquire_fetch_turn: Script::new(&[include_str!("acquire_fetch_turn.lua")]),
         }
     }
 }
@@ -122,7 +122,7 @@ pub(crate) struct Admission {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FetchTurn {
     /// This instance has it.
-    Taken,
+    Acquired,
     /// Another instance has it, and may return with keys.
     Open,
     /// The last turn ended a moment ago, with or without keys, and there is no other yet.
@@ -238,19 +238,19 @@ impl AdmissionControl<'_> {
         self.or_without_redis(answer.map(drop));
     }
 
-    /// Takes the turn to fetch the issuer's signing keys if no instance has it, and reads the keys in Redis, which are sealed.
+    /// Acquires the turn to fetch the issuer's signing keys if no instance has it, and reads the keys in Redis, which are sealed.
     /// `None` without Redis.
-    pub(crate) async fn take_fetch_turn(&self) -> Option<(Option<Vec<u8>>, FetchTurn)> {
+    pub(crate) async fn acquire_fetch_turn(&self) -> Option<(Option<Vec<u8>>, FetchTurn)> {
         let mut keys = NamedKeys::default();
         keys.add("signing_keys", self.signing_keys_key());
         keys.add("fetch_turn", self.fetch_turn_key());
         let arguments = [("interval", milliseconds(SIGNING_KEYS_FETCH_INTERVAL))];
         let answer = self
-            .run(|scripts| &scripts.take_fetch_turn, &keys, &arguments)
+            .run(|scripts| &scripts.acquire_fetch_turn, &keys, &arguments)
             .await;
         self.or_without_redis(answer.and_then(|mut answer| {
             let turn = match answer.take_text("turn")?.as_deref() {
-                Some("taken") => FetchTurn::Taken,
+                Some("acquired") => FetchTurn::Acquired,
                 Some("open") => FetchTurn::Open,
                 _ => FetchTurn::Over,
             };
@@ -259,7 +259,7 @@ impl AdmissionControl<'_> {
     }
 
     /// Tells the other instances that this instance's turn is over, with or without keys.
-    pub(crate) async fn end_fetch_turn(&self) {
+    pub(crate) async fn release_fetch_turn(&self) {
         let arguments = ["over", "XX", "KEEPTTL"].map(Argument::Text);
         let answer = self
             .redis
