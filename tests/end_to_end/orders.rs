@@ -125,7 +125,7 @@ async fn orders_are_read_listed_and_cancelled_by_their_user_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_has_the_state_now_and_each_change_without_redis_too() {
+async fn stream_has_the_current_state_and_each_change_also_without_redis() {
     let closed = xtask::services::free_port().expect("a port without a listener");
     for redis in [None, Some(closed)] {
         let inside = Inside::with(|setup| match redis {
@@ -203,7 +203,7 @@ async fn the_idempotency_key_may_come_as_a_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_a_status_that_there_is_not_is_refused_and_the_field_is_named() {
+async fn list_of_an_unknown_status_is_refused_with_its_field() {
     let inside = Inside::start().await;
     let owner = Uuid::now_v7();
     place(&inside.platform, owner, "confirmed").await;
@@ -242,7 +242,7 @@ async fn a_list_of_a_status_that_there_is_not_is_refused_and_the_field_is_named(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reconciler_opens_to_its_secret_alone() {
+async fn reconciler_needs_its_secret() {
     let inside = Inside::with(|setup| setup.variable("order_reconciler_secret", SECRET)).await;
     let token = inside.issuer.admin_token(&Uuid::now_v7().to_string());
     for secret in [
@@ -278,7 +278,7 @@ async fn the_reconciler_opens_to_its_secret_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reconciler_tells_of_changes_in_order_once() {
+async fn reconciler_relays_each_change_once_and_in_order() {
     let prefix = format!("akinai:{}", Uuid::now_v7().simple());
     let inside = Inside::with(|setup| {
         setup
@@ -347,7 +347,7 @@ async fn the_reconciler_tells_of_changes_in_order_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_stock_does_not_answer_for_stays_as_it_is() {
+async fn orders_stay_pending_while_the_stock_does_not_answer() {
     let inside = Inside::with(|setup| {
         setup
             .variable("order_reconciler_secret", SECRET)

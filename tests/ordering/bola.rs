@@ -43,7 +43,7 @@ fn methods() -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_s_orders_and_cart_are_out_of_reach_for_every_method() {
+async fn no_method_reaches_orders_or_the_cart_of_another_user() {
     let shop = Shop::start().await;
     let (tea, cup) = (shop.product("抹茶", 99).await, shop.product("茶碗", 99).await);
     let (owner, thief, counter) = (shop.user(), shop.user(), shop.counter());

@@ -50,7 +50,7 @@ async fn reconcile(shop: &Shop) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
+async fn cart_of_a_deleted_user_is_emptied_and_orders_stay() {
     let between = Between::new();
     let chaining = Arc::new(between.clone());
     let shop = Shop::with(|setup| setup.chaining(chaining)).await;
@@ -118,7 +118,7 @@ async fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_addition_that_comes_after_the_deletion_adds_nothing() {
+async fn addition_after_the_deletion_of_a_user_adds_nothing() {
     let gate = Gate::new();
     let chaining = Arc::new(gate.clone());
     // What is held up must not be given up meanwhile.
@@ -159,7 +159,7 @@ async fn an_addition_that_comes_after_the_deletion_adds_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_cart_is_swept_away_after_a_month() {
+async fn closed_cart_is_deleted_after_a_month() {
     let shop = Shop::start().await;
     let (old, new) = (account(&shop, "hana").await, account(&shop, "mina").await);
     delete(&shop, &old, &old).await;

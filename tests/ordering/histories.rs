@@ -313,13 +313,13 @@ pub(crate) fn seed(or: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_one_run_of_the_reconciler_all_is_as_it_must_be() {
+async fn one_run_of_the_reconciler_restores_all_invariants() {
     for or in 0..2 {
         history(seed(or), 0).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reconcilers_that_run_meanwhile_do_no_harm() {
+async fn concurrent_reconcilers_break_no_invariant() {
     history(seed(7), 2).await;
 }

@@ -195,7 +195,7 @@ async fn two_hundred_streams_do_not_slow_other_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_followed_without_redis_too() {
+async fn watching_an_order_needs_no_redis() {
     let closed_port = free_port().expect("a port without a listener").to_string();
     follow(20, |setup| setup.variable("redis_port", closed_port.clone())).await;
 }

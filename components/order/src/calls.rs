@@ -1,4 +1,4 @@
-//! What the calls of other components have in common: on whose behalf they are, within what time, and a service token of their own.
+//! Calls of other components: the caller, the deadline and the request ids of the request that they serve, and a service token.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Instant};
 
@@ -14,7 +14,7 @@ use spin_adapters::{clock, variables};
 use uuid::Uuid;
 use web::request_id::X_REQUEST_ID;
 
-/// What travels on as it came, so that a request can be followed.
+/// The headers that are passed on unchanged, so that a request can be followed.
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];
 
 thread_local! {
@@ -30,10 +30,10 @@ pub(crate) struct Callee {
     pub(crate) key: &'static str,
 }
 
-/// What calls are made for: one request.
+/// The request that calls are made for.
 pub(crate) struct Origin {
     principal: Principal,
-    /// None where the request came without a name of its own.
+    /// `None` if the request has no id.
     request_id: Option<RequestId>,
     trace: HeaderMap,
     deadline: Option<Instant>,
@@ -55,7 +55,7 @@ impl Origin {
         }
     }
 
-    /// What goes with a call of this component. The error is for the log.
+    /// The headers of a call of this component. The error is for the log.
     pub(crate) async fn options(&self, callee: Callee) -> Result<CallOptions, String> {
         let minter = minter(callee).await?;
         let request_id = match &self.request_id {

@@ -150,8 +150,8 @@ impl FromStr for Key {
     }
 }
 
-/// What stands in quotes, of which the first is read: a backslash is before a quote or another one and nothing else, and the
-/// last quote ends the text (RFC 9651, section 4.2.5).
+/// The text in quotes, after the first quote. A backslash may only precede a quote or a backslash, and the last quote ends the
+/// text (RFC 9651, section 4.2.5).
 fn unquoted(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantity_is_1_to_999() {
+    fn quantity_is_1_to_999() {
         for (pieces, fits) in [
             (i32::MIN, false),
             (-1, false),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_1_to_255_visible_characters() {
+    fn key_has_1_to_255_visible_characters() {
         let longest = "k".repeat(255);
         for text in ["k", "0190163d-8694", "~!\"{}", "k\\", &longest] {
             assert_eq!(text.parse::<Key>().unwrap().as_str(), text);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_quotes_is_the_key_inside_them() {
+    fn quotes_are_not_part_of_a_key() {
         let longest = format!("\"{}\"", "k".repeat(255));
         for (quoted, plain) in [
             (r#""k1""#, "k1"),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_total_has_a_reason() {
+    fn refused_total_has_a_reason() {
         assert_eq!(total([]), Err(NoTotal::Empty));
         let two = [price("1", "JPY", 1), price("1", "USD", 1)];
         assert_eq!(total(two), Err(NoTotal::Currencies));

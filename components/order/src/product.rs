@@ -24,7 +24,7 @@ const CALLEE: Callee = Callee {
     key: "product_service_key",
 };
 
-/// The way there. A call has 5 s at most: an order makes three of them, and its caller waits for all.
+/// Its transport. A call has at most 5 s: an order makes three calls, and its caller waits for all of them.
 const PRODUCT: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("product_timeout")
     .at_most(Duration::from_secs(5));
@@ -156,7 +156,7 @@ impl Inventory for Remote {
     }
 }
 
-/// Where a reservation stands. One of which that cannot be told is no answer.
+/// The status of a reservation. An answer without a known status is an error.
 fn outcome(reservation: Option<Reservation>) -> Result<Outcome, InventoryError> {
     let status = reservation.map(|reservation| reservation.status());
     match status {
@@ -170,8 +170,8 @@ fn outcome(reservation: Option<Reservation>) -> Result<Outcome, InventoryError> 
     }
 }
 
-/// Why the stock did not do what it was asked. Only `failed_precondition` is a refusal: whatever else comes, the call may
-/// have been done.
+/// The reason why a call of the stock failed. Only `failed_precondition` is a refusal: after any other error, the call may have
+/// taken effect.
 fn refusal(error: ConnectError) -> InventoryError {
     if error.code() != Code::FailedPrecondition {
         return unknown(&error);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_that_does_not_say_where_it_stands_is_no_answer() {
+    fn reservation_without_a_status_is_an_error() {
         for reservation in [None, Some(Reservation::default())] {
             let answer = outcome(reservation);
             assert!(

@@ -21,7 +21,7 @@ const CALLEE: Callee = Callee {
     key: "user_service_key",
 };
 
-/// The way there. A call has 3 s at most: a run of the reconciler has other things to do.
+/// Its transport. A call has at most 3 s: a run of the reconciler has more work.
 const USER: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("user_timeout")
     .at_most(Duration::from_secs(3));
@@ -62,8 +62,7 @@ impl Users for Remote {
     }
 }
 
-/// An event that is none of this component's business would have to be acknowledged, too; there is none so far, and one that
-/// is not understood is not to be lost.
+/// Every kind of event so far concerns this component. An event of an unknown kind is not acknowledged, so that it is not lost.
 fn deletion(event: &UserEvent) -> Result<Deletion, String> {
     if event.kind() != UserEventKind::Deleted {
         return Err(format!("user: the event {:?} is of no known kind", event.id));
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_event_of_a_known_kind_is_a_deletion() {
+    fn only_a_complete_event_of_a_known_kind_is_a_deletion() {
         let (id, user) = (EventId::generate(), UserId::generate());
         let event = |kind: UserEventKind, id: &str, user: &str| UserEvent {
             id: id.into(),

@@ -15,7 +15,7 @@ pub enum EmailError {
     /// A character that cannot be seen.
     #[error("must not contain invisible characters")]
     Hidden,
-    /// What no text may be.
+    /// A violation of the rules for all texts.
     #[error(transparent)]
     Text(#[from] TextError),
 }
@@ -38,8 +38,8 @@ impl Email {
     /// The longest local part (RFC 5321, section 4.5.3.1.1), in characters.
     const MOST_LOCAL: usize = 64;
 
-    /// An address that was stored, possibly under other rules: what is no address any more is shown as it is, and is the same
-    /// as no other.
+    /// An address that was stored, possibly under other rules. A text that is not an address any more is shown unchanged, and
+    /// equals no other address.
     pub fn kept(text: String) -> Self {
         text.parse().unwrap_or_else(|_| Self {
             key: text.to_lowercase(),
@@ -53,7 +53,7 @@ impl Email {
         &self.shown
     }
 
-    /// What makes two addresses the same: the local part, [folded](fold), and the domain in U-labels.
+    /// The form by which addresses are compared: the local part, [folded](fold), and the domain in U-labels.
     ///
     /// The local part's case matters in theory (RFC 5321, section 2.4) and is an invitation to open a second account by mistake
     /// in practice. Both forms of a domain name are the same name (RFC 5890, section 2.3.2.4).

@@ -69,12 +69,12 @@ id! {
 }
 
 id! {
-    /// Identifies an order, and what is held for it in the stock.
+    /// Identifies an order, and its reservation in the stock.
     OrderId
 }
 
 id! {
-    /// Identifies something that one service tells others of.
+    /// Identifies an event that a service publishes for others.
     EventId
 }
 

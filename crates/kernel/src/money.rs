@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::{Currency, Violations};
 
-/// Why two texts are no amount of money, or two amounts have no sum, in words for the person who sent them.
+/// The reason why texts are not an amount of money, or amounts have no sum, in words for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not digits with an optional fraction, or out of range.
@@ -42,10 +42,10 @@ pub struct Money {
 }
 
 impl Money {
-    /// What no amount reaches.
+    /// Every amount is less.
     const BOUND: Decimal = Decimal::from_parts(100_000_000, 0, 0, false, 0);
 
-    /// Nothing, in a currency.
+    /// Zero in a currency.
     pub fn zero(currency: Currency) -> Self {
         let amount = Decimal::ZERO;
         Self { amount, currency }
@@ -54,13 +54,13 @@ impl Money {
     /// Parses both halves, as they stand in a message. Zeros at the end of a fraction do not count: `1980.00` is 1980 JPY.
     ///
     /// # Errors
-    /// What is wrong with the amount, or else with the currency.
+    /// The violation of the amount, or else of the currency.
     pub fn parse(amount: &str, currency: &str) -> Result<Self, MoneyError> {
         Self::new(decimal(amount)?, currency.parse()?)
     }
 
-    /// What was stored, or comes from a service of ours: also in a currency that ISO 4217 has given up since, and with two
-    /// decimals where there were such before the currency decided. Orders are kept for longer than currencies.
+    /// An amount that was stored, or comes from another component. It may be in a currency that ISO 4217 has withdrawn since, and
+    /// may have more decimals than its currency: orders are kept for longer than currencies.
     ///
     /// # Errors
     /// As [`parse`](Self::parse), but for these.
@@ -87,19 +87,18 @@ impl Money {
         self.currency
     }
 
-    /// What so many pieces cost.
+    /// The price of this number of pieces.
     ///
     /// # Errors
-    /// [`MoneyError::Amount`] where it is beyond what an amount can be.
+    /// [`MoneyError::Amount`] if the result is too large for an amount.
     pub fn times(self, pieces: u32) -> Result<Self, MoneyError> {
         self.with(self.amount.checked_mul(pieces.into()))
     }
 
-    /// Both together.
+    /// The sum of two amounts.
     ///
     /// # Errors
-    /// [`MoneyError::Amount`] where it is beyond what an amount can be, [`MoneyError::Currencies`] where the two are not in
-    /// the same one.
+    /// [`MoneyError::Amount`] if the result is too large for an amount, [`MoneyError::Currencies`] for two different currencies.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         match self.currency == other.currency {
             true => self.with(self.amount.checked_add(other.amount)),
@@ -137,7 +136,7 @@ impl<'a> MoneyInput<'a> {
     /// Parses both texts.
     ///
     /// # Errors
-    /// What is wrong with the fields `amount` and `currencyCode`.
+    /// Violations of the fields `amount` and `currencyCode`.
     pub fn parse(self) -> Result<Money, Violations> {
         let currency: Result<Currency, _> = self.currency.parse();
         let amount = decimal(self.amount).and_then(|amount| match currency {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_written_with_the_decimals_of_its_currency() {
+    fn amount_has_the_decimals_of_its_currency() {
         let cases = [
             ("0", "JPY", "0"),
             ("1980", "JPY", "1980"),
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_with_more_decimals_than_its_currency_is_refused() {
+    fn amount_with_more_decimals_than_its_currency_is_refused() {
         for (text, currency) in [
             ("1980.50", "JPY"),
             ("0.001", "EUR"),
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_amount_is_refused() {
+    fn text_that_is_not_an_amount_is_refused() {
         let refused = [
             "",
             "-1",
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_before_a_rule_is_still_read_and_shown_whole() {
+    fn stored_amount_is_read_and_shown_whole_under_newer_rules() {
         for (text, currency, written) in [
             ("1980.00", "JPY", "1980"),
             ("1980.50", "JPY", "1980.5"),

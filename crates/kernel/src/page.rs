@@ -118,19 +118,19 @@ impl PageToken {
     }
 }
 
-/// Which page of a list is wanted.
+/// A request for a page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// How many items at the most.
+    /// The maximum number of items.
     pub size: PageSize,
-    /// Where it begins; `None` is the first page.
+    /// The page's beginning; `None` is the first page.
     pub token: Option<PageToken>,
-    /// Of which list.
+    /// The list.
     pub scope: ListScope,
 }
 
 impl PageRequest {
-    /// Parses what a request for a page of a list says; the empty token is the first page's.
+    /// Parses the fields `pageSize` and `pageToken`; the empty token is the first page's.
     pub fn parse(size: i32, token: &str, scope: ListScope) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let token = (!token.is_empty())
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_size_is_1_to_100_and_0_means_20() {
+    fn page_size_is_1_to_100_and_0_means_20() {
         let sizes = [
             (0, Some(20)),
             (1, Some(1)),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_survives_a_round_trip_and_nothing_else_is_one() {
+    fn token_survives_a_round_trip_and_other_texts_are_refused() {
         let token = PageToken::after(Uuid::now_v7(), scope());
         let text = token.encode();
         assert_eq!(PageToken::decode(&text, scope()), Ok(token));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_list_is_refused() {
+    fn token_of_another_list_is_refused() {
         let text = PageToken::after(Uuid::now_v7(), scope()).encode();
         for other in [
             ListScope::of("products", ["te", "a"]),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_for_a_page_says_all_that_is_wrong_with_it() {
+    fn all_invalid_fields_of_a_page_request_are_named() {
         let first = PageRequest::parse(0, "", scope()).unwrap();
         assert_eq!(
             (first.size.get(), first.token),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_a_next_one_only_when_a_row_is_left_over() {
+    fn page_has_a_next_page_only_if_a_row_is_left_over() {
         let keys: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
         let request = PageRequest::parse(2, "", scope()).unwrap();
 

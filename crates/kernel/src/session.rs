@@ -1,4 +1,4 @@
-//! Login sessions: what a person began by signing in on one device, and ends by signing out there.
+//! Login sessions: a session begins when a user signs in on a device, and ends when the user signs out there.
 
 use std::{fmt, str::FromStr};
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_kept_as_the_issuer_made_it() {
+    fn id_is_kept_as_the_issuer_made_it() {
         let longest = "x".repeat(255);
         for text in [
             "0190163d-8694-739b-aea5-966c26f8ad91",
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_safely_is_no_id() {
+    fn text_that_cannot_be_compared_safely_is_refused() {
         let long = "x".repeat(256);
         for text in ["", " ", "a b", "a\n", "a\0", "セッション", &long] {
             assert_eq!(

@@ -9,7 +9,7 @@ use icu_properties::props::{
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a text is refused, in words for the person who typed it.
+/// The reason why a text is refused, in words for the user who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// More characters than the field takes.
@@ -40,7 +40,7 @@ pub enum TextError {
 /// So no text is blank that is not empty, and no two hidden characters stand side by side.
 ///
 /// # Errors
-/// What is wrong with the text; the first thing that is found.
+/// The first violation that is found.
 pub fn clean(text: &str, most: usize) -> Result<String, TextError> {
     let trimmed = text.trim();
     // NFC at most triples a text's length in UTF-8 bytes (UAX #15, section 3.11) and never makes it shorter than a
@@ -93,7 +93,7 @@ fn category(c: char) -> GeneralCategory {
 /// A space between letters, to those who read Braille.
 const BLANK_BRAILLE: char = '\u{2800}';
 
-/// What a character is to those beside it.
+/// The effect of a character on the characters beside it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Visible,

@@ -93,7 +93,7 @@ impl Warehouse {
         admin
     }
 
-    /// What `call` is answered when it has to wait for a change of the stock, which is `change`.
+    /// The answer to `call`, which has to wait for this change of the stock.
     async fn while_changing(&self, change: &str, call: impl Future<Output = Answer>) -> Answer {
         self.execute(&format!("begin; update product_service.inventory set {change}"))
             .await;
@@ -121,7 +121,7 @@ impl Warehouse {
         (row.get(0), row.get(1), row.get(2))
     }
 
-    /// What has to hold at any time, for products that began with `quantity` pieces each.
+    /// The invariant of the stock, for products that began with `quantity` pieces each.
     async fn adds_up(&self, quantity: i32) {
         let wrong: Vec<String> = self
             .rows(&format!(

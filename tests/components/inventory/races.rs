@@ -9,7 +9,7 @@ use harness::Dice;
 
 use super::*;
 
-/// What went wrong last in this process: this test's, or one's beside it.
+/// The latest errors in the log of this process: of this test, or of a concurrent one.
 fn last_errors() -> Vec<String> {
     let log = harness::logged();
     let errors = log.lines().rev().filter(|line| line.contains("message=ERROR"));

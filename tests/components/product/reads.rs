@@ -89,7 +89,10 @@ async fn only_admins_see_the_stock() {
     let id = stored.id.to_string();
 
     for caller in [Caller::Anonymous, user()] {
-        let product = service.get(caller, &id).await.expect("anyone may read products");
+        let product = service
+            .get(caller, &id)
+            .await
+            .expect("all callers may read products");
         assert!(
             product.stock.is_none(),
             "only admins may see the stock, but it was {:?}",

@@ -106,19 +106,19 @@ async fn admin_adds_changes_counts_and_deletes_a_product() {
     let again = shop.by_admin("UpdateStock", count).await.failure();
     assert_eq!(again.code, "aborted", "the version is another by now: {again:?}");
 
-    let anyone = shop
+    let public = shop
         .call("GetProduct", &json!({ "id": id }), None)
         .await
         .message()["product"]
         .clone();
     assert_eq!(
-        (&anyone["available"], &anyone["quantity"]),
+        (&public["available"], &public["quantity"]),
         (&json!(40), &Value::Null)
     );
     let unknown = Uuid::now_v7();
     let ids = json!({ "ids": [unknown, id] });
     let batch = shop.call("BatchGetProducts", &ids, None).await.message();
-    assert_eq!(batch, json!({ "products": [anyone], "missingIds": [unknown] }));
+    assert_eq!(batch, json!({ "products": [public], "missingIds": [unknown] }));
 
     for _ in 0..2 {
         assert_eq!(

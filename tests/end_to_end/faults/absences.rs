@@ -149,7 +149,7 @@ struct Callers {
     product: Value,
 }
 
-const NAMES: [&str; 4] = ["anyone", "mina", "admin", "unseen"];
+const NAMES: [&str; 4] = ["anonymous", "mina", "admin", "unseen"];
 
 impl Callers {
     async fn new(world: FaultyPlatform) -> Self {
@@ -174,7 +174,7 @@ impl Callers {
             message: message.clone(),
         };
         let calls = vec![
-            call("anyone", None, GET_PRODUCT, &self.product),
+            call("anonymous", None, GET_PRODUCT, &self.product),
             call("mina", mina, GET_USER, &json!({ "id": self.mina })),
             call("admin", admin, LIST_USERS, &json!({})),
             call(

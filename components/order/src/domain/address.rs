@@ -1,8 +1,8 @@
-//! Where an order goes.
+//! Shipping addresses.
 
 use kernel::{Country, Violations, clean};
 
-/// A shipping address: every part cleaned and within its length, the required ones there.
+/// A shipping address: every part is clean and within its length, and the required parts are present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) name: String,
@@ -29,7 +29,7 @@ pub(crate) struct AddressInput<'a> {
 }
 
 impl AddressInput<'_> {
-    /// The address, or everything that is wrong with it.
+    /// Parses the address, and notes all its violations.
     pub(crate) fn parse(&self, violations: &mut Violations) -> Option<Address> {
         let name = violations.take("shippingAddress.name", required(self.name, 100));
         let postal_code = violations.take("shippingAddress.postalCode", optional(self.postal_code, 20));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_kept_as_typed_but_for_the_space_around_it() {
+    fn address_is_stored_as_typed_but_trimmed() {
         let mut violations = Violations::default();
         let address = TYPED.parse(&mut violations).unwrap();
         assert_eq!(
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_named_at_once() {
+    fn all_invalid_fields_are_named_at_once() {
         let required = [
             "shippingAddress.name",
             "shippingAddress.country",

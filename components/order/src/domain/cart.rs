@@ -1,18 +1,18 @@
-//! Carts: what is kept of one, and what it looks like now.
+//! Carts: their stored lines, and their view with current prices.
 
 use kernel::{Money, ProductId};
 
 use super::{Line, Product, Quantity, total};
 
-/// The lines of a cart, in the order in which they were added, and which state of it they are.
+/// The stored lines of a cart, in the order in which they were added, and the cart's version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CartLines {
-    /// Raised by every change; 0 for a cart that nothing was ever put into.
+    /// Raised by every change; 0 for a cart without any addition so far.
     pub(crate) version: u64,
     pub(crate) lines: Vec<CartLine>,
 }
 
-/// A line as it is kept.
+/// A stored line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CartLine {
     pub(crate) line: Line,
@@ -22,20 +22,20 @@ pub(crate) struct CartLine {
     pub(crate) unit_price: Money,
 }
 
-/// What is worth knowing about a line.
+/// A change that the user should know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// The price is another one than when the product was last added.
+    /// The price has changed since the product was last added.
     PriceChanged,
-    /// There are some left, but fewer than wanted.
+    /// Fewer pieces are available than the line has.
     InsufficientStock,
-    /// There are none left.
+    /// No piece is available.
     OutOfStock,
-    /// It is not for sale any more.
+    /// The product is deleted.
     Deleted,
 }
 
-/// A line as it is now.
+/// A line with the current price and stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CartItem {
     pub(crate) product: ProductId,
@@ -46,16 +46,16 @@ pub(crate) struct CartItem {
     pub(crate) notes: Vec<Note>,
 }
 
-/// A cart as it is now.
+/// A cart with current prices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cart {
     pub(crate) items: Vec<CartItem>,
-    /// None where the items have no total that could be ordered.
+    /// `None` if the items have no total that could be ordered.
     pub(crate) total: Option<Money>,
 }
 
 impl Cart {
-    /// These lines with what the catalogue says; a product that is not among `products` is not for sale any more.
+    /// These lines with the catalogue's prices; a product that is not among `products` is deleted.
     pub(crate) fn of(lines: CartLines, products: &[Product]) -> Self {
         let item = |line: CartLine| {
             let product = products.iter().find(|product| product.id == line.line.product);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_has_changed() {
+    fn line_notes_changes_of_price_and_stock() {
         let id = ProductId::generate();
         let cases = [
             ("100", 5, vec![]),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_shown_and_costs_nothing() {
+    fn deleted_product_is_shown_and_not_counted_in_the_total() {
         let (here, gone) = (ProductId::generate(), ProductId::generate());
         let lines = vec![kept(gone, "70", 1), kept(here, "100", 3)];
         let cart = cart(lines, &[sold(here, ("100", "JPY"), 9)]);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cart_that_cannot_be_ordered_has_no_total() {
+    fn cart_that_cannot_be_ordered_has_no_total() {
         let (a, b) = (ProductId::generate(), ProductId::generate());
         assert_eq!(cart(vec![], &[]).total, None);
         assert_eq!(cart(vec![kept(a, "1", 1)], &[]).total, None, "all of it is gone");

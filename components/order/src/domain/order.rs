@@ -1,4 +1,4 @@
-//! Orders, and how a repeated request is told from another one.
+//! Orders, and the hash by which a repeated request is recognised.
 
 use std::{fmt::Write as _, str::FromStr};
 
@@ -7,26 +7,26 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Address, Key, Line, Quantity};
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Whether the stock can be had is not known yet.
+    /// The stock is not committed yet.
     Pending,
-    /// What it needs has left the stock.
+    /// Its items have left the stock.
     Confirmed,
-    /// Confirmed once, and then cancelled.
+    /// Confirmed before, and then cancelled.
     Cancelled,
-    /// Nothing left the stock, and nothing will.
+    /// No item left the stock, and none will.
     Rejected,
 }
 
 impl Status {
-    /// Whether nothing follows.
+    /// Whether no other status can follow.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Cancelled | Self::Rejected)
     }
 
-    /// Its name, as it is kept.
+    /// The stored name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -52,14 +52,14 @@ impl FromStr for Status {
     }
 }
 
-/// A line of an order: a copy of what the product was when it was ordered.
+/// A line of an order: a copy of the product at the time of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OrderItem {
     pub(crate) product: ProductId,
     pub(crate) name: String,
     pub(crate) unit_price: Money,
     pub(crate) quantity: Quantity,
-    /// How many were left, where the order was rejected because that was too few.
+    /// The available pieces, if the order was rejected because they were too few.
     pub(crate) available: Option<u32>,
 }
 
@@ -81,12 +81,12 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// What it needs of the stock.
+    /// The products and quantities to reserve.
     pub(crate) fn lines(&self) -> Vec<Line> {
         lines(&self.items)
     }
 
-    /// Of what there was too little, if that is why it was rejected.
+    /// The shortages for which it was rejected, if there are any.
     pub(crate) fn shortages(&self) -> Vec<Shortage> {
         let short = |item: &OrderItem| {
             item.available.map(|available| Shortage {
@@ -99,14 +99,14 @@ impl Order {
     }
 }
 
-/// An order to begin.
+/// An order to insert as pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewOrder {
     pub(crate) id: OrderId,
     pub(crate) user: UserId,
     pub(crate) key: Key,
     pub(crate) hash: RequestHash,
-    /// The version of the cart that it is of; none for items that the request named.
+    /// The version of the cart that it buys; `None` if the request names the items.
     pub(crate) cart_version: Option<u64>,
     pub(crate) items: Vec<OrderItem>,
     pub(crate) total: Money,
@@ -114,7 +114,7 @@ pub(crate) struct NewOrder {
 }
 
 impl NewOrder {
-    /// What it needs of the stock.
+    /// The products and quantities to reserve.
     pub(crate) fn lines(&self) -> Vec<Line> {
         lines(&self.items)
     }
@@ -133,16 +133,16 @@ fn lines(items: &[OrderItem]) -> Vec<Line> {
 pub(crate) struct Shortage {
     pub(crate) product: ProductId,
     pub(crate) requested: u32,
-    /// 0 also for a product that is not for sale (any more).
+    /// 0 also for a product that does not exist or is deleted.
     pub(crate) available: u32,
 }
 
-/// What a request was, as it was sent: 64 hexadecimal digits, a SHA-256.
+/// The SHA-256 of an unparsed request: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestHash(String);
 
 impl RequestHash {
-    /// The hash of a request's parts. Each goes in with its length: no two lists of parts run into the same text.
+    /// The hash of a request's parts, each with its length, so that two lists of parts never make the same text.
     pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -157,7 +157,7 @@ impl RequestHash {
         Self(hex)
     }
 
-    /// One that was kept.
+    /// A stored hash.
     pub(crate) fn kept(digits: String) -> Self {
         Self(digits)
     }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_has_one_name() {
+    fn status_has_one_name() {
         for (name, is_final) in [
             ("pending", false),
             ("confirmed", false),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_differ_anywhere_have_other_hashes() {
+    fn different_requests_have_different_hashes() {
         let requests: [&[&str]; 6] = [
             &[],
             &[""],

@@ -31,7 +31,7 @@ fn pieces(cart: &Cart) -> Vec<u32> {
 }
 
 #[test]
-fn adding_again_adds_up_and_the_same_key_does_not() {
+fn additions_add_up_and_a_repeated_key_adds_nothing() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 999), ("7", 9)])), new_user());
     assert_eq!(pieces(&add(&shop, &caller, 0, 2, None).unwrap()), [2]);
     assert_eq!(pieces(&add(&shop, &caller, 0, 3, None).unwrap()), [5]);
@@ -42,7 +42,7 @@ fn adding_again_adds_up_and_the_same_key_does_not() {
 }
 
 #[test]
-fn a_key_belongs_to_one_addition_of_one_user() {
+fn key_belongs_to_one_addition_of_one_user() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9), ("7", 9)])), new_user());
     add(&shop, &caller, 0, 1, Some("k")).unwrap();
     for (index, quantity) in [(1, 1), (0, 2)] {
@@ -54,7 +54,7 @@ fn a_key_belongs_to_one_addition_of_one_user() {
 }
 
 #[test]
-fn an_addition_whose_answer_was_lost_is_repeated_by_its_key() {
+fn addition_whose_answer_was_lost_is_repeated_by_its_key() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), new_user());
     shop.store.unheard.set(1);
     let lost = add(&shop, &caller, 0, 2, Some("k"));
@@ -63,7 +63,7 @@ fn an_addition_whose_answer_was_lost_is_repeated_by_its_key() {
 }
 
 #[test]
-fn a_repeat_is_recognised_before_anything_else_is_checked() {
+fn repeat_is_recognised_before_all_other_checks() {
     let stock = Stock::of(&vec![("1", 9); 101]);
     let (shop, (_, caller)) = (shop(stock), new_user());
     let product = shop.product.id(100).to_string();
@@ -102,14 +102,14 @@ fn a_repeat_is_recognised_before_anything_else_is_checked() {
 }
 
 #[test]
-fn a_key_in_quotes_is_the_same_key() {
+fn key_in_quotes_is_the_same_key() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), new_user());
     add(&shop, &caller, 0, 2, Some("k")).unwrap();
     assert_eq!(pieces(&add(&shop, &caller, 0, 2, Some("\"k\"")).unwrap()), [2]);
 }
 
 #[test]
-fn a_cart_has_limits() {
+fn cart_has_at_most_100_products_of_999_pieces() {
     let stock = Stock::of(&vec![("1", 5000); 101]);
     let (shop, (_, caller)) = (shop(stock), new_user());
     add(&shop, &caller, 0, 999, None).unwrap();
@@ -125,7 +125,7 @@ fn a_cart_has_limits() {
 }
 
 #[test]
-fn what_is_not_for_sale_cannot_be_added() {
+fn unknown_product_cannot_be_added() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("1", 5)])), new_user());
     let product = kernel::ProductId::generate().to_string();
     let request = AddToCart {
@@ -138,7 +138,7 @@ fn what_is_not_for_sale_cannot_be_added() {
 }
 
 #[test]
-fn a_cart_shows_what_became_of_its_lines() {
+fn cart_shows_changed_prices_and_stock() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), new_user());
     add(&shop, &caller, 0, 5, None).unwrap();
     add(&shop, &caller, 1, 1, None).unwrap();
@@ -151,7 +151,7 @@ fn a_cart_shows_what_became_of_its_lines() {
 }
 
 #[test]
-fn lines_are_changed_and_taken_out() {
+fn lines_can_be_changed_and_removed() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5), ("7", 9)])), new_user());
     let ids = [shop.product.id(0).to_string(), shop.product.id(1).to_string()];
     add(&shop, &caller, 0, 5, None).unwrap();
@@ -169,7 +169,7 @@ fn lines_are_changed_and_taken_out() {
 }
 
 #[test]
-fn only_signed_in_users_have_a_cart_and_each_their_own() {
+fn each_signed_in_user_has_a_cart_of_their_own() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     add(&shop, &caller, 0, 5, None).unwrap();
     let anonymous = run(shop.get_cart(&Caller::Anonymous));
@@ -182,7 +182,7 @@ fn only_signed_in_users_have_a_cart_and_each_their_own() {
 }
 
 #[test]
-fn all_that_is_wrong_with_an_addition_is_said_at_once() {
+fn all_invalid_fields_of_an_addition_are_named_at_once() {
     let (shop, (_, caller)) = (shop(Stock::of(&[])), new_user());
     let request = AddToCart {
         product: "42",

@@ -58,7 +58,7 @@ fn left(shop: &TestShop) -> (u32, u32) {
 }
 
 #[test]
-fn an_order_takes_the_stock_and_the_cart() {
+fn order_takes_its_items_from_stock_and_cart() {
     let (shop, id, caller) = begin();
     let order = buy(&shop, &caller, "k").unwrap();
     assert_eq!((order.status, order.user), (Status::Confirmed, id));
@@ -72,7 +72,7 @@ fn an_order_takes_the_stock_and_the_cart() {
 }
 
 #[test]
-fn what_came_into_the_cart_meanwhile_stays() {
+fn lines_added_during_checkout_stay_in_the_cart() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Lost)]);
     assert!(buy(&shop, &caller, "k").is_err());
@@ -83,7 +83,7 @@ fn what_came_into_the_cart_meanwhile_stays() {
 }
 
 #[test]
-fn a_repeat_answers_with_the_same_order_and_does_nothing() {
+fn repeat_returns_the_same_order_and_changes_nothing() {
     let (shop, _, caller) = begin();
     let order = buy(&shop, &caller, "k").unwrap();
     let calls = shop.product.calls.get();
@@ -94,7 +94,7 @@ fn a_repeat_answers_with_the_same_order_and_does_nothing() {
 }
 
 #[test]
-fn a_key_is_for_one_request() {
+fn key_belongs_to_one_request() {
     let (shop, _, caller) = begin();
     buy(&shop, &caller, "k").unwrap();
     let product = shop.product.id(0).to_string();
@@ -119,7 +119,7 @@ fn a_key_is_for_one_request() {
 }
 
 #[test]
-fn another_s_key_is_another_key() {
+fn equal_keys_of_two_users_are_two_keys() {
     let (shop, _, caller) = begin();
     let (_, another) = new_user();
     fill(&shop, &another, 0, 1);
@@ -131,7 +131,7 @@ fn another_s_key_is_another_key() {
 }
 
 #[test]
-fn too_little_of_anything_rejects_and_holds_nothing() {
+fn shortage_rejects_the_order_and_reserves_nothing() {
     let (shop, _, caller) = begin();
     fill(&shop, &caller, 0, 4);
     for attempt in 1..=2 {
@@ -152,7 +152,7 @@ fn too_little_of_anything_rejects_and_holds_nothing() {
 }
 
 #[test]
-fn a_cart_is_bought_once_whatever_the_keys() {
+fn cart_is_bought_once_with_several_keys() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Unheard)]);
     assert!(matches!(buy(&shop, &caller, "a"), Err(Error::Unfinished(_))));
@@ -169,7 +169,7 @@ fn a_cart_is_bought_once_whatever_the_keys() {
 }
 
 #[test]
-fn a_cart_that_changes_meanwhile_is_read_again() {
+fn cart_that_changes_during_checkout_is_read_again() {
     let (shop, id, caller) = begin();
     let product = shop.product.id(0);
     shop.store.meanwhile.replace(Some(Box::new(move |store| {
@@ -188,7 +188,7 @@ fn a_cart_that_changes_meanwhile_is_read_again() {
 }
 
 #[test]
-fn an_order_that_was_inserted_unheard_is_found_by_its_key() {
+fn order_whose_insertion_had_no_answer_is_found_by_its_key() {
     let (shop, _, caller) = begin();
     shop.store.unheard.set(1);
     assert!(matches!(buy(&shop, &caller, "k"), Err(Error::Store(_))));
@@ -197,7 +197,7 @@ fn an_order_that_was_inserted_unheard_is_found_by_its_key() {
 }
 
 #[test]
-fn the_total_is_the_one_that_was_shown_or_there_is_no_order() {
+fn order_with_another_total_than_expected_is_refused() {
     let (shop, _, caller) = begin();
     let expecting = |key, total: (&'static str, &'static str)| CreateOrder {
         expected_total: Some(MoneyInput::new(total.0, total.1)),
@@ -215,7 +215,7 @@ fn the_total_is_the_one_that_was_shown_or_there_is_no_order() {
 }
 
 #[test]
-fn what_cannot_be_added_up_cannot_be_ordered() {
+fn items_without_a_total_cannot_be_ordered() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("99999999", 9)])), new_user());
     shop.product.put("1", "USD", 9);
     fill(&shop, &caller, 0, 2);
@@ -236,7 +236,7 @@ fn what_cannot_be_added_up_cannot_be_ordered() {
 }
 
 #[test]
-fn named_items_leave_the_cart_alone() {
+fn order_of_named_items_leaves_the_cart_unchanged() {
     let (shop, _, caller) = begin();
     let product = shop.product.id(0).to_string();
     let request = CreateOrder {
@@ -249,7 +249,7 @@ fn named_items_leave_the_cart_alone() {
 }
 
 #[test]
-fn what_is_gone_or_was_never_there_cannot_be_ordered() {
+fn deleted_and_unknown_products_cannot_be_ordered() {
     let (shop, _, caller) = begin();
     shop.product.products.borrow_mut().clear();
     let Err(Error::Short(short)) = buy(&shop, &caller, "k") else {
@@ -261,7 +261,7 @@ fn what_is_gone_or_was_never_there_cannot_be_ordered() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn all_invalid_fields_of_an_order_are_named_at_once() {
     let (shop, _, caller) = begin();
     let fields = |request| match run(shop.create_order(&caller, request)) {
         Err(Error::Invalid(violations)) => violations.iter().map(|v| v.field.to_string()).collect::<Vec<_>>(),
@@ -323,7 +323,7 @@ fn troubles() -> Vec<[Option<Fault>; 2]> {
 }
 
 #[test]
-fn a_repeat_finishes_what_went_wrong() {
+fn repeat_finishes_an_interrupted_order() {
     for trouble in troubles() {
         let (shop, _, caller) = begin();
         shop.product.will(&trouble);
@@ -370,7 +370,7 @@ fn the_reconciler_completes_orders_that_are_not_repeated() {
 }
 
 #[test]
-fn an_expired_reservation_rejects_the_order() {
+fn expired_reservation_rejects_the_order() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Lost)]);
     assert!(buy(&shop, &caller, "k").is_err());
@@ -381,7 +381,7 @@ fn an_expired_reservation_rejects_the_order() {
 }
 
 #[test]
-fn an_order_whose_stock_was_committed_is_confirmed_instead_of_rejected() {
+fn order_with_committed_stock_is_confirmed_and_not_rejected() {
     let (shop, _, caller) = begin();
     shop.product.will(&[None, Some(Unheard)]);
     assert!(buy(&shop, &caller, "k").is_err());
@@ -393,7 +393,7 @@ fn an_order_whose_stock_was_committed_is_confirmed_instead_of_rejected() {
 }
 
 #[test]
-fn an_order_is_rejected_only_after_its_release() {
+fn order_is_rejected_only_after_its_release() {
     let (shop, _, caller) = begin();
     fill(&shop, &caller, 0, 9);
     shop.product.will(&[None, Some(Unheard)]);
@@ -405,7 +405,7 @@ fn an_order_is_rejected_only_after_its_release() {
 }
 
 #[test]
-fn two_hundred_with_one_key_are_one_order() {
+fn two_hundred_requests_with_one_key_are_one_order() {
     for seed in 1..20 {
         let (shop, _, caller) = begin();
         shop.product.chance.set(seed * 7919);
@@ -422,7 +422,7 @@ fn two_hundred_with_one_key_are_one_order() {
 }
 
 #[test]
-fn fifty_keys_on_one_cart_are_one_order() {
+fn fifty_keys_for_one_cart_are_one_order() {
     for seed in 1..20 {
         let (shop, _, caller) = begin();
         shop.product.chance.set(seed * 104_729);

@@ -39,7 +39,7 @@ fn lines(shop: &TestShop, user: UserId) -> usize {
 }
 
 #[test]
-fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
+fn cart_of_a_deleted_user_is_emptied_and_orders_stay() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
     let ((gone, theirs), (other, another)) = (new_user(), new_user());
     add(&shop, &theirs, None).unwrap();
@@ -59,7 +59,7 @@ fn a_deleted_user_s_cart_goes_and_the_orders_stay() {
 }
 
 #[test]
-fn what_comes_late_to_a_closed_cart_is_refused() {
+fn addition_to_a_closed_cart_is_refused() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
     let ((with, theirs), (without, never)) = (new_user(), new_user());
     add(&shop, &theirs, Some("a")).unwrap();
@@ -80,7 +80,7 @@ fn what_comes_late_to_a_closed_cart_is_refused() {
 }
 
 #[test]
-fn while_the_user_service_is_away_the_rest_goes_on() {
+fn other_stages_run_while_the_user_service_is_away() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
     let (gone, theirs) = new_user();
     add(&shop, &theirs, None).unwrap();
@@ -100,7 +100,7 @@ fn while_the_user_service_is_away_the_rest_goes_on() {
 }
 
 #[test]
-fn a_run_that_is_cut_off_is_repeated_by_the_next() {
+fn interrupted_run_is_repeated_by_the_next() {
     // What gets lost: the answer that the carts are closed, or the acknowledgement on its way.
     for (unheard, deaf, carts) in [(1, 0, 0), (0, 1, 1)] {
         let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
@@ -120,7 +120,7 @@ fn a_run_that_is_cut_off_is_repeated_by_the_next() {
 }
 
 #[test]
-fn more_deletions_than_a_batch_holds_are_done_in_one_run() {
+fn one_run_handles_more_deletions_than_a_batch_holds() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
     for _ in 0..250 {
         users.delete(UserId::generate());

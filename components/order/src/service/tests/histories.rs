@@ -74,7 +74,7 @@ async fn reconcile(shop: &TestShop) {
 }
 
 #[test]
-fn whatever_happens_it_adds_up() {
+fn stock_and_orders_add_up_after_random_faults() {
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     for seed in 1..=HISTORIES {
         let shop = shop(Stock::of(&[("100", 40), ("250", 15), ("3", 60)]));

@@ -44,7 +44,7 @@ fn list(shop: &TestShop, caller: &Caller, token: &str, status: Option<Status>) -
 }
 
 #[test]
-fn an_order_is_its_user_s_and_an_admin_s() {
+fn only_its_user_and_admins_read_an_order() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let order = buy(&shop, &caller, "k", 1);
     let id = order.id.to_string();
@@ -72,7 +72,7 @@ fn an_order_is_its_user_s_and_an_admin_s() {
 }
 
 #[test]
-fn lists_are_of_one_s_own_and_a_token_is_of_one_list() {
+fn users_list_their_own_orders_and_a_token_belongs_to_one_list() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
     let (_, another) = new_user();
     let mine: Vec<_> = (0..3)
@@ -125,7 +125,7 @@ fn cancelling_returns_the_stock_once() {
 }
 
 #[test]
-fn a_cancellation_whose_answer_was_lost_is_repeated() {
+fn cancellation_whose_answer_was_lost_can_be_repeated() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let id = buy(&shop, &caller, "k", 2).id.to_string();
     shop.store.unheard.set(1);
@@ -135,7 +135,7 @@ fn a_cancellation_whose_answer_was_lost_is_repeated() {
 }
 
 #[test]
-fn only_what_is_confirmed_can_be_cancelled() {
+fn only_confirmed_orders_can_be_cancelled() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let product = shop.product.id(0).to_string();
     let items = [(product.as_str(), 2)];
@@ -157,7 +157,7 @@ fn only_what_is_confirmed_can_be_cancelled() {
 }
 
 #[test]
-fn a_change_is_seen_once_by_its_version() {
+fn each_version_of_an_order_is_seen_once() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let order = buy(&shop, &caller, "k", 2);
     assert_eq!(
@@ -176,7 +176,7 @@ fn a_change_is_seen_once_by_its_version() {
 }
 
 #[test]
-fn events_are_told_in_order_at_least_once() {
+fn events_are_relayed_in_order_at_least_once() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
     let told = Told::default();
     let order = buy(&shop, &caller, "k", 2);
@@ -205,7 +205,7 @@ fn events_are_told_in_order_at_least_once() {
 }
 
 #[test]
-fn a_reconciler_gives_up_on_a_stock_that_does_not_answer() {
+fn reconciler_stops_when_the_stock_does_not_answer() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
     let ids: Vec<_> = (0..5)
         .map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id.to_string())

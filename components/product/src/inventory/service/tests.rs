@@ -168,7 +168,7 @@ fn status(answer: Result<Reservation, Error>) -> Status {
 }
 
 #[test]
-fn an_order_goes_its_way_and_every_step_can_be_repeated() {
+fn every_step_of_a_reservation_can_be_repeated() {
     let (inventory, order) = (inventory(5), OrderId::generate());
     for _ in 0..2 {
         assert_eq!(status(reserve(&inventory, order, 3)), Status::Reserved);
@@ -206,7 +206,7 @@ fn an_order_goes_its_way_and_every_step_can_be_repeated() {
 }
 
 #[test]
-fn what_is_released_stays_released() {
+fn released_reservation_stays_released() {
     let (inventory, order) = (inventory(5), OrderId::generate());
     reserve(&inventory, order, 3).unwrap();
     for _ in 0..2 {
@@ -219,7 +219,7 @@ fn what_is_released_stays_released() {
 }
 
 #[test]
-fn a_reservation_that_arrives_late_finds_the_door_closed() {
+fn late_reservation_after_a_release_is_refused() {
     let (inventory, order) = (inventory(5), OrderId::generate());
     let closed = release(&inventory, order).unwrap();
     assert_eq!((closed.status, closed.items.len()), (Status::Released, 0));
@@ -228,7 +228,7 @@ fn a_reservation_that_arrives_late_finds_the_door_closed() {
 }
 
 #[test]
-fn a_repeat_asks_for_the_same() {
+fn repeat_with_other_items_is_refused() {
     let (inventory, order) = (inventory(5), OrderId::generate());
     reserve(&inventory, order, 3).unwrap();
     let Err(Error::Invalid(violations)) = reserve(&inventory, order, 2) else {
@@ -239,7 +239,7 @@ fn a_repeat_asks_for_the_same() {
 }
 
 #[test]
-fn what_is_short_is_said_in_the_order_asked_for() {
+fn shortages_have_the_order_of_the_request() {
     let inventory = inventory(2);
     let (late, early) = (
         ProductId::from(uuid::Uuid::max()),
@@ -263,7 +263,7 @@ fn what_is_short_is_said_in_the_order_asked_for() {
 }
 
 #[test]
-fn a_shortage_that_is_the_orders_own_doing_is_none() {
+fn shortage_caused_by_the_orders_own_reservation_is_none() {
     let (inventory, order) = (inventory(0), OrderId::generate());
     *inventory.store.meanwhile.borrow_mut() = Some((order, Status::Reserved));
     assert_eq!(
@@ -274,7 +274,7 @@ fn a_shortage_that_is_the_orders_own_doing_is_none() {
 }
 
 #[test]
-fn a_release_meets_a_reservation_that_is_made_at_the_same_time() {
+fn concurrent_reserve_and_release_end_released() {
     for (meanwhile, after) in [
         (Status::Reserved, Status::Released),
         (Status::Committed, Status::Committed),
@@ -291,7 +291,7 @@ fn a_release_meets_a_reservation_that_is_made_at_the_same_time() {
 }
 
 #[test]
-fn who_reserved_nothing_has_nothing() {
+fn order_without_a_reservation_is_not_found() {
     let (inventory, order) = (inventory(1), OrderId::generate());
     let id = order.to_string();
     let answers = [
@@ -310,7 +310,7 @@ fn who_reserved_nothing_has_nothing() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn all_invalid_fields_are_named_at_once() {
     let inventory = inventory(1);
     let request = ReserveStock {
         order_id: "42",
