@@ -284,7 +284,7 @@ impl World {
         Clients { store: &self.store }
     }
 
-    pub(crate) fn keys(&self) -> SigningKeys<'_, Memory> {
+    pub(crate) fn keys(&self) -> SigningKeys<'_, Memory, KeyVault> {
         SigningKeys {
             store: &self.store,
             vault: &self.keys.vault,

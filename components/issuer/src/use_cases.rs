@@ -4,6 +4,7 @@ use crate::authorization::service::Authorization;
 use crate::clients::service::Clients;
 use crate::domain::addresses::Addresses;
 use crate::keys::service::SigningKeys;
+use crate::keys::vault::KeyVault;
 use crate::sessions::service::Sessions;
 use crate::store::PostgresIssuer;
 use crate::tokens::hook::UserComponentHook;
@@ -47,7 +48,7 @@ impl UseCases {
         Clients { store: &self.store }
     }
 
-    pub(crate) fn keys(&self) -> SigningKeys<'_, PostgresIssuer> {
+    pub(crate) fn keys(&self) -> SigningKeys<'_, PostgresIssuer, KeyVault> {
         SigningKeys {
             store: &self.store,
             vault: &self.keys.vault,

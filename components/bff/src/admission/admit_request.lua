@@ -52,6 +52,6 @@ local values = {
 }
 for name, key in pairs(keys) do
   -- A service without failures has no key: its breaker is the empty text.
-  if string.sub(name, 1, 8) == 'breaker:' then values[name] = redis.call('GET', key) or '' end
+  if string.sub(name, 1, 11) == 'breaker_of_' then values[name] = redis.call('GET', key) or '' end
 end
 return answer(values)

@@ -366,7 +366,7 @@ impl NamedKeys {
 
 /// The name of a service's breaker in `admit_request.lua`.
 fn breaker_name(service: &str) -> String {
-    format!("breaker:{service}")
+    format!("breaker_of_{service}")
 }
 
 impl Admission {

@@ -9,12 +9,16 @@ use signing::SigningKey;
 use super::{Refusal, Result, no_content, ok, request_body};
 use crate::json::members;
 use crate::keys::document::KeySet;
-use crate::keys::service::{KeyStore, SigningKeys};
+use crate::keys::service::{KeySealer, KeyStore, SigningKeys};
 use crate::request::HttpRequest;
 
 const SETS: [&str; 2] = ["hydra.openid.id-token", "hydra.jwt.access-token"];
 
-pub(super) async fn set(keys: &SigningKeys<'_, impl KeyStore>, request: &HttpRequest, set: &str) -> Result {
+pub(super) async fn set(
+    keys: &SigningKeys<'_, impl KeyStore, impl KeySealer>,
+    request: &HttpRequest,
+    set: &str,
+) -> Result {
     check_set(set)?;
     match *request.method() {
         Method::GET => ok(&KeySet::of(&keys.published().await?)),
@@ -34,7 +38,7 @@ pub(super) async fn set(keys: &SigningKeys<'_, impl KeyStore>, request: &HttpReq
 }
 
 pub(super) async fn one(
-    keys: &SigningKeys<'_, impl KeyStore>,
+    keys: &SigningKeys<'_, impl KeyStore, impl KeySealer>,
     request: &HttpRequest,
     set: &str,
     id: &str,

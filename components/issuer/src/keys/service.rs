@@ -6,7 +6,6 @@ mod tests;
 use kernel::StoreError;
 use signing::{SigningKey, SigningKeyError};
 
-use super::vault::KeyVault;
 use crate::domain::failure::InternalFailure;
 use crate::domain::json::Json;
 
@@ -62,13 +61,19 @@ pub(crate) trait KeyStore {
     async fn remove_key(&self, id: &str) -> Result<bool, StoreError>;
 }
 
-/// The use cases of signing keys.
-pub(crate) struct SigningKeys<'a, S> {
-    pub(crate) store: &'a S,
-    pub(crate) vault: &'a KeyVault,
+/// Seals signing keys, so that the store never has one in the clear.
+pub(crate) trait KeySealer {
+    /// The key as the store keeps it.
+    fn seal(&self, key: &SigningKey) -> Result<String, InternalFailure>;
 }
 
-impl<S: KeyStore> SigningKeys<'_, S> {
+/// The use cases of signing keys.
+pub(crate) struct SigningKeys<'a, S, V> {
+    pub(crate) store: &'a S,
+    pub(crate) vault: &'a V,
+}
+
+impl<S: KeyStore, V: KeySealer> SigningKeys<'_, S, V> {
     /// The public keys of all tokens that may still be valid.
     pub(crate) async fn published(&self) -> Result<Vec<PublishedKey>, InternalFailure> {
         Ok(self.store.published_keys().await?)

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use signing::{SealingKey, SigningKey};
 
-use super::service::SealedSigningKey;
+use super::service::{KeySealer, SealedSigningKey};
 use crate::domain::failure::InternalFailure;
 
 thread_local! {
@@ -35,13 +35,14 @@ impl KeyVault {
         Ok(key)
     }
 
-    /// The key as the database stores it.
-    pub(crate) fn seal(&self, key: &SigningKey) -> Result<String, InternalFailure> {
-        self.key()?.seal(key).map_err(broken)
-    }
-
     fn key(&self) -> Result<SealingKey, InternalFailure> {
         SealingKey::parse(&self.sealing_key).map_err(broken)
+    }
+}
+
+impl KeySealer for KeyVault {
+    fn seal(&self, key: &SigningKey) -> Result<String, InternalFailure> {
+        self.key()?.seal(key).map_err(broken)
     }
 }
 

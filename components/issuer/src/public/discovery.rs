@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::clients::domain::{AuthMethod, GrantType};
 use crate::domain::addresses::{AUTHORIZATION, Addresses, LOGOUT};
 use crate::keys::document::KeySet;
-use crate::keys::service::{KeyStore, SigningKeys};
+use crate::keys::service::{KeySealer, KeyStore, SigningKeys};
 use crate::request::HttpRequest;
 use crate::response::{empty, json, report, set};
 
@@ -72,7 +72,10 @@ pub(super) fn configuration(addresses: &Addresses) -> Response<Body> {
     })
 }
 
-pub(super) async fn keys(keys: &SigningKeys<'_, impl KeyStore>, request: &HttpRequest) -> Response<Body> {
+pub(super) async fn keys(
+    keys: &SigningKeys<'_, impl KeyStore, impl KeySealer>,
+    request: &HttpRequest,
+) -> Response<Body> {
     match keys.published().await {
         Ok(keys) => cached(&KeySet::of(&keys)),
         Err(failure) => empty(report(&failure, request)),

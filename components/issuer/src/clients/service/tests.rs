@@ -1,3 +1,5 @@
+//! The use cases of clients, over a store in memory.
+
 use super::ClientError;
 use crate::clients::domain::{AuthMethod, ClientFilter};
 use crate::domain::secret::Hash;

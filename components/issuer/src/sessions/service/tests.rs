@@ -1,3 +1,5 @@
+//! The use cases of sessions, over a store in memory.
+
 use super::SignOut;
 use crate::authorization::service::BrowserCookies;
 use crate::testing::{

@@ -1,3 +1,5 @@
+//! Clients in memory.
+
 use kernel::StoreError;
 
 use super::Memory;

@@ -1,3 +1,5 @@
+//! Challenges: each is valid once, for its own page and its own browser.
+
 use super::super::{BrowserCookies, ChallengeError, NextStop};
 use crate::authorization::domain::{AcceptedLogin, PageRejection};
 use crate::testing::{World, consent, ended, login, parameters, request, run, unanswered};

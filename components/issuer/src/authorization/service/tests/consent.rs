@@ -1,3 +1,5 @@
+//! Consent: what the user grants, and what the next request needs no consent for.
+
 use super::super::{BrowserCookies, NextStop};
 use crate::authorization::domain::AcceptedConsent;
 use crate::testing::{World, consent, login, parameters, request, run, unanswered};

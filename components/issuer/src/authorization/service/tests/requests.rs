@@ -1,3 +1,5 @@
+//! Authorization requests: which are refused, and where the refusal is shown.
+
 use super::super::{BrowserCookies, NextStop};
 use crate::clients::domain::GrantType;
 use crate::testing::{CALLBACK, USER, World, consent, ended, login, parameters, request, run};

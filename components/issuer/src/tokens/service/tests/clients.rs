@@ -1,3 +1,5 @@
+//! How clients authenticate at the token endpoint.
+
 use crate::clients::domain::{AuthMethod, ClientAuthentication};
 use crate::domain::failure::Denied;
 use crate::testing::{SECRET, World, basic, denied, form, public, run};

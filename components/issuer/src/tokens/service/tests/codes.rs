@@ -1,3 +1,5 @@
+//! Authorization codes: PKCE, the redirect URI, one use.
+
 use crate::authorization::service::BrowserCookies;
 use crate::clients::domain::GrantType;
 use crate::testing::{

@@ -1,3 +1,5 @@
+//! Refresh tokens: rotation, reuse, the hook.
+
 use crate::authorization::domain::TokenContents;
 use crate::domain::json::Json;
 use crate::testing::{World, denied, public, refresh_token, refreshing, run};

@@ -1,3 +1,5 @@
+//! Revocation and introspection of tokens.
+
 use crate::authorization::domain::AcceptedConsent;
 use crate::authorization::service::BrowserCookies;
 use crate::testing::{
