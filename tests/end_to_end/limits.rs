@@ -373,6 +373,56 @@ async fn forged_values_in_redis_are_not_trusted() {
     assert_eq!(world.get_user(&mina, &forged).await.status.as_u16(), 401);
 }
 
+/// A script that failed on such a value would switch all limits of the instance off for two seconds, for all clients.
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_values_in_redis_do_not_switch_the_limits_off() {
+    let mut world = World::start(1, &[]).await;
+    let mina = world.user("mina").await;
+    let token = world.issuer.token(&mina);
+    world.get_user(&mina, &token).await.message();
+    assert_eq!(world.get_user(&mina, "junk").await.status.as_u16(), 401);
+    let mut keys = world.keys().await;
+    keys.retain(|key| !key.contains(":verdicts:"));
+    assert!(
+        ["rate", "failures", "verdict", "jwks"].iter().all(|kind| {
+            keys.iter()
+                .any(|key| key.starts_with(&format!("akinai:limits:{kind}")))
+        }),
+        "each kind of value is there: {keys:?}"
+    );
+    keys.push("akinai:limits:breaker:user".into());
+    for key in &keys {
+        for damaged in [&b""[..], b"\xff\xfe", b"junk", b"1 junk", b"5 99999999999999999"] {
+            put(&mut world, key, damaged).await;
+            let answer = world.get_user(&mina, &token).await;
+            assert_eq!(answer.status.as_u16(), 200, "{key} with {damaged:?}: {answer:?}");
+            assert!(
+                answer.header("ratelimit-limit").is_some(),
+                "the limits are on although {key} has {damaged:?}"
+            );
+            let refused = world.get_user(&mina, "junk").await;
+            assert_eq!(
+                refused.status.as_u16(),
+                401,
+                "{key} with {damaged:?}: {refused:?}"
+            );
+            // The next damaged value starts from an address that is not blocked.
+            let mut delete = redis::cmd("DEL");
+            delete.arg("akinai:limits:failures:127.0.0.1");
+            delete
+                .exec_async(&mut world.redis)
+                .await
+                .expect("Redis deletes it");
+        }
+    }
+    put(&mut world, &format!("akinai:limits:revoked:{mina}"), b"junk").await;
+    assert_eq!(
+        world.get_user(&mina, &token).await.status.as_u16(),
+        401,
+        "a revocation that cannot be read is a revocation"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_token_is_refused_within_a_minute_after_a_flush_of_redis() {
     let mut world = World::start(1, &[]).await;

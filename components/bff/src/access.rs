@@ -27,10 +27,16 @@ const CLOSED: Access = Access {
 /// Who may call a method.
 pub(crate) fn of(method: &'static MethodDescriptor) -> &'static Access {
     match &method.access {
+        Some(access) if has_unenforced_condition(access) => &CLOSED,
         Some(access) => access,
         None if TOOLS.iter().any(|service| service.name == method.service) => &PUBLIC,
         None => &CLOSED,
     }
+}
+
+/// Whether a rule has a condition that the edge does not check yet. Such a method is closed, not open without the condition.
+fn has_unenforced_condition(access: &Access) -> bool {
+    !access.scopes.is_empty() || access.sign_in_max_age.is_some()
 }
 
 /// Checks a caller before the message is read.
@@ -132,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn method_without_the_option_is_closed() {
-        static FORGOTTEN: MethodDescriptor = MethodDescriptor {
+    fn method_without_the_option_or_with_a_condition_that_is_not_checked_is_closed() {
+        const WITHOUT: MethodDescriptor = MethodDescriptor {
             service: "shop.v1.Shop",
             name: "Buy",
             path: "/shop.v1.Shop/Buy",
@@ -141,11 +147,33 @@ mod tests {
             idempotency: connect::Idempotency::Unknown,
             access: None,
         };
-        let refusal = check_caller(of(&FORGOTTEN), &user(UserId::generate(), vec![Scope::Admin]));
-        assert_eq!(
-            refusal.err().map(|error| error.code()),
-            Some(Code::PermissionDenied)
-        );
+        const WITH_SCOPE: Access = Access {
+            scopes: &["orders:write"],
+            ..PUBLIC
+        };
+        const WITH_AGE: Access = Access {
+            sign_in_max_age: Some(std::time::Duration::from_secs(900)),
+            ..PUBLIC
+        };
+        static METHODS: [MethodDescriptor; 3] = [
+            WITHOUT,
+            MethodDescriptor {
+                access: Some(WITH_SCOPE),
+                ..WITHOUT
+            },
+            MethodDescriptor {
+                access: Some(WITH_AGE),
+                ..WITHOUT
+            },
+        ];
+        for method in &METHODS {
+            let refusal = check_caller(of(method), &user(UserId::generate(), vec![Scope::Admin]));
+            assert_eq!(
+                refusal.err().map(|error| error.code()),
+                Some(Code::PermissionDenied),
+                "{method:?}"
+            );
+        }
     }
 
     #[test]

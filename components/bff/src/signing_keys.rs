@@ -177,11 +177,13 @@ async fn fetch_and_store(
     let content = [&now.to_be_bytes(), document.as_bytes()].concat();
     let expires_at = now + SIGNING_KEYS_LIFETIME.as_secs();
     let sealed = control.settings.seal.seal(key.as_str(), &content, expires_at);
-    control.store_signing_keys(&sealed, SIGNING_KEYS_LIFETIME).await;
-    Some(cache(FetchedKeys {
+    // This instance has them at once, however long Redis takes.
+    let fetched = cache(FetchedKeys {
         keys,
         fetched_at: now,
-    }))
+    });
+    control.store_signing_keys(&sealed, SIGNING_KEYS_LIFETIME).await;
+    Some(fetched)
 }
 
 /// Fetches the keys that the issuer's discovery document names (OpenID Connect Discovery 1.0, section 4). The document must

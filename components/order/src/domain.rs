@@ -4,7 +4,7 @@ mod address;
 mod cart;
 mod order;
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use kernel::{Money, MoneyError, ProductId, Violations};
 
@@ -94,19 +94,18 @@ impl Line {
             return Err(Violations::one("items", most));
         }
         let mut violations = Violations::default();
-        let mut lines: Vec<Self> = Vec::with_capacity(items.len());
+        let mut known = HashSet::new();
+        let mut lines = Vec::with_capacity(items.len());
         for (index, (product, quantity)) in items.iter().enumerate() {
             let path = format!("items[{index}]");
-            let Some(line) = violations.take_within(&path, Self::parse(product, *quantity)) else {
-                continue;
-            };
-            if lines.iter().any(|earlier| earlier.product == line.product) {
+            lines.extend(violations.take_within(&path, Self::parse(product, *quantity)));
+            // An item with a wrong quantity counts, too: all violations are named at once.
+            if product.parse().is_ok_and(|id: ProductId| !known.insert(id)) {
                 violations.add(
                     format!("{path}.productId"),
                     "must not repeat the product of an earlier item",
                 );
             }
-            lines.push(line);
         }
         violations.is_empty().then_some(lines).ok_or(violations)
     }
@@ -226,6 +225,15 @@ mod tests {
         ] {
             assert_eq!(Quantity::try_from(pieces).is_ok(), fits, "{pieces} pieces");
         }
+    }
+
+    #[test]
+    fn repeated_product_is_named_though_its_quantity_is_wrong_elsewhere() {
+        let id = ProductId::generate().to_string();
+        let (same, other) = (id.to_uppercase(), ProductId::generate().to_string());
+        let violations = Line::parse_all(&[(&id, 0), (&other, 1), (&same, 1)]).unwrap_err();
+        let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
+        assert_eq!(fields, ["items[0].quantity", "items[2].productId"]);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The native host: runs the application of a `spin.toml` on wasmtime, as Spin would.
 //!
-//! A request's way, room by room:
+//! The modules that a request passes, in order:
 //!
-//! 1. [`Server`] (`server`) accepts the connection; `headers` and `authority` refuse what can be read in two ways; `dispatch`
-//!    bounds the body and asks [`routes`] whose request it is;
-//! 2. `headers` tells the component what Spin would tell it; `inflight` admits the request, or it is turned away;
-//! 3. `worker` finds or makes an `instance` of the component and has it answer;
-//! 4. what the component asks for on the way is checked against its grants: other components and the web in `outbound`,
-//!    databases in [`postgres`] and [`redis`], its settings in [`variables`], each behind [`networking`].
+//! 1. [`Server`] (`server`) accepts the connection; `headers` and `authority` refuse requests that can be read in two ways
+//!    (`bad_request`); `dispatch` bounds the body and asks [`routes`] for the component;
+//! 2. `headers` adds the headers that Spin adds; `endpoint` takes a place of the requests in flight (`inflight`), or refuses
+//!    (`refusal`);
+//! 3. `worker` finds or makes an `instance` of the component, which answers;
+//! 4. each call that the component makes is checked against its grants: of other components and servers in `outbound`,
+//!    of databases in [`postgres`] and [`redis`], of its settings in [`variables`], each behind [`networking`].
 //!
-//! Messages of Redis channels come in by [`Subscribers`] (`subscriber`) instead.
+//! Messages of Redis channels come in by [`Subscribers`] (`listener`) instead.
 //!
 //! Before that, [`App::load`] read the [`manifest`], resolved variables and grants, and had `engine` compile.
 //!

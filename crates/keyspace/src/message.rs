@@ -12,12 +12,17 @@ pub const LOGOUT_CHANNEL: &str = "user.logout";
 const MAX_MESSAGE: usize = 1024;
 
 /// The tokens of a user were revoked: `{"user_id": "…", "timestamp": "…"}`. Later versions may have more members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogoutMessage {
     user_id: String,
-    /// In RFC 3339. A reader does not need it: to delete cached data again does no harm.
-    #[serde(default)]
+    /// In RFC 3339. A reader ignores it: to delete cached data again does no harm.
     timestamp: String,
+}
+
+/// The member of a [`LogoutMessage`] that is read.
+#[derive(Deserialize)]
+struct ReceivedLogout {
+    user_id: String,
 }
 
 /// A message that is not a [`LogoutMessage`]. Its text does not quote the message.
@@ -59,7 +64,8 @@ impl LogoutMessage {
         if message.len() > MAX_MESSAGE {
             return Err(LogoutMessageError::TooLong);
         }
-        let message: Self = serde_json::from_slice(message).map_err(|_| LogoutMessageError::Malformed)?;
+        let message: ReceivedLogout =
+            serde_json::from_slice(message).map_err(|_| LogoutMessageError::Malformed)?;
         message.user_id.parse().map_err(|_| LogoutMessageError::UserId)
     }
 }
@@ -114,12 +120,18 @@ mod tests {
             r#"{"user_id":"0190163d-8694-739b-aea5-966c26f8ad91","timestamp":"2026-11-22T12:00:00Z"}"#
         );
         assert_eq!(LogoutMessage::user_of(message.as_bytes()), Ok(user));
-        let with_more = format!(r#"{{"user_id": "{ID}", "reason": "theft"}}"#);
-        assert_eq!(
-            LogoutMessage::user_of(with_more.as_bytes()),
-            Ok(user),
-            "later versions may have more members"
-        );
+        for others in [
+            r#""reason": "theft""#,
+            r#""timestamp": 7"#,
+            r#""timestamp": null"#,
+        ] {
+            let message = format!(r#"{{"user_id": "{ID}", {others}}}"#);
+            assert_eq!(
+                LogoutMessage::user_of(message.as_bytes()),
+                Ok(user),
+                "only `user_id` is read, not {others}"
+            );
+        }
     }
 
     #[test]

@@ -157,7 +157,7 @@ fn kind(request: &Request<connect::Body>) -> MethodKind {
     request.extensions().get().copied().unwrap_or(MethodKind::Unary)
 }
 
-/// Whether a request may be sent more than once: it has no side effects, or its repeat changes nothing. A stream may have began,
+/// Whether a request may be sent more than once: it has no side effects, or its repeat changes nothing. A stream may have begun,
 /// so it is not repeated.
 fn may_repeat(request: &Request<connect::Body>) -> bool {
     kind(request) == MethodKind::Unary

@@ -105,7 +105,9 @@ mod tests {
         };
         let cases = [
             (&product_service::GET_PRODUCT, "bff", true),
-            (&product_service::GET_PRODUCT, "order", true),
+            (&product_service::GET_PRODUCT, "order", false),
+            (&product_service::BATCH_GET_PRODUCTS, "order", true),
+            (&product_service::UPDATE_STOCK, "order", false),
             (&product_service::GET_PRODUCT, "user", false),
             (&inventory_service::RESERVE_STOCK, "order", true),
             (&inventory_service::RESERVE_STOCK, "bff", false),

@@ -7,6 +7,6 @@
 
 local acquired = redis.call('SET', keys.fetch_turn, 'open', 'NX', 'PX', arguments.interval)
 return answer({
-  signing_keys = redis.call('GET', keys.signing_keys),
-  turn = acquired and 'acquired' or redis.call('GET', keys.fetch_turn),
+  signing_keys = text(keys.signing_keys),
+  turn = acquired and 'acquired' or text(keys.fetch_turn),
 })

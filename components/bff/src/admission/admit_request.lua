@@ -1,14 +1,14 @@
 -- Decides whether a request may proceed, and reads what the edge needs for it.
 --
 -- Keys:
---   address_limit   the bucket of the client address
---   failed_tokens   the number of invalid tokens from the address
---   token_status    the status of the request's token, if it has one
---   user_limit      the bucket of the token's user
---   revocation      the time of the user's last revocation, if the token names a user
+--   address_limit    the bucket of the client address
+--   failed_tokens    the number of invalid tokens from the address
+--   token_status     the status of the request's token, if it has one
+--   user_limit       the bucket of the token's user
+--   revocation       the time of the user's last revocation, if the token names a user
 --   address_extra_limit, user_extra_limit   the buckets of the method's extra limit, if it has one
---   signing_keys    the issuer's signing keys, if the edge needs them
---   breaker:NAME    the circuit breaker of each service
+--   signing_keys     the issuer's signing keys, if the edge needs them
+--   breaker_of_NAME  the circuit breaker of each service
 -- Arguments:
 --   rate, burst                the rate limit
 --   extra_rate, extra_burst    the method's extra limit
@@ -18,13 +18,13 @@
 -- a token names may be false: then the keys of the user are not touched.
 --
 -- Answers: decision ('allowed', 'rate_limited' or 'blocked'); limit, remaining and retry_after (in milliseconds) of the bucket
--- that decided; now (in microseconds); token_status, revoked_at, signing_keys and breaker:NAME.
+-- that decided; now (in microseconds); token_status, revoked_at, signing_keys and breaker_of_NAME.
 
 local now = microseconds()
-local status = keys.token_status and redis.call('GET', keys.token_status)
+local status = keys.token_status and text(keys.token_status)
 
 if keys.token_status and not status
-    and tonumber(redis.call('GET', keys.failed_tokens) or '0') >= tonumber(arguments.most_failed_tokens) then
+    and (tonumber(text(keys.failed_tokens) or '') or 0) >= tonumber(arguments.most_failed_tokens) then
   return answer({
     decision = 'blocked', limit = 0, remaining = 0, retry_after = redis.call('PTTL', keys.failed_tokens), now = now,
   })
@@ -48,10 +48,10 @@ local values = {
   now = now,
   token_status = status,
   revoked_at = status and keys.revocation and redis.call('GET', keys.revocation),
-  signing_keys = allowed and keys.signing_keys and redis.call('GET', keys.signing_keys),
+  signing_keys = allowed and keys.signing_keys and text(keys.signing_keys),
 }
 for name, key in pairs(keys) do
   -- A service without failures has no key: its breaker is the empty text.
-  if string.sub(name, 1, 11) == 'breaker_of_' then values[name] = redis.call('GET', key) or '' end
+  if string.find(name, '^breaker_of_') then values[name] = text(key) or '' end
 end
 return answer(values)

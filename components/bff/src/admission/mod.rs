@@ -157,7 +157,8 @@ impl AdmissionControl<'_> {
             let admission = Admission::read(&mut answer)?;
             for service in &SERVICES {
                 if let Some(state) = answer.take(&breaker_name(service.name)) {
-                    let state = state.text()?.unwrap_or_default();
+                    // A state that cannot be read counts as none, as in the breaker's own scripts.
+                    let state = state.text().ok().flatten().unwrap_or_default();
                     breaker::learn(service.name, &state, admission.now);
                 }
             }

@@ -9,16 +9,20 @@ end
 -- The longest lifetime of a bucket, in milliseconds: a bucket without a refill must expire, too.
 local DAY = 86400000
 
+-- How far ahead of the clock a bucket may be, in microseconds: the clock may have been set back by that.
+local FURTHEST_AHEAD = 60000000
+
 -- Takes one token out of the bucket. Answers whether there was one, how many remain, and the milliseconds until there is one
 -- again.
 local function take(key, rate, burst, now)
   local tokens, at = burst, now
-  local kept = redis.call('GET', key)
-  if kept then
-    local left, since = string.match(kept, '^(%S+) (%S+)$')
+  local left, since = string.match(text(key) or '', '^(%S+) (%S+)$')
+  left, since = tonumber(left), tonumber(since)
+  -- A value that cannot be read, or is of a time far ahead, is a full bucket.
+  if left and since and since <= now + FURTHEST_AHEAD then
     -- The clock of Redis may be set back: time in a bucket never is.
-    at = math.max(now, tonumber(since))
-    tokens = math.min(burst, tonumber(left) + (at - tonumber(since)) * rate / 1000000)
+    at = math.max(now, since)
+    tokens = math.min(burst, left + (at - since) * rate / 1000000)
   end
   local allowed = tokens >= 1
   if allowed then tokens = tokens - 1 end

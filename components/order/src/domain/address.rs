@@ -29,26 +29,33 @@ pub(crate) struct AddressInput<'a> {
 }
 
 impl AddressInput<'_> {
-    /// Parses the address, and notes all its violations.
-    pub(crate) fn parse(&self, violations: &mut Violations) -> Option<Address> {
-        let name = violations.take("shippingAddress.name", required(self.name, 100));
-        let postal_code = violations.take("shippingAddress.postalCode", optional(self.postal_code, 20));
-        let country = violations.take("shippingAddress.country", self.country.parse::<Country>());
-        let region = violations.take("shippingAddress.region", optional(self.region, 100));
-        let city = violations.take("shippingAddress.city", required(self.city, 100));
-        let line1 = violations.take("shippingAddress.line1", required(self.line1, 200));
-        let line2 = violations.take("shippingAddress.line2", optional(self.line2, 200));
-        let phone = violations.take("shippingAddress.phone", optional(self.phone, 30));
-        Some(Address {
-            name: name?,
-            postal_code: postal_code?,
-            country: country?.code().to_owned(),
-            region: region?,
-            city: city?,
-            line1: line1?,
-            line2: line2?,
-            phone: phone?,
-        })
+    /// Parses the address.
+    ///
+    /// # Errors
+    /// All parts that are invalid.
+    pub(crate) fn parse(&self) -> Result<Address, Violations> {
+        let mut violations = Violations::default();
+        let name = violations.take("name", required(self.name, 100));
+        let postal_code = violations.take("postalCode", optional(self.postal_code, 20));
+        let country = violations.take("country", self.country.parse::<Country>());
+        let region = violations.take("region", optional(self.region, 100));
+        let city = violations.take("city", required(self.city, 100));
+        let line1 = violations.take("line1", required(self.line1, 200));
+        let line2 = violations.take("line2", optional(self.line2, 200));
+        let phone = violations.take("phone", optional(self.phone, 30));
+        let address = || {
+            Some(Address {
+                name: name?,
+                postal_code: postal_code?,
+                country: country?.code().to_owned(),
+                region: region?,
+                city: city?,
+                line1: line1?,
+                line2: line2?,
+                phone: phone?,
+            })
+        };
+        address().ok_or(violations)
     }
 
     /// Its parts, always in the same order.
@@ -93,8 +100,7 @@ mod tests {
     };
 
     fn wrong(input: AddressInput<'_>) -> Vec<String> {
-        let mut violations = Violations::default();
-        assert_eq!(input.parse(&mut violations), None, "{input:?} is no address");
+        let violations = input.parse().expect_err("no address");
         violations
             .iter()
             .map(|violation| violation.field.to_string())
@@ -103,23 +109,16 @@ mod tests {
 
     #[test]
     fn address_is_stored_as_typed_but_trimmed() {
-        let mut violations = Violations::default();
-        let address = TYPED.parse(&mut violations).unwrap();
+        let address = TYPED.parse().unwrap();
         assert_eq!(
             (address.name.as_str(), address.city.as_str()),
             ("山田 花", "京都市")
         );
-        assert_eq!(violations, Violations::default());
     }
 
     #[test]
     fn all_invalid_fields_are_named_at_once() {
-        let required = [
-            "shippingAddress.name",
-            "shippingAddress.country",
-            "shippingAddress.city",
-            "shippingAddress.line1",
-        ];
+        let required = ["name", "country", "city", "line1"];
         assert_eq!(wrong(AddressInput::default()), required);
         let long = "x".repeat(201);
         let input = AddressInput {
@@ -138,13 +137,13 @@ mod tests {
                 country: code,
                 ..TYPED
             };
-            assert_eq!(wrong(input), ["shippingAddress.country"], "{code:?}");
+            assert_eq!(wrong(input), ["country"], "{code:?}");
         }
         let input = AddressInput {
             line2: "a\nb",
             ..TYPED
         };
-        assert_eq!(wrong(input), ["shippingAddress.line2"]);
+        assert_eq!(wrong(input), ["line2"]);
         let blank = "\u{200b}";
         let input = AddressInput {
             name: blank,

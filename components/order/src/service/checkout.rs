@@ -321,7 +321,7 @@ impl CreateOrder<'_> {
 
     fn parse(&self) -> Result<OrderRequest, Violations> {
         let mut violations = Violations::default();
-        let address = self.address.parse(&mut violations);
+        let address = violations.take_within("shippingAddress", self.address.parse());
         let lines = violations.take_all(Line::parse_all(self.items));
         let expected_total = self.expected_total.map(MoneyInput::parse).transpose();
         let expected_total = violations.take_within("expectedTotal", expected_total);

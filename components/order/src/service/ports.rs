@@ -116,7 +116,7 @@ pub(crate) trait Orders {
 /// Unfinished work, for the reconciler. Each function is one statement. A claimed row is not claimed again for some seconds.
 pub(crate) trait Backlog {
     /// Claims pending orders that are older than this, the longest waiting first.
-    async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<Order>, StoreError>;
+    async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 
     /// Claims cancelled orders whose stock has to be returned.
     async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError>;

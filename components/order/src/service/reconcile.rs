@@ -86,13 +86,12 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
 
     async fn complete_pending(&self, pending_for: Duration, done: &mut Reconciled) -> Result<(), Error> {
         let claim = async || self.store.claim_pending(pending_for, BATCH).await;
-        let complete = async |order: &Order| {
-            let completed = self.complete_one(order.id).await;
-            match completed.map_err(|error| (order.id, error))? {
+        let complete = async |id| {
+            match self.complete_one(id).await? {
                 Some(order) if order.status == Status::Confirmed => done.confirmed += 1,
                 _ => done.closed += 1,
             }
-            Ok::<_, (OrderId, Error)>(())
+            Ok(())
         };
         drain(claim, complete, &mut done.problems).await
     }
@@ -122,10 +121,10 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
 
     async fn return_stock(&self, done: &mut Reconciled) -> Result<(), Error> {
         let claim = async || self.store.claim_restocks(BATCH).await;
-        let restock = async |id: &OrderId| {
-            self.restock(*id).await.map_err(|error| (*id, error))?;
+        let restock = async |id| {
+            self.restock(id).await?;
             done.restocked += 1;
-            Ok::<_, (OrderId, Error)>(())
+            Ok(())
         };
         drain(claim, restock, &mut done.problems).await
     }
@@ -185,16 +184,16 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
 
 /// Claims batches of orders and works on each order, until a batch is not full, [`BATCHES`] are done or [`MOST_FAILURES`] orders
 /// have failed. Failures are noted in `problems`.
-async fn drain<T>(
-    claim: impl AsyncFn() -> Result<Vec<T>, StoreError>,
-    mut work: impl AsyncFnMut(&T) -> Result<(), (OrderId, Error)>,
+async fn drain(
+    claim: impl AsyncFn() -> Result<Vec<OrderId>, StoreError>,
+    mut work: impl AsyncFnMut(OrderId) -> Result<(), Error>,
     problems: &mut Vec<String>,
 ) -> Result<(), Error> {
     let mut failures = 0;
     for _ in 0..BATCHES {
         let batch = claim().await?;
-        for one in &batch {
-            if let Err((id, error)) = work(one).await {
+        for &id in &batch {
+            if let Err(error) = work(id).await {
                 problems.push(format!("order {id}: {error}"));
                 failures += 1;
             }

@@ -9,11 +9,8 @@ use std::{sync::LazyLock, time::Duration};
 use kernel::{OrderId, StoreError};
 use spin_adapters::postgres::{Error as DatabaseError, FromRow, Parameter, Row, all, only, parameter::texts};
 
-use super::{ORDER_COLUMNS, ORDER_ITEMS, Postgres};
-use crate::{
-    domain::Order,
-    service::{Backlog, Event},
-};
+use super::Postgres;
+use crate::service::{Backlog, Event};
 
 /// The assignment that claims a row for 10 seconds.
 const CLAIM: &str = "claimed_until = now() + interval '10 seconds'";
@@ -23,9 +20,8 @@ static CLAIM_PENDING: LazyLock<String> = LazyLock::new(|| {
         "with due as ( \
              select id from orders \
              where status = 'pending' and claimed_until <= now() and created_at <= now() - make_interval(secs => $1) \
-             order by claimed_until, created_at limit $2 for update skip locked), \
-         claimed as (update orders o set {CLAIM} where o.id = any (array(select id from due)) returning o.*) \
-         select {ORDER_COLUMNS} from claimed o {ORDER_ITEMS} order by o.created_at"
+             order by claimed_until, created_at limit $2 for update skip locked) \
+         update orders o set {CLAIM} where o.id = any (array(select id from due)) returning o.id"
     )
 });
 
@@ -80,18 +76,21 @@ const SWEEP: &str = "with additions as ( \
      select (select count(*) from additions) + (select count(*) from lines) + (select count(*) from events) \
           + (select count(*) from carts) as swept";
 
+fn ids(rows: Vec<Row>) -> Result<Vec<OrderId>, StoreError> {
+    let ids = rows.into_iter().map(|mut row| row.parse("id"));
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 impl Backlog for Postgres {
-    async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<Order>, StoreError> {
+    async fn claim_pending(&self, older_than: Duration, limit: u32) -> Result<Vec<OrderId>, StoreError> {
         let age = Parameter::Floating64(older_than.as_secs_f64());
         let parameters = [age, Parameter::Int64(limit.into())];
-        Ok(all(self.0.write(&CLAIM_PENDING, &parameters).await?)?)
+        ids(self.0.write(&CLAIM_PENDING, &parameters).await?)
     }
 
     async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {
         let limit = [Parameter::Int64(limit.into())];
-        let rows = self.0.write(&CLAIM_RESTOCKS, &limit).await?;
-        let ids = rows.into_iter().map(|mut row| row.parse("id"));
-        Ok(ids.collect::<Result<_, _>>()?)
+        ids(self.0.write(&CLAIM_RESTOCKS, &limit).await?)
     }
 
     async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError> {

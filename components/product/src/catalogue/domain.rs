@@ -214,7 +214,7 @@ impl Batch {
     /// There are too many ids, or some of them are malformed: all of these are named.
     pub(crate) fn parse(ids: &[String]) -> Result<Self, Violations> {
         if ids.len() > Self::MOST {
-            let most = format_args!("must be at most {} ids", Self::MOST);
+            let most = format_args!("must have at most {} entries", Self::MOST);
             return Err(Violations::one("ids", most));
         }
         let mut violations = Violations::default();
@@ -366,6 +366,6 @@ mod tests {
         );
         let many = vec![one.to_string(); 101];
         assert!(Batch::parse(&many[..100]).is_ok());
-        assert_eq!(violations(&many), "ids must be at most 100 ids");
+        assert_eq!(violations(&many), "ids must have at most 100 entries");
     }
 }

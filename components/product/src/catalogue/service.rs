@@ -289,7 +289,7 @@ impl UpdateProduct<'_> {
                 ),
             }
         }
-        let is_clean = violations.iter().next().is_none();
+        let is_clean = violations.is_empty();
         id.filter(|_| is_clean).map(|id| (id, change)).ok_or(violations)
     }
 }
@@ -302,7 +302,7 @@ impl UpdateStock<'_> {
         let is_version = self.expected_version > 0;
         let version = is_version
             .then_some(())
-            .ok_or("must be the version of the product, as an admin reads it");
+            .ok_or("must be the product's `version`, which is 1 or more");
         let version = violations.take("expectedVersion", version);
         match (id, quantity, version) {
             (Some(id), Some(quantity), Some(())) => Ok((id, quantity)),

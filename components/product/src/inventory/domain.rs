@@ -100,7 +100,7 @@ impl Items {
     /// The number of items, or all fields of items that are invalid.
     pub(crate) fn parse(items: &[(&str, i32)]) -> Result<Self, Violations> {
         if !(1..=Self::MOST).contains(&items.len()) {
-            let count = format_args!("must be 1 to {} items", Self::MOST);
+            let count = format_args!("must have 1 to {} entries", Self::MOST);
             return Err(Violations::one("items", count));
         }
         let mut violations = Violations::default();
@@ -189,7 +189,7 @@ mod tests {
         };
         assert_eq!(of(&ids[..1]), Ok(1));
         assert_eq!(of(&ids[..100]), Ok(100));
-        let count = Violations::one("items", "must be 1 to 100 items");
+        let count = Violations::one("items", "must have 1 to 100 entries");
         assert_eq!(of(&[]), Err(count.clone()));
         assert_eq!(of(&ids), Err(count));
 

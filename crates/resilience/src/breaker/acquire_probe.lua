@@ -8,7 +8,7 @@
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local state = redis.call('GET', keys.breaker) or ''
+local state = text(keys.breaker) or ''
 local open_until = string.match(state, '^open (%d+)$')
 local acquired = 0
 if not (open_until and tonumber(open_until) > now)

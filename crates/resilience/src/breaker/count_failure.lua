@@ -9,7 +9,7 @@
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local state = redis.call('GET', keys.breaker) or '0'
+local state = text(keys.breaker) or '0'
 local open_until = string.match(state, '^open (%d+)$')
 -- A call that fails while the breaker is open began before it opened. It changes nothing.
 if open_until and tonumber(open_until) > now then return answer({ state = state, now = now }) end

@@ -42,7 +42,8 @@ impl<B: Body<Error = ErrorCode> + Unpin> Body for Timed<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, ErrorCode>>> {
-        // The clock is read first: a body that is never late at its next chunk never waits for the timer.
+        // The clock is read first: while the next chunk is always ready, the timer below is never polled, and the deadline
+        // would never take effect.
         let deadline = self.deadline.as_ref();
         if deadline.is_none_or(|deadline| Instant::now() < deadline.at) {
             if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {

@@ -349,11 +349,10 @@ impl Orders for Memory {
 }
 
 impl Backlog for Memory {
-    async fn claim_pending(&self, _: Duration, limit: u32) -> Result<Vec<Order>, StoreError> {
-        let orders = self
-            .list(AccessScope::All, Some(Status::Pending), None, limit)
-            .await?;
-        Ok(orders)
+    async fn claim_pending(&self, _: Duration, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let orders = self.orders.borrow();
+        let pending = orders.iter().filter(|row| row.order.status == Status::Pending);
+        Ok(pending.map(|row| row.order.id).take(limit as usize).collect())
     }
 
     async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {

@@ -263,7 +263,7 @@ fn shortages_have_the_order_of_the_request() {
 }
 
 #[test]
-fn shortage_caused_by_the_orders_own_reservation_is_none() {
+fn repeat_returns_the_reservation_though_it_took_the_last_pieces() {
     let (inventory, order) = (inventory(0), OrderId::generate());
     *inventory.store.meanwhile.borrow_mut() = Some((order, Status::Reserved));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use kernel::{EventId, Timestamp, UserId};
+use kernel::{EventId, Timestamp, UserId, Violations};
 
 /// An event of an account that another service has to handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,28 +66,25 @@ impl TryFrom<i32> for EventLimit {
     }
 }
 
-/// A list of texts that does not name events. Entries are counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EventIdsError {
-    #[error("must have 1 to {MAX_EVENTS} entries")]
-    Count,
-    #[error("must name events by their UUIDs, and number {0} does not")]
-    Id(usize),
-}
-
 /// The ids of 1 to 1000 events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EventIds(Vec<EventId>);
 
 impl EventIds {
-    /// Reads a list of UUIDs.
-    pub(crate) fn parse(ids: &[String]) -> Result<Self, EventIdsError> {
+    /// Parses the request's field `ids`: a list of UUIDs.
+    ///
+    /// # Errors
+    /// The number of ids, or all ids that are malformed.
+    pub(crate) fn parse(ids: &[String]) -> Result<Self, Violations> {
         if !(1..=MAX_EVENTS).contains(&ids.len()) {
-            return Err(EventIdsError::Count);
+            let count = format_args!("must have 1 to {MAX_EVENTS} entries");
+            return Err(Violations::one("ids", count));
         }
-        let numbered = ids.iter().enumerate();
-        let parsed = numbered.map(|(index, id)| id.parse().map_err(|_| EventIdsError::Id(index + 1)));
-        parsed.collect::<Result<_, _>>().map(Self)
+        let mut violations = Violations::default();
+        let parsed = ids.iter().enumerate();
+        let parsed = parsed.filter_map(|(index, id)| violations.take(format!("ids[{index}]"), id.parse()));
+        let parsed = Self(parsed.collect());
+        violations.is_empty().then_some(parsed).ok_or(violations)
     }
 
     /// The ids, in the order of the request.
@@ -126,7 +123,9 @@ mod tests {
             assert_eq!(EventIds::parse(&ids(count)).is_ok(), fits, "{count} ids");
         }
         let mut wrong = ids(3);
-        wrong[1] = "x".into();
-        assert_eq!(EventIds::parse(&wrong), Err(EventIdsError::Id(2)));
+        (wrong[0], wrong[2]) = ("x".into(), String::new());
+        let violations = EventIds::parse(&wrong).unwrap_err();
+        let fields: Vec<_> = violations.iter().map(|violation| &*violation.field).collect();
+        assert_eq!(fields, ["ids[0]", "ids[2]"]);
     }
 }

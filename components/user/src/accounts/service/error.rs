@@ -4,22 +4,25 @@ use kernel::{StoreError, Violations};
 
 use super::ports::WriteAccountError;
 
-/// Why a use case failed. What clients learn of it is in the one table of `accounts/errors.rs`.
+/// A use case failed. The texts are for clients, but for those of `Hash` and `Store`, which are for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
-    Invalid(Violations),
-    #[error("the caller is anonymous")]
+    Invalid(#[from] Violations),
+    #[error("the caller is not signed in")]
     Unauthenticated,
-    #[error("the account is not the caller's")]
+    #[error("this account is not yours")]
     PermissionDenied,
-    #[error("the caller is not an admin")]
+    #[error("only admins may call this method")]
     AdminOnly,
     #[error("the current password is wrong")]
     WrongPassword,
-    #[error("the caller's token names no session")]
+    #[error(
+        "the access token names no session (`sid`), so its session alone cannot be ended; set `everywhere` to end all \
+         sessions"
+    )]
     NoSession,
-    #[error("the account does not exist")]
+    #[error("there is no such account")]
     NotFound,
     #[error("an account with this e-mail address exists")]
     AlreadyExists,
@@ -27,12 +30,6 @@ pub(crate) enum Error {
     Hash(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<Violations> for Error {
-    fn from(violations: Violations) -> Self {
-        Self::Invalid(violations)
-    }
 }
 
 impl From<WriteAccountError> for Error {

@@ -167,7 +167,7 @@ impl<P: Ports> Accounts<P> {
 
     /// Acknowledges events that the order component has handled: they are not listed again.
     pub(crate) async fn acknowledge_user_events(&self, _: &Caller, ids: &[String]) -> Result<(), Error> {
-        let ids = EventIds::parse(ids).map_err(|error| Violations::one("ids", error))?;
+        let ids = EventIds::parse(ids)?;
         Ok(self.store.acknowledge_events(&ids).await?)
     }
 
