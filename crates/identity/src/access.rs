@@ -2,7 +2,7 @@
 //! They are verified with the issuer's public keys alone.
 //!
 //! RFC 8725 lists the attacks on JWTs. The algorithm comes from a list of two, the key comes from the issuer's set alone, and a
-//! header that brings or names another key is refused.
+//! header that brings a key, or the address of one, is refused.
 //!
 //! ```
 //! use identity::access::{Policy, UnverifiedToken};
@@ -77,7 +77,7 @@ pub struct Policy {
 
 impl Policy {
     /// Tokens whose `iss` is exactly this issuer and whose `aud` has exactly this audience: an identifier of the API, never
-    /// a client's (RFC 9068, section 4). `None` where either is empty: a token without an issuer or audience would pass.
+    /// a client's (RFC 9068, section 4). `None` where either is empty: an empty text would be equal to an empty `iss` or `aud`.
     pub fn new(issuer: &str, audience: &str) -> Option<Self> {
         let named = !issuer.is_empty() && !audience.is_empty();
         named.then(|| Self {

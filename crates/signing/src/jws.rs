@@ -66,6 +66,7 @@ fn read(jwk: &Value) -> Option<(String, DecodingKey)> {
 #[cfg(test)]
 mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::json;
 
     use super::*;
@@ -107,5 +108,36 @@ mod tests {
         ] {
             assert_eq!(keys.verify(&wrong), None, "{wrong:.60} must not pass");
         }
+    }
+
+    /// RFC 8725, section 2.1: a token must not choose the algorithm that it is verified with.
+    #[test]
+    fn token_of_another_algorithm_or_with_a_critical_header_is_refused() {
+        let key = SigningKey::generate().unwrap();
+        let keys = VerifyingKeys::new([&key.public_jwk()]);
+        let public = key.public_jwk().to_string();
+        let hmac = EncodingKey::from_secret(public.as_bytes());
+        let header = |algorithm| Header {
+            kid: Some(key.id().to_owned()),
+            ..Header::new(algorithm)
+        };
+        let claims = json!({"sub": "admin"});
+        let ours = encode(&header(Algorithm::RS256), &claims, &key.encoding).unwrap();
+        assert!(keys.verify(&ours).is_some(), "the key and the id are right");
+        for (algorithm, key) in [
+            (Algorithm::HS256, &hmac),
+            (Algorithm::RS384, &key.encoding),
+            (Algorithm::RS512, &key.encoding),
+            (Algorithm::PS256, &key.encoding),
+        ] {
+            let token = encode(&header(algorithm), &claims, key).unwrap();
+            assert_eq!(keys.verify(&token), None, "{algorithm:?}");
+        }
+        let critical = Header {
+            crit: Some(vec!["exp".to_owned()]),
+            ..header(Algorithm::RS256)
+        };
+        let token = encode(&critical, &claims, &key.encoding).unwrap();
+        assert_eq!(keys.verify(&token), None, "a critical header");
     }
 }

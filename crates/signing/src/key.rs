@@ -54,7 +54,7 @@ pub struct SigningKey {
     id: String,
     key: RsaPrivateKey,
     /// The same key, as the library signs with it.
-    encoding: EncodingKey,
+    pub(crate) encoding: EncodingKey,
     public: Jwk,
 }
 
@@ -62,7 +62,7 @@ impl SigningKey {
     /// Reads a PEM: PKCS#8 (`PRIVATE KEY`, RFC 5958) or PKCS#1 (`RSA PRIVATE KEY`).
     ///
     /// # Errors
-    /// [`SigningKeyError::Pem`], [`Size`](KeyError::Size) or [`Broken`](KeyError::Broken).
+    /// [`SigningKeyError::Pem`], [`Size`](SigningKeyError::Size) or [`Broken`](SigningKeyError::Broken).
     pub fn from_pem(pem: &str) -> Result<Self, SigningKeyError> {
         let pem = pem.trim();
         let key = RsaPrivateKey::from_pkcs8_pem(pem)
@@ -73,7 +73,7 @@ impl SigningKey {
     /// Reads a JWK with private members (RFC 7518, section 6.3.2). Its `kid` is not taken over: see [`SigningKey::id`].
     ///
     /// # Errors
-    /// Any [`SigningKeyError`] but [`Pem`](KeyError::Pem).
+    /// Any [`SigningKeyError`] but [`Pem`](SigningKeyError::Pem).
     pub fn from_jwk(jwk: &Value) -> Result<Self, SigningKeyError> {
         let says = |member: &str, value: &str| jwk.get(member).is_none_or(|given| given == value);
         if jwk.get("kty").is_none_or(|kind| kind != "RSA") {

@@ -21,7 +21,7 @@ pub(crate) struct KeyVault {
 
 impl KeyVault {
     /// The key, from this instance's memory if it was opened before. Which key signs comes from the database with every token, so
-    /// that a new key signs at once; opening it, which checks its numbers, happens once in an instance.
+    /// that a new key signs at once. It is opened once in an instance; each signature checks its numbers again, inside the library.
     pub(crate) fn open(&self, sealed: SealedSigningKey) -> Result<Rc<SigningKey>, InternalFailure> {
         let last = LAST.with_borrow(|last| {
             let last = last.as_ref().filter(|(seal, _)| *seal == sealed.sealed);

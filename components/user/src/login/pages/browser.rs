@@ -47,7 +47,7 @@ impl BrowserCookie {
 
 impl fmt::Debug for BrowserCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Browser(…)")
+        f.write_str("BrowserCookie(…)")
     }
 }
 
