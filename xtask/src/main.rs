@@ -48,7 +48,8 @@ enum Command {
     Openapi,
     /// Writes docs/CONFIGURATION.md, the reference of the variables in spin.toml.
     Configuration,
-    /// Checks contracts, format and lints: what `test` does before it tests.
+    /// Checks contracts, format and lints, and runs the unit tests and the rules about source code. Compiles no component and
+    /// starts no server.
     Check,
     /// Checks and tests everything, against servers of its own.
     Test(suite::Options),

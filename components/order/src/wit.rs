@@ -26,7 +26,7 @@ mod bindings {
         path: "../../wit",
         world: "order-service",
         runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.1.0": rpc_adapters::wit::types },
+        with: { "akinai:commerce/types@0.2.0": rpc_adapters::wit::types },
     });
 
     export!(Component with_types_in self);

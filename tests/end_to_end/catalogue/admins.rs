@@ -220,12 +220,16 @@ async fn invalid_requests_are_refused_with_the_paths_of_their_fields() {
         .database()
         .insert(std::slice::from_ref(&stored))
         .await;
-    let change = json!({ "id": stored.id, "name": "x", "updateMask": "name,quantity" });
-    let failure = shop.by_admin("UpdateProduct", change).await.failure();
-    assert_eq!(
-        (failure.code.as_str(), failure.fields()),
-        ("invalid_argument", vec!["updateMask"])
-    );
+    // A mask that is absent, null or empty names no field, and so changes nothing.
+    for mask in [Value::Null, json!(""), json!("name,quantity"), json!("*")] {
+        let change = json!({ "id": stored.id, "name": "x", "updateMask": mask });
+        let failure = shop.by_admin("UpdateProduct", change).await.failure();
+        assert_eq!(
+            (failure.code.as_str(), failure.fields()),
+            ("invalid_argument", vec!["updateMask"]),
+            "{mask}"
+        );
+    }
     let unknown = json!({ "id": Uuid::now_v7(), "name": "x", "updateMask": "name" });
     assert_eq!(
         shop.by_admin("UpdateProduct", unknown).await.failure().code,

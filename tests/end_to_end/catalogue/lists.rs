@@ -169,6 +169,7 @@ async fn page_has_the_requested_number_of_products() {
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_find_text_literally_in_any_case_and_script() {
     let platform = Platform::start().await;
+    let longest = "茶".repeat(100);
     let product = |name: &str, description: &str| Product {
         description: description.to_owned(),
         ..Product::named(name)
@@ -190,7 +191,7 @@ async fn queries_find_text_literally_in_any_case_and_script() {
         ])
         .await;
 
-    let cases: [(&str, &[&str]); 31] = [
+    let cases: [(&str, &[&str]); 32] = [
         ("sencha", &["Sencha"]),
         ("SENCHA", &["Sencha"]),
         ("GREEN", &["Sencha"]),
@@ -222,6 +223,7 @@ async fn queries_find_text_literally_in_any_case_and_script() {
         ("sen\u{200b}cha", &["Sencha"]),
         ("👩\u{200d}🌾", &["ﾊﾟﾝ"]),
         ("nothing like that", &[]),
+        (&longest, &[]),
     ];
     for (query, expected) in cases {
         let page = platform

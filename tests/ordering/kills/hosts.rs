@@ -10,8 +10,8 @@ use super::*;
 async fn order_is_finished_after_a_host_is_killed_at_any_step() {
     let shop = Shop::start().await;
     let products = Products::of(&shop).await;
-    for (point, deed, ends) in BOUNDARIES {
-        let errands = UserRequest::two(&shop, deed, products).await;
+    for (point, action, ends) in BOUNDARIES {
+        let errands = UserRequest::two(&shop, action, products).await;
         kill_at(&shop, point, &errands).await;
         finish(&shop, &errands, ends, point).await;
     }
@@ -22,7 +22,7 @@ async fn order_is_finished_after_a_reconciler_is_killed_at_any_step() {
     let shop = Shop::start().await;
     let products = Products::of(&shop).await;
     let mut left = Vec::new();
-    for (left_at, deed, killed_at) in [
+    for (left_at, action, killed_at) in [
         (
             Point::after("ReserveStock"),
             Action::Buy,
@@ -51,19 +51,19 @@ async fn order_is_finished_after_a_reconciler_is_killed_at_any_step() {
         (Point::before("Restock"), Action::Cancel, Point::before("Restock")),
         (Point::before("Restock"), Action::Cancel, Point::after("Restock")),
     ] {
-        let errand = [UserRequest::new(&shop, deed, products).await];
-        kill_at(&shop, left_at, &errand).await;
+        let request = [UserRequest::new(&shop, action, products).await];
+        kill_at(&shop, left_at, &request).await;
         let port = free_port().expect("a port");
         let host = Host::start(shop.another().await, port, Some((killed_at, 1))).await;
         assert_eq!(host.counter.reconcile().await, None, "it dies at {killed_at:?}");
         host.died().await;
-        let [_, end] = ends(left_at, deed);
-        left.push((errand, killed_at, end));
+        let [_, end] = ends(left_at, action);
+        left.push((request, killed_at, end));
     }
     tokio::time::sleep(CLAIMED).await;
     shop.settle().await;
-    for ([errand], killed_at, end) in left {
-        let status = shop.status(&errand.user, KEY).await;
+    for ([request], killed_at, end) in left {
+        let status = shop.status(&request.user, KEY).await;
         assert_eq!(
             status.as_deref(),
             end,

@@ -13,7 +13,7 @@ async fn late_reservation_after_a_release_is_refused() {
     let counter = shop.counter();
     let mut sold = 0;
     for meeting in 0..MEETINGS {
-        let errand = UserRequest::new(&shop, Action::Buy, products).await;
+        let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::before("ReserveStock")]);
         let releasing = async {
             gate.holds(1).await;
@@ -31,7 +31,7 @@ async fn late_reservation_after_a_release_is_refused() {
                 tokio::join!(counter.reconcile(), opening);
             }
         };
-        let (said, ()) = tokio::join!(errand.run(&counter), releasing);
+        let (said, ()) = tokio::join!(request.run(&counter), releasing);
         // At the same moment the order may just as well be taken before the release comes, as a whole.
         let end = match said {
             Said::Done(_) if meeting % 2 == 1 => {
@@ -48,7 +48,7 @@ async fn late_reservation_after_a_release_is_refused() {
             }
         };
         shop.settle().await;
-        let status = shop.status(&errand.user, KEY).await;
+        let status = shop.status(&request.user, KEY).await;
         assert_eq!(status.as_deref(), end, "meeting {meeting}");
     }
     assert_eq!(
@@ -65,7 +65,7 @@ async fn concurrent_checkout_and_reconciler_sell_once() {
     let products = Products::of(&shop).await;
     let counter = shop.counter();
     for meeting in 0..MEETINGS {
-        let errand = UserRequest::new(&shop, Action::Buy, products).await;
+        let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::before("CommitReservation")]);
         let reconciling = async {
             gate.holds(1).await;
@@ -75,11 +75,11 @@ async fn concurrent_checkout_and_reconciler_sell_once() {
             };
             tokio::join!(counter.reconcile(), opening);
         };
-        let (said, ()) = tokio::join!(errand.run(&counter), reconciling);
+        let (said, ()) = tokio::join!(request.run(&counter), reconciling);
         assert!(matches!(said, Said::Done(_)), "meeting {meeting}: {said:?}");
         shop.settle().await;
         assert_eq!(
-            shop.status(&errand.user, KEY).await.as_deref(),
+            shop.status(&request.user, KEY).await.as_deref(),
             CONFIRMED,
             "meeting {meeting}"
         );
@@ -98,16 +98,16 @@ async fn concurrent_cancellation_and_confirmation_have_one_outcome() {
     let products = Products::of(&shop).await;
     let counter = shop.counter();
     for meeting in 0..MEETINGS {
-        let errand = UserRequest::new(&shop, Action::Buy, products).await;
+        let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::after("CommitReservation")]);
         let cancelling = async {
             gate.holds(1).await;
-            let listed = counter.call(&errand.user, "ListOrders", json!({})).await;
+            let listed = counter.call(&request.user, "ListOrders", json!({})).await;
             let Said::Done(listed) = listed else {
                 panic!("the order is there, pending, but: {listed:?}")
             };
             let message = json!({ "id": listed["orders"][0]["id"] });
-            let early = counter.call(&errand.user, "CancelOrder", message.clone()).await;
+            let early = counter.call(&request.user, "CancelOrder", message.clone()).await;
             assert_eq!(
                 early,
                 Said::Refused("failed_precondition".into()),
@@ -116,9 +116,9 @@ async fn concurrent_cancellation_and_confirmation_have_one_outcome() {
             gate.open();
             let pause = Duration::from_millis(meeting as u64);
             tokio::time::sleep(pause).await;
-            counter.call(&errand.user, "CancelOrder", message).await
+            counter.call(&request.user, "CancelOrder", message).await
         };
-        let (placed, cancelled) = tokio::join!(errand.run(&counter), cancelling);
+        let (placed, cancelled) = tokio::join!(request.run(&counter), cancelling);
         assert!(matches!(placed, Said::Done(_)), "meeting {meeting}: {placed:?}");
         let end = match cancelled {
             Said::Done(_) => CANCELLED,
@@ -126,7 +126,7 @@ async fn concurrent_cancellation_and_confirmation_have_one_outcome() {
         };
         shop.settle().await;
         assert_eq!(
-            shop.status(&errand.user, KEY).await.as_deref(),
+            shop.status(&request.user, KEY).await.as_deref(),
             end,
             "meeting {meeting}: {cancelled:?}"
         );

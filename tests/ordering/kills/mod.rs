@@ -47,13 +47,13 @@ struct UserRequest {
 }
 
 impl UserRequest {
-    async fn new(shop: &Shop, deed: Action, products: Products) -> Self {
+    async fn new(shop: &Shop, action: Action, products: Products) -> Self {
         let user = shop.user();
-        let buy = match deed {
+        let buy = match action {
             Action::BuyTooMuch => order(KEY, products.few, MANY),
             Action::Buy | Action::Cancel => order(KEY, products.many, 2),
         };
-        if deed != Action::Cancel {
+        if action != Action::Cancel {
             let method = "CreateOrder";
             return Self {
                 user,
@@ -72,9 +72,9 @@ impl UserRequest {
     }
 
     /// The same of two users.
-    async fn two(shop: &Shop, deed: Action, products: Products) -> [Self; 2] {
-        let first = Self::new(shop, deed, products).await;
-        [first, Self::new(shop, deed, products).await]
+    async fn two(shop: &Shop, action: Action, products: Products) -> [Self; 2] {
+        let first = Self::new(shop, action, products).await;
+        [first, Self::new(shop, action, products).await]
     }
 
     async fn run(&self, counter: &Counter) -> Said {
@@ -106,7 +106,7 @@ impl Products {
 async fn kill_at(shop: &Shop, point: Point, errands: &[UserRequest]) {
     let port = free_port().expect("a port");
     let host = Host::start(shop.another().await, port, Some((point, errands.len()))).await;
-    for said in join_all(errands.iter().map(|errand| errand.run(&host.counter))).await {
+    for said in join_all(errands.iter().map(|request| request.run(&host.counter))).await {
         assert_eq!(
             said,
             Said::Open,
@@ -167,10 +167,10 @@ const BOUNDARIES: [(Point, Action, Ends); 15] = [
 ];
 
 /// How an order ends that was cut off at one of the [`BOUNDARIES`].
-fn ends(point: Point, deed: Action) -> Ends {
+fn ends(point: Point, action: Action) -> Ends {
     let found = BOUNDARIES
         .iter()
-        .find(|boundary| (boundary.0, boundary.1) == (point, deed));
+        .find(|boundary| (boundary.0, boundary.1) == (point, action));
     found.expect("one of the boundaries").2
 }
 
@@ -180,12 +180,12 @@ const REJECTED: Option<&str> = Some("rejected");
 
 const CANCELLED: Option<&str> = Some("cancelled");
 
-/// Repeats the first errand and leaves the second to the reconciler, and looks how they end.
+/// Repeats the first request and leaves the second to the reconciler, and looks how they end.
 async fn finish(shop: &Shop, errands: &[UserRequest; 2], ends: Ends, what: impl std::fmt::Debug) {
     repeat(&errands[0], &shop.counter(), ends[0], &what).await;
     shop.settle().await;
-    for (errand, end) in errands.iter().zip(ends) {
-        let status = shop.status(&errand.user, KEY).await;
+    for (request, end) in errands.iter().zip(ends) {
+        let status = shop.status(&request.user, KEY).await;
         assert_eq!(
             status.as_deref(),
             end,
@@ -195,8 +195,8 @@ async fn finish(shop: &Shop, errands: &[UserRequest; 2], ends: Ends, what: impl 
 }
 
 /// Repeats a request whose outcome is unknown.
-async fn repeat(errand: &UserRequest, counter: &Counter, end: Option<&str>, what: &impl std::fmt::Debug) {
-    let said = errand.again(counter).await;
+async fn repeat(request: &UserRequest, counter: &Counter, end: Option<&str>, what: &impl std::fmt::Debug) {
+    let said = request.again(counter).await;
     assert!(
         tells_of(&said, end),
         "{what:?}: repeated, the answer was {said:?}"

@@ -19,7 +19,7 @@ async fn requests_do_not_wait_for_a_product_service_that_hangs() {
     })
     .await;
     let products = Products::of(&shop).await;
-    for (point, deed) in [
+    for (point, action) in [
         (Point::before("BatchGetProducts"), Action::Buy),
         (Point::before("ReserveStock"), Action::Buy),
         (Point::after("ReserveStock"), Action::Buy),
@@ -27,7 +27,7 @@ async fn requests_do_not_wait_for_a_product_service_that_hangs() {
         (Point::after("CommitReservation"), Action::Buy),
         (Point::before("ReleaseReservation"), Action::BuyTooMuch),
     ] {
-        let errands = UserRequest::two(&shop, deed, products).await;
+        let errands = UserRequest::two(&shop, action, products).await;
         gate.close(&[point]);
         let counter = shop.counter();
         let (first, second) = tokio::join!(errands[0].run(&counter), errands[1].run(&counter));
@@ -39,7 +39,7 @@ async fn requests_do_not_wait_for_a_product_service_that_hangs() {
         gate.open();
         // What hung goes on now, or not at all.
         tokio::time::sleep(Duration::from_millis(300)).await;
-        finish(&shop, &errands, ends(point, deed), point).await;
+        finish(&shop, &errands, ends(point, action), point).await;
     }
 }
 
@@ -50,7 +50,7 @@ async fn orders_need_no_redis() {
     let gate = Gate::new();
     let shop = Shop::with(|setup| setup.redis(&redis).chaining(Arc::new(gate.clone()))).await;
     let products = Products::of(&shop).await;
-    let errand = UserRequest::new(&shop, Action::Buy, products).await;
+    let request = UserRequest::new(&shop, Action::Buy, products).await;
     gate.close(&[Point::before("CommitReservation")]);
     let counter = shop.counter();
     let dying = async {
@@ -59,10 +59,10 @@ async fn orders_need_no_redis() {
         gate.open();
     };
 
-    let (said, ()) = tokio::join!(errand.run(&counter), dying);
+    let (said, ()) = tokio::join!(request.run(&counter), dying);
     assert!(matches!(said, Said::Done(_)), "an order needs no Redis: {said:?}");
     let cancelled = counter
-        .call(&errand.user, "CancelOrder", json!({ "id": said.order() }))
+        .call(&request.user, "CancelOrder", json!({ "id": said.order() }))
         .await;
     assert!(
         matches!(cancelled, Said::Done(_)),
@@ -78,7 +78,7 @@ async fn orders_need_no_redis() {
     redis.start_again().await.expect("Redis starts again");
     tokio::time::sleep(CLAIMED).await;
     shop.settle().await;
-    assert_eq!(shop.status(&errand.user, KEY).await.as_deref(), CANCELLED);
+    assert_eq!(shop.status(&request.user, KEY).await.as_deref(), CANCELLED);
 }
 
 /// Kills the server process that serves a statement which waits for a lock: then Postgres closes all connections and recovers.
@@ -105,7 +105,7 @@ async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
     kill_process(pid, Signal::KILL).expect("the server process can be killed");
 }
 
-/// Where the calls of which deed are held before a table is locked, and the table, which the next statement writes to.
+/// Where the calls of which action are held before a table is locked, and the table, which the next statement writes to.
 const CUT_OFF: [(Point, Action, &str); 8] = [
     (Point::after("BatchGetProducts"), Action::Buy, ORDERS),
     (Point::before("ReserveStock"), Action::Buy, RESERVATIONS),
@@ -142,10 +142,10 @@ async fn postgres_killed_during_a_statement_loses_no_order() {
     let database = postgres.database().await;
     let shop = Shop::alone_over(database, |setup| setup.chaining(chaining)).await;
     let products = Products::of(&shop).await;
-    for (held_at, deed, table) in CUT_OFF {
-        let ends = ends(held_at, deed);
+    for (held_at, action, table) in CUT_OFF {
+        let ends = ends(held_at, action);
         let database = postgres.database().await;
-        let errands = UserRequest::two(&shop, deed, products).await;
+        let errands = UserRequest::two(&shop, action, products).await;
         gate.close(&[held_at]);
         let counter = shop.counter();
         let killing = async {
@@ -179,8 +179,8 @@ async fn postgres_killed_during_a_statement_loses_no_order() {
             broken, [""; 0],
             "{held_at:?}: after a run of the reconciler: {done}"
         );
-        for (errand, end) in errands.iter().zip(ends) {
-            let status = status(&database, errand).await;
+        for (request, end) in errands.iter().zip(ends) {
+            let status = status(&database, request).await;
             // The request that is not repeated may have been done before, or after.
             assert!(
                 [end, ends[0]].contains(&status.as_deref()),
@@ -202,8 +202,8 @@ async fn recovered(postgres: &OwnPostgres) {
     }
 }
 
-async fn status(database: &harness::Database, errand: &UserRequest) -> Option<String> {
+async fn status(database: &harness::Database, request: &UserRequest) -> Option<String> {
     let sql = "select status from order_service.orders where user_id = $1";
-    let row = database.sql().query_opt(sql, &[&errand.user.id]).await;
+    let row = database.sql().query_opt(sql, &[&request.user.id]).await;
     row.expect("at most one order").map(|row| row.get(0))
 }

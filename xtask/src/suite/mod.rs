@@ -120,13 +120,12 @@ async fn test_few(workspace: &Workspace, arguments: &[String]) -> Result<Option<
 /// The arguments, with all targets but the examples in documentation where they name none: to find out that no example has a name
 /// takes longer than to run a test.
 fn with_targets(arguments: &[String]) -> Vec<String> {
-    const TARGETS: [&str; 11] = [
+    const TARGETS: [&str; 10] = [
         "--all-targets",
         "--bench",
         "--benches",
         "--bin",
         "--bins",
-        "--doc",
         "--example",
         "--examples",
         "--lib",

@@ -57,7 +57,7 @@ struct Selected {
 /// # Errors
 /// No test is selected, or the tests cannot be listed.
 pub(super) async fn needs(workspace: &Workspace, arguments: &[String]) -> Result<Needs> {
-    let selected = selected(&list(workspace, arguments).await?);
+    let selected = selected(&list(workspace, arguments).await?)?;
     if selected.is_empty() {
         bail!("no test is selected by `{}`", arguments.join(" "));
     }
@@ -142,23 +142,36 @@ async fn list(workspace: &Workspace, arguments: &[String]) -> Result<String> {
 }
 
 /// Reads lines such as `Running tests/order/main.rs (target/debug/deps/order-0f3a)` and `cart::is_empty: test`.
-fn selected(list: &str) -> Vec<Selected> {
-    let (mut target, mut selected) = (None, Vec::new());
+///
+/// # Errors
+/// The lines do not say to which program a test belongs: options such as `-q` change what cargo prints.
+fn selected(list: &str) -> Result<Vec<Selected>> {
+    let (mut program, mut selected) = (None, Vec::new());
     for line in list.lines().map(str::trim) {
         if let Some(running) = line.strip_prefix("Running ") {
-            let program = running.rsplit('/').next().unwrap_or_default();
-            let name = program.rsplit_once('-').map_or(program, |(name, _)| name);
-            target = (!running.starts_with("unittests ")).then(|| name.to_owned());
+            program = target_of(running);
         } else if line.starts_with("Doc-tests ") {
-            target = None;
+            program = Some(None);
         } else if let Some(name) = line.strip_suffix(": test") {
+            let Some(target) = &program else {
+                bail!(
+                    "cargo does not say to which program the test {name} belongs: leave out -q, -v and --color"
+                );
+            };
             selected.push(Selected {
                 target: target.clone(),
                 name: name.to_owned(),
             });
         }
     }
-    selected
+    Ok(selected)
+}
+
+/// The test target of a `Running` line, `Some(None)` for unit tests; `None` if the line has another form.
+fn target_of(running: &str) -> Option<Option<String>> {
+    let (source, program) = running.strip_suffix(')')?.rsplit_once(" (")?;
+    let (name, _) = program.rsplit('/').next()?.rsplit_once('-')?;
+    Some((!source.starts_with("unittests ")).then(|| name.to_owned()))
 }
 
 #[cfg(test)]
@@ -182,12 +195,24 @@ mod tests {
     #[test]
     fn listed_tests_have_the_target_that_is_named_before_them() {
         assert_eq!(
-            selected(LIST),
+            selected(LIST).expect("plain lines"),
             [
                 one("", "service::tests::an_order"),
                 one("components", "order::a_cart_is_kept")
             ]
         );
+    }
+
+    #[test]
+    fn list_that_does_not_name_the_programs_is_refused() {
+        let quiet = "order::a_cart_is_kept: test\n";
+        let verbose =
+            "Running `/target/debug/deps/components-9a --list --format terse`\norder::a_cart: test\n";
+        let coloured = "\u{1b}[1mRunning\u{1b}[0m tests/main.rs (target/debug/deps/components-9a)\norder::a_cart: test\n";
+        for list in [quiet, verbose, coloured] {
+            let error = selected(list).expect_err("the program is unknown").to_string();
+            assert!(error.contains("leave out -q, -v and --color"), "{error}");
+        }
     }
 
     #[test]
@@ -230,6 +255,19 @@ mod tests {
             targets_with_components(&metadata),
             build::packages_of_all_components(&metadata, &Workspace::here()),
         );
+        let test_targets = |package: &Value| package["targets"].as_array().cloned().unwrap_or_default();
+        let known: Vec<Value> = metadata["packages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(test_targets)
+            .collect();
+        for target in WITH_COUNTERPARTS {
+            assert!(
+                known.iter().any(|known| known["name"] == target),
+                "there is no test target {target}"
+            );
+        }
         for (target, _, packages) in NEEDED_PACKAGES {
             assert!(targets.contains(target), "there is no test target {target}");
             for package in packages {

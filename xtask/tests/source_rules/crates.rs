@@ -41,11 +41,14 @@ const IMPURE: [&str; 9] = [
 ];
 
 /// The components of the application, and the packages of contracts: what the host must not name.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 11] = [
     "bff",
     "issuer-admin",
     "akinai:commerce",
     "product.spin.internal",
+    "order.spin.internal",
+    "user.spin.internal",
+    "issuer.spin.internal",
     "user.v1",
     "product.v1",
     "order.v1",

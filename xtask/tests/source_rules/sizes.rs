@@ -6,41 +6,16 @@ use crate::{Offence, assert_kept, assert_refused};
 const LINES_OF_A_FILE: usize = 500;
 const LINES_OF_A_FUNCTION: usize = 60;
 
-/// Files that are longer still. The list only shrinks: split a file by topic, and delete its line here.
-const STILL_LONG: [&str; 0] = [];
-
-fn file_offences(files: &[(&str, usize)], still_long: &[&str]) -> Vec<Offence> {
-    let mut offences = Vec::new();
-    for (file, lines) in files {
-        let is_known = still_long.contains(file);
-        let sentence = match (*lines > LINES_OF_A_FILE, is_known) {
-            (true, false) => format!(
-                "the file has {lines} lines. Rule: a file has at most {LINES_OF_A_FILE}. Split it by topic"
-            ),
-            (false, true) => "the file is short enough now. Delete its line in STILL_LONG, in \
-                              xtask/tests/source_rules/sizes.rs"
-                .to_owned(),
-            _ => continue,
-        };
-        offences.push(Offence {
-            file: (*file).to_owned(),
-            line: *lines,
-            sentence,
-        });
-    }
-    let gone = still_long
-        .iter()
-        .filter(|known| !files.iter().any(|(file, _)| file == *known));
-    offences.extend(gone.map(|known| {
-        Offence {
-            file: (*known).to_owned(),
-            line: 1,
-            sentence:
-                "the file does not exist. Delete its line in STILL_LONG, in xtask/tests/source_rules/sizes.rs"
-                    .to_owned(),
-        }
-    }));
-    offences
+fn file_offences(files: &[(&str, usize)]) -> Vec<Offence> {
+    let long = files.iter().filter(|(_, lines)| *lines > LINES_OF_A_FILE);
+    long.map(|(file, lines)| Offence {
+        file: (*file).to_owned(),
+        line: *lines,
+        sentence: format!(
+            "the file has {lines} lines. Rule: a file has at most {LINES_OF_A_FILE}. Split it by topic"
+        ),
+    })
+    .collect()
 }
 
 fn function_offences(source: &Source) -> Vec<Offence> {
@@ -67,7 +42,7 @@ fn files_have_at_most_500_lines() {
         .map(|(file, text)| (file.as_str(), text.lines().count()));
     let rust = SOURCES.iter().map(|source| (source.path.as_str(), source.lines));
     let all: Vec<(&str, usize)> = rust.chain(others).collect();
-    assert_kept(file_offences(&all, &STILL_LONG));
+    assert_kept(file_offences(&all));
 }
 
 #[test]
@@ -77,18 +52,9 @@ fn functions_have_at_most_60_lines() {
 
 #[test]
 fn long_files_and_functions_are_refused() {
-    let files = [("a.rs", 501), ("b.rs", 500), ("c.rs", 501)];
-    assert_refused(
-        &file_offences(&files, &["c.rs"]),
-        "a.rs:501: ",
-        "Split it by topic",
-    );
-    assert_refused(
-        &file_offences(&files[1..2], &["b.rs"]),
-        "b.rs:500: ",
-        "STILL_LONG",
-    );
-    assert_refused(&file_offences(&[], &["d.rs"]), "d.rs:1: ", "does not exist");
+    let files = [("a.rs", 501), ("b.rs", 500)];
+    assert_refused(&file_offences(&files), "a.rs:501: ", "Split it by topic");
+    assert_eq!(file_offences(&files[1..]), []);
 
     let function = |lines: usize| format!("\nimpl X {{\n fn f() {{{}}}\n}}", "\n".repeat(lines - 1));
     let long = Source::of("crates/a/src/lib.rs", &function(61));

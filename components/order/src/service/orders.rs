@@ -86,7 +86,7 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
 /// The list of the orders in an access scope, of one status or of all.
 fn list_scope(scope: AccessScope, status: Option<Status>) -> ListScope {
     let whose = match scope {
-        AccessScope::All => "everybody".to_owned(),
+        AccessScope::All => "all users".to_owned(),
         AccessScope::Own(user) => user.to_string(),
     };
     ListScope::of("orders", [whose.as_str(), status.map_or("", Status::name)])

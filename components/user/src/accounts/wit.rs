@@ -14,7 +14,7 @@ pub(crate) mod bindings {
         path: "../../wit",
         world: "user-service",
         runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.1.0": rpc_adapters::wit::types },
+        with: { "akinai:commerce/types@0.2.0": rpc_adapters::wit::types },
     });
 }
 
