@@ -11,19 +11,14 @@ use connect::{
     Access, Callers, Code, ConnectError, Context, Interceptor, MethodDescriptor, MethodKind,
     json::TextFields, wkt,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use identity::{
     access::{AccessToken, TokenHash, UnverifiedToken},
     caller::{Principal, SignedIn},
-    service_token,
 };
 use kernel::{Caller, Scope};
 use spin_adapters::{clock, log, redis::Redis};
-use web::{
-    challenge,
-    client_address::ClientAddress,
-    request_id::{RequestIds, X_REQUEST_ID},
-};
+use web::{challenge, client_address::ClientAddress, outgoing_call::OutgoingCall, request_id::RequestIds};
 
 use crate::{
     access,
@@ -33,7 +28,6 @@ use crate::{
     settings::{Settings, USER},
     signing_keys::{self, VerificationError},
     token_status::{self, CachedTokenStatus},
-    trace::{TRACEPARENT, TRACESTATE},
 };
 
 /// How long the user service may take to check a token.
@@ -321,8 +315,7 @@ impl EdgeCall {
         Ok(())
     }
 
-    /// The headers of a call to a service: a service token that names the caller, the request's ids, and the client's
-    /// idempotency key. No other header of the client is passed on.
+    /// The headers of a call to a service: those of every call between components, and the client's idempotency key.
     fn service_headers(
         &self,
         service: &str,
@@ -332,20 +325,15 @@ impl EdgeCall {
         let ids = self.ids();
         let minter = self.settings.minter(service);
         let minter = minter.ok_or_else(|| internal_error(ids, format_args!("no key for {service}")))?;
-        let request_id = self.request_id.parse();
-        let claims = service_token::CallClaims {
+        let call = OutgoingCall {
             principal,
-            request_id: &request_id.map_err(|error| internal_error(ids, error))?,
             client_address: Some(self.address.ip()),
+            request: &context.headers,
         };
-        let token = format!("Bearer {}", minter.mint(&claims, clock::unix_seconds()));
-        let mut token = HeaderValue::try_from(token).map_err(|error| internal_error(ids, error))?;
-        token.set_sensitive(true);
-        let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
-        for name in [X_REQUEST_ID, TRACEPARENT, TRACESTATE, IDEMPOTENCY_KEY] {
-            for value in context.headers.get_all(&name) {
-                headers.append(name.clone(), value.clone());
-            }
+        let headers = call.headers(minter, clock::unix_seconds());
+        let mut headers = headers.map_err(|cause| internal_error(ids, cause))?;
+        for key in context.headers.get_all(IDEMPOTENCY_KEY) {
+            headers.append(IDEMPOTENCY_KEY, key.clone());
         }
         Ok(headers)
     }

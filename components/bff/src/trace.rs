@@ -1,16 +1,14 @@
 //! `traceparent` (W3C Trace Context): one trace for a request, in every component it passes through.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
-pub(crate) use web::request_id::TRACEPARENT;
-
-/// What tracing systems add to `traceparent`. It is kept only together with the `traceparent` that it belongs to.
-pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+use web::request_id::{TRACEPARENT, TRACESTATE};
 
 /// The longest `tracestate` that is kept, in bytes: section 3.3.1.5 requires that much.
 const MAX_STATE_BYTES: usize = 512;
 
-/// Keeps the caller's trace if it is valid, and begins a new one otherwise.
+/// Keeps the caller's trace if it is valid, and begins a new one otherwise. `tracestate` is kept only together with the
+/// `traceparent` that it belongs to.
 pub(crate) fn keep_or_begin(headers: &mut HeaderMap) {
     let mut given = headers.get_all(TRACEPARENT).iter();
     let is_kept = match (given.next(), given.next()) {

@@ -3,19 +3,14 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Instant};
 
 use connect::CallOptions;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderMap;
 use identity::{
-    RequestId,
     caller::{Principal, SignedIn},
-    service_token::{CallClaims, Minter, MintingKey},
+    service_token::{Minter, MintingKey},
 };
 use kernel::Caller;
 use spin_adapters::{clock, variables};
-use uuid::Uuid;
-use web::request_id::X_REQUEST_ID;
-
-/// The headers that are passed on unchanged, so that a request can be followed.
-const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+use web::outgoing_call::{self, OutgoingCall};
 
 thread_local! {
     static MINTERS: RefCell<HashMap<&'static str, Rc<Minter>>> = RefCell::default();
@@ -33,50 +28,30 @@ pub(crate) struct Callee {
 /// The request that calls are made for.
 pub(crate) struct Origin {
     principal: Principal,
-    /// `None` if the request has no id.
-    request_id: Option<RequestId>,
-    trace: HeaderMap,
+    headers: HeaderMap,
     deadline: Option<Instant>,
 }
 
 impl Origin {
     /// A request with these headers, on behalf of its caller and within its time.
     pub(crate) fn new(caller: &Caller, headers: &HeaderMap, deadline: Option<Instant>) -> Self {
-        let kept = TRACE.iter().filter_map(|name| {
-            let value = headers.get(*name)?.clone();
-            Some((HeaderName::from_static(name), value))
-        });
-        let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
         Self {
             principal: principal(caller),
-            request_id: request_id.and_then(|id| id.parse().ok()),
-            trace: kept.collect(),
+            headers: outgoing_call::passed_on(headers),
             deadline,
         }
     }
 
-    /// The headers of a call of this component. The error is for the log.
+    /// The headers and the deadline of a call of this component. The error is for the log.
     pub(crate) async fn options(&self, callee: Callee) -> Result<CallOptions, String> {
         let minter = minter(callee).await?;
-        let request_id = match &self.request_id {
-            Some(id) => Ok(id.clone()),
-            None => Uuid::now_v7().to_string().parse::<RequestId>(),
-        };
-        let request_id = request_id.map_err(|error| error.to_string())?;
-        let call = CallClaims {
+        let call = OutgoingCall {
             principal: &self.principal,
-            request_id: &request_id,
             client_address: None,
+            request: &self.headers,
         };
-        let token = format!("Bearer {}", minter.mint(&call, clock::unix_seconds()));
-        let mut token = HeaderValue::try_from(token).map_err(|error| error.to_string())?;
-        token.set_sensitive(true);
-        let id = HeaderValue::try_from(request_id.as_str()).map_err(|error| error.to_string())?;
-        let mut headers = self.trace.clone();
-        headers.insert(header::AUTHORIZATION, token);
-        headers.insert(X_REQUEST_ID, id);
         Ok(CallOptions {
-            headers,
+            headers: call.headers(&minter, clock::unix_seconds())?,
             deadline: self.deadline,
         })
     }

@@ -7,9 +7,9 @@ mod backlog;
 mod carts;
 mod orders;
 
-use kernel::{AccessScope, StoreError};
+use kernel::StoreError;
 use serde::{Deserialize, Serialize};
-use spin_adapters::postgres::{Database, Error, FromRow, Parameter, Row, parameter::uuid};
+use spin_adapters::postgres::{Database, Error, FromRow, Row};
 
 use crate::domain::{Address, Order, OrderItem, Quantity};
 
@@ -33,14 +33,6 @@ const ORDER_ITEMS: &str = "cross join lateral ( \
 /// The condition that an order is in the caller's access scope: all orders ($1), or those of one user ($2). Every statement
 /// that reads or changes an order by a client's id has it.
 const IN_SCOPE: &str = "($1 or user_id = $2::uuid)";
-
-/// The parameters of [`IN_SCOPE`].
-fn in_scope(scope: AccessScope) -> [Parameter; 2] {
-    match scope {
-        AccessScope::All => [Parameter::Boolean(true), Parameter::DbNull],
-        AccessScope::Own(user) => [Parameter::Boolean(false), uuid(user)],
-    }
-}
 
 impl FromRow for Order {
     fn from_row(row: &mut Row) -> Result<Self, Error> {

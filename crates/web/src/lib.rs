@@ -1,5 +1,5 @@
 //! What HTTP adapters share, over the types of the `http` crate: bearer tokens, cookies, client addresses, request ids,
-//! challenges and short responses.
+//! challenges, short responses and the headers of calls between components.
 //!
 //! Pure functions of headers and values. Nothing here knows a host, a database or one of our services.
 
@@ -8,6 +8,7 @@ pub mod challenge;
 pub mod client_address;
 pub mod constant_time;
 pub mod cookie;
+pub mod outgoing_call;
 pub mod request_id;
 pub mod response;
 

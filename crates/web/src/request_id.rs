@@ -10,6 +10,9 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header of a trace (W3C Trace Context).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// What tracing systems add to `traceparent`.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// The longest id that is accepted from a client, in bytes.
 const MAX_LENGTH: usize = 128;
 

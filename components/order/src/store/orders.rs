@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use kernel::{AccessScope, OrderId, PageToken, StoreError, UserId};
 use spin_adapters::postgres::{
     Error as DatabaseError, FromRow, Parameter, Row, all, first, only,
-    parameter::{number, text, texts, uuid},
+    parameter::{in_scope, number, text, texts, uuid},
 };
 use uuid::Uuid;
 
-use super::{IN_SCOPE, ORDER_COLUMNS, ORDER_ITEMS, Postgres, StoredAddress, StoredItem, in_scope, json};
+use super::{IN_SCOPE, ORDER_COLUMNS, ORDER_ITEMS, Postgres, StoredAddress, StoredItem, json};
 use crate::{
     domain::{Key, NewOrder, Order, RequestHash, Shortage, Status},
     service::{Inserted, Orders, RestockDue},

@@ -1,9 +1,11 @@
 //! Logins and counted attempts in Postgres, schema `user_service`: a function for each statement, the SQL beside it.
 
+use std::sync::LazyLock;
+
 use kernel::{SessionId, StoreError, UserId};
 use spin_adapters::postgres::{
-    Database, Error as DatabaseError, FromRow, Parameter, Row, only,
-    parameter::{number, text},
+    Database, Error as DatabaseError, FromRow, Parameter, Row, first, only,
+    parameter::{number, text, uuid},
 };
 
 use super::attempts::CounterStore;
@@ -11,51 +13,41 @@ use super::domain::{AttemptCount, BrowserId, Login};
 use super::service::LoginStore;
 use crate::accounts::{
     domain::User,
-    store::{session_lifetime, user_columns},
+    store::{SESSION_LIFETIME, USER_COLUMNS},
 };
 
 /// Whether the login $1, $2, $3 (user, session, epoch) is valid.
-macro_rules! login_is_valid {
-    () => {
-        "users.id = $1::text::uuid and not users.is_deleted and users.epoch = $3 \
-         and not exists ( \
-             select from ended_sessions where user_id = users.id and ended_sessions.session_id = $2)"
-    };
-}
+const LOGIN_IS_VALID: &str = "users.id = $1::uuid and not users.is_deleted and users.epoch = $3 \
+     and not exists ( \
+         select from ended_sessions where user_id = users.id and ended_sessions.session_id = $2)";
 
-const START_SESSION: &str = concat!(
-    "with owner as (select id from users where ",
-    login_is_valid!(),
-    "), \
-     old as ( \
-         select user_id, session_id from login_sessions \
-         where started_at < now() - ",
-    session_lifetime!(),
-    " and (user_id, session_id) <> ($1::text::uuid, $2) \
-         order by started_at limit 10 for update skip locked), \
-     pruned as ( \
-         delete from login_sessions using old \
-         where login_sessions.user_id = old.user_id and login_sessions.session_id = old.session_id), \
-     started as ( \
-         insert into login_sessions (user_id, session_id, epoch, browser) select id, $2, $3, $4::text from owner \
-         on conflict (user_id, session_id) do update set \
-             epoch = excluded.epoch, browser = excluded.browser, started_at = now()) \
-     select id from owner"
-);
+static START_SESSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "with owner as (select id from users where {LOGIN_IS_VALID}), \
+         old as ( \
+             select user_id, session_id from login_sessions \
+             where started_at < now() - {SESSION_LIFETIME} and (user_id, session_id) <> ($1::uuid, $2) \
+             order by started_at limit 10 for update skip locked), \
+         pruned as ( \
+             delete from login_sessions using old \
+             where login_sessions.user_id = old.user_id and login_sessions.session_id = old.session_id), \
+         started as ( \
+             insert into login_sessions (user_id, session_id, epoch, browser) select id, $2, $3, $4::text from owner \
+             on conflict (user_id, session_id) do update set \
+                 epoch = excluded.epoch, browser = excluded.browser, started_at = now()) \
+         select id from owner"
+    )
+});
 
 const RESUME_SESSION: &str = "select users.epoch from users \
      join login_sessions on login_sessions.user_id = users.id and login_sessions.session_id = $2 \
                          and login_sessions.epoch = users.epoch \
-     where users.id = $1::text::uuid and not users.is_deleted \
+     where users.id = $1::uuid and not users.is_deleted \
        and not exists ( \
            select from ended_sessions where user_id = users.id and ended_sessions.session_id = $2)";
 
-const FIND_USER: &str = concat!(
-    "select ",
-    user_columns!(),
-    " from users where ",
-    login_is_valid!()
-);
+static FIND_USER: LazyLock<String> =
+    LazyLock::new(|| format!("select {USER_COLUMNS} from users where {LOGIN_IS_VALID}"));
 
 // It takes the time of the clock and not `now()`, which is the time before this statement waited for the row: of many attempts at
 // once, each sees the count of those before it.
@@ -81,11 +73,11 @@ impl LoginStore for PostgresLogins {
     async fn start_session(&self, login: &Login, browser: &BrowserId) -> Result<bool, StoreError> {
         let [user, session, epoch] = parameters(login);
         let parameters = [user, session, epoch, text(&browser.0)];
-        Ok(!self.0.write(START_SESSION, &parameters).await?.is_empty())
+        Ok(!self.0.write(&START_SESSION, &parameters).await?.is_empty())
     }
 
     async fn resume_session(&self, user: UserId, session: &SessionId) -> Result<Option<Login>, StoreError> {
-        let rows = self.0.read(RESUME_SESSION, &[text(user), text(session)]).await?;
+        let rows = self.0.read(RESUME_SESSION, &[uuid(user), text(session)]).await?;
         let Some(mut row) = rows.into_iter().next() else {
             return Ok(None);
         };
@@ -97,16 +89,15 @@ impl LoginStore for PostgresLogins {
     }
 
     async fn find_user(&self, login: &Login) -> Result<Option<User>, StoreError> {
-        let rows = self.0.read(FIND_USER, &parameters(login)).await?;
-        let user = rows.into_iter().next().map(|mut row| User::from_row(&mut row));
-        Ok(user.transpose()?)
+        let rows = self.0.read(&FIND_USER, &parameters(login)).await?;
+        Ok(first(rows)?)
     }
 }
 
-/// The parameters of `login_is_valid!`.
+/// The parameters of `LOGIN_IS_VALID`.
 fn parameters(login: &Login) -> [Parameter; 3] {
     [
-        text(login.user),
+        uuid(login.user),
         text(&login.session),
         Parameter::Int64(login.epoch),
     ]

@@ -26,6 +26,8 @@ pub(super) fn refuse_nul(parameters: &[Parameter]) -> Result<(), Error> {
 
 /// Parameters of statements.
 pub mod parameter {
+    use kernel::AccessScope;
+
     use super::Parameter;
 
     /// A `uuid`: an id of the kernel.
@@ -47,6 +49,15 @@ pub mod parameter {
     pub fn texts(values: impl IntoIterator<Item = impl ToString>) -> Parameter {
         let values = values.into_iter().map(|value| Some(value.to_string()));
         Parameter::ArrayStr(values.collect())
+    }
+
+    /// Two parameters for the condition that a row is in the caller's access scope: whether all rows are, and otherwise the user whose
+    /// rows are.
+    pub fn in_scope(scope: AccessScope) -> [Parameter; 2] {
+        match scope {
+            AccessScope::All => [Parameter::Boolean(true), Parameter::DbNull],
+            AccessScope::Own(user) => [Parameter::Boolean(false), uuid(user)],
+        }
     }
 
     /// A `bigint`. Numbers beyond its range become its maximum; versions and limits never come near it.

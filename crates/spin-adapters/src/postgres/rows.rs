@@ -63,7 +63,6 @@ from_column!(i64, "bigint", DbValue::Int64(number) => number);
 // Spin has no `timestamptz`: statements select times as `(extract(epoch from …) * 1000000)::bigint`.
 from_column!(Timestamp, "bigint (microseconds)", DbValue::Int64(micros) => Timestamp::from_unix_micros(micros));
 from_column!(Vec<String>, "text[]", DbValue::ArrayStr(texts) => texts.into_iter().flatten().collect());
-from_column!(Vec<i32>, "integer[]", DbValue::ArrayInt32(numbers) => numbers.into_iter().flatten().collect());
 
 impl<T: FromColumn> FromColumn for Option<T> {
     const SQL_TYPE: &'static str = T::SQL_TYPE;

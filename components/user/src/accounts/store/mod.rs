@@ -2,12 +2,12 @@
 
 mod sql;
 
-use kernel::{AccessScope, Email, PageToken, SessionId, StoreError, Timestamp, UserId};
+use kernel::{AccessScope, Email, PageToken, SessionId, StoreError, UserId};
 use spin_adapters::postgres::{
-    Database, Error as DatabaseError, FromRow, Parameter, Row, only,
-    parameter::{number, optional, text, texts},
+    Database, Error as DatabaseError, FromRow, Parameter, Row, all, first, only,
+    parameter::{in_scope, number, optional, text, texts, uuid},
 };
-pub(crate) use sql::{session_lifetime, user_columns};
+pub(crate) use sql::{SESSION_LIFETIME, USER_COLUMNS};
 
 use super::domain::{
     AccountChange, Credentials, EventIds, EventLimit, NewUser, PasswordHash, RevocationState, Roles, User,
@@ -27,7 +27,7 @@ impl PostgresAccounts {
         statement: &str,
         parameters: &[Parameter],
     ) -> Result<Option<T>, StoreError> {
-        first(self.0.read(statement, parameters).await?)
+        Ok(first(self.0.read(statement, parameters).await?)?)
     }
 
     /// Whether the statement has returned a row.
@@ -39,18 +39,18 @@ impl PostgresAccounts {
 impl AccountStore for PostgresAccounts {
     async fn insert(&self, user: NewUser) -> Result<User, WriteAccountError> {
         let parameters = [
-            text(user.id),
+            uuid(user.id),
             text(user.email.as_str()),
             text(user.email.key()),
             text(user.password_hash.0),
             text(user.name.as_str()),
         ];
-        let rows = self.0.write(sql::INSERT, &parameters).await?;
+        let rows = self.0.write(&sql::INSERT, &parameters).await?;
         Ok(User::from_row(&mut only(rows)?)?)
     }
 
     async fn find(&self, scope: AccessScope, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read_one(sql::FIND, &target(scope, id)).await
+        self.read_one(&sql::FIND, &target(scope, id)).await
     }
 
     async fn list(
@@ -61,9 +61,9 @@ impl AccountStore for PostgresAccounts {
     ) -> Result<Vec<User>, StoreError> {
         // Every id is above the nil UUID, which no user has: the first page needs no statement of its own.
         let above = after.map(PageToken::key).unwrap_or_default();
-        let [all, own] = within(scope);
-        let parameters = [all, own, text(above), number(limit.into())];
-        all_rows(self.0.read(sql::LIST, &parameters).await?)
+        let [is_all, own] = in_scope(scope);
+        let parameters = [is_all, own, uuid(above), number(limit.into())];
+        Ok(all(self.0.read(&sql::LIST, &parameters).await?)?)
     }
 
     async fn update(
@@ -72,17 +72,17 @@ impl AccountStore for PostgresAccounts {
         id: UserId,
         change: AccountChange,
     ) -> Result<Option<User>, WriteAccountError> {
-        let [all, own, id] = target(scope, id);
+        let [is_all, own, id] = target(scope, id);
         let email = change.email.as_ref();
         let parameters = [
-            all,
+            is_all,
             own,
             id,
             optional(email.map(Email::as_str)),
             optional(email.map(Email::key)),
             optional(change.name.as_ref().map(UserName::as_str)),
         ];
-        let mut row = only(self.0.write(sql::UPDATE, &parameters).await?)?;
+        let mut row = only(self.0.write(&sql::UPDATE, &parameters).await?)?;
         if row.get("is_taken")? {
             return Err(WriteAccountError::EmailTaken);
         }
@@ -91,11 +91,11 @@ impl AccountStore for PostgresAccounts {
     }
 
     async fn delete(&self, scope: AccessScope, id: UserId) -> Result<bool, StoreError> {
-        self.write_found(sql::DELETE, &target(scope, id)).await
+        self.write_found(&sql::DELETE, &target(scope, id)).await
     }
 
     async fn find_password_hash(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
-        self.read_one(sql::FIND_PASSWORD_HASH, &[text(id)]).await
+        self.read_one(sql::FIND_PASSWORD_HASH, &[uuid(id)]).await
     }
 
     async fn replace_password(
@@ -104,16 +104,19 @@ impl AccountStore for PostgresAccounts {
         old: PasswordHash,
         new: PasswordHash,
     ) -> Result<bool, StoreError> {
-        let parameters = [text(id), text(old.0), text(new.0)];
-        self.write_found(sql::REPLACE_PASSWORD, &parameters).await
+        let parameters = [uuid(id), text(old.0), text(new.0)];
+        self.write_found(&sql::REPLACE_PASSWORD, &parameters).await
     }
 
     async fn raise_epoch(&self, scope: AccessScope, id: UserId) -> Result<bool, StoreError> {
-        self.write_found(sql::RAISE_EPOCH, &target(scope, id)).await
+        self.write_found(&sql::RAISE_EPOCH, &target(scope, id)).await
     }
 
     async fn end_session(&self, id: UserId, session: &SessionId) -> Result<Vec<SessionId>, StoreError> {
-        let rows = self.0.write(sql::END_SESSION, &[text(id), text(session)]).await?;
+        let rows = self
+            .0
+            .write(&sql::END_SESSION, &[uuid(id), text(session)])
+            .await?;
         let ended = rows.into_iter().map(|mut row| row.parse("session_id"));
         Ok(ended.collect::<Result<_, _>>()?)
     }
@@ -124,9 +127,9 @@ impl AccountStore for PostgresAccounts {
         id: UserId,
         roles: &Roles,
     ) -> Result<Option<User>, StoreError> {
-        let [all, own, id] = target(scope, id);
-        let parameters = [all, own, id, texts(roles.names())];
-        first(self.0.write(sql::SET_ROLES, &parameters).await?)
+        let [is_all, own, id] = target(scope, id);
+        let parameters = [is_all, own, id, texts(roles.names())];
+        Ok(first(self.0.write(&sql::SET_ROLES, &parameters).await?)?)
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
@@ -138,13 +141,13 @@ impl AccountStore for PostgresAccounts {
         id: UserId,
         session: Option<&SessionId>,
     ) -> Result<Option<RevocationState>, StoreError> {
-        let parameters = [text(id), optional(session)];
+        let parameters = [uuid(id), optional(session)];
         self.read_one(sql::REVOCATION_STATE, &parameters).await
     }
 
     async fn pending_events(&self, limit: EventLimit) -> Result<Vec<UserEvent>, StoreError> {
         let limit = number(limit.get() as u64);
-        all_rows(self.0.read(sql::PENDING_EVENTS, &[limit]).await?)
+        Ok(all(self.0.read(sql::PENDING_EVENTS, &[limit]).await?)?)
     }
 
     async fn acknowledge_events(&self, ids: &EventIds) -> Result<(), StoreError> {
@@ -155,28 +158,10 @@ impl AccountStore for PostgresAccounts {
     }
 }
 
-/// The parameters of `within_scope!`.
-fn within(scope: AccessScope) -> [Parameter; 2] {
-    match scope {
-        AccessScope::All => [Parameter::Boolean(true), Parameter::DbNull],
-        AccessScope::Own(own) => [Parameter::Boolean(false), text(own)],
-    }
-}
-
-/// The parameters of `within_scope!`, and the account that is meant.
+/// The parameters of `IN_SCOPE`, and the account that is meant.
 fn target(scope: AccessScope, id: UserId) -> [Parameter; 3] {
-    let [all, own] = within(scope);
-    [all, own, text(id)]
-}
-
-fn first<T: FromRow>(rows: Vec<Row>) -> Result<Option<T>, StoreError> {
-    let row = rows.into_iter().next();
-    Ok(row.map(|mut row| T::from_row(&mut row)).transpose()?)
-}
-
-fn all_rows<T: FromRow>(rows: Vec<Row>) -> Result<Vec<T>, StoreError> {
-    let read = rows.into_iter().map(|mut row| T::from_row(&mut row));
-    Ok(read.collect::<Result<_, _>>()?)
+    let [is_all, own] = in_scope(scope);
+    [is_all, own, uuid(id)]
 }
 
 impl FromRow for User {
@@ -186,8 +171,8 @@ impl FromRow for User {
             email: Email::kept(row.get("email")?),
             name: UserName::kept(row.get("name")?),
             roles: row.get("roles")?,
-            created_at: Timestamp::from_unix_micros(row.get("created_micros")?),
-            updated_at: Timestamp::from_unix_micros(row.get("updated_micros")?),
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
         })
     }
 }
@@ -213,7 +198,7 @@ impl FromRow for RevocationState {
         Ok(Self {
             is_deleted: row.get("is_deleted")?,
             epoch: row.get("epoch")?,
-            epoch_changed_at: Timestamp::from_unix_micros(row.get("epoch_changed_micros")?),
+            epoch_changed_at: row.get("epoch_changed_at")?,
             roles: row.get("roles")?,
             session_ended: row.get("session_ended")?,
         })
@@ -226,7 +211,7 @@ impl FromRow for UserEvent {
             id: row.parse("id")?,
             kind: row.parse("kind")?,
             user: row.parse("user_id")?,
-            occurred_at: Timestamp::from_unix_micros(row.get("occurred_micros")?),
+            occurred_at: row.get("occurred_at")?,
         })
     }
 }
