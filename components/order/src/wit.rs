@@ -19,20 +19,7 @@ use crate::{
     watch,
 };
 
-// Generated code: its items are documented in `wit/`.
-#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
-mod bindings {
-    spin_sdk::wit_bindgen::generate!({
-        path: "../../wit",
-        world: "order-service",
-        runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.2.0": rpc_adapters::wit::types },
-    });
-
-    export!(Component with_types_in self);
-
-    use super::Component;
-}
+rpc_adapters::wit_bindings!("order-service", export = Component);
 
 pub(crate) use bindings::exports::akinai::commerce::orders as record;
 use record::{Cart, NewOrder, Order, OrderPage, OrderStatus};

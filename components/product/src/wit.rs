@@ -5,20 +5,7 @@ use crate::{
     inventory::{self as stock, service::Inventory},
 };
 
-// Generated code: its items are documented in `wit/`.
-#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
-mod bindings {
-    spin_sdk::wit_bindgen::generate!({
-        path: "../../wit",
-        world: "product-service",
-        runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.2.0": rpc_adapters::wit::types },
-    });
-
-    export!(Component with_types_in self);
-
-    use super::Component;
-}
+rpc_adapters::wit_bindings!("product-service", export = Component);
 
 pub(crate) use bindings::exports::akinai::commerce::{inventory, products};
 

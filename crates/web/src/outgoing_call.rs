@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const NOW: u64 = 1_800_000_000;
 
     fn sent(request: &[(&'static str, &'static str)]) -> HeaderMap {

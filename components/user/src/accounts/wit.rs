@@ -7,16 +7,7 @@ use rpc_adapters::{wit::types::PageRequest, wit_methods};
 
 use super::service::{Accounts, ChangePassword, CheckSession, CreateUser, Ports, UpdateUser};
 
-// Generated code: its items are documented in `wit/`.
-#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
-pub(crate) mod bindings {
-    spin_sdk::wit_bindgen::generate!({
-        path: "../../wit",
-        world: "user-service",
-        runtime_path: "spin_sdk::wit_bindgen::rt",
-        with: { "akinai:commerce/types@0.2.0": rpc_adapters::wit::types },
-    });
-}
+rpc_adapters::wit_bindings!("user-service");
 
 pub(crate) use bindings::exports::akinai::commerce::users as record;
 use record::{NewUser, Token, TokenStatus, User, UserChange, UserEvent, UserPage};
