@@ -182,12 +182,42 @@ async fn parsed<T, E: fmt::Display>(
     parse(&text).map_err(|error| Error::Malformed(variable, error.to_string()))
 }
 
-/// A number that is not negative.
-async fn number<T: FromStr + PartialOrd + Default>(variable: &'static str) -> Result<T, Error> {
-    parsed(variable, |text| {
-        let number = text.parse().ok().filter(|number| *number >= T::default());
-        let number = number.filter(|_| !text.contains("inf"));
-        number.ok_or("must be a number, and not negative")
-    })
-    .await
+async fn number<T: FromStr + Into<f64> + Copy>(variable: &'static str) -> Result<T, Error> {
+    parsed(variable, parse_number).await
+}
+
+/// A number that is finite and not negative.
+fn parse_number<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, &'static str> {
+    let number = text.parse().ok();
+    let number = number.filter(|number: &T| (0.0..f64::INFINITY).contains(&(*number).into()));
+    number.ok_or("must be a number, and not negative")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_finite_numbers_that_are_not_negative() {
+        for (text, number) in [("0", 0.0), ("0.5", 0.5), ("1e3", 1000.0)] {
+            assert_eq!(parse_number(text), Ok(number));
+        }
+        assert_eq!(parse_number("100"), Ok(100_u32));
+        for text in [
+            "",
+            "many",
+            "-1",
+            "-0.1",
+            "inf",
+            "Infinity",
+            "+Infinity",
+            "NaN",
+            "1e999",
+        ] {
+            assert!(parse_number::<f64>(text).is_err(), "{text:?} must be refused");
+        }
+        for text in ["0.5", "-1", "4294967296"] {
+            assert!(parse_number::<u32>(text).is_err(), "{text:?} must be refused");
+        }
+    }
 }

@@ -128,11 +128,19 @@ async fn only_the_order_component_may_call_the_inventory() {
             "{method} without a token"
         );
     }
-    for peer in [&bff, &world.order] {
-        peer.call("ProductService/ListProducts", json!({}))
-            .await
-            .message();
-    }
+    let list = ("ProductService/ListProducts", json!({}));
+    let batch = (
+        "ProductService/BatchGetProducts",
+        json!({ "ids": [Uuid::now_v7().to_string()] }),
+    );
+    bff.call(list.0, list.1.clone()).await.message();
+    bff.call(batch.0, batch.1.clone()).await.message();
+    world.order.call(batch.0, batch.1).await.message();
+    let refused = world.order.call(list.0, list.1).await.failure();
+    assert_eq!(
+        refused.code, "permission_denied",
+        "of the catalogue, order may only read the products of a cart"
+    );
     let rows: Vec<i64> = world
         .rows("select count(*) from product_service.reservations")
         .await;

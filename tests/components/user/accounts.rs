@@ -226,8 +226,15 @@ async fn stored_event_of_a_deletion_is_listed_until_it_is_acknowledged() {
         assert_eq!(left, [told[1].id.as_str()], "{attempt}: what is left");
     }
     let many = vec![unknown.as_str(); 1001];
-    for wrong in [&[][..], &["42"], &many[..]] {
-        assert_eq!(word(service.acknowledge(wrong).await), "invalid: ids");
+    for (wrong, field) in [
+        (&[][..], "ids"),
+        (&[unknown.as_str(), "42"], "ids[1]"),
+        (&many[..], "ids"),
+    ] {
+        assert_eq!(
+            word(service.acknowledge(wrong).await),
+            format!("invalid: {field}")
+        );
     }
     for limit in [0, -1, 1001] {
         assert_eq!(word(service.events(limit).await), "invalid: limit", "{limit}");

@@ -298,8 +298,14 @@ fn all_invalid_fields_of_an_order_are_named_at_once() {
     };
     assert_eq!(
         fields(several),
-        ["items[0].productId", "items[1].quantity", "items[3].quantity"],
-        "all items are checked"
+        [
+            "items[0].productId",
+            "items[1].quantity",
+            "items[2].productId",
+            "items[3].quantity",
+            "items[3].productId"
+        ],
+        "all items are checked, also for repeats"
     );
     let many = vec![(product.as_str(), 1); 101];
     let many = CreateOrder {
