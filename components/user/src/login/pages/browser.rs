@@ -83,7 +83,7 @@ mod tests {
         );
         assert_eq!(
             (first.id().0.len(), format!("{first:?}").as_str()),
-            (64, "Browser(…)")
+            (64, "BrowserCookie(…)")
         );
     }
 }

@@ -59,7 +59,7 @@ fn deletion_is_listed_as_an_event_until_it_is_acknowledged() {
         "an unknown event has no effect"
     );
     assert_eq!(acknowledge(&[]), "invalid: ids");
-    assert_eq!(acknowledge(&["42".into()]), "invalid: ids");
+    assert_eq!(acknowledge(&["42".into()]), "invalid: ids[0]");
     for limit in [0, -1, 1001] {
         let result = run(world.accounts().list_user_events(&Caller::Anonymous, limit));
         assert_eq!(word(result), "invalid: limit", "a limit of {limit}");
