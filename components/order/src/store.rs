@@ -9,7 +9,7 @@ mod orders;
 
 use kernel::StoreError;
 use serde::{Deserialize, Serialize};
-use spin_adapters::postgres::{Database, Error, FromRow, Row};
+use spin_adapters::postgres::{Database, Error, FromRow, Parameter, Row};
 
 use crate::domain::{Address, Order, OrderItem, Quantity};
 
