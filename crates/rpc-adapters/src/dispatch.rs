@@ -1,5 +1,5 @@
-//! Macros that generate adapters: the bindings of a component's WIT world, and from tables which use case a method of a contract
-//! calls, and which fields a message has of a domain type.
+//! Macros that generate adapters from tables: which use case a method of a contract calls, and which fields a message has of a
+//! domain type.
 
 /// Generates the methods of a Connect service, in an `impl` of its trait. A line of the table is one method: its request, its
 /// response, and the use case that it calls. The first line names the values that the table uses, and makes the use cases. A
@@ -52,29 +52,6 @@ macro_rules! wit_methods {
             result.map(|result| $crate::converted!(result, Record $({ $($parts)* })?)).map_err($crate::wit::refuse)
         }
     )+};
-}
-
-/// Generates the module `bindings` from a world of `wit/`, with the records of this crate for the interface `types`.
-/// `export = Type` also exports the world's interfaces, which the type implements; without, `bindings::export!` does.
-#[macro_export]
-macro_rules! wit_bindings {
-    ($world:tt $(, export = $Component:ident)?) => {
-        // Generated code: its items are documented in `wit/`.
-        #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
-        pub(crate) mod bindings {
-            ::spin_sdk::wit_bindgen::generate!({
-                path: "../../wit",
-                world: $world,
-                runtime_path: "spin_sdk::wit_bindgen::rt",
-                with: { "akinai:commerce/types@0.2.0": ::rpc_adapters::wit::types },
-            });
-            $(
-                export!($Component with_types_in self);
-
-                use super::$Component;
-            )?
-        }
-    };
 }
 
 /// A result as a message or a record: as a whole, in one field, or parts of it in several fields.

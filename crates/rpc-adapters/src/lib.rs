@@ -6,5 +6,6 @@ mod dispatch;
 pub mod messages;
 pub mod service_tokens;
 pub mod wit;
+mod wit_bindings;
 
 pub use convert::Convert;

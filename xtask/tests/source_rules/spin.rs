@@ -6,7 +6,11 @@ use crate::{Offence, assert_kept, assert_refused};
 /// `crates/spin-adapters`, the WIT bindings, and the files whose export a macro of the SDK makes. The example is a component for
 /// readers who have only the SDK and `crates/connect`.
 fn may_name_the_sdk(source: &Source) -> bool {
-    const FILES: [&str; 2] = ["crates/rpc-adapters/src/wit.rs", "components/events/src/lib.rs"];
+    const FILES: [&str; 3] = [
+        "crates/rpc-adapters/src/wit.rs",
+        "crates/rpc-adapters/src/wit_bindings.rs",
+        "components/events/src/lib.rs",
+    ];
     let is_wit_adapter =
         source.package().starts_with("components/") && source.module().iter().any(|name| name == "wit");
     source.is_test
