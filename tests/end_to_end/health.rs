@@ -30,7 +30,7 @@ async fn must_be(platform: &Platform, expected: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_follows_postgres_and_is_told_to_who_watches() {
+async fn health_follows_postgres_and_watchers_get_each_change() {
     let mut postgres = OwnPostgres::start().await;
     let platform = Setup::over(postgres.database().await).start().await;
     must_be(&platform, "SERVING").await;

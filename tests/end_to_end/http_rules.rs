@@ -60,7 +60,7 @@ async fn a_head_is_answered_as_a_get_without_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_exists_says_which_methods_it_takes() {
+async fn refused_method_is_answered_with_the_allowed_methods() {
     let platform = start().await;
     let rows: [(&[&str], &[&str], &str); 7] = [
         (

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn role_that_a_token_cannot_have_opens_nothing() {
+    fn role_that_a_token_cannot_have_grants_no_access() {
         let admin = user(UserId::generate(), vec![Scope::Admin]);
         let support = Access {
             roles: &["support"],

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn old_answer_has_headers_that_say_so() {
+    fn old_answer_has_age_and_cache_status_headers() {
         let mut headers = HeaderMap::new();
         let copy = AccountCopy {
             answer: GetUserResponse::default(),

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn compressed_message_is_decompressed() {
         let message = b"Marmalade, thick cut. ".repeat(100);
         let packed = Compression::Gzip.pack(&message).expect("it gets smaller");
         assert!(packed.len() < message.len() / 5);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_refused_by_its_unpacked_size() {
+    fn decompression_bomb_is_refused_by_its_decompressed_size() {
         let bomb = Compression::Gzip
             .pack(&vec![0; 32 << 20])
             .expect("zeros pack well");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gzip_is_an_error() {
+    fn body_that_is_not_gzip_is_an_error() {
         let mut truncated = Compression::Gzip.pack(&[7; 4096]).expect("it gets smaller");
         truncated.truncate(truncated.len() - 4);
         for wrong in [b"\x1f\x8b".to_vec(), b"not gzip".to_vec(), truncated] {

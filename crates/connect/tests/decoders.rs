@@ -181,7 +181,7 @@ fn envelope(flags: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn bombs_take_no_more_than_the_limit() {
+fn decompression_bombs_take_no_more_memory_than_the_limit() {
     let bomb = gzip(&vec![b' '; 256 * LIMIT]);
     assert!(bomb.len() < LIMIT / 2, "the bomb is small: {} bytes", bomb.len());
     let packed = envelope(1, &bomb);
@@ -208,7 +208,7 @@ fn bombs_take_no_more_than_the_limit() {
 }
 
 #[test]
-fn what_is_only_announced_takes_no_memory() {
+fn announced_length_alone_takes_no_memory() {
     let cases: [Case; 3] = [
         ("a request", decoders::envelopes, b"\x00\xff\xff\xff\xff"),
         ("a response", decoders::stream_response, b"\x00\xff\xff\xff\xff"),

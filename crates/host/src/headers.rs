@@ -165,7 +165,7 @@ mod tests {
 
     /// Each row: the test in Spin's crates/trigger-http/src/headers.rs, the route, the path, and what the guest is told.
     #[test]
-    fn tells_the_guest_what_spin_tells_it() {
+    fn guest_gets_the_same_headers_as_from_spin() {
         for (place, pattern, path, expected) in [
             (
                 "test_default_headers",

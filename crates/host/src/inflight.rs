@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abandoned_request_stays_in_flight_until_its_instance_is_gone() {
+    fn abandoned_request_stays_in_flight_until_its_instance_ends() {
         let limit = Arc::new(Semaphore::new(1));
         let crew = Arc::new(Crew::default());
         let (ticket, stub) = admit(&limit).expect("there is room");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_leaves_the_queue_is_not_waited_for() {
+    fn caller_that_leaves_the_queue_does_not_count_as_waiting() {
         let crew = Arc::new(Crew::default());
         let (ticket, stub) = admit(&Arc::new(Semaphore::new(1))).expect("there is room");
         drop(ticket);

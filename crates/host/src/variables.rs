@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_is_no_text_is_refused() {
+    fn environment_variable_that_is_not_utf_8_is_refused() {
         let environment = |_: &str| Err(VarError::NotUnicode("x".into()));
         let error = Resolver::new(declared(&[("key", Some("d"))]), &BTreeMap::new(), environment)
             .unwrap_err()

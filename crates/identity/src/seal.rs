@@ -136,7 +136,7 @@ mod tests {
     /// Without the name's length in it, the MAC would be the same: the expiry's first byte ends the name, and the content's
     /// first byte ends the expiry.
     #[test]
-    fn nothing_moves_between_name_expiry_and_content() {
+    fn bytes_cannot_move_between_name_expiry_and_content() {
         let sealed = key("A").seal("a", b"bc", 100);
         let (expiry, mac) = (&sealed[..8], &sealed[8..40]);
         assert_eq!(expiry[0], 0, "which is a letter of a name as any other");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_is_of_its_own_key() {
+    fn seals_are_made_with_a_derived_key() {
         let sealed = key("A").seal("a", b"b", u64::MAX);
         let undivided = SealKey(HmacSecret::parse(&"A".repeat(44)).unwrap());
         assert_eq!(

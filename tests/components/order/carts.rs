@@ -47,7 +47,7 @@ async fn closed_cart_is_empty_and_cannot_be_ordered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn empty_cart_needs_no_catalogue() {
+async fn empty_cart_is_read_without_the_catalogue() {
     let mut service = Service::start().await;
     let owner = Uuid::now_v7();
     let product = Uuid::now_v7();

@@ -7,7 +7,7 @@ use harness::{raw, raw_cut_off};
 use super::{LIST, OPEN, Victim};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_no_http() {
+async fn bytes_that_are_not_http_are_refused() {
     let victim = Victim::start().await;
     let cases: [(&str, &[u8]); 10] = [
         (
@@ -51,7 +51,7 @@ async fn bytes_that_are_no_http() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_go_away() {
+async fn clients_that_disconnect_do_no_harm() {
     let victim = Victim::start().await;
     let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n");
     for path in OPEN {
@@ -98,7 +98,7 @@ async fn clients_that_go_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_do_not_go_on() {
+async fn clients_that_stall_do_not_block_others() {
     let victim = Victim::start().await;
     let address = victim.0.address();
     let head = format!(

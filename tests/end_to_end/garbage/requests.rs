@@ -130,7 +130,7 @@ async fn wrong_media_types() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_messages() {
+async fn bodies_that_are_not_messages_are_refused() {
     let victim = Victim::start().await;
     let nested =
         |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000)).into_bytes();
@@ -175,7 +175,7 @@ async fn bodies_that_are_no_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn binary_bodies_that_are_no_messages() {
+async fn binary_bodies_that_are_not_messages_are_refused() {
     let victim = Victim::start().await;
     let bodies: [(&str, &[u8]); 6] = [
         ("a field cut off", b"\x0a\x24abc"),
@@ -254,7 +254,7 @@ async fn wrong_protocol_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_beyond_measure() {
+async fn headers_that_are_too_large_are_refused() {
     let victim = Victim::start().await;
     let head =
         format!("POST {LIST} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n");

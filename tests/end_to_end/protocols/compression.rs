@@ -23,7 +23,7 @@ const SPACES: &str = "H4sIAAAAAAACA+3BgQAAAACAIJX9KRepCgAAAAAAAAAAAAAAAAAAAAAAAA
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAGqUGSy0AAABAA==";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn packed_requests_are_unpacked() {
+async fn compressed_requests_are_decompressed() {
     let platform = Platform::start().await;
     let client = platform.client();
     let products = [Product::named("old"), Product::named("new")];
@@ -48,7 +48,7 @@ async fn packed_requests_are_unpacked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_answers_are_packed_for_who_takes_that() {
+async fn large_answers_are_compressed_if_the_client_accepts_it() {
     let platform = Platform::start().await;
     let client = platform.client();
     let products: Vec<Product> = (0..20)

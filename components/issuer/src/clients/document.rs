@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_shown_can_be_sent_back() {
+    fn registration_in_an_answer_can_be_sent_back() {
         let registration = parse(json!({
             "client_id": "shop", "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"], "scope": "openid offline_access",
             "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"], "audience": ["akinai"],

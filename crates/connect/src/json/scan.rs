@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_in_every_place_is_told_apart() {
+    fn plain_length_is_right_for_every_byte_in_every_position() {
         for byte in 0..=u8::MAX {
             for at in 0..20 {
                 for filler in [b'a', b' ', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timestamp_is_refused() {
+    fn text_that_is_not_a_timestamp_is_refused() {
         let cases = [
             "",
             "2026",
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn text_that_is_not_a_duration_is_refused() {
         let cases = [
             "",
             "s",

@@ -38,7 +38,7 @@ async fn sixteen_together(host: &Host) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_callers_in_one_instance_see_nothing_of_each_other() {
+async fn sixteen_callers_in_one_instance_are_isolated() {
     let host = Host::start().await;
     // The host is free to use a second instance when the first is busy at the wrong moment: try again then.
     for _ in 0..5 {
@@ -152,7 +152,7 @@ async fn beyond_the_requests_in_flight_the_answer_is_503() {
 
 /// The work of a client that has left is dropped, and its place with it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_takes_its_work_along() {
+async fn request_of_a_client_that_disconnects_is_cancelled() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
     let mut stream = TcpStream::connect(host.server.local_addr())
         .await
@@ -173,7 +173,7 @@ async fn a_client_that_leaves_takes_its_work_along() {
 
 /// Leaving while others wait in the same instance does them no harm.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_does_not_disturb_its_neighbours() {
+async fn client_that_disconnects_does_not_disturb_other_requests_of_its_instance() {
     let host = Host::start().await;
     let neighbour = host.start_get("/together?ms=1500&caller=stays").await;
     let mut stream = TcpStream::connect(host.server.local_addr())
@@ -202,7 +202,7 @@ async fn eventually_served(host: &Host) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trap_is_a_500_that_tells_nothing() {
+async fn trap_is_a_500_without_details() {
     let host = Host::start().await;
     let trapped = host.get("/trap").await;
     assert_eq!(

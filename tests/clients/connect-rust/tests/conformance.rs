@@ -20,7 +20,7 @@ use proto::{
 const FOREVER: u32 = 60_000;
 
 #[tokio::test]
-async fn it_gets_what_requests_define() {
+async fn client_gets_the_answers_that_requests_define() {
     // Messages inside a google.protobuf.Any are JSON only of types that are known.
     let mut types = TypeRegistry::new();
     proto::register_types(&mut types);

@@ -22,7 +22,7 @@ type Page = UnaryResponse<OwnedView<ListProductsResponseView<'static>>>;
 const REQUEST_ID: &str = "x-request-id";
 
 #[tokio::test]
-async fn it_lists_the_catalogue_and_reads_a_product() {
+async fn client_lists_the_catalogue_and_reads_a_product() {
     for column in columns() {
         let page = column.list().await.into_owned();
         let names: Vec<&str> = page
@@ -58,7 +58,7 @@ async fn it_lists_the_catalogue_and_reads_a_product() {
 }
 
 #[tokio::test]
-async fn it_lists_the_catalogue_by_get() {
+async fn client_lists_the_catalogue_by_get() {
     for column in columns()
         .into_iter()
         .filter(|column| column.protocol == Protocol::Connect)
@@ -95,7 +95,7 @@ async fn it_lists_the_catalogue_by_get() {
 }
 
 #[tokio::test]
-async fn it_reads_the_wrong_fields_of_an_error() {
+async fn client_reads_the_wrong_fields_of_an_error() {
     for column in columns() {
         let request = CreateUserRequest {
             email: "no-address".to_owned(),
@@ -121,7 +121,7 @@ async fn it_reads_the_wrong_fields_of_an_error() {
 }
 
 #[tokio::test]
-async fn its_calls_end_when_time_is_up() {
+async fn calls_end_when_their_time_is_up() {
     for column in columns() {
         let options = CallOptions::default().with_timeout(Duration::from_millis(1));
         let result = column.users.create_user_with_options(slow(), options).await;
@@ -173,7 +173,7 @@ async fn metadata_goes_both_ways() {
 }
 
 #[tokio::test]
-async fn it_sends_and_gets_gzip() {
+async fn client_sends_and_accepts_gzip() {
     for column in columns() {
         // Every request of this suite is compressed: that there is an answer shows that the platform unpacked it.
         let answer = column.list().await;

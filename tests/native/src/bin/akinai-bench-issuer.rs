@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_made_as_are_wanted() {
+    fn work_is_done_as_often_as_requested() {
         for count in [0, 1, 7, 100] {
             let made = on_all_processors(count, || Ok(())).expect("nothing fails");
             assert_eq!(made.len(), count, "shares of {count} add up to it");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn one_failure_is_the_failure_of_all() {
+    fn one_failure_fails_the_whole_run() {
         let made = on_all_processors(3, || -> anyhow::Result<()> { anyhow::bail!("no entropy") });
         assert_eq!(made.expect_err("nothing can be made").to_string(), "no entropy");
     }

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_shown_as_they_are_but_for_characters_that_reorder_a_line() {
+    fn texts_are_escaped_and_lose_characters_that_reorder_a_line() {
         let page = finish(html! { p lang="ja" { ("山田 & <花>") } });
         assert_eq!(page, "<p lang=\"ja\">山田 &amp; &lt;花&gt;</p>");
         let page = finish(html! { ("bank\u{202e}moc.elpmaxe") });

@@ -7,7 +7,7 @@ use super::{CONNECT, Canned, Change, GRPC, GRPC_WEB, Pairs, count, look, looked,
 
 /// What answers that break the protocol are taken for: the codes that the conformance suite wants.
 #[tokio::test]
-async fn one_message_is_wanted_where_a_method_gives_one() {
+async fn unary_answer_without_exactly_one_message_is_an_error() {
     let grpc = || Canned::new("application/grpc");
     let web = || Canned::new("application/grpc-web");
     let connect = || Canned::new("application/connect+proto");

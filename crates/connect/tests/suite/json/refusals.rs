@@ -7,7 +7,7 @@ use prost::Message as _;
 use super::{refuses, rewritten, types};
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn text_that_is_not_json_is_refused() {
     refuses::<Scalars>(&[
         (
             "",

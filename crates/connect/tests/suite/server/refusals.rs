@@ -72,7 +72,7 @@ async fn wrong_requests_are_refused_in_connects_shape() {
 
 /// Clients of gRPC, gRPC-Web and Connect's streams read no JSON there, and of others we know nothing: they go by the status.
 #[tokio::test]
-async fn what_is_no_call_is_refused_without_json_in_other_protocols() {
+async fn invalid_call_is_refused_without_json_in_other_protocols() {
     let router = support::router();
     let grpc = "content-type: application/grpc+xml";
     let cases = [
@@ -144,7 +144,7 @@ async fn what_is_no_call_is_refused_without_json_in_other_protocols() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_would_work() {
+async fn refusals_name_the_allowed_methods_and_media_types() {
     let router = support::router();
     let answer = answer_of(&router, request("DELETE", LOOK, "", "")).await;
     assert_eq!(

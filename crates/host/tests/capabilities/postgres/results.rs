@@ -158,7 +158,7 @@ async fn a_statement_is_prepared_once_per_connection() {
 
 /// Spin prepares each time, so a change of the schema never hurts there; nor may it here.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_schema_is_noticed() {
+async fn prepared_statement_follows_a_change_of_the_schema() {
     let (probe, database) = probe().await;
     database
         .execute("create table t (a int); insert into t values (1)")
