@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: whether the platform can serve, as gRPC's clients and load balancers ask.
+//! `grpc.health.v1.Health`, with which gRPC's clients and load balancers check whether the platform can serve.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! HTTP's own rules, on every kind of path: which methods a path takes, what a HEAD is answered with, which host a request is
-//! for, and which bytes a header may hold.
+//! Rules of HTTP, for every kind of path: the allowed methods, the answer to HEAD, the host of a request, and the allowed
+//! bytes of a header.
 
 use bytes::Bytes;
 use harness::{Answer, Platform, Setup, raw};

@@ -1,6 +1,6 @@
-//! The services as an attacker inside the network would meet them: without the bff in front.
+//! The services without the bff in front, as an attacker in the network could call them.
 //!
-//! The manifest is the real one, with routes that lead past the bff. Only these tests have them.
+//! The manifest is the real one, with additional routes to the services, which only these tests have.
 
 use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;
@@ -167,7 +167,7 @@ async fn service_refuses_other_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn order_component_reads_deletions_and_has_no_other_access_to_users() {
     let inside = Inside::start().await;
-    // The worst that order could say: that it asks for an admin.
+    // The most that the order component could claim: its call is on behalf of an admin.
     let of = |caller: &str, key: &str| mint(&minter(caller, "user", key), &admin(), now());
     let order = of("order", &order_service_key("user"));
     let bff = of("bff", &service_key("user"));

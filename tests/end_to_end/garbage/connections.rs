@@ -1,4 +1,4 @@
-//! Bytes that are no HTTP, and clients that leave or stall.
+//! Bytes that are not HTTP, and clients that disconnect or stall.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ async fn clients_that_disconnect_do_no_harm() {
             ),
         ];
         for (what, bytes) in cases {
-            // Many at once: a client that leaves must free its place.
+            // Many clients at the same time: a client that disconnects must free its place.
             let gone = (0..8).map(|_| raw_cut_off(victim.0.address(), bytes.as_bytes()));
             for answer in futures::future::join_all(gone).await {
                 let fine = what == "a whole request" && answer.status().is_some();
@@ -104,7 +104,7 @@ async fn clients_that_stall_do_not_block_others() {
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
     );
-    // As many as would fill the instances that are there; they wait while others are served.
+    // This number of clients fills the existing instances. They wait while others are served.
     let mut slow = Vec::new();
     for _ in 0..64 {
         let mut stream = tokio::net::TcpStream::connect(address)

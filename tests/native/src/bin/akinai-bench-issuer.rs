@@ -16,10 +16,10 @@ use signing::SigningKey;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-/// How long tokens count: longer than a measurement takes.
+/// How long tokens are valid: longer than a measurement takes.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Where to listen, and what to write.
+/// The addresses to listen at, and the tokens to write.
 #[derive(Parser)]
 struct Arguments {
     /// Address of the issuer.
@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long)]
     count: usize,
 
-    /// Where to write them, one a line.
+    /// The file to write them to, one per line.
     #[arg(long)]
     tokens: PathBuf,
 }
@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many tokens are signed before it is said how far we are: some seconds' work.
+/// The number of tokens between two lines about the progress: some seconds of work.
 const CHUNK: usize = 4_000;
 
 /// Before it listens: a client that waits for an answer finds the tokens written.
@@ -101,7 +101,7 @@ fn write(arguments: &Arguments, issuer: &str, key: &SigningKey) -> anyhow::Resul
     Ok(())
 }
 
-/// Makes so many, on all processors: a signature takes milliseconds.
+/// Runs `make` this many times, on all processors: a signature takes milliseconds.
 fn on_all_processors<T: Send>(
     count: usize,
     make: impl Fn() -> anyhow::Result<T> + Sync,
