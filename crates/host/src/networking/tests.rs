@@ -1,4 +1,4 @@
-//! What entries of `allowed_outbound_hosts` grant and refuse.
+//! The addresses that entries of `allowed_outbound_hosts` grant and refuse.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn resolver() -> Resolver {
     .unwrap()
 }
 
-/// What one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
+/// The addresses that one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
 /// OutboundUrl::parse, with the tests below them.
 #[test]
 fn an_entry_grants_what_it_grants_in_spin() {
