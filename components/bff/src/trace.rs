@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 pub(crate) use web::request_id::TRACEPARENT;
 
-/// What tracing systems add to `traceparent`. It is kept only together with the `traceparent` that it belongs to.
+/// The data that tracing systems add to `traceparent`. It is kept only together with its `traceparent`.
 pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The longest `tracestate` that is kept, in bytes: section 3.3.1.5 requires that much.

@@ -197,7 +197,7 @@ fn remember_written(owner: UserId, hash: u64) {
     });
 }
 
-/// Where a user's copy is stored.
+/// The place in Redis where a user's copy is stored.
 struct CopySlot {
     settings: Rc<Settings>,
     redis: Redis,

@@ -233,7 +233,7 @@ mod tests {
             .collect()
     }
 
-    /// What the answer to one question has: names of files, or the code of an error.
+    /// The content of the answer to one request: names of files, or the code of an error.
     fn found(question: MessageRequest) -> Result<Vec<String>, i32> {
         match ask(vec![question]).remove(0) {
             MessageResponse::FileDescriptorResponse(files) => Ok(files

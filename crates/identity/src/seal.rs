@@ -1,5 +1,5 @@
-//! Seals for what the bff stores in Redis. A process that can write to Redis can delete a sealed value, or put an older one back
-//! until that expires, but cannot forge, alter, move or prolong one.
+//! Seals for what the bff stores in Redis. A process that can write to Redis can delete a sealed value, or put an older one
+//! back until that expires, but cannot forge, alter, move or prolong one.
 //!
 //! A seal is an HMAC-SHA256 (RFC 2104) over the name of the place, the time of expiry and the content. The content is not
 //! encrypted.
@@ -10,7 +10,8 @@ use sha2::Sha256;
 use crate::KeyTextError;
 use crate::secret::HmacSecret;
 
-/// What the key is derived for, so that the same secret used elsewhere makes no seals. Another form of seal takes another.
+/// The purpose from which the key is derived. So another use of the same secret makes no valid seals. Another form of seal
+/// needs another purpose.
 const PURPOSE: &[u8] = b"akinai seal 1";
 
 /// In front of the content: when it expires (8 bytes, big-endian), and the MAC.

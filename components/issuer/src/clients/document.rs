@@ -130,10 +130,10 @@ impl From<(&OAuthClient, &ClientProfile)> for ClientDocument {
 }
 
 impl ClientDocument {
-    /// The registration that a request asks for.
+    /// The registration in a request.
     ///
     /// # Errors
-    /// The first member that asks for something that the issuer does not support.
+    /// The first member with a value that the issuer does not support.
     pub(crate) fn registration(self) -> Result<Registration, String> {
         self.refuse_unsupported()?;
         let lifespans = self.lifespans()?;
@@ -183,7 +183,7 @@ impl ClientDocument {
         })
     }
 
-    /// A member that would be ignored must not look as if it worked. An empty one asks for nothing.
+    /// A member that would be ignored is refused, so that it does not look as if it worked. An empty one is accepted.
     fn refuse_unsupported(&self) -> Result<(), String> {
         for (name, value, only) in [
             ("subject_type", &self.subject_type, "public"),

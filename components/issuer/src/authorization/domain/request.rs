@@ -8,7 +8,7 @@ use crate::domain::parameters::Parameters;
 /// The longest `state` and `nonce`, in bytes: both are kept, and come back.
 const LONGEST_OPAQUE: usize = 2048;
 
-/// What the user is asked (`prompt`).
+/// The required interaction with the user (`prompt`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prompt {
     /// Nothing: the client gets an answer at once, or an error.

@@ -26,8 +26,8 @@ macro_rules! within_scope {
     };
 }
 
-/// Revokes all tokens of an account. It takes the time of the clock and not `now()`, which is the time before this statement waited
-/// for the row: a token that was issued meanwhile must not outlive the revocation.
+/// Revokes all tokens of an account. It takes the time of the clock and not `now()`, which is the time before this statement
+/// waited for the row: a token that was issued meanwhile must not outlive the revocation.
 macro_rules! raise_epoch {
     () => {
         "epoch = epoch + 1, epoch_changed_at = clock_timestamp()"
@@ -148,8 +148,8 @@ pub(super) const SET_ROLES: &str = concat!(
 pub(super) const FIND_CREDENTIALS: &str =
     "select id, password_hash, epoch from users where email_key = $1 and not is_deleted";
 
-// Without an access scope: the edge asks on behalf of no user. With deleted accounts: their tokens are invalid, while those of
-// a subject that never was a user are valid.
+// There is no access scope, because the edge calls on behalf of no user. Deleted accounts are included: their tokens are
+// invalid, but the tokens of a subject that never was a user are valid.
 pub(super) const REVOCATION_STATE: &str = "select is_deleted, epoch, (extract(epoch from epoch_changed_at) * 1000000)::bigint as epoch_changed_micros, roles, \
          exists (select from ended_sessions where user_id = users.id and session_id = $2) as session_ended \
      from users where id = $1::text::uuid";
