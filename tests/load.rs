@@ -109,7 +109,7 @@ async fn reads(client: &Client, product: &Product, count: usize) -> Duration {
         assert_eq!(
             answer.status.as_u16(),
             200,
-            "GetProduct goes on: {}",
+            "GetProduct is still served: {}",
             answer.text()
         );
         times.push(began.elapsed());
@@ -135,7 +135,7 @@ async fn ten_thousand_requests_lose_none_and_leave_memory_as_it_is() {
 
     assert!(
         after < before + ALLOWANCE,
-        "ten thousand requests must leave memory as it is, but it went from {} to {} MB",
+        "the memory must not grow by ten thousand requests, but it went from {} to {} MB",
         before >> 20,
         after >> 20
     );
@@ -295,7 +295,7 @@ async fn a_stream_of_a_gigabyte_in_both_directions_takes_little_memory() {
     let (mut received, mut most) = (0, before);
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
-        let frame = frame.expect("the stream goes on");
+        let frame = frame.expect("the stream continues");
         received += frame.data_ref().map_or(0, Bytes::len);
         most = most.max(resident());
         trailers = frame.into_trailers().ok().or(trailers);

@@ -313,7 +313,7 @@ async fn reconciler_relays_each_change_once_and_in_order() {
     assert_eq!(
         relayed(&reconcile(&inside, Some(SECRET)).await),
         2,
-        "they are told again"
+        "the events are relayed again"
     );
 
     let environment = environment();

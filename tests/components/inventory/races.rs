@@ -107,7 +107,7 @@ async fn a_hundred_concurrent_repeats_make_one_reservation() {
         let answers = join_all((0..100).map(|_| world.order.reserve(order, &items))).await;
         let first = reservation(&answers[0]);
         for answer in &answers {
-            assert_eq!(reservation(answer), first, "round {round}: all are told the same");
+            assert_eq!(reservation(answer), first, "round {round}: all answers are equal");
         }
         assert_eq!(world.stock(&tea).await.1, 3, "round {round}: held once");
         let answers = join_all((0..50).map(|_| world.order.about("CommitReservation", order))).await;
@@ -150,7 +150,7 @@ async fn concurrent_commit_release_and_expiry_have_one_outcome() {
         let known = ["RESERVED", "COMMITTED", "failed_precondition"];
         assert!(
             known.contains(&repeated.as_str()),
-            "a repeat in between is told {repeated}"
+            "a repeat in between is answered {repeated}"
         );
         *seen.entry(is).or_insert(0) += 1;
         world.adds_up(1000).await;

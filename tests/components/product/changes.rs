@@ -273,7 +273,7 @@ async fn one_of_several_concurrent_updates_of_a_stock_version_is_stored() {
         .iter()
         .filter(|answer| matches!(answer, Err(Error::Aborted)))
         .count();
-    assert_eq!(aborted, 15, "and the others are told");
+    assert_eq!(aborted, 15, "the other calls are aborted");
     let now = service
         .get(admin(), &stored.id.to_string())
         .await

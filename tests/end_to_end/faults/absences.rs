@@ -267,7 +267,7 @@ async fn without_redis_only_methods_for_admins_are_unavailable() {
     let calls = callers.calls().await;
     callers.world.redis.freeze().expect("Redis hangs");
     callers.see("Redis hangs", &calls, expected, soon).await;
-    callers.world.redis.thaw().expect("Redis goes on");
+    callers.world.redis.thaw().expect("Redis continues");
     tokio::time::sleep(NOTICED).await;
     callers.are_well("a hanging Redis").await;
 

@@ -60,7 +60,7 @@ async fn large_answers_are_compressed_if_the_client_accepts_it() {
     assert_eq!(
         plain.header("content-encoding"),
         None,
-        "who did not ask for gzip must get none"
+        "a client that does not accept gzip must not get it"
     );
     let mut post = client.post(LIST, "{}");
     set(&mut post, "accept-encoding", "br, gzip");

@@ -193,7 +193,7 @@ async fn refusal_of_a_wrong_form_names_the_right_one() {
         assert_eq!(
             answer.header("allow"),
             Some(allowed),
-            "PUT {path}: what is right must be said"
+            "PUT {path}: the answer must name the allowed methods"
         );
 
         let mut request = client.post(path, "<id/>");

@@ -1,4 +1,4 @@
-//! How a server ends: what is in flight finishes, within bounds.
+//! The end of a server: requests in flight finish, within a time limit.
 
 use std::time::{Duration, Instant};
 

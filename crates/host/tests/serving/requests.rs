@@ -1,4 +1,4 @@
-//! What a component is told about a request from outside, and which requests reach it.
+//! The headers that a component gets with a request from outside, and the requests that reach it.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
@@ -202,7 +202,7 @@ async fn requests_that_are_none_are_refused() {
     assert_eq!(
         host.get("/request").await.status,
         StatusCode::OK,
-        "and the host goes on"
+        "the host still serves"
     );
 }
 
@@ -218,7 +218,7 @@ async fn a_transfer_coding_that_is_not_undone_is_refused() {
     }
 }
 
-/// Each row: the request's first lines, and the URL that the component is told.
+/// Each row: the request's first lines, and the URL that the component gets.
 #[tokio::test(flavor = "multi_thread")]
 async fn valid_host_header_is_served_and_passed_to_the_component() {
     let host = Host::start().await;

@@ -1,4 +1,4 @@
-//! What a client sends by each protocol.
+//! The requests of a client by each protocol.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Refused texts, and the messages of the errors.
 
 use akinai_connect::json;
 use akinai_connect_test_schema::testing::v1::{Maps, Scalars, Tree, WellKnown};

@@ -149,7 +149,7 @@ async fn refusals_name_the_allowed_methods_and_media_types() {
     let answer = answer_of(&router, request("DELETE", LOOK, "", "")).await;
     assert_eq!(
         answer.headers["allow"], "GET, HEAD, POST",
-        "a wrong method is told the right ones"
+        "the answer to a wrong method names the allowed ones"
     );
     let answer = answer_of(&router, request("POST", LOOK, "content-type: text/html", "")).await;
     assert_eq!(
@@ -157,7 +157,7 @@ async fn refusals_name_the_allowed_methods_and_media_types() {
         "application/json, application/proto, application/grpc+json, application/grpc+proto, \
          application/grpc-web+json, application/grpc-web+proto, application/grpc-web-text+json, \
          application/grpc-web-text+proto",
-        "a wrong media type is told the right ones"
+        "the answer to a wrong media type names the accepted ones"
     );
 }
 

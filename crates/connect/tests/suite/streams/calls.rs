@@ -128,7 +128,7 @@ async fn an_answer_comes_before_the_next_request_is_sent() {
     }
 }
 
-/// The client's half may end while the server's goes on, and the other way round.
+/// The client's half may end while the server's continues, and vice versa.
 #[tokio::test]
 async fn server_can_end_a_stream_while_the_client_still_sends() {
     let (mut sender, body) = written();
@@ -185,7 +185,7 @@ async fn dropped_response_also_drops_its_handler_and_its_request() {
     assert_eq!(
         (support::dropped(), Rc::strong_count(&taken)),
         (before, 2),
-        "it goes on"
+        "the call continues"
     );
     drop(answers);
     assert_eq!(
