@@ -1,6 +1,6 @@
-//! Many requests: none is lost, and the memory of the host stays where it is.
+//! Many requests: none is lost, and the memory of the host does not grow.
 //!
-//! Alone in their process, and one after the other, because they measure the process.
+//! These tests have their own process and run one after the other, because they measure the process.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,27 +21,27 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use xtask::workspace::Workspace;
 
-/// How many requests are under way at the same time.
+/// The number of requests at the same time.
 const CONCURRENCY: usize = 64;
 
-/// What memory may grow by between two rounds of ten thousand requests. A leak of 7 kB a request, far less than any
-/// message or instance is, would show; what the allocator keeps for later (some MB) does not.
+/// The maximum growth of memory between two rounds of ten thousand requests. A leak of 7 kB per request, which is far less than
+/// any message or instance, exceeds it. The memory that the allocator keeps for later (some MB) does not.
 const ALLOWANCE: u64 = 64 << 20;
 
-/// Held by the test that measures.
+/// The lock of the test that measures.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// What hashing one password takes: 19 MiB (Argon2id), and the instance around it. Those that may sign up may do so at once; if all
-/// thousand did, it would be 24 GB.
+/// The memory for hashing one password: 19 MiB (Argon2id), and the instance around it. The admitted sign-ups may run at the
+/// same time. For all thousand it would be 24 GB.
 const HASH: u64 = 24 << 20;
 
-/// Sign-ups of one address, at once.
+/// The number of sign-ups of one address at the same time.
 const SIGN_UPS: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_sign_ups_at_once_delay_no_other_caller_and_take_no_memory() {
     let _alone = ALONE.lock().await;
-    // The limits as they are, for an address that the test's proxy names.
+    // The real limits, for an address that the test's proxy names.
     let platform = Setup::new()
         .await
         .variable("trusted_proxies", "127.0.0.1/32")
@@ -66,7 +66,7 @@ async fn a_thousand_sign_ups_at_once_delay_no_other_caller_and_take_no_memory() 
     let (statuses, busy) = futures::join!(futures::future::join_all(sign_ups), reads(client, &product, 500));
     let count = |status| statuses.iter().filter(|answer| **answer == status).count();
     let (done, refused) = (count(200), count(429));
-    // Ten at once, and one more each six seconds.
+    // Ten at the same time, and one more every six seconds.
     assert!(
         (10..=20).contains(&done) && done + refused + count(503) == SIGN_UPS,
         "ten may sign up, all others are refused: {done} were done, {refused} refused, {} turned away",
@@ -87,7 +87,7 @@ async fn a_thousand_sign_ups_at_once_delay_no_other_caller_and_take_no_memory() 
     );
 }
 
-/// For how long a reader comes again when it is told to.
+/// How long a reader repeats a request that the host refuses.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a product so many times, one after the other; the time that one of a hundred exceeded. A request that the
@@ -109,7 +109,7 @@ async fn reads(client: &Client, product: &Product, count: usize) -> Duration {
         assert_eq!(
             answer.status.as_u16(),
             200,
-            "GetProduct goes on: {}",
+            "GetProduct is still served: {}",
             answer.text()
         );
         times.push(began.elapsed());
@@ -127,7 +127,7 @@ async fn ten_thousand_requests_lose_none_and_leave_memory_as_it_is() {
         .collect();
     platform.database().insert(&products).await;
 
-    // As many instances and connections as this load ever takes.
+    // The first round makes all instances and connections that this load needs.
     round(platform.client(), &products, 4_000).await;
     let before = resident();
     round(platform.client(), &products, 10_000).await;
@@ -135,11 +135,11 @@ async fn ten_thousand_requests_lose_none_and_leave_memory_as_it_is() {
 
     assert!(
         after < before + ALLOWANCE,
-        "ten thousand requests must leave memory as it is, but it went from {} to {} MB",
+        "the memory must not grow by ten thousand requests, but it went from {} to {} MB",
         before >> 20,
         after >> 20
     );
-    // Instances without work go after a second: what they held must not stay.
+    // Instances without work end after a second. Their memory must be freed.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let idle = resident();
     assert!(
@@ -156,7 +156,7 @@ async fn ten_thousand_requests_lose_none_and_leave_memory_as_it_is() {
     );
 }
 
-/// `count` requests, of each kind the catalogue knows; each must be answered with what it asked for.
+/// Makes `count` requests of all kinds to the catalogue. Each must get its own answer.
 async fn round(client: &Client, products: &[Product], count: usize) {
     let requests = (0..count).map(|number| async move {
         let product = &products[number % products.len()];
@@ -192,14 +192,14 @@ async fn round(client: &Client, products: &[Product], count: usize) {
     assert_eq!(answered, count, "every request must be answered");
 }
 
-/// What a stream may add to the memory of the process, client included.
+/// The maximum memory that a stream may add to the process, including the client.
 const STREAMING: u64 = 100 << 20;
 
-/// What each message of a long stream has, and how many there are: a gigabyte in each direction.
+/// The size of each message of a long stream, and the number of messages: a gigabyte in each direction.
 const MESSAGE: usize = 1 << 20;
 const MESSAGES: usize = 1 << 10;
 
-/// `connectrpc.conformance.v1.BidiStreamRequest`, as far as it is needed here.
+/// The needed part of `connectrpc.conformance.v1.BidiStreamRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct BidiStreamRequest {
     #[prost(message, optional, tag = "1")]
@@ -295,7 +295,7 @@ async fn a_stream_of_a_gigabyte_in_both_directions_takes_little_memory() {
     let (mut received, mut most) = (0, before);
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
-        let frame = frame.expect("the stream goes on");
+        let frame = frame.expect("the stream continues");
         received += frame.data_ref().map_or(0, Bytes::len);
         most = most.max(resident());
         trailers = frame.into_trailers().ok().or(trailers);

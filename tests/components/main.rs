@@ -1,4 +1,4 @@
-//! Single services under the host: their real imports, their real grants, and no bff in front.
+//! Single services on the host, with their real imports and grants, and without the bff in front.
 
 mod inventory;
 mod issuer;

@@ -1,5 +1,4 @@
-//! Calls that a component makes of servers outside: the client under test of the conformance suite (conformance-client/) has
-//! some to make.
+//! Calls of a component to external servers, made by the client under test of the conformance suite (conformance-client/).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,7 +25,7 @@ const PROTO: i32 = 1;
 /// `connectrpc.conformance.v1.StreamType.STREAM_TYPE_FULL_DUPLEX_BIDI_STREAM`.
 const FULL_DUPLEX: i32 = 5;
 
-/// `ClientCompatRequest` of tests/proto, as far as it is needed here; the others likewise.
+/// The needed part of `ClientCompatRequest` in tests/proto. The same holds for the other messages here.
 #[derive(Clone, PartialEq, Message)]
 struct Order {
     #[prost(int32, tag = "3")]
@@ -129,7 +128,7 @@ async fn serve_manifest(manifest: PathBuf, h2c: Option<SocketAddr>) -> Server {
     app.serve(ANY_PORT).await.expect("a free port to listen on")
 }
 
-/// Has the client make a call of the server.
+/// Makes the client call the server.
 async fn carry_out(client: &Server, server: (&str, u16), requests: &[BidiStreamRequest]) -> Outcome {
     let any = |request: &BidiStreamRequest| Any {
         type_url: "type.googleapis.com/connectrpc.conformance.v1.BidiStreamRequest".into(),
@@ -173,7 +172,7 @@ fn header(name: &str, value: &str) -> Header {
     }
 }
 
-/// Has the client talk to the server in turns, and checks what each hears.
+/// Makes the client and the server send messages alternately, and checks what each receives.
 async fn must_talk(client: &Server, server: (&str, u16)) {
     let first = BidiStreamRequest {
         definition: Some(Definition {
@@ -233,7 +232,7 @@ async fn grpc_streams_both_ways_between_components_of_one_application() {
     must_talk(&application, ("server.spin.internal", 80)).await;
 }
 
-/// The first bytes that a server gets of a call, which says nothing in return.
+/// The first bytes that a server gets from a call. The server sends no answer.
 async fn first_bytes(is_named: bool) -> [u8; 4] {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("an address");

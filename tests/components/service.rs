@@ -5,16 +5,16 @@ use host::State;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-/// An instance of a component, over a database of its own.
+/// An instance of a component, with its own database.
 pub(crate) struct Service<B> {
     pub(crate) store: Store<State>,
     pub(crate) component: B,
-    // Last: the database goes after the instance that uses it.
+    // This field is last: the database is dropped after the instance that uses it.
     pub(crate) setup: Setup,
 }
 
 impl<B> Service<B> {
-    /// An instance of the component with this name; `bind` finds what it exports.
+    /// An instance of the component with this name. `bind` finds its exports.
     pub(crate) async fn named(
         name: &str,
         setup: Setup,

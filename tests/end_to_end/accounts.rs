@@ -98,7 +98,7 @@ async fn the_password_is_kept_as_an_argon2id_hash_and_nowhere_else() {
         "the row must not hold the password"
     );
 
-    // What is refused is logged most readily: a taken address, a field that is wrong, a body that is broken.
+    // Refused requests are the most likely to be logged: a taken address, a wrong field, a broken body.
     platform.client().call(CREATE, request).await.failure();
     platform
         .client()

@@ -1,4 +1,4 @@
-//! What the bff does with every request, whatever its path.
+//! Things that the bff does with every request, on every path.
 
 use harness::{Answer, Platform, Setup};
 use http::{HeaderValue, header};
@@ -21,7 +21,7 @@ async fn health_and_readiness_are_plain_text() {
     }
 }
 
-/// An answer to a request of each kind that the bff knows, with these request ids.
+/// The answers of the bff to one request of each kind, with these request ids.
 async fn answers(platform: &Platform, ids: &[&[u8]]) -> Vec<(String, Answer)> {
     let client = platform.client();
     let requests = [

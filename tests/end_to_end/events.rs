@@ -1,4 +1,4 @@
-//! The events component: it deletes what Redis has of a user whose tokens were revoked. No rule depends on it.
+//! The events component. It deletes cached data in Redis of a user whose tokens were revoked. No rule depends on it.
 
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,7 @@ async fn subscriber_subscribes_again_after_a_restart_of_redis() {
 
     let mina = world.user("mina").await;
     let token = world.known_token(&mina).await;
-    // An instance that Redis has just failed tries it again after two seconds. Then there is a status to delete.
+    // After an error an instance uses Redis again after two seconds. Then there is a status to delete.
     until("the edge stores the status of the token", async || {
         world.known_token(&mina).await;
         !world.keys("verdict").await.is_empty()

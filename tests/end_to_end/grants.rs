@@ -1,7 +1,8 @@
-//! What a component can reach: exactly what `spin.toml` grants it.
+//! A component can reach exactly the addresses that `spin.toml` grants it.
 //!
-//! The component in these tests is the probe of `tests/probe`. It replaces a component in the real manifest, and has exactly the
-//! grants, variables and database role of that component. Only its routes are made public, so that the test can command it.
+//! The component in these tests is the probe of `tests/probe`. It replaces a component in the real manifest, and has exactly
+//! the grants, variables and database role of that component. Only its routes are made public, so that the test can command
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,7 +66,7 @@ impl Probe {
     }
 }
 
-/// The probe answers with JSON of its own, without a content type.
+/// The JSON answer of the probe, which has no content type.
 trait ProbeAnswer {
     fn message_of_probe(&self) -> Value;
 }

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: whether the platform can serve, as gRPC's clients and load balancers ask.
+//! `grpc.health.v1.Health`, with which gRPC's clients and load balancers check whether the platform can serve.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn must_be(platform: &Platform, expected: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_follows_postgres_and_is_told_to_who_watches() {
+async fn health_follows_postgres_and_watchers_get_each_change() {
     let mut postgres = OwnPostgres::start().await;
     let platform = Setup::over(postgres.database().await).start().await;
     must_be(&platform, "SERVING").await;

@@ -1,5 +1,5 @@
-//! HTTP's own rules, on every kind of path: which methods a path takes, what a HEAD is answered with, which host a request is
-//! for, and which bytes a header may hold.
+//! Rules of HTTP, for every kind of path: the allowed methods, the answer to HEAD, the host of a request, and the allowed
+//! bytes of a header.
 
 use bytes::Bytes;
 use harness::{Answer, Platform, Setup, raw};
@@ -60,7 +60,7 @@ async fn a_head_is_answered_as_a_get_without_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_exists_says_which_methods_it_takes() {
+async fn refused_method_is_answered_with_the_allowed_methods() {
     let platform = start().await;
     let rows: [(&[&str], &[&str], &str); 7] = [
         (

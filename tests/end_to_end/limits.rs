@@ -341,7 +341,7 @@ async fn forged_values_in_redis_are_not_trusted() {
     let known = token_statuses(&mut world).await;
     assert_eq!(known.len(), 2, "one for each token");
 
-    // Exchanged: both have a valid seal, and the key of the other.
+    // The two values are exchanged: each has a valid seal, but the key of the other.
     for (index, (key, _)) in known.iter().enumerate() {
         put(&mut world, key, &known[1 - index].1).await;
     }

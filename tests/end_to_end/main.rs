@@ -1,4 +1,4 @@
-//! The whole platform, called from outside as browsers, apps and worse call it.
+//! The whole platform, called from outside by browsers, apps and attackers.
 
 mod accounts;
 mod catalogue;

@@ -1,4 +1,4 @@
-//! A NUL character in every text of every RPC: Postgres stores none, so each service has to refuse it before.
+//! A NUL character in every text of every RPC. Postgres cannot store it, so each service has to refuse it before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use kernel::{Scope, UserCaller};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// Each service, with the component that has it, and the one that calls it.
+/// Each service, the component that implements it, and the component that calls it.
 const SERVICES: [(&str, &str, &str); 6] = [
     ("user.v1.UserService", "user", "bff"),
     ("user.v1.SessionService", "user", "bff"),
@@ -28,7 +28,7 @@ const HASHED: [&str; 3] = ["password", "currentPassword", "newPassword"];
 
 const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 
-/// Where a page's token stands. Only a list gives valid ones, so the samples are sent without.
+/// The field with the token of a page. Only a list returns valid tokens, so the samples are sent without one.
 const PAGE_TOKEN: &str = "pageToken";
 
 /// A valid message of each method that takes a text, with all its texts.
@@ -95,11 +95,11 @@ struct Method {
     is_stream: bool,
 }
 
-/// What the .proto files declare.
+/// The declarations of the .proto files.
 #[derive(Default)]
 struct Contracts {
     methods: Vec<Method>,
-    /// By their own names: the JSON name and the type of each field.
+    /// The messages by name: the JSON name and the type of each field.
     messages: BTreeMap<String, Vec<(String, String)>>,
 }
 
@@ -114,7 +114,7 @@ impl Contracts {
 
     fn add(&mut self, text: &str) {
         let (mut package, mut service) = (String::new(), String::new());
-        // What the line is in: messages by their names, and other blocks.
+        // The blocks around the line: messages by name, and other blocks.
         let mut blocks: Vec<Option<String>> = Vec::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
             let words: Vec<_> = line
@@ -281,7 +281,7 @@ fn code(answer: &Answer) -> String {
     found.unwrap_or("ok").to_owned()
 }
 
-/// That of an admin's call by the component that calls the service.
+/// The code of an admin's call, which the component that calls the service makes.
 fn token(service: &str) -> String {
     let known = SERVICES.into_iter().find(|(name, ..)| *name == service);
     let (_, component, caller) = known.unwrap_or_else(|| panic!("{service} needs a line in SERVICES"));

@@ -1,4 +1,5 @@
-//! Orders through the bff, and the reconciler's door behind it. What takes stock is tested with the product service.
+//! Orders through the bff, and the endpoint of the reconciler behind it. Calls that take stock are tested with the product
+//! service.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::services::Inside;
 
 const RECONCILE: &str = "/internal/reconcile";
 
-/// Adds an order that stands there, made a while ago.
+/// Inserts an order that was made a while ago.
 async fn place(platform: &Platform, user: Uuid, status: &str) -> Uuid {
     const SQL: &str = "
         with placed as (
@@ -76,7 +77,7 @@ pub(crate) fn messages(answer: &Answer) -> Vec<Value> {
     messages
 }
 
-/// Knocks at the reconciler's door with this secret.
+/// Calls the endpoint of the reconciler with this secret.
 async fn reconcile(inside: &Inside, secret: Option<&str>) -> Answer {
     let client = inside.platform.client();
     let mut request = client.post(RECONCILE, "");
@@ -184,7 +185,7 @@ async fn the_idempotency_key_may_come_as_a_header() {
         }
         client.send(request).await.failure().code
     };
-    // With a key the next thing that is wrong is the cart: there is nothing in it.
+    // With a key the next error is the empty cart.
     for (field, headers, code) in [
         ("", &[][..], "invalid_argument"),
         ("a", &[], "failed_precondition"),
@@ -312,7 +313,7 @@ async fn reconciler_relays_each_change_once_and_in_order() {
     assert_eq!(
         relayed(&reconcile(&inside, Some(SECRET)).await),
         2,
-        "they are told again"
+        "the events are relayed again"
     );
 
     let environment = environment();
@@ -351,7 +352,8 @@ async fn orders_stay_pending_while_the_stock_does_not_answer() {
     let inside = Inside::with(|setup| {
         setup
             .variable("order_reconciler_secret", SECRET)
-            // A key that the product component does not know: it refuses, and says nothing of any reservation.
+            // The product component does not have this key: it refuses the call, and its answer says nothing about a
+            // reservation.
             .variable("order_product_service_key", format!("1:{}A", "x".repeat(42)))
     })
     .await;
@@ -364,7 +366,7 @@ async fn orders_stay_pending_while_the_stock_does_not_answer() {
         (&json!(0), &json!(0)),
         "{done}"
     );
-    // The order, and what may be overdue: neither is answered for.
+    // Two calls fail: the one for the order, and the one that expires reservations.
     assert_eq!(done["problems"], 2, "{done}");
     let sql = inside.platform.database().sql();
     let row = sql

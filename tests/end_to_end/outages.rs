@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use xtask::process::Scratch;
 use xtask::services::{Redis, free_port};
 
-/// How soon an RPC must answer that it is unavailable.
+/// The maximum time until an RPC answers `unavailable`.
 const SOON: Duration = Duration::from_secs(5);
 
-/// How soon it must be served again when the server is back.
+/// The maximum time until an RPC is served again after the server is back.
 const HEALED: Duration = Duration::from_secs(10);
 
 fn calls(product: &Product) -> [(&'static str, Value); 3] {

@@ -1,6 +1,6 @@
-//! A real OpenID provider as the issuer: `oidc-provider` from npm, certified, which we did not write.
+//! A real OpenID provider of another project as the issuer: `oidc-provider` from npm, which is certified.
 //!
-//! What it is told is in `clients/oidc-provider`.
+//! Its configuration is in `clients/oidc-provider`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Provider {
         }
     }
 
-    /// An access token for a machine, with the scope `admin`, as the token endpoint gives it.
+    /// An access token for a machine, with the scope `admin`, from the token endpoint.
     async fn token(&self) -> String {
         let form = "grant_type=client_credentials&scope=admin";
         let mut request = self.http.request("POST", "/token", form.into());

@@ -1,4 +1,4 @@
-//! The README's first order: its own lines, typed into a shell, with the curl of this machine.
+//! The first order in the README: its commands run in a shell, with the curl of this machine.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use xtask::workspace::{BuildProfile, Workspace};
 use crate::clients::printed;
 use crate::sign_in::{Issuer, World, over_both_issuers, shop_at};
 
-/// Where the README says that `up` listens.
+/// The address of `up` in the README.
 const UP: &str = "http://127.0.0.1:3000";
 
-/// What the README types where a product's id belongs.
+/// The placeholder for a product's id in the README.
 const PRODUCT: &str = r#""ID""#;
 
 /// The command that signs a user in. Without an `up` of this checkout it needs `--url`.
 const TOKEN: &str = "cargo xtask token";
 
-/// The part of the README that tells the story: the indented blocks below this heading.
+/// The heading in the README. The commands are the indented blocks below it.
 const STORY: &str = "## Talk to it";
 
-/// What a reader types: each block of indented lines.
+/// The commands that a reader types: each block of indented lines.
 fn commands() -> Vec<String> {
     let readme = std::fs::read_to_string(Workspace::here().root().join("README.md")).expect("the README");
     let (_, story) = readme.split_once(STORY).expect("the README has its story");
@@ -45,7 +45,7 @@ struct Reader {
 impl Reader {
     async fn sit_down(issuer: Issuer) -> Self {
         let world = World::start(issuer).await;
-        // As `up` does: a catalogue, and the redirect URI that `cargo xtask token` has for the application.
+        // The same preparation as `up`: a catalogue, and the redirect URI that `cargo xtask token` has for the application.
         let catalogue = Workspace::here().root().join("xtask/seed/catalogue.sql");
         let catalogue = std::fs::read_to_string(catalogue).expect("the demo catalogue");
         world
@@ -59,14 +59,14 @@ impl Reader {
         }
     }
 
-    /// Types a command, with what was found out before in its places; what it prints.
+    /// Runs a command, with earlier results instead of its placeholders. Returns its output.
     async fn types(&self, command: &str) -> String {
         let token = format!("{} token --url {}", xtask().display(), self.world.issuer_url);
         let mut command = command.replace(UP, &self.world.url).replace(TOKEN, &token);
         if let Some(product) = &self.product {
             command = command.replace(PRODUCT, &format!(r#""{product}""#));
         }
-        // Only what the command itself prints: a variable that it sets is shown at its end.
+        // The output of the command itself. If the command sets a variable, its value is printed at the end.
         let script = format!("set -euo pipefail\n{command}\nprintf '%s' \"${{NEW_TOKEN:-}}\"");
         let script = script.replace("TOKEN=$(", "NEW_TOKEN=$(");
         let mut bash = Command::new("bash");
@@ -74,7 +74,7 @@ impl Reader {
         printed(&mut bash).await
     }
 
-    /// Types it and reads the JSON that comes.
+    /// Runs a command and parses its output as JSON.
     async fn asks(&self, command: &str) -> Value {
         let answer = self.types(command).await;
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{command}\nanswered {answer}"))
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-/// The program behind `cargo xtask`, which runs this test.
+/// The program of `cargo xtask`, which runs this test.
 fn xtask() -> PathBuf {
     Workspace::here().native_program(BuildProfile::Dev, "xtask")
 }

@@ -1,8 +1,8 @@
-//! Applications that rely on our issuer, as others have written them: a certified client library, Ory's own client for Hydra's
-//! admin API, and a page in Chromium.
+//! Clients of other projects that use our issuer: a certified client library, Ory's own client for Hydra's admin API, and a
+//! page in Chromium.
 //!
-//! What they do and expect is in `clients/openid-client`, `clients/hydra-client` and `clients/browser`. Here they get a platform,
-//! and accounts to sign in to.
+//! Their tests are in `clients/openid-client`, `clients/hydra-client` and `clients/browser`. This file starts a platform for
+//! them and creates accounts.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ const ADMIN: &str = "admin@example.com";
 const PASSWORD: &str = "correct horse battery";
 const SERVICE_SECRET: &str = "a-secret-that-is-long-enough-for-a-service";
 
-/// A platform with an application at an origin of its own, a service, and two accounts, one of them an admin's.
+/// A platform with an application at a separate origin, a service, and two accounts, one of them an admin's.
 struct Shop {
     world: World,
     application: String,
@@ -137,8 +137,8 @@ async fn pages_are_accessible_in_a_browser() {
     in_a_browser(Issuer::Component, "pictures.test.js").await;
 }
 
-/// Runs a file of tests with the browser that `cargo xtask test` has found. Where it has found none, it has said so, and nothing
-/// is tested.
+/// Runs a file of tests with the browser that `cargo xtask test` has found. If it has found none, it has printed that, and
+/// the tests are skipped.
 async fn in_a_browser(issuer: Issuer, file: &str) {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     if std::env::var_os("AKINAI_TEST_BROWSER").is_none() {

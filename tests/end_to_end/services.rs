@@ -1,6 +1,6 @@
-//! The services as an attacker inside the network would meet them: without the bff in front.
+//! The services without the bff in front, as an attacker in the network could call them.
 //!
-//! The manifest is the real one, with routes that lead past the bff. Only these tests have them.
+//! The manifest is the real one, with additional routes to the services, which only these tests have.
 
 use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;
@@ -101,7 +101,7 @@ async fn a_service_takes_the_tokens_of_its_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_takes_nothing_else() {
+async fn service_refuses_other_tokens() {
     let inside = Inside::start().await;
     let user = Uuid::now_v7().to_string();
     let own_key = "1:c2VsZi1tYWRlLXNlbGYtbWFkZS1zZWxmLW1hZGUtc2VsZg";
@@ -165,9 +165,9 @@ async fn a_service_takes_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn order_hears_of_deleted_users_and_can_do_nothing_else_to_them() {
+async fn order_component_reads_deletions_and_has_no_other_access_to_users() {
     let inside = Inside::start().await;
-    // The worst that order could say: that it asks for an admin.
+    // The most that the order component could claim: its call is on behalf of an admin.
     let of = |caller: &str, key: &str| mint(&minter(caller, "user", key), &admin(), now());
     let order = of("order", &order_service_key("user"));
     let bff = of("bff", &service_key("user"));
@@ -259,7 +259,7 @@ async fn a_key_is_replaced_without_a_pause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whether_a_session_holds_is_not_asked_from_outside() {
+async fn clients_cannot_check_sessions() {
     let platform = Platform::start().await;
     let answer = platform
         .client()

@@ -1,4 +1,4 @@
-//! Other users reach no order and no cart: by id, by key, by page token, by any method.
+//! Users cannot reach the orders or the cart of another user: not by id, by key, by page token, nor by any method.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use xtask::workspace::Workspace;
 
-use crate::shop::{Said, Shop, User, address, order, order_of_cart};
+use crate::shop::{Outcome, Shop, User, address, order, order_of_cart};
 
-/// Everything that there is of a user in the order service.
-async fn belongings(shop: &Shop, user: &User) -> String {
+/// All rows of a user in the order service.
+async fn rows_of(shop: &Shop, user: &User) -> String {
     const SQL: &str = "select
              (select json_agg(c) from order_service.carts c where user_id = $1)::text
              || (select json_agg(l order by product_id) from order_service.cart_items l where user_id = $1)::text
@@ -46,38 +46,40 @@ fn methods() -> BTreeSet<String> {
 async fn no_method_reaches_orders_or_the_cart_of_another_user() {
     let shop = Shop::start().await;
     let (tea, cup) = (shop.product("抹茶", 99).await, shop.product("茶碗", 99).await);
-    let (owner, thief, counter) = (shop.user(), shop.user(), shop.counter());
+    let (owner, thief, api) = (shop.user(), shop.user(), shop.api());
     let mut placed = Uuid::nil();
     for key in ["first", "second", "third"] {
-        let said = counter.insist(&owner, "CreateOrder", &order(key, tea, 1)).await;
-        placed = said.order().expect("an order");
+        let outcome = api
+            .call_until_answered(&owner, "CreateOrder", &order(key, tea, 1))
+            .await;
+        placed = outcome.order().expect("an order");
     }
     let line = json!({ "productId": cup, "quantity": 2, "requestKey": "added" });
-    counter.call(&owner, "AddToCart", line.clone()).await;
-    let Said::Done(page) = counter.call(&owner, "ListOrders", json!({ "pageSize": 2 })).await else {
+    api.call(&owner, "AddToCart", line.clone()).await;
+    let Outcome::Done(page) = api.call(&owner, "ListOrders", json!({ "pageSize": 2 })).await else {
         panic!("the owner's list")
     };
     let token = page["nextPageToken"].clone();
-    let before = belongings(&shop, &owner).await;
+    let before = rows_of(&shop, &owner).await;
 
-    let not_found = || Said::Refused("not_found".into());
-    let nothing = || Said::Refused("failed_precondition".into());
-    let empty = || Said::Done(json!({ "cart": {} }));
-    // What the thief asks for, and is told.
+    let not_found = || Outcome::Refused("not_found".into());
+    let nothing = || Outcome::Refused("failed_precondition".into());
+    let empty = || Outcome::Done(json!({ "cart": {} }));
+    // The thief's calls, and the expected outcomes.
     let tries = [
         ("GetOrder", json!({ "id": placed }), not_found()),
         ("CancelOrder", json!({ "id": placed }), not_found()),
-        ("ListOrders", json!({}), Said::Done(json!({}))),
-        // A page token is for the caller whose list it continues.
+        ("ListOrders", json!({}), Outcome::Done(json!({}))),
+        // A page token belongs to one caller.
         (
             "ListOrders",
             json!({ "pageToken": token }),
-            Said::Refused("invalid_argument".into()),
+            Outcome::Refused("invalid_argument".into()),
         ),
         (
             "ListOrders",
             json!({ "status": "ORDER_STATUS_CONFIRMED" }),
-            Said::Done(json!({})),
+            Outcome::Done(json!({})),
         ),
         ("GetCart", json!({}), empty()),
         (
@@ -87,14 +89,14 @@ async fn no_method_reaches_orders_or_the_cart_of_another_user() {
         ),
         ("RemoveFromCart", json!({ "productId": cup }), empty()),
         ("ClearCart", json!({}), empty()),
-        // The owner's cart, and the owner's key for another request: neither is looked at.
+        // The service uses neither the owner's cart nor the owner's order with this key.
         ("CreateOrder", order_of_cart("first"), nothing()),
     ];
     let mut tried: BTreeSet<String> = ["WatchOrder", "AddToCart"].map(str::to_owned).into();
     for (method, message, expected) in tries {
-        let said = counter.call(&thief, method, message.clone()).await;
-        assert_eq!(said, expected, "{method} {message}");
-        let anonymous = counter
+        let outcome = api.call(&thief, method, message.clone()).await;
+        assert_eq!(outcome, expected, "{method} {message}");
+        let anonymous = api
             .0
             .call(&format!("order.v1.OrderService/{method}"), message)
             .await;
@@ -105,28 +107,28 @@ async fn no_method_reaches_orders_or_the_cart_of_another_user() {
         );
         tried.insert(method.to_owned());
     }
-    assert_eq!(watch(&counter.0, Some(&thief.token), placed).await, "not_found");
-    assert_eq!(watch(&counter.0, None, placed).await, "unauthenticated");
+    assert_eq!(watch(&api.0, Some(&thief.token), placed).await, "not_found");
+    assert_eq!(watch(&api.0, None, placed).await, "unauthenticated");
     // The owner's key counts for the owner alone: this is the thief's own line, and the thief's own order.
-    let Said::Done(added) = counter.call(&thief, "AddToCart", line.clone()).await else {
+    let Outcome::Done(added) = api.call(&thief, "AddToCart", line.clone()).await else {
         panic!("one may add to one's own cart")
     };
     assert_eq!(added["cart"]["items"][0]["quantity"], 2, "{added}");
-    let anonymous = counter.0.call("order.v1.OrderService/AddToCart", line).await;
+    let anonymous = api.0.call("order.v1.OrderService/AddToCart", line).await;
     assert_eq!(anonymous.failure().code, "unauthenticated");
-    let own = counter.call(&thief, "CreateOrder", order("third", tea, 1)).await;
+    let own = api.call(&thief, "CreateOrder", order("third", tea, 1)).await;
     assert!(own.order().is_some_and(|own| own != placed), "got {own:?}");
     assert_eq!(tried, methods(), "every method of the contract is tried");
-    // Whose order it is cannot be said in the request.
+    // A request cannot name the user of the order.
     let mut forged = order("forged", tea, 1);
     forged["userId"] = json!(owner.id);
     forged["shippingAddress"] = address();
-    counter.call(&thief, "CreateOrder", forged).await;
+    api.call(&thief, "CreateOrder", forged).await;
 
     assert_eq!(
-        belongings(&shop, &owner).await,
+        rows_of(&shop, &owner).await,
         before,
-        "and nothing of the owner's has changed"
+        "no row of the owner has changed"
     );
-    shop.settle().await;
+    shop.reconcile_and_check().await;
 }

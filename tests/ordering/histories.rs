@@ -1,6 +1,6 @@
-//! Random histories: several people at once, in two windows each, do whatever one can do with carts, orders and stock. Calls
-//! between the components get lost, on the way there or back, come twice, late, or too late, and clients repeat no request.
-//! Then the reconciler runs once.
+//! Random histories. Several users, each in two browser windows, call the methods for carts and orders in a random order,
+//! while an admin changes the stock. Calls between the components and their answers are lost, repeated or delayed, some
+//! beyond the time limit. Clients repeat no request. At the end the reconciler runs once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,40 +11,40 @@ use harness::{Dice, Mischief};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::shop::{CLAIMED, Counter, Said, Shop, User, order, order_of_cart};
+use crate::shop::{Api, CLAIM_DURATION, Outcome, Shop, User, order, order_of_cart};
 
 const USERS: u64 = 5;
 const WINDOWS: u64 = 2;
-const DEEDS: u64 = 25;
+const CALLS_PER_WINDOW: u64 = 25;
 
-/// How often a change that may be repeated is made at most, as long as another window may come between: three attempts of the
-/// bff's, each doubled on its way.
-const MADE: i64 = 6;
+/// How often one repeatable change is made at most, if a change from another window can come in between: the bff makes three
+/// attempts, and each can be delivered twice.
+const MAX_REPETITIONS: i64 = 6;
 
-/// How long the components wait for product, in seconds; answers that are too late come after that.
+/// How long the components wait for the product component, in seconds. Late answers come after that.
 const PRODUCT_TIMEOUT: u64 = 2;
 
-/// What people were told, which is what has to be so.
+/// The answers that clients got. The database must agree with them.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
-    /// By user and key: the answer to CreateOrder.
-    placed: BTreeMap<(Uuid, String), Said>,
-    /// By order: the answers to CancelOrder.
-    cancelled: BTreeMap<Uuid, Vec<Said>>,
-    /// By user and product: the most pieces that can ever have been in the cart.
-    wanted: BTreeMap<(Uuid, Uuid), i64>,
+pub(crate) struct Answers {
+    /// The answer to CreateOrder, by user and key.
+    placed: BTreeMap<(Uuid, String), Outcome>,
+    /// The answers to CancelOrder, by order.
+    cancelled: BTreeMap<Uuid, Vec<Outcome>>,
+    /// The maximum number of pieces that can ever have been in the cart, by user and product.
+    max_in_cart: BTreeMap<(Uuid, Uuid), i64>,
 }
 
-impl FromIterator<Told> for Told {
-    fn from_iter<I: IntoIterator<Item = Told>>(many: I) -> Self {
+impl FromIterator<Answers> for Answers {
+    fn from_iter<I: IntoIterator<Item = Answers>>(many: I) -> Self {
         let mut all = Self::default();
-        for told in many {
-            all.placed.extend(told.placed);
-            for (order, said) in told.cancelled {
-                all.cancelled.entry(order).or_default().extend(said);
+        for answers in many {
+            all.placed.extend(answers.placed);
+            for (order, outcome) in answers.cancelled {
+                all.cancelled.entry(order).or_default().extend(outcome);
             }
-            for (line, pieces) in told.wanted {
-                *all.wanted.entry(line).or_default() += pieces;
+            for (line, pieces) in answers.max_in_cart {
+                *all.max_in_cart.entry(line).or_default() += pieces;
             }
         }
         all
@@ -53,86 +53,96 @@ impl FromIterator<Told> for Told {
 
 /// One window of one user.
 pub(crate) struct Window {
-    counter: Counter,
+    api: Api,
     user: User,
     products: Vec<Uuid>,
     dice: Dice,
     name: String,
     orders: Vec<Uuid>,
-    told: Told,
+    answers: Answers,
 }
 
 impl Window {
-    pub(crate) fn new(counter: Counter, user: &User, products: &[Uuid], seed: u64) -> Self {
+    pub(crate) fn new(api: Api, user: &User, products: &[Uuid], seed: u64) -> Self {
         Self {
-            counter,
+            api,
             user: user.clone(),
             products: products.to_vec(),
             dice: Dice::new(seed),
             name: format!("window-{seed}"),
             orders: Vec::new(),
-            told: Told::default(),
+            answers: Answers::default(),
         }
     }
 
-    /// Does one thing after the other while there is one more to do; what its user was told.
-    pub(crate) async fn live(mut self, goes_on: impl Fn(u64) -> bool) -> Told {
-        for deed in (0..).take_while(|deed| goes_on(*deed)) {
-            let key = format!("{}-{deed}", self.name);
+    /// Makes one random call after the other while `continues` returns true, and returns the answers.
+    pub(crate) async fn run(mut self, continues: impl Fn(u64) -> bool) -> Answers {
+        for call in (0..).take_while(|call| continues(*call)) {
+            let key = format!("{}-{call}", self.name);
             match self.dice.throw(12) {
                 0..3 => self.add(&key).await,
                 3 => self.change("UpdateCartItem").await,
                 4 => self.change("RemoveFromCart").await,
-                5 => self.look().await,
-                6..8 => self.place(&key, order_of_cart(&key)).await,
+                5 => self.read().await,
+                6..8 => self.place_order(&key, order_of_cart(&key)).await,
                 8..10 => {
                     let product = *self.dice.pick(&self.products);
                     let pieces = 1 + self.dice.throw(3) as i32;
-                    self.place(&key, order(&key, product, pieces)).await;
+                    self.place_order(&key, order(&key, product, pieces)).await;
                 }
                 _ => self.cancel().await,
             }
         }
-        self.told
+        self.answers
     }
 
     async fn add(&mut self, key: &str) {
         let (product, pieces) = (*self.dice.pick(&self.products), 1 + self.dice.throw(3) as i64);
-        *self.told.wanted.entry((self.user.id, product)).or_default() += pieces;
+        *self
+            .answers
+            .max_in_cart
+            .entry((self.user.id, product))
+            .or_default() += pieces;
         let line = json!({ "productId": product, "quantity": pieces, "requestKey": key });
-        self.counter.call(&self.user, "AddToCart", line).await;
+        self.api.call(&self.user, "AddToCart", line).await;
     }
 
     async fn change(&mut self, method: &str) {
         let (product, pieces) = (*self.dice.pick(&self.products), 1 + self.dice.throw(3) as i64);
         let message = match method {
             "UpdateCartItem" => {
-                *self.told.wanted.entry((self.user.id, product)).or_default() += pieces * MADE;
+                *self
+                    .answers
+                    .max_in_cart
+                    .entry((self.user.id, product))
+                    .or_default() += pieces * MAX_REPETITIONS;
                 json!({ "productId": product, "quantity": pieces })
             }
             _ => json!({ "productId": product }),
         };
-        self.counter.call(&self.user, method, message).await;
+        self.api.call(&self.user, method, message).await;
     }
 
-    async fn look(&mut self) {
+    async fn read(&mut self) {
         let (method, message) = match (self.dice.throw(4), self.orders.last()) {
             (0, _) => ("ClearCart", json!({})),
             (1, _) => ("ListOrders", json!({ "pageSize": 3 })),
             (2, Some(order)) => ("GetOrder", json!({ "id": order })),
             _ => ("GetCart", json!({})),
         };
-        let said = self.counter.call(&self.user, method, message).await;
+        let outcome = self.api.call(&self.user, method, message).await;
         assert!(
-            !matches!(said, Said::Refused(_)),
-            "a request that only reads is never refused: {method}: {said:?}"
+            !matches!(outcome, Outcome::Refused(_)),
+            "a request that only reads or clears a cart is never refused: {method}: {outcome:?}"
         );
     }
 
-    async fn place(&mut self, key: &str, message: Value) {
-        let said = self.counter.call(&self.user, "CreateOrder", message).await;
-        self.orders.extend(said.order());
-        self.told.placed.insert((self.user.id, key.to_owned()), said);
+    async fn place_order(&mut self, key: &str, message: Value) {
+        let outcome = self.api.call(&self.user, "CreateOrder", message).await;
+        self.orders.extend(outcome.order());
+        self.answers
+            .placed
+            .insert((self.user.id, key.to_owned()), outcome);
     }
 
     async fn cancel(&mut self) {
@@ -140,17 +150,17 @@ impl Window {
             return;
         }
         let order = *self.dice.pick(&self.orders);
-        let said = self
-            .counter
+        let outcome = self
+            .api
             .call(&self.user, "CancelOrder", json!({ "id": order }))
             .await;
-        self.told.cancelled.entry(order).or_default().push(said);
+        self.answers.cancelled.entry(order).or_default().push(outcome);
     }
 }
 
-/// An admin who counts the stock anew, changes prices and takes a product out of the catalogue.
-async fn keep_shop(counter: Counter, admin: User, products: Vec<Uuid>, mut dice: Dice) {
-    for deed in 0..2 * DEEDS {
+/// An admin sets the stock, changes prices and removes a product from the catalogue.
+async fn change_catalogue(api: Api, admin: User, products: Vec<Uuid>, mut dice: Dice) {
+    for call in 0..2 * CALLS_PER_WINDOW {
         let product = *dice.pick(&products);
         let (method, message) = match dice.throw(6) {
             0 => (
@@ -161,39 +171,40 @@ async fn keep_shop(counter: Counter, admin: User, products: Vec<Uuid>, mut dice:
                     "updateMask": "price",
                 }),
             ),
-            1 if deed > DEEDS => ("DeleteProduct", json!({ "id": products.last() })),
+            1 if call > CALLS_PER_WINDOW => ("DeleteProduct", json!({ "id": products.last() })),
             _ => {
-                let got = counter.ask(
+                let got = api.call_method(
                     &admin,
                     "product.v1.ProductService/GetProduct",
                     json!({ "id": product }),
                 );
-                let Said::Done(known) = got.await else { continue };
+                let Outcome::Done(current) = got.await else {
+                    continue;
+                };
                 let count = json!({
                     "productId": product,
                     "quantity": dice.throw(25),
-                    "expectedVersion": known["product"]["version"],
+                    "expectedVersion": current["product"]["version"],
                 });
                 ("UpdateStock", count)
             }
         };
-        counter
-            .ask(&admin, &format!("product.v1.ProductService/{method}"), message)
+        api.call_method(&admin, &format!("product.v1.ProductService/{method}"), message)
             .await;
         tokio::time::sleep(Duration::from_millis(dice.throw(100))).await;
     }
 }
 
-/// Reconcilers that run all the time.
-async fn reconcile(counter: Counter, times: u32) {
+/// Runs the reconciler so many times.
+async fn reconcile(api: Api, times: u32) {
     for _ in 0..times {
-        counter.reconcile().await;
+        api.reconcile().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
 async fn history(seed: u64, reconcilers: usize) {
-    println!("a history of seed {seed}, with {reconcilers} reconcilers meanwhile");
+    println!("a history of seed {seed}, with {reconcilers} reconcilers at the same time");
     let lateness = Duration::from_millis(PRODUCT_TIMEOUT * 1000 + 300);
     let mischief = Mischief::new(seed, lateness);
     let shop = Shop::with(|setup| {
@@ -212,78 +223,79 @@ async fn history(seed: u64, reconcilers: usize) {
         .iter()
         .flat_map(|user| (0..WINDOWS).map(move |window| (user, window)));
     let windows = windows.map(|(user, _)| {
-        let window = Window::new(shop.counter(), user, &products, dice.throw(u64::MAX));
-        window.live(|deed| deed < DEEDS)
+        let window = Window::new(shop.api(), user, &products, dice.throw(u64::MAX));
+        window.run(|call| call < CALLS_PER_WINDOW)
     });
     let windows: Vec<_> = windows.collect();
     let admin = shop.admin().await;
-    let keeping = keep_shop(shop.counter(), admin, products.clone(), Dice::new(seed + 1));
-    let reconciling = join_all((0..reconcilers).map(|_| reconcile(shop.counter(), 10)));
+    let keeping = change_catalogue(shop.api(), admin, products.clone(), Dice::new(seed + 1));
+    let reconciling = join_all((0..reconcilers).map(|_| reconcile(shop.api(), 10)));
 
-    let (told, (), _) = tokio::join!(join_all(windows), keeping, reconciling);
+    let (answers, (), _) = tokio::join!(join_all(windows), keeping, reconciling);
 
     mischief.end();
-    // What was given up on its way may still be at it; and what a reconciler had in hand is free again after this.
+    // A call may still run after its caller has stopped waiting. An order that a reconciler has claimed stays claimed for a
+    // time.
     let pause = if reconcilers == 0 {
         lateness + Duration::from_secs(1)
     } else {
-        CLAIMED
+        CLAIM_DURATION
     };
     tokio::time::sleep(pause).await;
-    shop.settle().await;
-    compare(&shop, &told.into_iter().collect()).await;
+    shop.reconcile_and_check().await;
+    compare(&shop, &answers.into_iter().collect()).await;
 }
 
-/// What people were told is what is so.
-pub(crate) async fn compare(shop: &Shop, told: &Told) {
+/// Compares the answers that clients got with the database.
+pub(crate) async fn compare(shop: &Shop, answers: &Answers) {
     let (mut placed, mut open) = (0, 0);
-    for ((user, key), said) in &told.placed {
+    for ((user, key), outcome) in &answers.placed {
         let sql = "select id, status from order_service.orders where user_id = $1 and idempotency_key = $2";
         let row = shop.platform.database().sql().query_opt(sql, &[user, key]).await;
         let row = row.expect("at most one order");
         let status: Option<String> = row.as_ref().map(|row| row.get("status"));
         let status = status.as_deref();
-        match said {
-            Said::Done(_) => {
+        match outcome {
+            Outcome::Done(_) => {
                 placed += 1;
                 let id = row.map(|row| row.get("id"));
                 assert_eq!(
                     id,
-                    said.order(),
-                    "the order of key {key} is the one that was told of"
+                    outcome.order(),
+                    "the order of key {key} is the one in the answer"
                 );
-                let order = said.order().expect("an order");
-                let wanted_back = told.cancelled.get(&order);
-                let is_back =
-                    wanted_back.is_some_and(|said| said.iter().any(|said| matches!(said, Said::Done(_))));
-                let expected: &[_] = match wanted_back {
-                    _ if is_back => &[Some("cancelled")],
+                let order = outcome.order().expect("an order");
+                let cancellations = answers.cancelled.get(&order);
+                let is_cancelled = cancellations
+                    .is_some_and(|outcome| outcome.iter().any(|outcome| matches!(outcome, Outcome::Done(_))));
+                let expected: &[_] = match cancellations {
+                    _ if is_cancelled => &[Some("cancelled")],
                     Some(_) => &[Some("confirmed"), Some("cancelled")],
                     None => &[Some("confirmed")],
                 };
                 assert!(
                     expected.contains(&status),
-                    "order {order} is {status:?}, and told to be {said:?}"
+                    "order {order} is {status:?}, but the answer was {outcome:?}"
                 );
             }
-            Said::Refused(_) => assert!(
+            Outcome::Refused(_) => assert!(
                 [None, Some("rejected")].contains(&status),
-                "the order of key {key} was refused ({said:?}), but is {status:?}"
+                "the order of key {key} was refused ({outcome:?}), but is {status:?}"
             ),
-            Said::Open => {
+            Outcome::Unknown => {
                 open += 1;
                 assert!(
                     [None, Some("rejected"), Some("confirmed")].contains(&status),
-                    "no client knew the order of key {key}, but it is {status:?}"
+                    "no client got the order of key {key}, but it is {status:?}"
                 );
             }
         }
     }
     println!(
-        "{placed} orders told of, {open} left open, {} cancelled",
-        told.cancelled.len()
+        "{placed} orders placed, {open} with an unknown outcome, {} cancelled",
+        answers.cancelled.len()
     );
-    // No user bought more from the cart than they had ever put into it.
+    // No user bought more pieces from a cart than the user put into it.
     let sql = "select o.user_id, l.product_id, sum(l.quantity)::bigint as pieces
          from order_service.orders o join order_service.order_items l on l.order_id = o.id
          where o.cart_version is not null and o.status <> 'rejected' group by o.user_id, l.product_id";
@@ -296,15 +308,20 @@ pub(crate) async fn compare(shop: &Shop, told: &Told) {
         .expect("the orders of carts");
     for row in rows {
         let (user, product, pieces): (Uuid, Uuid, i64) = (row.get(0), row.get(1), row.get(2));
-        let wanted = told.wanted.get(&(user, product)).copied().unwrap_or_default();
+        let maximum = answers
+            .max_in_cart
+            .get(&(user, product))
+            .copied()
+            .unwrap_or_default();
         assert!(
-            pieces <= wanted,
-            "{user} bought {pieces} of {product} from a cart that had {wanted}"
+            pieces <= maximum,
+            "{user} bought {pieces} of {product} from a cart that had at most {maximum}"
         );
     }
 }
 
-/// A seed of one's own in `AKINAI_SEED` tells one history again, as far as chance alone made it.
+/// The seed of a history: the one in `AKINAI_SEED`, or a new one. The same seed repeats all random choices, but not the
+/// timing.
 pub(crate) fn seed(or: u64) -> u64 {
     let seed = std::env::var("AKINAI_SEED")
         .ok()

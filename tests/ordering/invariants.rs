@@ -1,9 +1,9 @@
-//! What must be true of the tables when nothing is under way any more, each as a query for what breaks it.
+//! The invariants of the tables when no call is running. Each one is a query for the rows that break it.
 
 use tokio_postgres::Client;
 
-/// What people put into the stock or take out of it by hand. What orders do to it is told apart by the statement: theirs
-/// are about reservations.
+/// A trigger that counts manual changes of the stock. It recognizes the changes by orders by their statements, which contain
+/// the word "reservations".
 const COUNTED: &str = "
     create schema test;
     create table test.puts (product_id uuid not null, pieces integer not null);
@@ -21,7 +21,7 @@ const COUNTED: &str = "
 
 const BROKEN: [(&str, &str); 17] = [
     (
-        "quantity + sold - returned is what was put in",
+        "quantity + sold - returned equals the sum of the manual changes",
         "select i.product_id, i.quantity, sold.pieces as sold, put.pieces as put from product_service.inventory i
          cross join lateral (select coalesce(sum(pieces), 0) as pieces from test.puts where product_id = i.product_id) put
          cross join lateral (
@@ -48,40 +48,40 @@ const BROKEN: [(&str, &str); 17] = [
          where not exists (select from order_service.orders o where o.id = r.order_id)",
     ),
     (
-        "an order's reservation is where the order is",
+        "the status of a reservation matches the status of its order",
         "select o.id, o.status, r.status as reservation
          from order_service.orders o left join product_service.reservations r on r.order_id = o.id
          where (o.status, coalesce(r.status, 'none')) not in (
              ('confirmed', 'committed'), ('cancelled', 'restocked'), ('rejected', 'released'))",
     ),
     (
-        "an order takes what it is of",
+        "the reservation of an order has the items of the order",
         "select o.id, l.product_id, l.quantity, r.quantity as reserved
          from order_service.orders o join order_service.order_items l on l.order_id = o.id
          left join product_service.reservation_items r on r.order_id = o.id and r.product_id = l.product_id
          where o.status in ('confirmed', 'cancelled') and r.quantity is distinct from l.quantity",
     ),
     (
-        "per user and key there is at most one order",
+        "there is at most one order per user and key",
         "select user_id, idempotency_key, count(*) from order_service.orders
          group by user_id, idempotency_key having count(*) > 1",
     ),
     (
-        "per version of a cart there is at most one order that was not rejected",
+        "there is at most one order that was not rejected per version of a cart",
         "select user_id, cart_version, count(*) from order_service.orders
          where cart_version is not null and status <> 'rejected'
          group by user_id, cart_version having count(*) > 1",
     ),
     (
-        "nothing is pending",
+        "no order is pending",
         "select id, user_id, claimed_until from order_service.orders where status = 'pending'",
     ),
     (
-        "no stock is due",
+        "no order is due for a restock",
         "select id, claimed_until from order_service.orders where restock_due",
     ),
     (
-        "nothing is held that is overdue",
+        "no expired reservation is still reserved",
         "select * from product_service.reservations where status = 'reserved' and expires_at <= now()",
     ),
     (
@@ -96,7 +96,7 @@ const BROKEN: [(&str, &str); 17] = [
          where not exists (select from order_service.order_items l where l.order_id = o.id)",
     ),
     (
-        "others are told of each change once",
+        "there is one event for each change of an order",
         "select o.id, o.status, o.version, array_agg(e.kind order by e.order_version) as told
          from order_service.orders o left join order_service.outbox e on e.order_id = o.id
          group by o.id
@@ -107,25 +107,25 @@ const BROKEN: [(&str, &str); 17] = [
          or count(*) <> o.version - 1",
     ),
     (
-        "a cart counts its living lines",
+        "a cart lists its lines that are not deleted",
         "select c.user_id, c.product_ids from order_service.carts c
          where array(select unnest(c.product_ids) order by 1) <> array(
              select product_id from order_service.cart_items l
              where l.user_id = c.user_id and l.deleted_at is null order by 1)",
     ),
     (
-        "a deleted user has nothing in a cart",
+        "the cart of a deleted user is empty",
         "select l.user_id, l.product_id from order_service.cart_items l
          join user_service.users u on u.id = l.user_id and u.is_deleted",
     ),
     (
-        "no event is waiting",
+        "every event was relayed",
         "select id, order_id, kind, claimed_until from order_service.outbox where relayed_at is null",
     ),
 ];
 
-/// Has the database count what is put into the stock. Harmless when done again.
-pub(crate) async fn count_what_is_put_in(sql: &Client) {
+/// Adds the trigger that counts manual changes of the stock. A second call changes nothing.
+pub(crate) async fn count_manual_stock_changes(sql: &Client) {
     let exists = sql
         .query_opt("select 1 from pg_namespace where nspname = 'test'", &[])
         .await;
@@ -134,7 +134,7 @@ pub(crate) async fn count_what_is_put_in(sql: &Client) {
     }
 }
 
-/// Every invariant that is broken, and by what.
+/// Every broken invariant, with the rows that break it.
 pub(crate) async fn broken(sql: &Client) -> Vec<String> {
     let mut broken = Vec::new();
     for (invariant, query) in BROKEN {
@@ -143,7 +143,7 @@ pub(crate) async fn broken(sql: &Client) -> Vec<String> {
         let rows = rows.unwrap_or_else(|error| panic!("{invariant}: {error:?}"));
         broken.extend(
             rows.iter()
-                .map(|row| format!("not so: {invariant}: {}", row.get::<_, String>(0))),
+                .map(|row| format!("broken: {invariant}: {}", row.get::<_, String>(0))),
         );
     }
     broken

@@ -1,5 +1,5 @@
-//! Ordering, from end to end: whatever is lost, repeated, raced or killed, nothing is sold twice, no order is placed twice,
-//! and no stock is lost.
+//! End-to-end tests of orders. Calls are lost, repeated and raced, and servers are killed. In each case nothing may be sold
+//! twice, no order may be placed twice, and no stock may be lost.
 
 mod bola;
 mod deletions;

@@ -1,4 +1,4 @@
-//! A platform to buy from, and the people who do.
+//! A running platform with products, and its users.
 
 use std::time::Duration;
 
@@ -12,41 +12,42 @@ use xtask::secret::Secrets;
 
 use crate::invariants;
 
-/// What the reconciler is called with.
+/// The secret that a caller of the reconciler sends.
 const SECRET: &str = "the-secret-that-the-reconciler-is-called-with";
 
-/// For how long a reconciler that is gone keeps what it had in hand, and a bit.
-pub(crate) const CLAIMED: Duration = Duration::from_millis(10_500);
+/// A little longer than the time for which the orders that a killed reconciler has claimed stay claimed.
+pub(crate) const CLAIM_DURATION: Duration = Duration::from_millis(10_500);
 
-/// A running platform whose reconciler takes up pending orders at once, and which counts the pieces put into the stock.
+/// A running platform. Its reconciler finishes pending orders without a delay, and its database counts manual changes of the
+/// stock.
 pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
-    _room: Room,
+    _machine: MachineGuard,
 }
 
-/// Tests that ask more of the machine than others leave have it to themselves: what comes too late for a time limit would
-/// else be another test's doing.
+/// A test with a heavy load locks the whole machine. If other tests ran at the same time, it could miss a time limit because
+/// of them.
 static MACHINE: RwLock<()> = RwLock::const_new(());
 
-/// A place on the machine.
+/// A lock on [`MACHINE`].
 #[derive(Debug)]
-enum Room {
-    /// Beside others.
+enum MachineGuard {
+    /// Other tests run at the same time.
     Shared { _with: RwLockReadGuard<'static, ()> },
-    /// All of it.
-    Whole { _machine: RwLockWriteGuard<'static, ()> },
+    /// No other test runs at the same time.
+    Exclusive { _machine: RwLockWriteGuard<'static, ()> },
 }
 
-impl Room {
+impl MachineGuard {
     async fn shared() -> Self {
         let _with = MACHINE.read().await;
         Self::Shared { _with }
     }
 
-    async fn whole() -> Self {
+    async fn exclusive() -> Self {
         let _machine = MACHINE.write().await;
-        Self::Whole { _machine }
+        Self::Exclusive { _machine }
     }
 }
 
@@ -59,23 +60,23 @@ pub(crate) struct User {
 
 /// The result of a request, as its client sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Said {
-    /// It was done.
+pub(crate) enum Outcome {
+    /// The request succeeded, with this answer.
     Done(Value),
-    /// It was not, for this reason.
+    /// The request was refused, with this code.
     Refused(String),
-    /// Unknown: there was no answer, or `unavailable`, or it took too long.
-    Open,
+    /// There was no answer, or it was `unavailable`, or it took too long.
+    Unknown,
 }
 
-impl Said {
+impl Outcome {
     fn of(answer: &Answer) -> Self {
         let status = answer.status.as_u16();
         match status {
             200 => Self::Done(answer.message()),
-            // Of the bff, or of a host that has too much to do already.
-            502..=504 => Self::Open,
-            500 => panic!("nothing may be our own fault: {}\n{}", answer.text(), faults()),
+            // From the bff, or from an overloaded host.
+            502..=504 => Self::Unknown,
+            500 => panic!("no component may fail: {}\n{}", answer.text(), logged_faults()),
             _ => Self::Refused(answer.failure().code),
         }
     }
@@ -87,8 +88,8 @@ impl Said {
     }
 }
 
-/// What this process has logged of components that broke.
-fn faults() -> String {
+/// The lines that this process has logged about components that failed.
+fn logged_faults() -> String {
     let log = logged();
     let faults: Vec<_> = log
         .lines()
@@ -97,44 +98,44 @@ fn faults() -> String {
     faults.join("\n")
 }
 
-/// The platform at an address, whichever host answers there.
+/// The API of the platform at one address. Different hosts can serve that address, one after the other.
 #[derive(Clone, Debug)]
-pub(crate) struct Counter(pub(crate) Client);
+pub(crate) struct Api(pub(crate) Client);
 
-impl Counter {
+impl Api {
     /// Calls a method of the order service, once.
-    pub(crate) async fn call(&self, user: &User, method: &str, message: Value) -> Said {
+    pub(crate) async fn call(&self, user: &User, method: &str, message: Value) -> Outcome {
         let method = format!("order.v1.OrderService/{method}");
-        self.ask(user, &method, message).await
+        self.call_method(user, &method, message).await
     }
 
     /// Calls any method, once.
-    pub(crate) async fn ask(&self, user: &User, method: &str, message: Value) -> Said {
+    pub(crate) async fn call_method(&self, user: &User, method: &str, message: Value) -> Outcome {
         let request = self.0.as_caller(Some(&user.token), method, message);
         match self.0.try_send(request).await {
-            Ok(answer) => Said::of(&answer),
-            Err(_) => Said::Open,
+            Ok(answer) => Outcome::of(&answer),
+            Err(_) => Outcome::Unknown,
         }
     }
 
-    /// Calls a method again and again, as the API says, until there is an answer.
-    pub(crate) async fn insist(&self, user: &User, method: &str, message: &Value) -> Said {
+    /// Repeats a call until its outcome is known, as the API allows.
+    pub(crate) async fn call_until_answered(&self, user: &User, method: &str, message: &Value) -> Outcome {
         for _ in 0..400 {
             match self.call(user, method, message.clone()).await {
-                Said::Open => tokio::time::sleep(Duration::from_millis(100)).await,
-                said => return said,
+                Outcome::Unknown => tokio::time::sleep(Duration::from_millis(100)).await,
+                outcome => return outcome,
             }
         }
-        panic!("{method} must be answered some time, but was not: {message}")
+        panic!("{method} must be answered at some time, but was not: {message}")
     }
 
-    /// Runs the reconciler once; what it says of it.
+    /// Runs the reconciler once, and returns its answer.
     pub(crate) async fn reconcile(&self) -> Option<Value> {
-        let answer = self.0.try_send(self.knock()).await.ok()?;
+        let answer = self.0.try_send(self.reconcile_request()).await.ok()?;
         Some(answer.message())
     }
 
-    fn knock(&self) -> Request<Bytes> {
+    fn reconcile_request(&self) -> Request<Bytes> {
         let mut request = self.0.post("/internal/reconcile", "");
         let secret = HeaderValue::try_from(format!("Bearer {SECRET}")).expect("a header");
         request.headers_mut().insert(header::AUTHORIZATION, secret);
@@ -148,32 +149,35 @@ impl Shop {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        Self::open(Room::shared().await, Database::create().await, change).await
+        Self::open(MachineGuard::shared().await, Database::create().await, change).await
     }
 
-    /// With the whole machine to itself.
-    pub(crate) async fn alone(change: impl FnOnce(Setup) -> Setup) -> Self {
-        Self::open(Room::whole().await, Database::create().await, change).await
+    /// No other test runs at the same time.
+    pub(crate) async fn with_whole_machine(change: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::open(MachineGuard::exclusive().await, Database::create().await, change).await
     }
 
-    /// With the whole machine to itself, over this database.
-    pub(crate) async fn alone_over(database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
-        Self::open(Room::whole().await, database, change).await
+    /// No other test runs at the same time. The platform uses this database.
+    pub(crate) async fn with_whole_machine_over(
+        database: Database,
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
+        Self::open(MachineGuard::exclusive().await, database, change).await
     }
 
-    async fn open(room: Room, database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
-        invariants::count_what_is_put_in(database.sql()).await;
+    async fn open(machine: MachineGuard, database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
+        invariants::count_manual_stock_changes(database.sql()).await;
         let issuer = Issuer::start().await;
         let setup = setup(database, &issuer);
         Self {
             platform: change(setup).start().await,
             issuer,
-            _room: room,
+            _machine: machine,
         }
     }
 
-    /// Another host of the same shop, or what a process that runs one has to be told.
-    pub(crate) async fn another(&self) -> Setup {
+    /// The setup of another host of the same platform, in this process or in another.
+    pub(crate) async fn another_host(&self) -> Setup {
         let name = self
             .platform
             .database()
@@ -188,8 +192,8 @@ impl Shop {
         setup(database, &self.issuer)
     }
 
-    pub(crate) fn counter(&self) -> Counter {
-        Counter(self.platform.client().clone())
+    pub(crate) fn api(&self) -> Api {
+        Api(self.platform.client().clone())
     }
 
     pub(crate) fn user(&self) -> User {
@@ -198,7 +202,7 @@ impl Shop {
         User { id, token }
     }
 
-    /// An admin with an account, since what only admins may do is asked of it.
+    /// An admin. The account must exist, because the platform checks its role.
     pub(crate) async fn admin(&self) -> User {
         let id = Uuid::now_v7();
         let account = format!(
@@ -211,7 +215,7 @@ impl Shop {
         User { id, token }
     }
 
-    /// A new product with so many pieces in stock.
+    /// Inserts a product with this number of pieces in stock.
     pub(crate) async fn product(&self, name: &str, pieces: i32) -> Uuid {
         let mut product = Product::named(name);
         product.quantity = pieces;
@@ -222,14 +226,14 @@ impl Shop {
         product.id
     }
 
-    /// How many pieces are in stock.
+    /// The number of pieces in stock.
     pub(crate) async fn stock(&self, product: Uuid) -> i32 {
         let sql = "select quantity from product_service.inventory where product_id = $1";
         let row = self.platform.database().sql().query_one(sql, &[&product]).await;
         row.expect("a product").get(0)
     }
 
-    /// The status of a user's order of this key, if there is one.
+    /// The status of the user's order with this key, if there is one.
     pub(crate) async fn status(&self, user: &User, key: &str) -> Option<String> {
         let sql = "select status from order_service.orders where user_id = $1 and idempotency_key = $2";
         let row = self
@@ -241,16 +245,16 @@ impl Shop {
         row.expect("at most one order").map(|row| row.get(0))
     }
 
-    /// A reconciler run, and every invariant after it.
-    pub(crate) async fn settle(&self) {
-        let done = self.counter().reconcile().await;
+    /// Runs the reconciler once, and checks every invariant afterwards.
+    pub(crate) async fn reconcile_and_check(&self) {
+        let done = self.api().reconcile().await;
         let done = done.expect("the reconciler answers");
         let broken = invariants::broken(self.platform.database().sql()).await;
         assert_eq!(broken, [""; 0], "after a run of the reconciler: {done}");
     }
 }
 
-/// The real application over this database, where the reconciler takes up pending orders at once.
+/// The real application over this database. Its reconciler finishes pending orders without a delay.
 fn setup(database: Database, issuer: &Issuer) -> Setup {
     Setup::over(database)
         .variable("issuer", issuer.url())
@@ -259,12 +263,12 @@ fn setup(database: Database, issuer: &Issuer) -> Setup {
         .variable("order_pending_seconds", "0")
 }
 
-/// Where orders go.
+/// The shipping address of all orders.
 pub(crate) fn address() -> Value {
     json!({ "name": "山田 花", "country": "JP", "city": "京都市", "line1": "寺町通御池上る" })
 }
 
-/// A request for so many pieces of a product.
+/// A request to order this number of pieces of a product.
 pub(crate) fn order(key: &str, product: Uuid, pieces: i32) -> Value {
     json!({
         "idempotencyKey": key,
@@ -273,7 +277,7 @@ pub(crate) fn order(key: &str, product: Uuid, pieces: i32) -> Value {
     })
 }
 
-/// A request for what is in the cart.
+/// A request to order the cart.
 pub(crate) fn order_of_cart(key: &str) -> Value {
     json!({ "idempotencyKey": key, "shippingAddress": address() })
 }

@@ -1,4 +1,4 @@
-//! Watching orders: many clients watch, other requests do not wait for them, and changes by another host are seen.
+//! Watching orders: many streams do not slow other requests, and they show the changes that another host makes.
 
 use std::time::{Duration, Instant};
 
@@ -11,36 +11,37 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use xtask::services::free_port;
 
-use crate::shop::{Counter, Said, Shop, User, order};
+use crate::shop::{Api, Outcome, Shop, User, order};
 
-/// How long after the streams began a change must come through them, and not through those that follow: they last 25 s.
-const SURELY_OPEN: Duration = Duration::from_secs(20);
+/// A change that is made within this time must come through the first streams, and not through later ones. A stream lasts 25
+/// s.
+const MIN_STREAM_DURATION: Duration = Duration::from_secs(20);
 
-/// When a change must have been seen that was made while the streams were open, however slow the machine is: they look about
-/// once a second.
-const SOON: Duration = Duration::from_secs(10);
+/// The maximum time from a change until all open streams have sent it, even on a slow machine. A stream polls about once a
+/// second.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// The time for which a client asks for a stream that is refused.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client repeats a call of WatchOrder that is refused with 503.
+const RETRY_DURATION: Duration = Duration::from_secs(30);
 
-/// How many orders there are to follow.
+/// The number of orders to watch.
 const ORDERS: usize = 20;
 
-/// The states of an order that a client watched to its end.
+/// The states of an order that a client watched until the final one.
 struct Seen {
-    /// Its states, stream by stream: whose stream ends before the order does asks for another.
+    /// The states of each stream. If a stream ends before the final state, the client opens another stream.
     streams: Vec<Vec<String>>,
-    /// When the last one came.
+    /// When the final state came.
     ended: Instant,
 }
 
-/// Follows an order to its end, or tells why that failed.
+/// Watches an order until its final state. The error says why that failed.
 async fn watch(client: Client, user: User, order: Uuid) -> Result<Seen, String> {
     let mut streams = Vec::new();
     let began = Instant::now();
     loop {
         let answer = client.try_send(request(&client, &user, order)).await?;
-        if answer.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < PATIENCE {
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < RETRY_DURATION {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         }
@@ -53,7 +54,10 @@ async fn watch(client: Client, user: User, order: Uuid) -> Result<Seen, String> 
         }
         let mut messages = messages(&answer.body);
         if messages.pop() != Some(json!({})) {
-            return Err(format!("a stream must end well: {} {messages:?}", answer.text()));
+            return Err(format!(
+                "a stream must end without an error: {} {messages:?}",
+                answer.text()
+            ));
         }
         let states: Vec<_> = messages
             .iter()
@@ -80,7 +84,7 @@ fn request(client: &Client, user: &User, order: Uuid) -> Request<Bytes> {
     request
 }
 
-/// The messages of a stream's body, the one that ends it included.
+/// The messages in the body of a stream, including the one that ends it.
 fn messages(mut rest: &[u8]) -> Vec<Value> {
     let mut messages = Vec::new();
     while let [_, a, b, c, d, after @ ..] = rest {
@@ -91,12 +95,12 @@ fn messages(mut rest: &[u8]) -> Vec<Value> {
     messages
 }
 
-/// The time that the slowest hundredth of GetOrder takes at least, repeats included. All of them must be answered.
-async fn slowest(counter: &Counter, orders: &[(User, Uuid)]) -> Duration {
+/// The 99th percentile of the time of GetOrder, repeats included. Every call must be answered.
+async fn slowest(api: &Api, orders: &[(User, Uuid)]) -> Duration {
     let calls = (0..600).map(|number| async move {
         let (user, order) = &orders[number % orders.len()];
         let began = Instant::now();
-        read(counter, user, *order).await;
+        read(api, user, *order).await;
         began.elapsed()
     });
     let mut times: Vec<_> = stream::iter(calls).buffer_unordered(8).collect().await;
@@ -104,11 +108,11 @@ async fn slowest(counter: &Counter, orders: &[(User, Uuid)]) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-/// Reads an order, and again if the platform is too busy for the moment: which is told.
-async fn read(counter: &Counter, user: &User, order: Uuid) {
+/// Reads an order. If the platform is overloaded, prints that and repeats the call.
+async fn read(api: &Api, user: &User, order: Uuid) {
     for _ in 0..100 {
         let method = "order.v1.OrderService/GetOrder";
-        let answer = counter
+        let answer = api
             .0
             .call_as(Some(&user.token), method, json!({ "id": order }))
             .await;
@@ -116,28 +120,28 @@ async fn read(counter: &Counter, user: &User, order: Uuid) {
             let read = answer.message()["order"]["id"].clone();
             return assert_eq!(read, json!(order), "the order that was asked for");
         }
-        println!("GetOrder was turned away: {}", answer.text());
+        println!("GetOrder was refused: {}", answer.text());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("GetOrder must be answered, if not at once");
+    panic!("GetOrder must be answered after some repeats");
 }
 
-/// Streams on one host, the change on another.
-async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
-    let shop = Shop::alone(&change).await;
+/// Opens streams on one host, and cancels the orders on another.
+async fn watch_orders(watchers: usize, change: impl Fn(Setup) -> Setup) {
+    let shop = Shop::with_whole_machine(&change).await;
     let product = shop.product("抹茶", 999).await;
-    let counter = shop.counter();
+    let api = shop.api();
     let mut orders = Vec::new();
     for _ in 0..ORDERS {
         let user = shop.user();
-        let said = counter
-            .insist(&user, "CreateOrder", &order("k", product, 1))
+        let outcome = api
+            .call_until_answered(&user, "CreateOrder", &order("k", product, 1))
             .await;
-        orders.push((user, said.order().expect("an order")));
+        orders.push((user, outcome.order().expect("an order")));
     }
-    let other = change(shop.another().await).start().await;
-    slowest(&counter, &orders).await;
-    let alone = slowest(&counter, &orders).await;
+    let other = change(shop.another_host().await).start().await;
+    slowest(&api, &orders).await;
+    let alone = slowest(&api, &orders).await;
 
     let began = Instant::now();
     let watching = (0..watchers).map(|number| {
@@ -146,25 +150,29 @@ async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
     });
     let watching: Vec<_> = watching.collect();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let watched = slowest(&counter, &orders).await;
+    let watched = slowest(&api, &orders).await;
     println!(
         "p99 of GetOrder: {alone:?} alone, {watched:?} with {watchers} streams open: {:.2} times",
         watched.as_secs_f64() / alone.as_secs_f64()
     );
 
-    let there = Counter(other.client().clone());
+    let there = Api(other.client().clone());
     let cancelled = orders.iter().map(|(user, order)| {
         let there = &there;
-        async move { there.insist(user, "CancelOrder", &json!({ "id": order })).await }
+        async move {
+            there
+                .call_until_answered(user, "CancelOrder", &json!({ "id": order }))
+                .await
+        }
     });
-    for said in join_all(cancelled).await {
+    for outcome in join_all(cancelled).await {
         assert!(
-            matches!(said, Said::Done(_)),
-            "it is cancelled on another host: {said:?}"
+            matches!(outcome, Outcome::Done(_)),
+            "the order is cancelled on another host: {outcome:?}"
         );
     }
     let changed = Instant::now();
-    let is_in_time = changed - began < SURELY_OPEN;
+    let is_in_time = changed - began < MIN_STREAM_DURATION;
     let mut latest = Duration::ZERO;
     for watching in watching {
         let seen = watching.await.expect("a watcher does not panic");
@@ -175,27 +183,27 @@ async fn follow(watchers: usize, change: impl Fn(Setup) -> Setup) {
         assert_eq!(
             states,
             ["ORDER_STATUS_CONFIRMED", "ORDER_STATUS_CANCELLED"],
-            "who follows sees each state: {streams:?}"
+            "a client that watches an order sees each state: {streams:?}"
         );
         assert!(
             streams.len() == 1 || !is_in_time,
-            "an open stream tells what another host did: {streams:?}"
+            "an open stream shows a change by another host: {streams:?}"
         );
     }
-    println!("what another host did was seen by all within {latest:?}");
+    println!("all clients saw the changes by another host within {latest:?}");
     assert!(
-        latest < SOON || !is_in_time,
-        "open streams must tell soon what another host did, but the last took {latest:?}"
+        latest < MAX_DELAY || !is_in_time,
+        "open streams must show a change by another host within {MAX_DELAY:?}, but the last took {latest:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_streams_do_not_slow_other_requests() {
-    follow(200, |setup| setup).await;
+    watch_orders(200, |setup| setup).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watching_an_order_needs_no_redis() {
+async fn orders_can_be_watched_without_redis() {
     let closed_port = free_port().expect("a port without a listener").to_string();
-    follow(20, |setup| setup.variable("redis_port", closed_port.clone())).await;
+    watch_orders(20, |setup| setup.variable("redis_port", closed_port.clone())).await;
 }

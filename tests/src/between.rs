@@ -10,18 +10,18 @@ use futures::future::{self, BoxFuture};
 use host::chaining::{ChainedCall, Chaining, Interference};
 use tokio::sync::watch;
 
-/// What happens to the calls of one component.
+/// What the proxy does with the calls of one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// They get through.
+    /// All calls pass.
     Pass,
-    /// They get lost, so many of them, and then they get through.
+    /// This number of calls is lost, and then all calls pass.
     Lose(u32),
-    /// They wait until their fate is another.
+    /// All calls wait until another value is set.
     Hang,
 }
 
-/// Decides about calls, and counts them. Clones are the same.
+/// Loses, holds and counts calls. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Between(Arc<Mutex<BTreeMap<String, Callee>>>);
 
@@ -46,12 +46,12 @@ impl Between {
         Self::default()
     }
 
-    /// From now on this happens to calls of this component, and to those that wait.
+    /// Sets what happens to calls of this component from now on, including the calls that wait.
     pub fn set(&self, callee: &str, fate: Fate) {
         self.with(callee, |callee| callee.fate.send_replace(fate));
     }
 
-    /// The calls of this component so far, lost ones included.
+    /// The number of calls of this component so far, including the lost ones.
     pub fn calls(&self, callee: &str) -> u32 {
         self.with(callee, |callee| callee.calls)
     }
@@ -65,7 +65,7 @@ impl Between {
 impl Chaining for Between {
     fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
         let fate = self.with(&call.callee, |callee| {
-            // What answers a health check is no call of the service.
+            // A health check does not count as a call of the service.
             callee.calls += u32::from(call.path != "/ready");
             let fate = *callee.fate.borrow();
             if let Fate::Lose(left) = fate {
@@ -97,50 +97,50 @@ impl Chaining for Between {
     }
 }
 
-/// A place on the way of a call.
+/// A point in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
     /// The method that is called, such as `ReserveStock`.
     pub method: &'static str,
-    /// On the way there, or back.
+    /// Before or after the method.
     pub moment: Moment,
 }
 
-/// Which part of a call.
+/// A part of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Its callee has not seen it.
+    /// The callee has not received the request.
     Before,
-    /// Its callee has answered, and its caller has not heard of it.
+    /// The callee has answered, and the caller has not received the answer.
     After,
 }
 
 impl Point {
-    /// Before a method is called.
+    /// The point before a method is called.
     pub const fn before(method: &'static str) -> Self {
         let moment = Moment::Before;
         Self { method, moment }
     }
 
-    /// After it has answered.
+    /// The point after a method has answered.
     pub const fn after(method: &'static str) -> Self {
         let moment = Moment::After;
         Self { method, moment }
     }
 
-    /// Whether this call, on its way there or back, is at this point.
+    /// Whether this call is at this point.
     pub fn is_at(&self, call: &ChainedCall, moment: Moment) -> bool {
         self.moment == moment && call.path.rsplit('/').next() == Some(self.method)
     }
 }
 
-/// Holds the calls that come to some points until it opens. Clones are the same.
+/// Holds the calls that arrive at some points until it opens. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<Held>>);
 
 #[derive(Clone, Debug, Default)]
 struct Held {
-    /// Where it is closed; nowhere if it is open.
+    /// The points at which it holds calls; empty if it is open.
     at: Vec<Point>,
     waiting: usize,
 }
@@ -151,29 +151,29 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(Held::default())))
     }
 
-    /// Holds what comes to these points from now on.
+    /// Holds the calls that arrive at these points from now on.
     pub fn close(&self, at: &[Point]) {
         let at = at.to_vec();
         self.0.send_replace(Held { at, waiting: 0 });
     }
 
-    /// Waits until so many calls are held.
+    /// Waits until it holds this number of calls.
     ///
     /// # Panics
     ///
-    /// When they do not come.
+    /// When the calls do not arrive.
     pub async fn holds(&self, calls: usize) {
         let mut held = self.0.subscribe();
         let come = held.wait_for(|held| held.waiting >= calls);
         let come = tokio::time::timeout(Duration::from_secs(20), come).await;
         assert!(
             come.is_ok(),
-            "{calls} calls must come to the gate, but it holds {:?}",
+            "{calls} calls must arrive at the gate, but it holds {:?}",
             *self.0.borrow()
         );
     }
 
-    /// Lets everything pass, what was held first of all.
+    /// Lets all calls pass, including the ones that it holds.
     pub fn open(&self) {
         self.0.send_replace(Held::default());
     }
@@ -209,8 +209,8 @@ impl Chaining for Gate {
     }
 }
 
-/// Calls of the order and product components get lost, on the way there or back, come twice, or late, or too late: by
-/// chance. Clones are the same.
+/// Random faults of calls of the order and product components: lost requests, lost answers, repetitions and delays, some of
+/// them beyond the time limit. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Mischief(Arc<Mischievous>);
 
@@ -222,7 +222,7 @@ struct Mischievous {
 }
 
 impl Mischief {
-    /// Mischief by the numbers that follow from `seed`; an answer that is too late comes after `lateness`.
+    /// Faults by the random numbers of `seed`. An answer that misses the time limit comes after `lateness`.
     pub fn new(seed: u64, lateness: Duration) -> Self {
         Self(Arc::new(Mischievous {
             dice: Mutex::new(Dice::new(seed)),
@@ -231,7 +231,7 @@ impl Mischief {
         }))
     }
 
-    /// From now on all calls get through.
+    /// Ends the faults: all calls pass from now on.
     pub fn end(&self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
@@ -271,12 +271,12 @@ impl Chaining for Mischief {
     }
 }
 
-/// Numbers that look random, the same for the same seed: splitmix64.
+/// Pseudorandom numbers, the same for the same seed: splitmix64.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The numbers that follow from a seed.
+    /// The numbers of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -1,4 +1,4 @@
-//! An HTTP client that keeps connections alive and shows answers as they are.
+//! An HTTP client that keeps connections alive and returns answers unchanged.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::Failure;
 
-/// No answer of the platform may take longer, whatever is asked of it.
+/// The maximum time for any answer of the platform.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client of one platform. Clones share their connections.
@@ -49,7 +49,7 @@ impl Client {
         self.send(self.as_caller(token, method, message)).await
     }
 
-    /// That call, to be changed before it is sent.
+    /// The request of that call, which can be changed before it is sent.
     ///
     /// # Panics
     ///
@@ -68,7 +68,7 @@ impl Client {
         self.send(self.request("GET", path, Bytes::new())).await
     }
 
-    /// A JSON POST, to be changed before it is sent.
+    /// A POST request with JSON, which can be changed before it is sent.
     pub fn post(&self, path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
         let mut request = self.request("POST", path, body.into());
         request
@@ -77,7 +77,7 @@ impl Client {
         request
     }
 
-    /// A bare request, to be changed before it is sent.
+    /// A request without headers, which can be changed before it is sent.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// When there is no complete answer: the platform must give one to everything.
+    /// When there is no complete answer: the platform must answer every request.
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
         let what = format!("{} {}", request.method(), request.uri());
         match self.try_send(request).await {
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    /// The same with a platform that may be killed meanwhile.
+    /// The same for a platform that may be killed during the request.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Client {
     }
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status of the response.
@@ -145,7 +145,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value, if it is there once and is text.
+    /// The value of a header, if the answer has it once and the value is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -179,7 +179,7 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// When it succeeded, or the error is not of Connect's shape.
+    /// When it succeeded, or the error does not have Connect's form.
     pub fn failure(&self) -> Failure {
         Failure::of(self)
     }

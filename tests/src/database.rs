@@ -1,4 +1,4 @@
-//! Postgres databases: one a test, made from the migrated template, gone with the test.
+//! Postgres databases. Each test has its own, which is made from the migrated template and dropped with the test.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use serde_json::{Value, json};
@@ -12,16 +12,16 @@ use crate::environment;
 /// The database that `cargo xtask test` has migrated.
 const TEMPLATE: &str = "akinai_template";
 
-/// The services' roles, which connect to it.
+/// The roles with which the services connect to it.
 const ROLES: &str = "user_service, product_service, order_service, issuer_service";
 
-/// A migrated database, and a superuser's connection to it to prepare and look at rows.
+/// A migrated database, and a superuser's connection to it, with which tests insert and read rows.
 pub struct Database {
     server: Config,
     name: String,
     passwords: Passwords,
     sql: Client,
-    /// None on a server of the test's own, with which it goes.
+    /// None on a test's own server, which removes the database when it ends.
     _owned: Option<OwnedDatabase>,
 }
 
@@ -68,7 +68,7 @@ impl Database {
         }
     }
 
-    /// A migrated database on a server of the test's own. It lives as long as the server.
+    /// A migrated database on the test's own server. It exists as long as the server.
     ///
     /// # Panics
     ///
@@ -197,7 +197,7 @@ impl OwnedDatabase {
         let admin = connect(&environment().postgres).await;
         for statement in [
             format!("create database {name} template {template}"),
-            // Who may connect is no part of a template.
+            // A template does not contain the roles that may connect.
             format!("revoke all on database {name} from public"),
             format!("grant connect on database {name} to {roles}"),
         ] {
@@ -211,17 +211,17 @@ impl OwnedDatabase {
         }
     }
 
-    /// What it is called.
+    /// The name of the database.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Drop for OwnedDatabase {
-    /// On a thread of its own: whether the test's runtime still runs is not known here.
+    /// Runs on a separate thread, because the test's runtime may have ended.
     fn drop(&mut self) {
         let server = environment().postgres.clone();
-        // `force`: connections of the platform that was just dropped may not be closed yet.
+        // `force`, because connections of the platform that was just dropped may still be open.
         let statement = format!("drop database if exists {} with (force)", self.name);
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -246,7 +246,7 @@ async fn connect(config: &Config) -> Client {
         .connect(NoTls)
         .await
         .expect("the test server answers: was it started by `cargo xtask test`?");
-    // Ends when the client is dropped, or with the server: what matters of that shows at the client.
+    // The task ends when the client is dropped, or with the server. The client reports errors.
     drop(tokio::spawn(connection));
     client
 }
@@ -254,23 +254,23 @@ async fn connect(config: &Config) -> Client {
 /// A product as a row of the database.
 #[derive(Clone, Debug)]
 pub struct Product {
-    /// UUIDv7: later ones sort higher.
+    /// A UUIDv7: later ids sort higher.
     pub id: Uuid,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// About it.
+    /// The description.
     pub description: String,
-    /// A decimal with at most two decimals.
+    /// The price: a number with at most two decimals.
     pub price: String,
-    /// ISO 4217.
+    /// The currency of the price (ISO 4217).
     pub currency: String,
-    /// Where a picture is.
+    /// The address of a picture.
     pub image_url: Option<String>,
-    /// Pieces in stock.
+    /// The number of pieces in stock.
     pub quantity: i32,
-    /// Of these, pieces held for orders.
+    /// How many of these pieces are reserved for orders.
     pub reserved: i32,
-    /// Whether it was taken out of the catalogue.
+    /// Whether it was removed from the catalogue.
     pub is_deleted: bool,
     /// RFC 3339.
     pub created_at: String,
@@ -279,7 +279,7 @@ pub struct Product {
 }
 
 impl Product {
-    /// A living product called `name`, newer than all that were made before it in this process.
+    /// A product with this name that is not deleted. It is newer than all products that this process made before.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             id: Uuid::now_v7(),

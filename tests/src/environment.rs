@@ -1,4 +1,4 @@
-//! What `cargo xtask test` has prepared for us, told through environment variables.
+//! The servers and files that `cargo xtask test` has prepared. Environment variables name them.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -32,9 +32,9 @@ const STATUSES: [(&str, u16); 16] = [
 pub struct Failure {
     /// One of the protocol's codes.
     pub code: String,
-    /// For people.
+    /// A text for people.
     pub message: String,
-    /// The wrong fields, if the error tells them.
+    /// The wrong fields, if the error names them.
     pub violations: Vec<Violation>,
 }
 
@@ -44,12 +44,12 @@ pub struct Violation {
     /// Its path in the JSON request.
     #[prost(string, tag = "1")]
     pub field: String,
-    /// What is wrong with it.
+    /// The rule that the value breaks.
     #[prost(string, tag = "2")]
     pub description: String,
 }
 
-/// `google.rpc.BadRequest`, written anew here so that a mistake in the platform's own messages would show.
+/// `google.rpc.BadRequest`. It is a second definition, which reveals mistakes in the platform's own messages.
 #[derive(Clone, PartialEq, Message)]
 struct BadRequest {
     #[prost(message, repeated, tag = "1")]
@@ -93,8 +93,8 @@ impl Failure {
         .with_known_status(answer)
     }
 
-    /// A code of the protocol comes with its own HTTP status. 404, 405 and 415 may stand beside a code where the fault
-    /// is HTTP's: a path, a method, a media type.
+    /// Each code of the protocol has an HTTP status. A code may also come with 404, 405 or 415 if the path, the method or
+    /// the media type is wrong.
     fn with_known_status(self, answer: &Answer) -> Self {
         let known = STATUSES.iter().find(|(code, _)| *code == self.code);
         let (_, expected) = known.unwrap_or_else(|| panic!("{:?} is not a code of the protocol", self.code));
@@ -114,7 +114,7 @@ fn violations(detail: &Value) -> Vec<Violation> {
         return Vec::new();
     }
     let value = detail["value"].as_str().expect("an error detail has a value");
-    // The protocol wants base64 without padding and tolerates padding; ours must be the former.
+    // The protocol requires base64 without padding, but tolerates padding. Our details must have no padding.
     let bytes = STANDARD_NO_PAD
         .decode(value)
         .expect("the value of an error detail is base64 without padding");

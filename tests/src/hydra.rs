@@ -1,4 +1,4 @@
-//! An Ory Hydra of a test's own, over a database of its own.
+//! An Ory Hydra for one test, with its own database.
 
 use std::path::PathBuf;
 
@@ -20,13 +20,13 @@ use crate::{Client, RealManifest, Setup, environment, refresh_hook_key};
 pub struct Hydra {
     server: services::Hydra,
     admin: Client,
-    // Last, and in this order: first the server, then what it stands on.
+    // These fields are last, and in this order: the server is dropped before the things that it uses.
     _database: OwnedDatabase,
     _folder: Scratch,
 }
 
 impl Hydra {
-    /// Whether there is one for tests. Where there is none, `cargo xtask test` has said so, and this says which test is left out.
+    /// Whether Hydra is installed. If it is not, `cargo xtask test` has printed that, and this prints which test is skipped.
     pub fn is_there(test: &str) -> bool {
         let is_there = environment().hydra.is_some();
         if !is_there {
@@ -35,12 +35,12 @@ impl Hydra {
         is_there
     }
 
-    /// Starts one for a platform at `platform`, whose pages it sends browsers to, and which it asks whether a user may still
-    /// refresh. Pages at `application` may call it, too.
+    /// Starts Hydra for a platform at `platform`. Hydra redirects browsers to the pages of the platform, and calls its hook
+    /// before it refreshes tokens. Pages at `application` may call Hydra, too.
     ///
     /// # Panics
     ///
-    /// When there is none, or it does not start.
+    /// When Hydra is not installed or does not start.
     pub fn start(platform: &str, application: Option<&String>) -> BoxFuture<'static, Self> {
         let platform: Origin = platform.parse().expect("an origin");
         let hook = platform.at(REFRESH_HOOK).expect("a URL").into();
@@ -50,7 +50,7 @@ impl Hydra {
         Self::launch(place, hook).boxed()
     }
 
-    /// Starts one without a platform, and so without a hook for refreshing.
+    /// Starts Hydra without a platform, and so without a hook for refreshing.
     ///
     /// # Panics
     ///
@@ -76,7 +76,7 @@ impl Hydra {
             let start = |place| services::Hydra::start(&workspace, program, folder.path(), &private, place);
             match start(place.clone()).await {
                 Ok(server) => break server,
-                // Another test has taken a port since it was found free.
+                // Another test has used a port since it was found free.
                 Err(error) if attempts < 3 && error.to_string().contains("address already in use") => {
                     attempts += 1;
                     place = place.on_other_ports().expect("two free ports");
@@ -92,17 +92,17 @@ impl Hydra {
         }
     }
 
-    /// What it calls itself: the `iss` of its tokens, and where its public API is.
+    /// The `iss` of its tokens, which is also the address of its public API.
     pub fn issuer(&self) -> String {
         self.server.place().issuer.to_string()
     }
 
-    /// Where its admin API is.
+    /// The address of its admin API.
     pub fn admin_url(&self) -> String {
         self.server.place().admin_url()
     }
 
-    /// Registers a client, or puts this in the place of one.
+    /// Registers or replaces a client.
     ///
     /// # Panics
     ///
@@ -125,7 +125,7 @@ impl Hydra {
 }
 
 impl Setup {
-    /// The same with Hydra in the place of the issuer component.
+    /// The same with Hydra instead of the issuer component.
     #[must_use]
     pub fn behind(self, hydra: &Hydra) -> Self {
         let place = hydra.server.place();

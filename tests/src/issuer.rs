@@ -1,7 +1,7 @@
 //! An issuer of access tokens, as the edge sees one: a discovery document, a key set, and tokens that are signed with its keys.
 //!
-//! It signs with ES256, whatever claims it is given, wrong ones too. How tokens of real issuers are read is tested where they
-//! are read; here the question is what the platform does with them.
+//! It signs any claims with ES256, also wrong ones. The tests of the code that parses tokens cover the tokens of real
+//! issuers. This issuer is for tests of the platform's behaviour.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-/// What the tokens are for: the default of the variable `audience`.
+/// The audience of the tokens: the default of the variable `audience`.
 const AUDIENCE: &str = "akinai";
 
 /// A running issuer. Dropping it stops it.
@@ -29,14 +29,14 @@ pub struct Issuer {
 }
 
 struct State {
-    /// The one that signs is the last.
+    /// The last key signs.
     keys: Mutex<Vec<SigningKey>>,
     is_away: AtomicBool,
     fetches: AtomicUsize,
 }
 
 impl Issuer {
-    /// Starts one on a free port.
+    /// Starts an issuer on a free port.
     ///
     /// # Panics
     ///
@@ -60,7 +60,7 @@ impl Issuer {
         .boxed()
     }
 
-    /// What it calls itself: `iss`, and where it is.
+    /// Its name (`iss`), which is also its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -106,7 +106,7 @@ impl Issuer {
         sign(&new_key(), &kid, claims)
     }
 
-    /// Signs with a new key from now on; the old ones stay in the set.
+    /// Signs with a new key from now on. The old keys stay in the set.
     pub fn rotate(&self) {
         self.keys().push(new_key());
     }
@@ -150,7 +150,7 @@ pub fn now() -> u64 {
 }
 
 fn new_key() -> SigningKey {
-    // Two random UUIDs are 32 bytes, and as good as never beyond the order of the curve.
+    // Two random UUIDs are 32 bytes, which practically never exceed the order of the curve.
     let bytes = [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat();
     SigningKey::from_slice(&bytes).expect("a number below the order of the curve")
 }

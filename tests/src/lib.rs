@@ -1,12 +1,11 @@
 //! The harness: starts real platforms for tests and talks to them as clients do.
 //!
-//! Nothing in it is faked. A [`Platform`] is the application of `spin.toml` on the host of this repository, with a
-//! Postgres database of its own and the Redis that `cargo xtask test` has started. Tests run in parallel and share
-//! nothing but those two servers.
+//! It has no fakes. A [`Platform`] is the application of `spin.toml` on the host of this repository, with its own Postgres
+//! database and the Redis that `cargo xtask test` has started. Tests run in parallel and share only those two servers.
 //!
-//! What is slow to compile is awaited in boxes here, so that it is compiled once, and not again in each test binary.
+//! Futures that are slow to compile are boxed here, so that they are compiled once, and not again in each test binary.
 //!
-//! The harness panics where it cannot go on: a test has no caller that handles an error, and each message says what to do.
+//! The harness panics if it cannot continue: a test has no caller that handles an error, and each message says what to do.
 
 mod between;
 mod client;

@@ -1,4 +1,4 @@
-//! What the host and the components have logged in this process, kept so that tests can look for what must not be there.
+//! The log of the host and the components in this process. Tests check that it does not contain certain texts.
 
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -9,21 +9,21 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
-/// More than all tests of one process write; beyond it the oldest half is forgotten.
+/// The maximum size, which is more than all tests of one process write. When it is exceeded, the oldest half is dropped.
 const KEPT: usize = 64 << 20;
 
 static LOG: Mutex<String> = Mutex::new(String::new());
 
-/// Everything logged in this process since its first platform was started, by whatever test.
+/// The log of this process since its first platform was started, by all tests.
 pub fn logged() -> String {
     lock().clone()
 }
 
-/// Starts to keep the log. Harmless when done again.
+/// Starts to keep the log. A second call changes nothing.
 pub(crate) fn keep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // More than any production log has, so that what is not found here is not there either.
+        // The level is lower than in production: a text that is not found here is not in a production log either.
         let subscriber = Registry::default().with(Keep.with_filter(LevelFilter::DEBUG));
         tracing::subscriber::set_global_default(subscriber)
             .expect("no other subscriber takes the log of a test process");

@@ -1,4 +1,4 @@
-//! Manifests of tests: the real one, and what a test adds to it.
+//! Manifests for tests: the real one, with the changes that a test needs.
 
 use toml::{Table, Value};
 use xtask::process::Scratch;
@@ -6,15 +6,15 @@ use xtask::workspace::Workspace;
 
 use crate::Setup;
 
-/// The real manifest, from wherever it is read.
+/// The real manifest. It can be used from any folder.
 pub struct RealManifest(Table);
 
 impl RealManifest {
-    /// As it is, but that the components' paths are whole ones.
+    /// The real manifest, in which the paths of the components are made absolute.
     ///
     /// # Panics
     ///
-    /// When the manifest is not what Spin's are.
+    /// When it is not a valid manifest.
     pub fn read() -> Self {
         let workspace = Workspace::here();
         let text = std::fs::read_to_string(workspace.manifest()).expect("the real manifest");
@@ -27,11 +27,11 @@ impl RealManifest {
         Self(manifest)
     }
 
-    /// That of a platform behind Ory Hydra, which has no issuer component.
+    /// The manifest of a platform with Ory Hydra, which has no issuer component.
     ///
     /// # Panics
     ///
-    /// When none can be made.
+    /// When it cannot be made.
     pub fn for_hydra() -> Self {
         let workspace = Workspace::here();
         Self(xtask::manifest::for_hydra(&workspace, workspace.root()).expect("a manifest for Hydra"))
@@ -41,7 +41,7 @@ impl RealManifest {
     ///
     /// # Panics
     ///
-    /// When the manifest has none.
+    /// When the manifest has no routes.
     #[must_use]
     pub fn route(mut self, route: &str, component: &str) -> Self {
         let triggers = self.0["trigger"]["http"].as_array_mut().expect("routes");
@@ -55,7 +55,7 @@ impl RealManifest {
     ///
     /// # Panics
     ///
-    /// When there is none of this name.
+    /// When there is no component with this name.
     pub fn component(&mut self, name: &str) -> &mut Table {
         let settings = self.0["component"].get_mut(name).and_then(Value::as_table_mut);
         settings.unwrap_or_else(|| panic!("the manifest has no component {name}"))
@@ -63,8 +63,8 @@ impl RealManifest {
 }
 
 impl Setup {
-    /// The same with routes that no manifest of ours has, each to a component: only a test that adds one can call over HTTP
-    /// what is behind the bff.
+    /// The same with more routes, each to a component. The real manifest has a route to the bff, and not to the services
+    /// behind it, so a test adds a route to call such a service over HTTP.
     #[must_use]
     pub fn routes(self, routes: &[(&str, &str)]) -> Self {
         let manifest = routes
@@ -79,12 +79,12 @@ impl Setup {
     ///
     /// # Panics
     ///
-    /// When it cannot be written, or the setup has another one than the real one already.
+    /// When it cannot be written, or the setup already has a manifest that is not the real one.
     #[must_use]
     pub fn with_manifest(mut self, manifest: &RealManifest) -> Self {
         assert!(
             self.manifest_folder.is_none(),
-            "one manifest must not replace another one of a test's"
+            "a test can set its own manifest only once"
         );
         let folder = Scratch::new("manifest").expect("a folder for a manifest");
         self.manifest = folder.path().join("spin.toml");

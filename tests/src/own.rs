@@ -1,4 +1,4 @@
-//! A Postgres server of a test's own.
+//! A Postgres server for one test.
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use xtask::migrate;
@@ -9,12 +9,12 @@ use xtask::workspace::Workspace;
 
 use crate::Database;
 
-/// A Postgres server of the test's own, migrated, that it may stop.
+/// A migrated Postgres server for one test, which may stop it.
 pub struct OwnPostgres {
     /// The server.
     pub server: Postgres,
     secrets: Secrets,
-    // Last: the server's files go after the server.
+    // This field is last: the server's files are removed after the server has ended.
     _folder: Scratch,
 }
 
@@ -23,13 +23,13 @@ impl OwnPostgres {
     ///
     /// # Panics
     ///
-    /// When there is no Postgres.
+    /// When Postgres is not installed.
     pub fn start() -> LocalBoxFuture<'static, Self> {
         async move {
             let folder = Scratch::new("outage").expect("a folder for a server");
             let server = Postgres::start(folder.path(), Durability::Disposable)
                 .await
-                .expect("a server of our own");
+                .expect("a server for this test");
             let mut secrets = Secrets::open(&folder.path().join(SECRETS_FILE)).expect("its secrets");
             let schemas = migrate::service_schemas(&Workspace::here().migrations()).expect("the migrations");
             migrate::create_database(&server.admin_url(), "akinai")

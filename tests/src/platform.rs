@@ -16,28 +16,28 @@ use xtask::workspace::Workspace;
 
 use crate::{Client, Database, environment, log};
 
-/// A running platform. Dropping it cuts off what is in flight and drops its database.
+/// A running platform. Dropping it interrupts the requests in flight and drops its database.
 pub struct Platform {
     server: Server,
     app: App,
     client: Client,
-    // Last, because fields are dropped in this order: first the platform, then what it stands on.
+    // This field is last, because fields are dropped in this order: first the platform, then the things that it uses.
     database: Database,
 }
 
-/// What a platform is made of, before it starts.
+/// The parts of a platform that is not started yet.
 pub struct Setup {
-    /// The manifest: `spin.toml` unless told otherwise.
+    /// The manifest: `spin.toml` by default.
     pub(crate) manifest: PathBuf,
-    /// Where the manifest is, if it is a test's own.
+    /// The folder of the manifest, if it belongs to the test.
     pub(crate) manifest_folder: Option<Scratch>,
-    /// The application variables that tests choose, such as where Redis is; they win over those of the database.
+    /// The application variables that tests set, such as the address of Redis. They replace those of the database.
     pub variables: BTreeMap<String, String>,
-    /// The variables with the passwords of Redis's users: more than one application has use for.
+    /// The variables with the passwords of all users of Redis. An application uses some of them.
     redis_passwords: BTreeMap<String, String>,
     /// The database of the services.
     pub database: Database,
-    /// Who stands between the components.
+    /// The proxy between the components.
     pub chaining: Option<Arc<dyn Chaining>>,
     /// Whether the manifest lacks the issuer component: its variables are not set then.
     pub(crate) is_behind_hydra: bool,
@@ -67,14 +67,14 @@ impl Setup {
             ("issuer_sealing_key", issuer_sealing_key()),
             ("user_page_key", key("pages")),
             ("refresh_hook_key", refresh_hook_key()),
-            // Tests ask faster than people do; those of the limits set their own.
+            // Tests send requests faster than people. Tests of the limits set their own limits.
             ("rate_per_second", "1000000".to_owned()),
             ("rate_burst", "1000000".to_owned()),
             ("password_per_minute", "1000000".to_owned()),
             ("password_burst", "1000000".to_owned()),
             ("stream_per_minute", "1000000".to_owned()),
             ("stream_burst", "1000000".to_owned()),
-            // Nor do they wait for a minute.
+            // Tests do not wait for a minute.
             ("breaker_reset_timeout", "1".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
@@ -93,7 +93,7 @@ impl Setup {
         }
     }
 
-    /// The same variables for another application, over no database that would go with it.
+    /// The same variables for another application, without a database that is dropped with it.
     pub fn of(&self, manifest: PathBuf) -> OtherApplication {
         OtherApplication {
             manifest,
@@ -136,7 +136,7 @@ impl Setup {
         load(self.config()).await
     }
 
-    /// What the host is told, for a host in a process of its own.
+    /// The configuration of the host, for a host in a separate process.
     pub fn config(&self) -> Config {
         let mut variables: BTreeMap<_, _> = self
             .database
@@ -145,7 +145,8 @@ impl Setup {
             .into();
         variables.extend(self.variables.clone());
         if self.is_behind_hydra {
-            // Without those of the issuer component. Any other that the manifest does not declare is still an error.
+            // The variables of the issuer component are left out. Any other variable that the manifest does not declare is
+            // an error.
             let declared = |manifest: &Path| Manifest::read(manifest).expect("a manifest").variables;
             let (all, left) = (declared(&Workspace::here().manifest()), declared(&self.manifest));
             variables.retain(|name, _| left.contains_key(name) || !all.contains_key(name));
@@ -214,7 +215,7 @@ fn config(
     }
     let mut config = Config::new(manifest);
     config.variables = variables;
-    // Compiled once for all tests of all runs: the cache knows a component by its content.
+    // Components are compiled once for all tests of all runs: the key of the cache is the content of a component.
     config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
     config
 }
@@ -247,12 +248,12 @@ pub fn order_service_key(callee: &str) -> String {
     format!("order-1:{}", key(&format!("order to {callee}")))
 }
 
-/// What the issuer's signing keys are sealed with.
+/// The key that encrypts the issuer's signing keys.
 pub fn issuer_sealing_key() -> String {
     key("signing keys")
 }
 
-/// What the issuer shows when it asks whether tokens may be refreshed.
+/// The secret that the issuer sends when it calls the hook for refreshing.
 pub fn refresh_hook_key() -> String {
     key("refresh hook")
 }
@@ -263,7 +264,7 @@ impl Platform {
         Setup::new().await.start().await
     }
 
-    /// Where the bff listens.
+    /// The address at which the bff listens.
     pub fn address(&self) -> SocketAddr {
         self.server.local_addr()
     }
@@ -283,7 +284,7 @@ impl Platform {
         &self.database
     }
 
-    /// The application, to take single components out of it.
+    /// The application, from which a test can take single components.
     pub fn app(&self) -> &App {
         &self.app
     }

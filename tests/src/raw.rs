@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than the host waits for the head of a request.
+/// The maximum time for an answer: longer than the host waits for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// What came back: bytes, possibly none.
+/// The received bytes, possibly none.
 #[derive(Clone, Debug)]
 pub struct RawAnswer(pub Vec<u8>);
 
@@ -28,7 +28,7 @@ impl RawAnswer {
     }
 }
 
-/// Sends `bytes` over a connection of its own and reads until the platform closes: ask it to, with `connection: close`.
+/// Sends `bytes` over a new connection and reads until the platform closes it. The request should have `connection: close`.
 ///
 /// # Panics
 ///
@@ -37,7 +37,7 @@ pub async fn raw(address: SocketAddr, bytes: &[u8]) -> RawAnswer {
     exchange(address, bytes, Afterwards::Wait).await
 }
 
-/// As [`raw`], but the client goes away after `bytes`, however unfinished they are.
+/// As [`raw`], but the client disconnects after `bytes`, even if the request is not complete.
 ///
 /// # Panics
 ///
@@ -55,7 +55,7 @@ async fn exchange(address: SocketAddr, bytes: &[u8], afterwards: Afterwards) -> 
     let mut stream = TcpStream::connect(address).await.expect("the platform listens");
     let mut answer = Vec::new();
     let exchange = async {
-        // The platform may refuse, and close, before it has read everything: its answer is what counts.
+        // The platform may refuse the request and close the connection before it has read everything. Only its answer counts.
         let _ = stream.write_all(bytes).await;
         if matches!(afterwards, Afterwards::HangUp) {
             let _ = stream.shutdown().await;

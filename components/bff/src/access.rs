@@ -1,5 +1,5 @@
-//! Who may call a method: enforces what its contract says by the option `akinai.auth.v1.access`. The use cases of each
-//! service check the caller again.
+//! Authorization of callers: enforces the option `akinai.auth.v1.access` of a method's contract. The use cases of each service
+//! check the caller again.
 
 use connect::{Access, Callers, ConnectError, MethodDescriptor, ServiceDescriptor, json::TextFields};
 use connect_grpc::{contract::server_reflection, health::health};
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn role_that_a_token_cannot_have_opens_nothing() {
+    fn role_that_a_token_cannot_have_grants_no_access() {
         let admin = user(UserId::generate(), vec![Scope::Admin]);
         let support = Access {
             roles: &["support"],

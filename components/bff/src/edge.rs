@@ -1,5 +1,5 @@
-//! What the edge does with every RPC before its method runs: rate limits, authentication, authorization, and the headers that
-//! are passed on to the service.
+//! The steps of the edge before the method of an RPC runs: rate limits, authentication, authorization, and the headers for the
+//! service.
 
 use std::{
     rc::Rc,

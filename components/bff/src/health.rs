@@ -18,7 +18,7 @@ use crate::{
     settings::SERVICES,
 };
 
-/// The longest pause between two checks: each check asks every service and Postgres.
+/// The maximum pause between two checks: each check calls every service and Postgres.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a stream lasts: less than the time limit of a request on a host.
@@ -58,7 +58,7 @@ impl Health for HealthChecks {
     }
 }
 
-/// What a client can ask about.
+/// The subject of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HealthSubject {
     Platform,

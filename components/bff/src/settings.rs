@@ -158,8 +158,8 @@ impl Settings {
         })
     }
 
-    /// What mints the tokens for calls of a service, by the full name of its Connect service: `user.v1.UserService` is the
-    /// component `user`'s.
+    /// The minter of tokens for calls of a service, by the full name of its Connect service: `user.v1.UserService` belongs
+    /// to the component `user`.
     pub(crate) fn minter(&self, service: &str) -> Option<&Minter> {
         self.minters.get(service.split('.').next()?)
     }

@@ -65,7 +65,7 @@ impl CachedTokenStatus {
         Duration::from_secs(self.expires_at.saturating_sub(now))
     }
 
-    /// Whether the status may be used: it has not expired, and its user was not revoked after the check.
+    /// Whether the status may be used: it is not expired, and its user was not revoked after the check.
     pub(crate) fn is_valid(&self, now: u64, revoked_at: Option<i64>) -> bool {
         now < self.expires_at && revoked_at.is_none_or(|revoked_at| revoked_at < self.checked_at)
     }

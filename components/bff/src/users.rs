@@ -197,7 +197,7 @@ fn remember_written(owner: UserId, hash: u64) {
     });
 }
 
-/// Where a user's copy is stored.
+/// The place in Redis where a user's copy is stored.
 struct CopySlot {
     settings: Rc<Settings>,
     redis: Redis,
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn old_answer_has_headers_that_say_so() {
+    fn old_answer_has_age_and_cache_status_headers() {
         let mut headers = HeaderMap::new();
         let copy = AccountCopy {
             answer: GetUserResponse::default(),

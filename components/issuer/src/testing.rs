@@ -97,7 +97,7 @@ pub(crate) fn refreshing(token: &str, changes: &[(&str, &str)]) -> Parameters {
     )
 }
 
-/// What a client without a secret shows.
+/// The credentials of a client without a secret.
 pub(crate) fn public(id: &str) -> ClientAuthentication {
     ClientAuthentication {
         id: id.to_owned(),
@@ -106,7 +106,7 @@ pub(crate) fn public(id: &str) -> ClientAuthentication {
     }
 }
 
-/// What a client shows with a secret in the header.
+/// The credentials of a client with a secret in the header.
 pub(crate) fn basic(id: &str, secret: &str) -> ClientAuthentication {
     ClientAuthentication {
         id: id.to_owned(),
@@ -153,7 +153,7 @@ pub(crate) fn consent(scopes: &[&str]) -> AcceptedConsent {
     }
 }
 
-/// Why a request is refused, in a word: the error that the client is told, or `client`, or `failure`.
+/// The reason of a refusal in one word: the error that the client gets, or `client`, or `failure`.
 pub(crate) fn denied<T>(result: Result<T, Denied>) -> String {
     match result {
         Ok(_) => "granted".into(),
@@ -163,7 +163,7 @@ pub(crate) fn denied<T>(result: Result<T, Denied>) -> String {
     }
 }
 
-/// Where an authorization request ends: `client: ERROR`, `user: ERROR` or `failure`.
+/// The end of an authorization request: `client: ERROR`, `user: ERROR` or `failure`.
 pub(crate) fn ended(result: Result<NextStop, AuthorizationError>) -> String {
     match result {
         Ok(stop) => format!("{stop:?}"),
@@ -176,7 +176,7 @@ pub(crate) fn ended(result: Result<NextStop, AuthorizationError>) -> String {
     }
 }
 
-/// Why a page gets no answer, in a word.
+/// The reason why a page gets no answer, in one word.
 pub(crate) fn unanswered<T>(result: Result<T, ChallengeError>) -> &'static str {
     match result {
         Ok(_) => "answered now",
@@ -187,7 +187,7 @@ pub(crate) fn unanswered<T>(result: Result<T, ChallengeError>) -> &'static str {
     }
 }
 
-/// A user component that answers as a test has told it; `None`: it does not answer.
+/// A user component with an answer that the test sets. `None`: it does not answer.
 #[derive(Default)]
 pub(crate) struct Hook {
     pub(crate) is_configured: Cell<bool>,

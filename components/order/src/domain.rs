@@ -74,7 +74,7 @@ impl Line {
     /// Parses the fields `productId` and `quantity` of a request.
     ///
     /// # Errors
-    /// All fields that are invalid.
+    /// A violation for each invalid field.
     pub(crate) fn parse(product: &str, quantity: i32) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let product = violations.take("productId", product.parse());
@@ -87,7 +87,7 @@ impl Line {
     /// Parses the field `items` of a request: at most 100 products, each of them once.
     ///
     /// # Errors
-    /// The number of items, or all fields of items that are invalid.
+    /// A violation for the number of items, or for each invalid field of the items.
     pub(crate) fn parse_all(items: &[(&str, i32)]) -> Result<Vec<Self>, Violations> {
         if items.len() > MOST_LINES {
             let most = format_args!("must have at most {MOST_LINES} entries");
@@ -113,8 +113,8 @@ impl Line {
 
 /// An idempotency key: a client's name for a request, by which a repeat is recognised. 1 to 255 visible ASCII characters.
 ///
-/// In double quotes it is the same key, wherever it is given: the header `Idempotency-Key` is a String of structured fields
-/// (draft-ietf-httpapi-idempotency-key-header, section 2.1; RFC 9651, section 3.3.3), and many clients send it without.
+/// Quotes are not part of a key, in a header or a field: the header `Idempotency-Key` is a String of structured fields
+/// (draft-ietf-httpapi-idempotency-key-header, section 2.1; RFC 9651, section 3.3.3), and many clients send it without quotes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(String);
 
@@ -167,7 +167,7 @@ fn unquoted(text: &str) -> Option<String> {
     }
 }
 
-/// Several prices have no total.
+/// The reason why prices have no total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoTotal {
     /// There are no prices.
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_product_is_named_though_its_quantity_is_wrong_elsewhere() {
+    fn repeated_product_is_named_even_if_another_item_has_a_wrong_quantity() {
         let id = ProductId::generate().to_string();
         let (same, other) = (id.to_uppercase(), ProductId::generate().to_string());
         let violations = Line::parse_all(&[(&id, 0), (&other, 1), (&same, 1)]).unwrap_err();

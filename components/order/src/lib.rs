@@ -51,8 +51,8 @@ impl wit::Provide for wit::Component {
     const NEW_SHOP: rpc::NewShop = new_shop;
 }
 
-/// The use cases over the database that `spin.toml` grants, and over the product component, which is called on behalf of this
-/// caller and until this deadline.
+/// The use cases over the database that `spin.toml` grants, and over the product component. Calls of the product component
+/// are made on behalf of this caller and end at this deadline.
 fn new_shop(caller: &Caller, headers: &HeaderMap, deadline: Option<Instant>) -> Shop<Postgres, Remote> {
     let product = Remote::for_request(caller, headers, deadline);
     Shop::new(Postgres(Database::new(DATABASE_URL)), product)

@@ -1,4 +1,4 @@
-//! The tables of both adapters: which fields messages and records have of the domain types, and which code an error has.
+//! The tables of both adapters: the fields of messages and records for each domain type, and the code of each error.
 
 use api::{
     order::v1 as message,
@@ -47,7 +47,7 @@ variants! {
     };
 }
 
-/// The one table of this service's errors. A client gets an error's own text, unless that names a cause for the log.
+/// The table of this service's errors. A client gets the text of an error, unless the text names a cause for the log.
 impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         let text = error.to_string();

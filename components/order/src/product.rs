@@ -1,4 +1,4 @@
-//! The product component as this one sees it: the catalogue and the stock.
+//! Client of the product component: the catalogue and the stock.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ impl Catalogue for Remote {
         let client = ProductServiceClient::new(PRODUCT);
         let answer = client.batch_get_products(options, request).await;
         let products = answer
-            .map_err(|error| CatalogueError(said(&error)))?
+            .map_err(|error| CatalogueError(describe(&error)))?
             .message
             .products;
         products.into_iter().map(product).collect()
@@ -195,10 +195,10 @@ fn refusal(error: ConnectError) -> InventoryError {
 }
 
 fn unknown(error: &ConnectError) -> InventoryError {
-    InventoryError::Unknown(said(error))
+    InventoryError::Unknown(describe(error))
 }
 
-fn said(error: &ConnectError) -> String {
+fn describe(error: &ConnectError) -> String {
     format!("product: {:?}: {}", error.code(), error.message())
 }
 

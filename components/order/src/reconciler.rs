@@ -1,5 +1,5 @@
-//! The HTTP endpoint of the reconciler, for a schedule of the host or of the cluster. It is no RPC, the bff has no route to it,
-//! and callers need a secret of its own.
+//! The HTTP endpoint of the reconciler, for a scheduler of the host or of the cluster. It is not an RPC, the bff has no
+//! route to it, and callers need a separate secret.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::{
     user,
 };
 
-/// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. The answer is 200 with a [`Report`], also where some of the
-/// work failed (`problems`): the next run continues.
+/// `POST /internal/reconcile`, with `Authorization: Bearer SECRET`. The answer is 200 with a [`Report`], even if some of the
+/// work failed (`problems`): the next run continues it.
 pub(crate) const PATH: &str = "/internal/reconcile";
 
 /// The variable with the secret.

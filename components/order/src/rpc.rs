@@ -1,4 +1,4 @@
-//! Connect adapter: which use case each method calls.
+//! Connect adapter: maps each method to a use case.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use crate::{
 /// The header that may carry the idempotency key (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Makes the use cases for one request: its caller, headers and deadline go with the calls of the product component.
+/// Makes the use cases for one request. Calls of the product component carry the caller, headers and deadline of the request.
 pub(crate) type NewShop = fn(&Caller, &HeaderMap, Option<Instant>) -> Shop<Postgres, Remote>;
 
 /// `order.v1.OrderService`.
@@ -85,7 +85,7 @@ impl OrderService for Rpc {
     }
 }
 
-/// The key of the message or the header. Where both have one, quoted or not, the two must be equal.
+/// The key of the message or the header. If both have a key, quoted or not, the two must be equal.
 fn idempotency_key<'a>(context: &'a Context, field: &'a str) -> Result<&'a str, Violations> {
     let wrong = |description: &str| Violations::one("idempotencyKey", description);
     let mut given = context.headers.get_all(IDEMPOTENCY_KEY).iter();

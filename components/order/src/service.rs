@@ -20,7 +20,7 @@ pub(crate) use self::{
 };
 use crate::domain::Shortage;
 
-/// A use case failed. The texts are for clients, but for those of `Unfinished`, `Catalogue` and `Store`, which are for the log.
+/// A use case failed. The texts are for clients, except those of `Unfinished`, `Catalogue` and `Store`, which are for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]

@@ -1,7 +1,7 @@
 //! Carts and orders in Postgres, schema `order_service`: one function for each statement.
 //!
-//! All statements lock in one order: a change of a cart locks the cart's row first, and the confirmation of an order locks the
-//! cart before the order. So no two statements can wait for each other.
+//! All statements lock rows in the same order: a change of a cart locks the cart's row first, and the confirmation of an order
+//! locks the cart before the order. So two statements never wait for each other.
 
 mod backlog;
 mod carts;
@@ -106,7 +106,7 @@ struct AddressFields {
     phone: String,
 }
 
-/// A value inside of a JSON column. An error says that the schema's constraints let in a value that the domain refuses.
+/// A value in a JSON column. An error means that the schema's constraints accept a value that the domain refuses.
 fn parsed<T>(place: &str, value: Result<T, impl std::fmt::Display>) -> Result<T, Error> {
     value.map_err(|error| Error::invalid(place, error))
 }

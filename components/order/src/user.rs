@@ -1,4 +1,4 @@
-//! The user component as this one sees it: which users were deleted.
+//! Client of the user component: the list of deleted users.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ const USER: ComponentTransport = ComponentTransport::to(CALLEE.name)
     .timeout("user_timeout")
     .at_most(Duration::from_secs(3));
 
-/// The user component, for one run of the reconciler: on behalf of no user.
+/// The user component, for one run of the reconciler. The calls are on behalf of no user.
 pub(crate) struct Remote(Origin);
 
 impl Remote {
-    /// For a run that was asked for with these headers.
+    /// For a run whose request has these headers.
     pub(crate) fn for_request(headers: &HeaderMap) -> Self {
         Self(Origin::new(&Caller::Anonymous, headers, None))
     }
@@ -44,7 +44,7 @@ impl Users for Remote {
         };
         let client = UserEventServiceClient::new(USER);
         let answer = client.list_user_events(options, request).await;
-        let events = answer.map_err(|error| said(&error))?.message.events;
+        let events = answer.map_err(|error| describe(&error))?.message.events;
         events.iter().map(deletion).collect()
     }
 
@@ -58,7 +58,7 @@ impl Users for Remote {
         };
         let client = UserEventServiceClient::new(USER);
         let answer = client.acknowledge_user_events(options, request).await;
-        answer.map(drop).map_err(|error| said(&error))
+        answer.map(drop).map_err(|error| describe(&error))
     }
 }
 
@@ -74,7 +74,7 @@ fn deletion(event: &UserEvent) -> Result<Deletion, String> {
     })
 }
 
-fn said(error: &ConnectError) -> String {
+fn describe(error: &ConnectError) -> String {
     format!("user: {:?}: {}", error.code(), error.message())
 }
 

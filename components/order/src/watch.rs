@@ -1,4 +1,4 @@
-//! The states of an order as a stream. The stream polls Postgres, which has the changes of all hosts (docs/decisions/0013).
+//! The states of an order as a stream. The stream polls Postgres, because changes can come from any host (docs/decisions/0013).
 
 use std::time::{Duration, Instant};
 

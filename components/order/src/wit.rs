@@ -1,4 +1,4 @@
-//! WIT adapter: which use case each function of the interface `orders` calls.
+//! WIT adapter: maps each function of the interface `orders` to a use case.
 
 use futures::{StreamExt as _, TryFutureExt as _};
 use http::HeaderMap;

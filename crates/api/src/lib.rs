@@ -1,10 +1,10 @@
 //! The network contract in Rust: what connect-build makes of the .proto files in proto/. One module for each package;
 //! the documentation of everything in it is the .proto files' own.
 
-/// What the .proto files declare: a `google.protobuf.FileDescriptorSet` in binary form, for server reflection.
+/// The declarations of the .proto files: a `google.protobuf.FileDescriptorSet` in binary form, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
-/// What more than one service speaks.
+/// Messages of more than one service.
 pub mod common {
     /// The package `common.v1`.
     pub mod v1 {

@@ -1,6 +1,6 @@
-//! Who may call a method: an option of the .proto files, read for the code that is generated.
+//! The access option of methods in .proto files, which is read for the generated code.
 //!
-//! The contract declares the option itself, so that it has a name of its own. Its message has the fields of
+//! The contract declares the option itself, so that it can choose the name. The option's message has the fields of
 //! [`AccessOption`], by number.
 
 use std::collections::HashMap;
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// What is read of a service whose method `Buy` has this body.
+    /// The result for a service whose method `Buy` has this body.
     fn access(body: &str) -> Result<String, String> {
         let shop = format!(
             r#"

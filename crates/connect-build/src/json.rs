@@ -123,7 +123,7 @@ fn bodies(fields: &[Field]) -> (String, String) {
     (read, write)
 }
 
-/// What the code for a field needs to know of it.
+/// The properties of a field that its code depends on.
 struct Field {
     number: i32,
     /// Its name in the .proto file.

@@ -41,7 +41,7 @@ use crate::access::AccessExpressions;
 /// comments and positions.
 pub const DESCRIPTORS: &str = "descriptors.binpb";
 
-/// Where the .proto files are and where the code goes.
+/// The place of the .proto files, and the place of the generated code.
 #[derive(Clone, Debug)]
 pub struct Config {
     root: PathBuf,
@@ -159,7 +159,7 @@ fn generate(files: FileDescriptorSet, access: &AccessExpressions) -> Result<Vec<
         .collect()
 }
 
-/// proto2 has required fields, groups and closed enums, which the JSON code does not know.
+/// proto2 has required fields, groups and closed enums, which the JSON code does not support.
 fn supported(file: &FileDescriptorProto) -> Result<(), Error> {
     let ours = file.package() != "google.protobuf";
     if ours && file.syntax() != "proto3" {

@@ -53,7 +53,7 @@ struct Method {
     access: Option<String>,
 }
 
-/// How many messages a method takes and gives.
+/// How many messages a method takes and returns.
 #[derive(Clone, Copy)]
 struct Kind {
     takes_stream: bool,
@@ -292,7 +292,7 @@ impl Method {
         }
     }
 
-    /// What the trait's function gives.
+    /// The result of the trait's function.
     fn output(&self) -> String {
         let response = &self.response;
         match self.kind.gives_stream {

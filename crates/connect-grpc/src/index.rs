@@ -1,4 +1,4 @@
-//! What reflection looks things up in.
+//! The index of the declarations, for reflection.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

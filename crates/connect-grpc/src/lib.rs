@@ -1,8 +1,8 @@
-//! What tools expect of a gRPC server beside its own services: health checks and server reflection, for the routers of the
+//! The services that tools expect of a gRPC server beside its own: health checks and server reflection, for the routers of the
 //! connect crate.
 //!
-//! [`health`] is the contract, to be implemented by a server that knows how it is. [`Reflection`] is a service as it
-//! stands: it shows the services that it is told of, from the descriptor sets that connect-build writes.
+//! [`health`] is the contract of health checks, which a server implements. [`Reflection`] is a complete service: it shows
+//! the services that it is configured with, from the descriptor sets that connect-build writes.
 //!
 //! ```
 //! use connect::Router;
@@ -21,7 +21,7 @@ mod shown;
 pub use reflection::Reflection;
 pub use shown::Shown;
 
-/// What the contracts of this crate declare: a `google.protobuf.FileDescriptorSet` in binary form.
+/// The declarations in the contracts of this crate: a `google.protobuf.FileDescriptorSet` in binary form.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
 /// The contract `grpc.health.v1`.

@@ -233,7 +233,7 @@ mod tests {
             .collect()
     }
 
-    /// What the answer to one question has: names of files, or the code of an error.
+    /// The content of the answer to one request: names of files, or the code of an error.
     fn found(question: MessageRequest) -> Result<Vec<String>, i32> {
         match ask(vec![question]).remove(0) {
             MessageResponse::FileDescriptorResponse(files) => Ok(files
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_answered_in_order_and_a_wrong_one_ends_nothing() {
+    fn requests_are_answered_in_order_and_an_invalid_one_does_not_end_the_stream() {
         let answers = ask(vec![
             MessageRequest::ListServices(String::new()),
             MessageRequest::FileByFilename("no.proto".to_owned()),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn question_that_asks_for_nothing_is_wrong() {
+    fn request_without_a_message_is_an_invalid_argument() {
         let answer = shop()
             .answer(ServerReflectionRequest::default())
             .expect("an answer");

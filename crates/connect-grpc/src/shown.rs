@@ -1,4 +1,4 @@
-//! Which services reflection shows.
+//! The services that reflection shows.
 
 use connect::ServiceDescriptor;
 
@@ -18,7 +18,7 @@ pub struct Shown {
 static HEALTH: [&ServiceDescriptor; 1] = [&health::health::SERVICE];
 static REFLECTION: [&ServiceDescriptor; 1] = [&contract::server_reflection::SERVICE];
 
-/// What this crate declares itself. A server that serves one of them shows it.
+/// The services that this crate declares. A server that serves one of them shows it.
 impl Shown {
     /// Health checks.
     pub const HEALTH: Self = Self::own(&HEALTH);

@@ -8,8 +8,8 @@ use futures::stream::{LocalBoxStream, Stream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 
-/// The body of a request that a [`Client`](crate::Client) sends, or of a response that a [`Router`](crate::Router) gives:
-/// whole, or a stream of messages as the caller or the method gives them. Dropping it drops what gives them.
+/// The body of a request that a [`Client`](crate::Client) sends, or of a response that a [`Router`](crate::Router) returns:
+/// a whole body, or a stream of messages from the caller or the method. Dropping the body drops the source of the messages.
 #[derive(Default)]
 pub struct Body(Kind);
 
@@ -29,7 +29,7 @@ impl Body {
         Self(Kind::Whole(Full::new(bytes.into())))
     }
 
-    /// The same body once more, where it is whole: a stream is there only once.
+    /// A copy of the body, if it is whole: a stream cannot be copied.
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Kind::Whole(body) => Some(Self(Kind::Whole(body.clone()))),
@@ -37,7 +37,7 @@ impl Body {
         }
     }
 
-    /// Its frames, whatever it is.
+    /// The frames of a body of either kind.
     pub(crate) fn into_frames(self) -> LocalBoxStream<'static, Frame<Bytes>> {
         match self.0 {
             Kind::Whole(body) => {
@@ -56,7 +56,7 @@ impl Body {
     }
 }
 
-/// For requests and answers that are no RPC's.
+/// A body for requests and answers that are not RPCs.
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::full(bytes)
@@ -101,9 +101,9 @@ impl http_body::Body for Body {
     }
 }
 
-/// Why a body could not be read whole.
+/// The reason why a body could not be read whole.
 pub(crate) enum ReadError<E> {
-    /// It is larger than it may be.
+    /// It is larger than the limit.
     TooLarge,
     /// It broke off.
     Broken(E),
@@ -121,7 +121,7 @@ pub(crate) async fn read_whole<B: http_body::Body>(
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        // What is not data is trailers, and no request of ours has any that matter.
+        // A frame that is not data is trailers, which requests of these protocols do not use.
         let Ok(mut data) = frame.map_err(ReadError::Broken)?.into_data() else {
             continue;
         };

@@ -16,7 +16,7 @@ use crate::reply::Reply;
 /// A service that a [`Router`] can serve. Generated code implements it (`ProductServiceServer`, for example) on top of
 /// the service's own trait.
 pub trait Service {
-    /// What the .proto file says about the service.
+    /// The declaration of the service in the .proto file.
     fn descriptor(&self) -> &'static ServiceDescriptor;
 
     /// Calls one of its methods.
@@ -26,7 +26,7 @@ pub trait Service {
 /// What [`Service::call`] returns.
 pub type CallFuture<'a> = LocalBoxFuture<'a, Result<Reply, ConnectError>>;
 
-/// A call on its way into a method: its context, and its message or messages, still encoded.
+/// A call before its method runs: its context, and its message or messages, still encoded.
 pub struct Call<'a> {
     pub(crate) context: &'a mut Context,
     pub(crate) method: &'static MethodDescriptor,
@@ -43,7 +43,7 @@ pub(crate) enum Input {
     Messages(MessageStream<Bytes>),
 }
 
-/// What makes messages of a request out of bytes.
+/// The decoder for messages of a request.
 struct Decoder<'a> {
     method: &'static MethodDescriptor,
     interceptors: &'a Interceptors,
@@ -69,8 +69,8 @@ impl Call<'_> {
         self.context
     }
 
-    /// The request message of a method that takes one; `invalid_argument` if it is not one, or what an interceptor has
-    /// against it.
+    /// The request message of a method that takes one message. The error is `invalid_argument` for a malformed message, or
+    /// the error of an interceptor.
     pub fn request<M: json::Message>(&self) -> Result<M, ConnectError> {
         match &self.input {
             Input::Message(message) => self.decoder().decode(message, self.context),
@@ -78,8 +78,8 @@ impl Call<'_> {
         }
     }
 
-    /// The request messages of a method that takes a stream, to be taken once. Each is read when it is asked for, then
-    /// decoded and shown to the interceptors with the context as it is now. After an error nothing follows.
+    /// The request messages of a method that takes a stream. They can be taken once. Each message is read when the method
+    /// polls for it, then decoded and passed to the interceptors with the current context. An error is the last item.
     pub fn requests<M: json::Message + 'static>(&mut self) -> Result<MessageStream<M>, ConnectError> {
         let taken = Input::Message(Bytes::new());
         let Input::Messages(messages) = std::mem::replace(&mut self.input, taken) else {
@@ -117,7 +117,7 @@ impl Call<'_> {
         self.encoding.encode(message, self.types).map(Reply::Message)
     }
 
-    /// The handler's answers, each encoded as the request was when it comes. After an error nothing follows.
+    /// The handler's answers. Each is encoded like the request when it comes. An error is the last item.
     pub fn reply_stream<M: json::Message + 'static>(&self, messages: MessageStream<M>) -> Reply {
         let (encoding, types) = (self.encoding, self.types.clone());
         let encode = move |message: Result<M, ConnectError>| {

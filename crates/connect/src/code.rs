@@ -1,29 +1,29 @@
 use std::fmt;
 
-/// What kind of failure an RPC ended in. The codes are gRPC's, and there are no others.
+/// The kind of an RPC's failure. The codes are exactly those of gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The caller gave up.
+    /// The caller cancelled the call.
     Canceled,
     /// The call failed, and no other code describes why.
     Unknown,
-    /// The request is wrong, whatever state the system is in.
+    /// The request is wrong in every state of the system.
     InvalidArgument,
-    /// Time ran out before there was an answer; the work may still have been done.
+    /// The deadline passed before there was an answer. The work may still have been done.
     DeadlineExceeded,
-    /// What the request names does not exist.
+    /// An object that the request names does not exist.
     NotFound,
-    /// What the request would create exists already.
+    /// The object that the request would create already exists.
     AlreadyExists,
-    /// The caller is known, and is not allowed to make this call.
+    /// The caller is authenticated, but is not allowed to make this call.
     PermissionDenied,
-    /// The caller has used up what it may use.
+    /// The caller has used up a quota or a limit.
     ResourceExhausted,
-    /// The system is in the wrong state for it; repeating it without changing that state fails again.
+    /// The system is in the wrong state for the request. A repeat fails until the state changes.
     FailedPrecondition,
-    /// A concurrent change got in the way; starting over from the read may work.
+    /// A concurrent change caused a conflict. A repeat from the read on may succeed.
     Aborted,
-    /// The request is for what lies past the end, such as a page after the last one.
+    /// The request is for something after the end, such as a page after the last one.
     OutOfRange,
     /// The method does not exist, or cannot be called in this way.
     Unimplemented,
@@ -84,8 +84,8 @@ impl Code {
         http::StatusCode::from_u16(TABLE[self as usize].2).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What a failed response means that carries no code, because something else than a Connect server wrote it: the
-    /// table "HTTP to Error Code" of the Connect protocol.
+    /// The code for a failed response without a code, which does not come from a Connect server: the table "HTTP to Error
+    /// Code" of the Connect protocol.
     pub fn from_http_status(status: http::StatusCode) -> Self {
         match status.as_u16() {
             400 => Self::Internal,

@@ -9,25 +9,25 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::ConnectError;
 
-/// Messages below this size, in bytes, are sent as they are: they fit into a packet or two anyway.
+/// Messages below this size, in bytes, are not compressed: they fit into one or two packets.
 const WORTH_IT: usize = 1024;
 
-/// The encodings that this crate knows, as a client or server names them to its peer.
+/// The encodings that this crate supports, in the form of a header.
 pub(crate) const SUPPORTED: HeaderValue = HeaderValue::from_static("gzip");
 
-/// Why a message could not be unpacked. Whose mistake that is depends on who sent it.
+/// The reason why a message could not be decompressed. It is the mistake of the sender: a client or a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnpackError {
-    /// What is there is no gzip, or not all of it.
+    /// The data is not gzip, or is incomplete.
     Malformed,
     /// It would have more than this many bytes.
     TooLarge(usize),
-    /// It is marked as compressed where nothing says how.
+    /// It is marked as compressed, but no header names the compression.
     Unnamed,
 }
 
 impl UnpackError {
-    /// What a server answers. gRPC's compression guide names the code for the last one.
+    /// The answer of a server. gRPC's compression guide defines the code for the last case.
     pub(crate) fn of_request(self) -> ConnectError {
         match self {
             Self::Malformed => ConnectError::invalid_argument("the message is not valid gzip"),
@@ -38,7 +38,7 @@ impl UnpackError {
         }
     }
 
-    /// What a client gets instead of the response: the caller did nothing wrong.
+    /// The error for the caller of a client, who made no mistake.
     pub(crate) fn of_response(self) -> ConnectError {
         match self {
             Self::Malformed => ConnectError::internal("the response message is not valid gzip"),
@@ -50,18 +50,18 @@ impl UnpackError {
     }
 }
 
-/// How a message is compressed.
+/// The compression of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     Identity,
     Gzip,
 }
 
 impl Compression {
-    /// The compression that a header or parameter of a request names; nothing named is none. Codings are compared
-    /// without case, and `x-gzip` is gzip (RFC 9110, 8.4.1). More than one cannot be undone here.
+    /// The compression that a header or parameter of a request names. Without a name there is no compression. Codings are
+    /// compared without case, and `x-gzip` is gzip (RFC 9110, 8.4.1). More than one coding is not supported.
     pub(crate) fn named(name: Option<&[u8]>) -> Result<Self, ConnectError> {
         let name = name.unwrap_or_default().trim_ascii();
         if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
@@ -111,9 +111,9 @@ impl Compression {
         gzip(message).filter(|packed| packed.len() < message.len())
     }
 
-    /// What was compressed, of at most `limit` bytes: a small message may be made to unpack to any size.
+    /// The decompressed message, of at most `limit` bytes: a small message can be made so that it decompresses to any size.
     pub(crate) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, UnpackError> {
-        // Of an empty body there is nothing to unpack: clients do not compress what is empty.
+        // An empty body is not decompressed: clients do not compress an empty message.
         if self == Self::Identity || packed.is_empty() {
             return Ok(packed);
         }
@@ -129,14 +129,14 @@ impl Compression {
     }
 }
 
-/// The message compressed, though that may make it larger. Writing to memory does not fail.
+/// The compressed message, even if it is larger. Writing to memory does not fail.
 pub(crate) fn gzip(message: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(message.len() / 2), flate2::Compression::fast());
     encoder.write_all(message).ok()?;
     encoder.finish().ok()
 }
 
-/// Whether this names gzip. gRPC and Connect take their names of codings from HTTP, where case means nothing.
+/// Whether this names gzip. gRPC and Connect use the names of codings of HTTP, in which case makes no difference.
 fn is_gzip(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip")
 }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn compressed_message_is_decompressed() {
         let message = b"Marmalade, thick cut. ".repeat(100);
         let packed = Compression::Gzip.pack(&message).expect("it gets smaller");
         assert!(packed.len() < message.len() / 5);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_refused_by_its_unpacked_size() {
+    fn decompression_bomb_is_refused_by_its_decompressed_size() {
         let bomb = Compression::Gzip
             .pack(&vec![0; 32 << 20])
             .expect("zeros pack well");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gzip_is_an_error() {
+    fn body_that_is_not_gzip_is_an_error() {
         let mut truncated = Compression::Gzip.pack(&[7; 4096]).expect("it gets smaller");
         truncated.truncate(truncated.len() - 4);
         for wrong in [b"\x1f\x8b".to_vec(), b"not gzip".to_vec(), truncated] {

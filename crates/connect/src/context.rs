@@ -5,24 +5,23 @@ use http::{Extensions, HeaderMap, Uri};
 
 use crate::query;
 
-/// What surrounds one request while it is handled: what came with it besides the message, and what goes back with the
-/// answer.
+/// The context of a request: the data that came with it besides the message, and the metadata of the answer.
 ///
-/// Metadata whose name ends in `-bin` is bytes in base64 (Connect protocol, "Metadata"). It passes through as it is: who reads
-/// it has to accept padding and its absence, who writes it leaves padding out.
+/// Metadata whose name ends in `-bin` is bytes in base64 (Connect protocol, "Metadata"). It is passed on unchanged. A reader
+/// has to accept it with and without padding, and a writer leaves padding out.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// The headers of the request.
     pub headers: HeaderMap,
-    /// The headers for calls made on behalf of this request. Empty at first: nothing travels on by itself; an
-    /// interceptor puts here what should.
+    /// The headers for calls on behalf of this request. It is empty at first: no header is passed on by itself. An
+    /// interceptor adds the headers to pass on.
     pub outgoing: HeaderMap,
     /// Headers for the response, whether it succeeds or fails.
     pub response_headers: HeaderMap,
     /// Metadata for the end of the response, whether it succeeds or fails; a unary response carries it as headers
     /// prefixed with `trailer-`.
     pub response_trailers: HeaderMap,
-    /// What interceptors leave for handlers, by type: above all who is calling.
+    /// Values from interceptors for handlers, by type, such as the caller.
     pub extensions: Extensions,
     deadline: Option<Instant>,
     /// The URI of a GET.
@@ -52,12 +51,12 @@ impl Context {
         Some(query::parameters(uri.query().unwrap_or_default()))
     }
 
-    /// When the caller stops waiting, if it said so.
+    /// The moment at which the caller stops waiting, if the request has a deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// How long the caller still waits, if it said so; zero if it waits no more.
+    /// How long the caller still waits, if the request has a deadline; zero after the deadline.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -68,7 +67,7 @@ impl Context {
         self.deadline = Some(self.deadline.map_or(latest, |deadline| deadline.min(latest)));
     }
 
-    /// The options for a call made on behalf of this request: its outgoing headers and what is left of its time.
+    /// The options for a call on behalf of this request: its outgoing headers and its deadline.
     pub fn call_options(&self) -> CallOptions {
         CallOptions {
             headers: self.outgoing.clone(),
@@ -77,11 +76,11 @@ impl Context {
     }
 }
 
-/// What goes with a call besides the message.
+/// The data that is sent with a call besides the message.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
     /// Headers to send.
     pub headers: HeaderMap,
-    /// When to stop waiting. The called service is told how much time that leaves it.
+    /// When to stop waiting. The remaining time is sent to the called service.
     pub deadline: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! What happens at a call's deadline: its work is dropped, and its answer is `deadline_exceeded`.
+//! Deadlines of calls. At the deadline the work of a call is dropped, and the answer is `deadline_exceeded`.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -35,7 +35,7 @@ pub(crate) async fn within<T>(
 
 /// Messages until a deadline, and then the error `deadline_exceeded`.
 pub(crate) struct UntilDeadline {
-    /// None after the end.
+    /// `None` after the end.
     messages: Option<EncodedMessages>,
     deadline: Instant,
     /// Ready at the deadline.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// A service as its .proto file declares it. Generated code has one for each service.
+/// The declaration of a service in its .proto file. Generated code has one for each service.
 #[derive(Debug)]
 pub struct ServiceDescriptor {
     /// The full name: package, then service, such as `product.v1.ProductService`.
@@ -9,20 +9,20 @@ pub struct ServiceDescriptor {
     pub methods: &'static [&'static MethodDescriptor],
 }
 
-/// A method as its .proto file declares it: what policies (who may call it, how often, whether to retry) decide by.
+/// The declaration of a method in its .proto file. Policies (who may call it, how often, whether to retry) are based on it.
 #[derive(Debug)]
 pub struct MethodDescriptor {
     /// The full name of its service.
     pub service: &'static str,
-    /// Its own name, such as `GetProduct`.
+    /// The name, such as `GetProduct`.
     pub name: &'static str,
-    /// Where it is served: `/product.v1.ProductService/GetProduct`.
+    /// The path at which it is served: `/product.v1.ProductService/GetProduct`.
     pub path: &'static str,
-    /// How many messages it takes and gives.
+    /// How many messages it takes and returns.
     pub kind: MethodKind,
-    /// Whether calling it again does harm.
+    /// Whether a repeated call does harm.
     pub idempotency: Idempotency,
-    /// Who may call it, where the .proto file says so by the option that connect-build was told of.
+    /// Who may call it, if the .proto file has the option that connect-build is configured with.
     pub access: Option<Access>,
 }
 
@@ -60,7 +60,7 @@ pub enum Callers {
     Component,
 }
 
-/// How many messages a method takes and gives.
+/// How many messages a method takes and returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MethodKind {
     /// One message for one message.
@@ -85,10 +85,10 @@ impl MethodKind {
     }
 }
 
-/// What the option `idempotency_level` of a method says.
+/// The value of the option `idempotency_level` of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idempotency {
-    /// Nothing: each call may do something anew.
+    /// The option is not set: each call may have a new effect.
     Unknown,
     /// `IDEMPOTENT`: a repeat changes no more than the first call did.
     Idempotent,

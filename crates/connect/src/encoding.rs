@@ -1,7 +1,7 @@
 use crate::error::ConnectError;
 use crate::json::{self, Types};
 
-/// How messages are written in the bodies of requests and responses.
+/// The encoding of messages in the bodies of requests and responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// proto3 JSON.
@@ -20,7 +20,7 @@ impl Encoding {
         }
     }
 
-    /// Its name there.
+    /// Its name in a media type or in the query of a GET.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -28,7 +28,7 @@ impl Encoding {
         }
     }
 
-    /// Reads a request. The error says what is wrong with it, and repeats none of it.
+    /// Reads a request. The error describes the mistake, and does not repeat any value.
     pub(crate) fn decode<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
         match self {
             Self::Json => json::from_slice(bytes, types).map_err(|error| error.to_string()),
@@ -36,7 +36,7 @@ impl Encoding {
         }
     }
 
-    /// Reads an answer, whose server may know more of the schema than we do.
+    /// Reads an answer. The schema of the server may be newer than ours.
     pub(crate) fn decode_answer<M: json::Message>(self, bytes: &[u8], types: &Types) -> Result<M, String> {
         match self {
             Self::Json => json::from_slice_of_newer_schema(bytes, types).map_err(|error| error.to_string()),

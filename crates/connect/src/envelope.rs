@@ -35,7 +35,7 @@ impl Envelope {
         }
     }
 
-    /// The message in it, of at most `limit` bytes once unpacked.
+    /// The message in it, of at most `limit` bytes after decompression.
     pub(crate) fn message(self, compression: Compression, limit: usize) -> Result<Bytes, UnpackError> {
         match (self.flags & COMPRESSED, compression) {
             (0, _) => Ok(self.payload),
@@ -61,13 +61,13 @@ impl Splitter {
         }
     }
 
-    /// Adds what arrived. The caller takes all envelopes out before it adds more, so that no more is kept than one
-    /// envelope and one piece.
+    /// Adds bytes that have arrived. The caller takes all envelopes out before it adds more, so that at most one envelope
+    /// and one piece are kept.
     pub(crate) fn add(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// The next envelope, if it is there as a whole.
+    /// The next envelope, if the whole of it has arrived.
     pub(crate) fn next(&mut self) -> Result<Option<Envelope>, ConnectError> {
         let Some(&[flags, a, b, c, d]) = self.buffer.first_chunk::<PREFIX>() else {
             return Ok(None);
@@ -109,7 +109,7 @@ pub(crate) fn sealed(packed: Option<Vec<u8>>, message: &[u8]) -> Bytes {
 pub(crate) fn put(flags: u8, payload: &[u8]) -> Bytes {
     let mut envelope = BytesMut::with_capacity(PREFIX + payload.len());
     envelope.put_u8(flags);
-    // Longer ones cannot be made: no limit of ours lets a message come near 4 GiB.
+    // Longer messages do not occur: all limits of this crate are far below 4 GiB.
     envelope.put_u32(u32::try_from(payload.len()).unwrap_or(u32::MAX));
     envelope.put_slice(payload);
     envelope.freeze()

@@ -8,9 +8,9 @@ use crate::code::Code;
 use crate::json::{self, Types};
 use crate::wkt::Any;
 
-/// Why an RPC failed: a code for programs, a message for people, and what else the caller should know.
+/// The reason why an RPC failed: a code for programs, a message for people, and details for the caller.
 ///
-/// Everything in it is sent to the caller. What only the operator should see belongs in the log.
+/// All of it is sent to the caller. Information for the operator only belongs in the log.
 #[derive(Clone)]
 pub struct ConnectError(Box<Inner>);
 
@@ -79,7 +79,7 @@ impl ConnectError {
         unauthenticated: Unauthenticated;
     }
 
-    /// The refusal of a message that has more than `limit` bytes, as sent or unpacked.
+    /// The refusal of a message that has more than `limit` bytes, as sent or decompressed.
     pub(crate) fn message_too_large(limit: usize) -> Self {
         Self::resource_exhausted(format!("the message is larger than {limit} bytes"))
     }
@@ -120,12 +120,12 @@ impl ConnectError {
         self
     }
 
-    /// What is sent along as response headers, and, at a client, what came along.
+    /// The metadata that is sent as response headers. In a client: the metadata that was received.
     pub fn metadata(&self) -> &HeaderMap {
         &self.0.metadata
     }
 
-    /// Response headers to send along, such as `Retry-After`.
+    /// Response headers to send, such as `Retry-After`.
     pub fn metadata_mut(&mut self) -> &mut HeaderMap {
         &mut self.0.metadata
     }
@@ -154,8 +154,8 @@ impl ConnectError {
         object.end();
     }
 
-    /// The error that a JSON text of the Connect protocol describes, or why it describes none. One without a code, or with
-    /// one that does not exist, has that of `otherwise`, and its message too if it has none of its own.
+    /// Parses the error from a JSON text of the Connect protocol. If the code is missing or unknown, the error has the code
+    /// of `otherwise`, and its message too if the text has none.
     pub(crate) fn from_json(text: &[u8], otherwise: Self) -> Result<Self, json::Error> {
         let text = std::str::from_utf8(text).map_err(|_| json::Error::new("not valid UTF-8"))?;
         let types = Types::default();

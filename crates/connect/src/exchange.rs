@@ -1,4 +1,4 @@
-//! One call as HTTP sees it: which protocol it speaks, what its head says, where its message is, and how it is answered.
+//! The HTTP side of one call: its protocol, its head, the place of its message, and the form of its answer.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -28,20 +28,20 @@ pub(crate) struct Exchange {
     media: MediaType,
     /// The query of a GET, which has the message.
     query: Option<String>,
-    /// How the request's message is compressed, as [`Exchange::check`] read it.
+    /// The compression of the request's message, from [`Exchange::check`].
     packed: Compression,
     /// How the response may be compressed.
     compression: Compression,
 }
 
 impl Exchange {
-    /// Decides by HTTP method and media type whether this is a call; if not, gives the answer to it.
+    /// Decides by HTTP method and media type whether this is a call. If not, returns the answer.
     pub(crate) fn accept(
         head: &request::Parts,
         method: &'static MethodDescriptor,
     ) -> Result<Self, Box<Response<Body>>> {
         let by_get = method.idempotency == Idempotency::NoSideEffects && method.kind == MethodKind::Unary;
-        // A HEAD is answered as the GET that it stands for; the HTTP server leaves out the content.
+        // A HEAD is answered like the same GET. The HTTP server leaves out the content.
         let is_get = head.method == Method::GET || head.method == Method::HEAD;
         let (media, query) = if head.method == Method::POST {
             let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
@@ -78,12 +78,12 @@ impl Exchange {
         }
     }
 
-    /// How the message is encoded, and so the answer.
+    /// The encoding of the message and of the answer.
     pub(crate) fn encoding(&self) -> Encoding {
         self.media.encoding
     }
 
-    /// Checks what the call says about itself besides its message, and takes its deadline into the context.
+    /// Checks the head of the call, and stores its deadline in the context.
     pub(crate) fn check(&mut self, context: &mut Context) -> Result<(), ConnectError> {
         self.check_version(&context.headers)?;
         self.packed = self.packed(&context.headers)?;
@@ -147,7 +147,7 @@ impl Exchange {
         }
     }
 
-    /// The request messages, still encoded, each when it is asked for.
+    /// The request messages, still encoded. Each is read when the method polls for it.
     pub(crate) fn messages<B>(&self, body: B, limits: Limits, sleep: Option<Sleep>) -> MessageStream<Bytes>
     where
         B: http_body::Body + 'static,
@@ -171,7 +171,7 @@ impl Exchange {
             .map_err(UnpackError::of_request)
     }
 
-    /// The response for what a method returned, with the metadata that the context gathered.
+    /// The response for the result of a method, with the metadata in the context.
     pub(crate) fn respond(&self, result: Result<Reply, ConnectError>, context: Context) -> Response<Body> {
         match self.media.protocol {
             Protocol::Unary => {
@@ -189,7 +189,7 @@ impl Exchange {
     }
 }
 
-/// The protocol that the client of a request speaks, as far as the request tells, whether or not it is right in it.
+/// The protocol of a request's client, as far as the request shows it, even if the request is invalid.
 fn spoken(head: &request::Parts) -> Option<Protocol> {
     let by_media = head.headers.get(CONTENT_TYPE).and_then(Protocol::of);
     let is_connect = || {
@@ -249,7 +249,7 @@ fn message_in_query(query: &str, limit: usize) -> Result<Bytes, ConnectError> {
     }
 }
 
-/// A header as text; what is no text reads as something that no rule knows.
+/// A header as text. A value that is not text becomes a text that matches no rule.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
     headers
         .get(name)

@@ -1,4 +1,4 @@
-//! gRPC and gRPC-Web as a server answers them.
+//! The answers of a server by gRPC and gRPC-Web.
 //!
 //! Specifications: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md> and `PROTOCOL-WEB.md` beside it. The
 //! two differ in where the status is: in HTTP's trailers, or in a last envelope of the body.
@@ -38,8 +38,7 @@ pub(crate) struct Status {
     pub(crate) details: Vec<prost_types::Any>,
 }
 
-/// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in the
-/// trailers.
+/// The response for the result of a method. Its HTTP status is always 200: the trailers say whether the call failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,
@@ -64,7 +63,7 @@ pub(crate) fn respond(
     response
 }
 
-/// The trailers of a call that ended so.
+/// The trailers of a call with this result.
 fn with_status(mut trailers: HeaderMap, error: Option<&ConnectError>) -> HeaderMap {
     let Some(error) = error else {
         trailers.insert(STATUS, HeaderValue::from_static("0"));
@@ -120,7 +119,7 @@ fn percent_encode(message: &str) -> String {
     encoded
 }
 
-/// The body in base64, each piece for itself.
+/// The body in base64, in which each piece is encoded separately.
 fn in_text(body: Body) -> Body {
     let encode = |frame: Frame<Bytes>| frame.map_data(|data| Bytes::from(STANDARD.encode(data)));
     Body::stream(body.into_frames().map(encode))
@@ -129,7 +128,7 @@ fn in_text(body: Body) -> Body {
 /// The bytes of a body in base64, which may be several texts in a row, each with its padding, and comes in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct TextDecoder {
-    /// The beginning of four characters, whose rest has not come.
+    /// The beginning of a group of four characters whose rest has not arrived.
     begun: Vec<u8>,
 }
 
@@ -165,7 +164,7 @@ fn decode_fours(text: &[u8], bytes: &mut Vec<u8>) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// The answer to a call of what is not there: the client reads no HTTP status, but trailers.
+/// The answer to a call of an unknown method. The client does not read the HTTP status, but the trailers.
 pub(crate) fn refuse(protocol: Protocol, error: ConnectError) -> Response<Body> {
     let media = MediaType {
         protocol,

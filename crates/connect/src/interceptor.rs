@@ -10,20 +10,20 @@ use crate::descriptor::MethodDescriptor;
 use crate::error::ConnectError;
 use crate::json::TextFields;
 
-/// Code that runs before every method: who is calling, may they, how often, what travels on.
+/// Code that runs before every method, for authentication, authorization, rate limits and headers that are passed on.
 pub trait Interceptor {
-    /// Looks at a call before its message is read. What it returns as an error is the answer.
+    /// Checks a call before its message is read. An error is the answer.
     fn before(
         &self,
         context: &mut Context,
         method: &'static MethodDescriptor,
     ) -> impl Future<Output = Result<(), ConnectError>>;
 
-    /// Looks at a call's message before the method does: at each one of a request stream. What it returns as an error is
-    /// the answer, or, in a stream, what the method gets instead of the message and of all that would follow.
+    /// Checks the message of a call before the method gets it. In a request stream it checks each message. An error is the
+    /// answer. In a stream the method gets the error instead of the message, and no further messages.
     ///
     /// # Errors
-    /// What the interceptor has against the message; nothing, if it has no opinion.
+    /// The interceptor refuses the message. By default, no message is refused.
     fn message(
         &self,
         _context: &Context,
@@ -69,5 +69,5 @@ impl<I: Interceptor> BoxedInterceptor for I {
     }
 }
 
-/// In the order in which they run. Shared, because a request stream outlasts the call that gave it.
+/// The interceptors, in the order in which they run. They are shared, because a request stream can exist longer than its call.
 pub(crate) type Interceptors = Vec<Rc<dyn BoxedInterceptor>>;

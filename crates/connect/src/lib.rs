@@ -1,19 +1,18 @@
 //! RPC over HTTP by the [Connect protocol](https://connectrpc.com/docs/protocol), server and client.
 //!
-//! A .proto file becomes, through connect-build, messages, a trait with a method for each RPC, a server and a client.
-//! The server side is a [`Router`]: it turns an `http::Request` into a call of the trait and what that returns into an
+//! connect-build generates from a .proto file: messages, a trait with a method for each RPC, a server and a client. The
+//! server side is a [`Router`]: it converts an `http::Request` to a call of the trait, and the result to an
 //! `http::Response`. The client side is a [`Client`] over a [`Transport`]. Both speak Connect, gRPC and gRPC-Web: unary
-//! calls and streams of every kind, in both directions at the same time where HTTP can (HTTP/2), with JSON or binary
-//! messages, gzip, errors with typed details, deadlines and metadata. A router tells the protocols apart by a request's
-//! media type; a client speaks the one that it is told to ([`Client::grpc`], [`Client::grpc_web`]). A generated client
-//! implements the service's trait too, so a client put into a router is a proxy.
+//! calls and streams of every kind (over HTTP/2 in both directions at the same time), with JSON or binary messages, gzip,
+//! errors with typed details, deadlines and metadata. A router recognizes the protocol by a request's media type. A client
+//! speaks Connect, or the protocol that is chosen with [`Client::grpc`] or [`Client::grpc_web`]. A generated client also
+//! implements the service's trait, so a router with a client is a proxy.
 //!
-//! What a call costs, beside the Connect project's own Rust crate: `bench/README.md`. How the decoders are fuzzed:
-//! `fuzz/README.md`.
+//! `bench/README.md` compares the cost of a call with that of the Connect project's own Rust crate. `fuzz/README.md`
+//! describes how the decoders are fuzzed.
 //!
-//! Invariants: nothing here opens a connection, reads a clock other than `Instant::now` or knows a runtime; nothing
-//! knows Spin, WASI or any service; futures need not be `Send`; no input makes it panic, and no error repeats a
-//! value that was sent.
+//! Invariants: this crate opens no connection, reads no clock except `Instant::now`, and depends on no runtime, nor on Spin,
+//! WASI or a service. Futures need not be `Send`. No input causes a panic, and no error repeats a received value.
 
 mod body;
 mod call;

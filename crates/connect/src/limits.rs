@@ -1,27 +1,27 @@
-//! How much one request may have.
+//! Limits for one request.
 
 use std::time::Duration;
 
-/// What a [`Router`] accepts.
+/// The limits of a [`Router`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request message, in bytes, as sent and unpacked; larger ones are answered `resource_exhausted`.
+    /// The maximum size of a request message in bytes, as sent and decompressed. Larger ones are answered `resource_exhausted`.
     ///
-    /// It bounds memory too, but not one to one: a repeated field of empty messages takes two bytes an element as sent,
-    /// and here what the generated struct takes. Where memory is short, set it to what real messages need.
+    /// It also bounds memory, but not one to one: an element of a repeated field of empty messages has two bytes as sent,
+    /// and in memory the size of the generated struct. If memory is short, set the limit to the size of real messages.
     pub request_bytes: usize,
-    /// What all messages of one request stream may have together, in bytes, unpacked; more is answered
-    /// `resource_exhausted`. None is no limit: no more of a stream is kept than one message, however long it is.
+    /// The maximum size of all messages of one request stream together, in bytes, decompressed. More is answered
+    /// `resource_exhausted`. `None` is no limit: only one message of a stream is kept in memory, even if the stream is long.
     pub stream_bytes: Option<u64>,
-    /// How many messages one request stream may have; more are answered `resource_exhausted`. None is no limit.
+    /// The maximum number of messages of one request stream. More are answered `resource_exhausted`. `None` is no limit.
     pub stream_messages: Option<u64>,
-    /// How long a handler waits for the next message of a request stream; then the stream fails with
-    /// `deadline_exceeded`. None is no limit. It needs [`Router::cut_off_after`].
+    /// How long a handler waits for the next message of a request stream. Then the stream fails with `deadline_exceeded`.
+    /// `None` is no limit. It requires [`Router::cut_off_after`].
     pub message_time: Option<Duration>,
 }
 
 impl Default for Limits {
-    /// 4 MiB a message, as gRPC servers have it; streams of any length, whose next message comes within a minute.
+    /// 4 MiB per message, as in gRPC servers; streams of any length, in which the next message must come within a minute.
     fn default() -> Self {
         Self {
             request_bytes: 4 * 1024 * 1024,

@@ -1,4 +1,4 @@
-//! Media types: which protocol a body speaks, and how its messages are encoded.
+//! Media types, which name the protocol of a body and the encoding of its messages.
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderName, HeaderValue};
@@ -6,13 +6,13 @@ use http::{HeaderName, HeaderValue};
 use crate::descriptor::MethodKind;
 use crate::encoding::Encoding;
 
-/// The header by which a client of the Connect protocol says which version it speaks: `1`.
+/// The header with the version of the Connect protocol that a client speaks: `1`.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
-/// The protocols, as media types tell them apart.
+/// The protocols that media types distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Connect, one message a body.
+    /// Connect, with one message per body.
     Unary,
     /// Connect, messages in envelopes.
     Stream,
@@ -25,8 +25,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// The protocol that the client speaks who sent this `Content-Type`, whether or not we know the encoding of messages
-    /// that it names.
+    /// The protocol of a client that sent this `Content-Type`, even if its encoding of messages is not supported.
     pub(crate) fn of(content_type: &HeaderValue) -> Option<Self> {
         let text = content_type.to_str().ok()?;
         let name = text
@@ -47,7 +46,7 @@ impl Protocol {
         }
     }
 
-    /// The header that says how the messages of a request or response are compressed.
+    /// The header with the compression of the messages of a request or response.
     pub(crate) fn content_encoding(self) -> HeaderName {
         match self {
             Self::Unary => CONTENT_ENCODING,
@@ -56,7 +55,7 @@ impl Protocol {
         }
     }
 
-    /// The header that says how the messages of the response may be compressed.
+    /// The header with the accepted compressions for the messages of the response.
     pub(crate) fn accept_encoding(self) -> HeaderName {
         match self {
             Self::Unary => ACCEPT_ENCODING,
@@ -66,7 +65,7 @@ impl Protocol {
     }
 }
 
-/// What a `Content-Type` of ours says.
+/// The meaning of a supported `Content-Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MediaType {
     pub(crate) protocol: Protocol,
@@ -96,8 +95,8 @@ const TABLE: [(&str, Protocol, Encoding); 10] = [
 ];
 
 impl MediaType {
-    /// The media type that a `Content-Type` names. JSON is UTF-8, and may say so; another `charset` is refused, for it would
-    /// change what the bytes mean. Other parameters mean nothing (RFC 9110, 5.6.6 and 8.3.1).
+    /// Parses a `Content-Type`. JSON is UTF-8, and the header may say so. Another `charset` is refused, because it would
+    /// change the meaning of the bytes. Other parameters have no meaning (RFC 9110, 5.6.6 and 8.3.1).
     pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
         let (name, rest) = text.split_once(';').unwrap_or((text, ""));
@@ -114,7 +113,7 @@ impl MediaType {
         Some(Self { protocol, encoding })
     }
 
-    /// The media type as a header says it.
+    /// The value of a header for this media type.
     pub(crate) fn header(self) -> HeaderValue {
         let row = TABLE
             .iter()
@@ -122,7 +121,8 @@ impl MediaType {
         HeaderValue::from_static(row.map_or("application/octet-stream", |row| row.0))
     }
 
-    /// Whether a method of this kind can be called so. Connect has a form of its own for unary calls; gRPC has not.
+    /// Whether a method of this kind can be called with this media type. Connect has separate media types for unary calls;
+    /// gRPC does not.
     pub(crate) fn suits(self, kind: MethodKind) -> bool {
         match self.protocol {
             Protocol::Unary => kind == MethodKind::Unary,
@@ -154,7 +154,7 @@ fn parameters(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether JSON may have this parameter: any but a charset that JSON is not in (RFC 8259, 8.1 and 11).
+/// Whether JSON may have this parameter: any parameter except a charset other than that of JSON (RFC 8259, 8.1 and 11).
 fn is_fine_for_json(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
     let is_charset = name.trim().eq_ignore_ascii_case("charset");

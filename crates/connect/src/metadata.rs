@@ -1,4 +1,4 @@
-//! Which HTTP headers are metadata of a call, and how trailing metadata travels.
+//! Metadata of a call in HTTP headers, and the form of trailing metadata.
 
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, SERVER, TE,
@@ -6,10 +6,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName};
 
-/// What a unary response puts before the names of trailing metadata.
+/// The prefix of trailing metadata in the headers of a unary response.
 const TRAILER_PREFIX: &str = "trailer-";
 
-/// Headers that describe one HTTP message or connection, and mean nothing on another.
+/// Headers that describe one HTTP message or connection, and have no meaning for another.
 const FRAMING: [HeaderName; 10] = [
     CONNECTION,
     CONTENT_ENCODING,
@@ -26,7 +26,7 @@ const FRAMING: [HeaderName; 10] = [
 /// Headers that every server writes for itself.
 const SERVER_OWN: [HeaderName; 4] = [ACCEPT_ENCODING, DATE, HOST, SERVER];
 
-/// Drops what would contradict how a message is really sent.
+/// Removes headers that would contradict the actual form of the message.
 pub(crate) fn remove_framing(headers: &mut HeaderMap) {
     for name in &FRAMING {
         headers.remove(name);
@@ -40,7 +40,7 @@ pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
     }
 }
 
-/// Adds trailing metadata in the form in which a unary response has it.
+/// Adds trailing metadata in the form of a unary response.
 pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
     for (name, value) in trailers {
         // A header's name stays one with a prefix of letters before it.
@@ -50,8 +50,8 @@ pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
     }
 }
 
-/// The metadata among headers or trailers: without what is HTTP's or the protocol's own. Connect and gRPC keep these
-/// prefixes for themselves.
+/// The metadata in headers or trailers, without the headers of HTTP and of the protocol. Connect and gRPC reserve these
+/// prefixes.
 pub(crate) fn custom(mut headers: HeaderMap) -> HeaderMap {
     remove_framing(&mut headers);
     for name in &SERVER_OWN {

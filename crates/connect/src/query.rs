@@ -1,4 +1,4 @@
-//! The query of a URL, in the form that browsers give it (`application/x-www-form-urlencoded`).
+//! The query of a URL, in the form of browsers (`application/x-www-form-urlencoded`).
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> 
     bytes(query, name).map(text)
 }
 
-/// The value of the first parameter with this name, decoded, whatever bytes it has.
+/// The value of the first parameter with this name, decoded. It may have any bytes.
 pub(crate) fn bytes<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
     pairs(query)
         .find(|(key, _)| *decode(key) == *name.as_bytes())
@@ -35,7 +35,7 @@ fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     }
 }
 
-/// Undoes percent-encoding; a percent sign that begins none stands for itself.
+/// Decodes percent-encoding. A percent sign that does not begin an escape is kept.
 fn decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text.as_bytes());

@@ -1,7 +1,7 @@
 //! The messages of a request, taken out of its body one at a time.
 //!
-//! The body is read only while the next message is waited for, so a handler that is slow slows its client: no more is
-//! kept here than one message and one piece of the body.
+//! The body is read only while the handler waits for the next message, so a slow handler slows its client. At most one
+//! message and one piece of the body are kept in memory.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Requests<B> {
     text: Option<TextDecoder>,
     packed: Compression,
     limits: Limits,
-    /// What the messages so far had, unpacked.
+    /// The size of the messages so far, decompressed.
     bytes: u64,
     messages: u64,
     sleep: Option<Sleep>,
@@ -38,7 +38,7 @@ where
     B: http_body::Body,
     B::Error: std::fmt::Display,
 {
-    /// The messages of `body`, which are compressed so, and in base64 if `is_text`.
+    /// The messages of `body`, which have this compression, and are in base64 if `is_text`.
     pub(crate) fn new(body: B, packed: Compression, is_text: bool, limits: Limits) -> Self {
         Self {
             body: Box::pin(body),
@@ -52,7 +52,7 @@ where
         }
     }
 
-    /// The only message that there must be.
+    /// The message of a request that must have exactly one.
     pub(crate) async fn only(mut self) -> Result<Bytes, ConnectError> {
         let Some(message) = self.next().await? else {
             return Err(ConnectError::unimplemented(
@@ -67,7 +67,7 @@ where
         }
     }
 
-    /// The next message, still encoded; none after the last.
+    /// The next message, still encoded; `None` after the last.
     async fn next(&mut self) -> Result<Option<Bytes>, ConnectError> {
         let Some(envelope) = self.envelope().await? else {
             return Ok(None);
@@ -119,7 +119,7 @@ where
         let frame = frame.map_err(|error| {
             ConnectError::invalid_argument(format!("the request body broke off: {error}"))
         })?;
-        // What is not data is trailers, and no request has any that matter.
+        // A frame that is not data is trailers, which requests of these protocols do not use.
         if let Ok(mut data) = frame.into_data() {
             let piece = data.copy_to_bytes(data.remaining());
             match &mut self.text {
@@ -136,7 +136,7 @@ where
     B: http_body::Body + 'static,
     B::Error: std::fmt::Display,
 {
-    /// The messages as a stream, each within its time if there is a way to measure it. After an error nothing follows.
+    /// The messages as a stream. Each must come within its time, if there is a timer. An error is the last item.
     pub(crate) fn into_stream(mut self, sleep: Option<Sleep>) -> MessageStream<Bytes> {
         self.sleep = sleep;
         let next = |mut requests: Self| async move {

@@ -1,4 +1,4 @@
-//! The router: from an HTTP request to a method of a service, and back.
+//! The router: calls the method of a service for an HTTP request, and makes the response.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,9 +19,9 @@ use crate::json::{AnyType, Types};
 use crate::limits::Limits;
 use crate::reply::Reply;
 
-/// Serves services over HTTP: one function from request to response, that any HTTP server can call.
+/// Serves services over HTTP: one function from request to response, which any HTTP server can call.
 ///
-/// Made once and used for many requests at the same time, on one thread.
+/// It is made once, and used for many requests at the same time, on one thread.
 #[derive(Default)]
 pub struct Router {
     routes: HashMap<&'static str, Route>,
@@ -37,7 +37,7 @@ struct Route {
 }
 
 impl Router {
-    /// A router that serves nothing yet.
+    /// A router without services.
     pub fn new() -> Self {
         Self::default()
     }
@@ -72,16 +72,16 @@ impl Router {
         self
     }
 
-    /// Lets the messages of a package stand inside a `google.protobuf.Any` in JSON.
+    /// Allows the messages of a package inside a `google.protobuf.Any` in JSON.
     #[must_use]
     pub fn types(mut self, package: &'static [AnyType]) -> Self {
         self.types = self.types.with(package);
         self
     }
 
-    /// Cuts handlers off when their caller's time is up: they are dropped where they wait, and the answer is
-    /// `deadline_exceeded`. `sleep` is the runtime's way to wait, which this crate has not. Without it a deadline is only
-    /// what handlers and the calls they make heed.
+    /// Interrupts handlers at the caller's deadline: they are dropped at the point where they wait, and the answer is
+    /// `deadline_exceeded`. `sleep` is the timer of the runtime, because this crate has none. Without it, only handlers and
+    /// their calls can observe a deadline.
     #[must_use]
     pub fn cut_off_after<F>(mut self, sleep: impl Fn(Duration) -> F + 'static) -> Self
     where
@@ -91,7 +91,7 @@ impl Router {
         self
     }
 
-    /// Answers a request. Never fails: what goes wrong becomes an answer in the shape of the client's protocol.
+    /// Answers a request. It never fails: an error becomes an answer in the form of the client's protocol.
     pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
     where
         B: http_body::Body + 'static,
@@ -122,7 +122,7 @@ impl Router {
         Some(self.sleep.as_ref()?(context.remaining()?))
     }
 
-    /// Everything between the protocol's head and its answer, in the order in which a caller's mistakes are reported.
+    /// Runs all steps between the head of the request and the answer, in the order in which a caller's mistakes are reported.
     async fn call<B>(
         &self,
         route: &Route,

@@ -1,4 +1,4 @@
-//! Streams of the Connect protocol as a server answers them: <https://connectrpc.com/docs/protocol>, "Streaming RPCs".
+//! The answers of a server to streams of the Connect protocol: <https://connectrpc.com/docs/protocol>, "Streaming RPCs".
 
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
@@ -16,8 +16,7 @@ use crate::messages::EncodedMessages;
 use crate::metadata;
 use crate::reply::Reply;
 
-/// The response for what a method returned. Its HTTP status is 200 in any case: whether the call failed is in its last
-/// envelope.
+/// The response for the result of a method. Its HTTP status is always 200: the last envelope says whether the call failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,
@@ -104,7 +103,7 @@ fn write_metadata(writer: &mut json::Writer<'_>, metadata: &HeaderMap) {
     object.end();
 }
 
-/// What an `EndStreamResponse` says: the error, or the trailing metadata of a success.
+/// The result in an `EndStreamResponse`: the error, or the trailing metadata of a success.
 pub(crate) fn read_end(text: &[u8]) -> Result<HeaderMap, ConnectError> {
     let malformed = |_| ConnectError::internal("the end of the response is not what the protocol says");
     let text = std::str::from_utf8(text).map_err(|_| malformed(json::Error::new("")))?;

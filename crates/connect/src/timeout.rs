@@ -1,4 +1,4 @@
-//! How much time a caller gives: `Connect-Timeout-Ms` (Connect protocol, "Unary-Request") and `grpc-timeout` (gRPC over
+//! The time limit of a caller: `Connect-Timeout-Ms` (Connect protocol, "Unary-Request") and `grpc-timeout` (gRPC over
 //! HTTP2, "Timeout").
 
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::error::ConnectError;
 pub(crate) const CONNECT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 pub(crate) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// The most digits that `Connect-Timeout-Ms` may have: 115 days.
+/// The maximum number of digits of `Connect-Timeout-Ms`: 115 days.
 const CONNECT_DIGITS: usize = 10;
-/// The most digits that `grpc-timeout` may have.
+/// The maximum number of digits of `grpc-timeout`.
 const GRPC_DIGITS: usize = 8;
 
 /// Reads `Connect-Timeout-Ms`.
@@ -46,7 +46,7 @@ pub(crate) fn parse_grpc(value: &HeaderValue) -> Result<Duration, ConnectError> 
     })
 }
 
-/// `Connect-Timeout-Ms` for this much time; `None` if it is too long for the header, which is as good as forever.
+/// `Connect-Timeout-Ms` for this time; `None` if the time is too long for the header, which has the effect of no limit.
 pub(crate) fn write_connect(left: Duration) -> Option<HeaderValue> {
     let milliseconds = left.as_millis().to_string();
     HeaderValue::try_from(&milliseconds)
@@ -54,8 +54,9 @@ pub(crate) fn write_connect(left: Duration) -> Option<HeaderValue> {
         .filter(|_| milliseconds.len() <= CONNECT_DIGITS)
 }
 
-/// `grpc-timeout` for this much time, in the finest unit of at most 8 digits; `None` if it is too long for the header. What is
-/// cut off lets the server's time end before the client's, and then a stream that the server cancelled looks broken.
+/// `grpc-timeout` for this time, in the finest unit of at most 8 digits; `None` if the time is too long for the header. The
+/// time is rounded down, so the server's deadline can be before the client's, and then a stream that the server cancelled
+/// looks broken.
 pub(crate) fn write_grpc(left: Duration) -> Option<HeaderValue> {
     let seconds = u128::from(left.as_secs());
     let units = [

@@ -1,4 +1,4 @@
-//! Unary calls of the Connect protocol as a server answers them: <https://connectrpc.com/docs/protocol>, "Unary RPCs".
+//! The answers of a server to unary calls of the Connect protocol: <https://connectrpc.com/docs/protocol>, "Unary RPCs".
 
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -16,13 +16,13 @@ use crate::reply::Reply;
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
-/// What errors are written as, whatever the call's encoding is.
+/// The media type of errors, for every encoding of the call.
 const JSON: MediaType = MediaType {
     protocol: Protocol::Unary,
     encoding: Encoding::Json,
 };
 
-/// The answer to an HTTP method that the called method does not know. The code is what clients make of the status alone.
+/// The answer to an HTTP method that the called method does not allow. The code is the one that clients derive from the status.
 pub(crate) fn wrong_http_method(
     method: &MethodDescriptor,
     allowed: &'static str,
@@ -49,8 +49,8 @@ pub(crate) fn wrong_media_type(kind: MethodKind, spoken: Option<Protocol>) -> Re
     refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, spoken)
 }
 
-/// An error for what is not a call, with the HTTP status that says so. It is in JSON for clients that speak Connect's
-/// unary protocol. All others go by the status; the text is for people who look.
+/// An error for a request that is not a call, with the matching HTTP status. It is in JSON for clients of Connect's unary
+/// protocol. All other clients read the status, and the text is for people.
 pub(crate) fn refuse(
     status: StatusCode,
     mut error: ConnectError,
@@ -75,7 +75,7 @@ pub(crate) fn refuse(
     response
 }
 
-/// The response for what a method returned, with the metadata that the context gathered.
+/// The response for the result of a method, with the metadata in the context.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,
@@ -98,7 +98,7 @@ pub(crate) fn respond(
         headers.insert(CONTENT_ENCODING, name);
     }
     let body = packed.unwrap_or(body);
-    // Known now, and not to a server that sees the body only as a stream: it would send chunks.
+    // The length is known here. A server that only gets the body as a stream would send chunks.
     headers.insert(CONTENT_LENGTH, body.len().into());
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;

@@ -20,11 +20,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use decoders::{LIMIT, TARGETS};
 
-/// What a decoder may take besides what its input makes it take: for routers, clients, headers and the state of gzip.
+/// The maximum memory of a decoder that does not depend on its input: routers, clients, headers and the state of gzip.
 const MEMORY_AT_ALL: usize = 256 * 1024;
-/// What a byte of input may make it take. Two bytes can stand for a message of every scalar, and a list doubles.
+/// The maximum memory per byte of input. Two bytes can be a message of every scalar, and a list doubles its capacity.
 const MEMORY_PER_BYTE: usize = 512;
-/// What an input that unpacks to the limit may make it take: a text goes through several hands.
+/// The maximum memory for an input that decompresses to the limit: a text is copied several times.
 const MEMORY_PER_PACKED_BYTE: usize = 8;
 
 /// A decoder's name, the decoder, and an input.
@@ -181,7 +181,7 @@ fn envelope(flags: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn bombs_take_no_more_than_the_limit() {
+fn decompression_bombs_take_no_more_memory_than_the_limit() {
     let bomb = gzip(&vec![b' '; 256 * LIMIT]);
     assert!(bomb.len() < LIMIT / 2, "the bomb is small: {} bytes", bomb.len());
     let packed = envelope(1, &bomb);
@@ -208,7 +208,7 @@ fn bombs_take_no_more_than_the_limit() {
 }
 
 #[test]
-fn what_is_only_announced_takes_no_memory() {
+fn announced_length_alone_takes_no_memory() {
     let cases: [Case; 3] = [
         ("a request", decoders::envelopes, b"\x00\xff\xff\xff\xff"),
         ("a response", decoders::stream_response, b"\x00\xff\xff\xff\xff"),

@@ -1,7 +1,7 @@
-//! An application, as those who embed the host see it: load it, serve it, or take a single component out of it.
+//! The API for embedders of the host: load an application, serve it, or instantiate a single component of it.
 //!
-//! The futures are boxed: one that is not is compiled in the crate that awaits it, and so the host, wasmtime's generic half
-//! with it, would be compiled again for each program and each test that embeds it.
+//! The futures are boxed. A future that is not boxed is compiled in the crate that awaits it. Then the host and wasmtime's
+//! generic code would be compiled again for each program and each test that embeds the host.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::listener::{self, Subscribers};
 use crate::load::{self, LoadError};
 use crate::server::{self, Server};
 
-/// A loaded application. Clones are the same application; any number of different ones fit into a process.
+/// A loaded application. Clones are the same application. A process can have any number of different applications.
 #[derive(Clone)]
 pub struct App(Arc<Application>);
 
@@ -32,10 +32,10 @@ impl fmt::Debug for App {
 
 impl App {
     /// Reads the manifest, resolves variables and grants, and compiles the components (or takes them from the cache).
-    /// Nothing of the application runs yet.
+    /// No component runs yet.
     ///
     /// # Errors
-    /// [`LoadError`] says what keeps the application from running.
+    /// [`LoadError`] says why the application cannot run.
     pub fn load(config: Config) -> BoxFuture<'static, Result<Self, LoadError>> {
         async move {
             let loading = tokio::task::spawn_blocking(move || load::load(&config));
@@ -47,7 +47,7 @@ impl App {
         .boxed()
     }
 
-    /// Serves the public routes on `address`; port 0 takes a free one, which [`Server::local_addr`] tells.
+    /// Serves the public routes on `address`. With port 0 the system chooses a free port, which [`Server::local_addr`] returns.
     ///
     /// # Errors
     /// When the address cannot be listened on.
@@ -55,13 +55,13 @@ impl App {
         server::serve(self.0.clone(), address).boxed()
     }
 
-    /// Whether it answers HTTP at all. An application may have Redis triggers alone.
+    /// Whether it answers HTTP. An application may have only Redis triggers.
     pub fn answers_http(&self) -> bool {
         self.0.has_endpoints()
     }
 
-    /// Takes the messages of Redis channels to the components that the manifest's Redis triggers name, as long as what is
-    /// returned lives. None where there are no such triggers.
+    /// Passes the messages of Redis channels to the components that the manifest's Redis triggers name, until the returned
+    /// value is dropped. `None` if there are no such triggers.
     pub fn subscribe(&self) -> Option<Subscribers> {
         let has_any = !self.0.subscriptions().is_empty();
         has_any.then(|| listener::subscribe(&self.0))

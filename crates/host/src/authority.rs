@@ -1,8 +1,8 @@
-//! Which host a request from outside is for: its `Host` header (RFC 9112, section 3.2), or the authority of its target,
-//! in absolute form (RFC 9112, section 3.2.2) or as `:authority` (RFC 9113, section 8.3.1).
+//! The host of a request from outside: its `Host` header (RFC 9112, section 3.2), or the authority of its target, in
+//! absolute form (RFC 9112, section 3.2.2) or as `:authority` (RFC 9113, section 8.3.1).
 //!
-//! Routes do not depend on it, but components and proxies before us do: two readers that find different hosts in one request
-//! can be played off against each other. So what can be read in two ways is refused.
+//! Routes do not depend on it, but components and proxies in front of the host do. If two readers found different hosts in one
+//! request, an attacker could use the difference. So a request whose host can be read in two ways is refused.
 
 use std::net::Ipv6Addr;
 
@@ -13,14 +13,14 @@ use http::{HeaderValue, Version};
 
 use crate::bad_request::BadRequest;
 
-/// What a request is for that names no host: HTTP/1.0 need not, and an HTTP/1.1 `Host` may be empty. Spin writes the same
-/// into `spin-full-url`.
+/// The host of a request that names none: HTTP/1.0 does not require a host, and an HTTP/1.1 `Host` may be empty. Spin writes
+/// the same into `spin-full-url`.
 pub(crate) const UNNAMED: Authority = Authority::from_static("localhost");
 
-/// The host that a request is for.
+/// The host of a request.
 ///
 /// # Errors
-/// None is named where one must be, more than one is, or it is no host with an optional port.
+/// The request names no host although it must, or more than one, or a text that is not a host with an optional port.
 pub(crate) fn of(parts: &Parts) -> Result<Authority, BadRequest> {
     let mut lines = parts.headers.get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
@@ -34,7 +34,7 @@ pub(crate) fn of(parts: &Parts) -> Result<Authority, BadRequest> {
         (Version::HTTP_2, Some(host), Some(target)) if !is_same(&host, &target) => {
             Err(BadRequest::HostMismatch)
         }
-        // In HTTP/1.1 the target counts, whatever `Host` says (RFC 9112, section 3.2.2).
+        // In HTTP/1.1 the target counts, and `Host` is ignored (RFC 9112, section 3.2.2).
         (_, _, Some(target)) => Ok(target),
         (_, Some(host), None) => Ok(host),
         (_, None, None) => Ok(UNNAMED),
@@ -57,7 +57,7 @@ fn parse(value: &[u8]) -> Result<Authority, BadRequest> {
     authority.map_err(|_| BadRequest::HostSyntax)
 }
 
-/// Host and port, if the host is in form.
+/// Host and port, if the host is valid.
 fn split(text: &str) -> Option<(&str, &str)> {
     let Some(bracketed) = text.strip_prefix('[') else {
         let (host, port) = text.split_once(':').unwrap_or((text, ""));
@@ -72,7 +72,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((&text[..address.len() + 2], port))
 }
 
-/// `reg-name` of RFC 3986, section 3.2.2, without percent-encoded bytes, which no name in DNS needs.
+/// `reg-name` of RFC 3986, section 3.2.2, without percent-encoded bytes, which do not occur in names of DNS.
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
@@ -81,7 +81,7 @@ fn is_port(port: &str) -> bool {
     port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-/// Whether both name one host: whatever the case, and with the port of plain HTTP written or left out.
+/// Whether both name the same host. Case makes no difference, and the port of plain HTTP may be written or left out.
 fn is_same(one: &Authority, other: &Authority) -> bool {
     let port = |authority: &Authority| authority.port_u16().unwrap_or(80);
     one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)

@@ -1,9 +1,9 @@
-//! Requests that the host refuses before it asks a component.
+//! Requests that the host refuses before it calls a component.
 
 use http::StatusCode;
 use http::header::InvalidHeaderValue;
 
-/// Why a request cannot be given to a component. Each is the client's fault.
+/// The reason why a request cannot be passed to a component. Each one is the client's fault.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadRequest {
     #[error("the request has no Host header: send one, such as example.com:3000")]
@@ -33,7 +33,7 @@ impl BadRequest {
 }
 
 impl From<InvalidHeaderValue> for BadRequest {
-    // The host's own values are good ones; what is left is a path with bytes that no header can hold.
+    // The host's own values are valid. The only other cause is a path with bytes that are not allowed in a header.
     fn from(_: InvalidHeaderValue) -> Self {
         Self::Path
     }

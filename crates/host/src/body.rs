@@ -1,4 +1,4 @@
-//! Bodies on their way through the host: a request's, bounded in size, and a response's, bounded in time.
+//! Bodies: those of requests, with a maximum size, and those of responses, with a maximum time.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,11 +22,11 @@ use crate::inflight::Ticket;
 /// How long the host goes on reading a request body that no component reads.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Bodies that say they are no longer than this, in bytes, pass between components, and from outside to a component,
-/// in one piece: an instance that waits for a body, or for a reader of one, costs more than reading it here.
+/// A body whose announced length is at most this, in bytes, is read whole before it is passed to a component, from outside
+/// or from another component: an instance that waits for a body, or for a reader of one, costs more than reading it here.
 const ONE_PIECE: u64 = 64 << 10;
 
-/// Reads a body that is known to be short, its trailers included. Any other stays as it is.
+/// Reads a body that is known to be short, including its trailers. Any other body stays unread.
 pub(crate) async fn in_one_piece<B>(body: B) -> Result<WasiBody, Error>
 where
     B: Body<Data = Bytes, Error = Error> + Send + 'static,
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// The same request twice, its body read whole.
+/// Two copies of a request, after its whole body was read.
 pub(crate) async fn twice(
     request: Request<WasiBody>,
 ) -> Result<(Request<WasiBody>, Request<WasiBody>), Error> {
@@ -55,7 +55,7 @@ pub(crate) async fn twice(
 
 /// The body of a request from outside. Reading past the limit fails and raises the flag.
 pub(crate) struct Bounded {
-    /// There until this is dropped.
+    /// Present until this is dropped.
     body: Option<Incoming>,
     limit: u64,
     left: u64,
@@ -73,7 +73,7 @@ impl Flag {
 }
 
 impl Bounded {
-    /// Bounds `body` to `limit` bytes. The flag tells afterwards whether that was too little.
+    /// Bounds `body` to `limit` bytes. Afterwards the flag says whether the body was longer.
     pub(crate) fn new(body: Incoming, limit: u64) -> (Self, Flag) {
         let exceeded = Flag::default();
         (
@@ -134,8 +134,9 @@ impl Drop for Bounded {
     }
 }
 
-/// Reads and drops the rest of a request body that no component reads, up to `most` bytes and for [`DISCARD_TIME`]. A connection that is closed
-/// with bytes unread is reset, and the client loses the answer that tells it why its body was not wanted.
+/// Reads and drops the rest of a request body that no component reads, up to `most` bytes and for [`DISCARD_TIME`]. A
+/// connection that is closed with bytes unread is reset, and the client loses the answer that tells it why its body was not
+/// wanted.
 pub(crate) fn discard(mut body: Incoming, most: u64) {
     if body.is_end_stream() {
         return;
@@ -153,8 +154,8 @@ pub(crate) fn discard(mut body: Incoming, most: u64) {
     tokio::spawn(tokio::time::timeout(DISCARD_TIME, read));
 }
 
-/// What answers a HEAD: the same response without its content (RFC 9110, section 9.3.2). hyper would send the content over
-/// HTTP/2.
+/// The answer to a HEAD request: the same response without its content (RFC 9110, section 9.3.2). hyper would send the content
+/// over HTTP/2.
 pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> {
     if let Some(length @ 1..) = response.body().size_hint().exact() {
         let headers = response.headers_mut();
@@ -165,16 +166,16 @@ pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> 
 
 /// The body of a response.
 pub(crate) enum Reply {
-    /// A component's. It ends with an error when the request's time is up.
+    /// The body of a component. It ends with an error when the request's time is up.
     Guest { guest: Arc<Guest>, _watch: Watch },
-    /// The host's own.
+    /// A body of the host.
     Host(Full<Bytes>),
 }
 
-/// The body that a component gives, until the request's time is up. Then it is dropped, and what the component was doing
-/// with it, even if nothing asks for it any more: a client that does not read must not keep a request in flight.
+/// The body of a component, until the request's time is up. Then it is dropped, together with the component's work on it,
+/// even if the client reads nothing: such a client must not keep a request in flight.
 pub(crate) struct Guest {
-    /// With the ticket, which is held until the response is sent or given up.
+    /// The body and the ticket, which is held until the response is sent or cancelled.
     body: Mutex<Option<(WasiBody, Ticket)>>,
     given_up: AtomicWaker,
 }
@@ -210,7 +211,7 @@ impl Reply {
     }
 }
 
-/// The task that gives a body up at its deadline. It ends with the response.
+/// The task that drops a body at its deadline. It ends with the response.
 pub(crate) struct Watch(JoinHandle<()>);
 
 impl Drop for Watch {

@@ -1,5 +1,5 @@
-//! Calls from one component to another, for those who embed the host and want to stand between: tests of what becomes of
-//! an application when calls get lost, come late, or come twice.
+//! Interception of calls between components. Embedders use it for tests in which calls of an application are lost, late or
+//! repeated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,29 +11,29 @@ use futures::future::BoxFuture;
 pub struct ChainedCall {
     /// The component that is called.
     pub callee: String,
-    /// The path that it is called with, without its query.
+    /// The path of the call, without its query.
     pub path: String,
 }
 
-/// What a test does with a call or with its answer.
+/// The action of a test for a call or for its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interference {
     /// It is passed on.
     #[default]
     Pass,
-    /// It is lost: the caller learns only that there is no answer.
+    /// It is lost. The caller only gets the error that there is no answer.
     Lose,
     /// A call is made twice, one after the other, and the second answer counts. For an answer this is [`Interference::Pass`].
     Repeat,
 }
 
-/// Stands between the components of an application. Waiting in either method delays the call, or its answer; a future that
-/// never ends is a component that hangs.
+/// Intercepts the calls between the components of an application. If a method waits, it delays the call or its answer. A future
+/// that never ends acts like a component that hangs.
 pub trait Chaining: Send + Sync {
     /// Before a call reaches its callee.
     fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
 
-    /// After the callee has answered, before its caller hears of it.
+    /// After the callee has answered, before the caller gets the answer.
     fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
 }
 

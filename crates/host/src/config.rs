@@ -1,4 +1,4 @@
-//! What an embedder chooses: the manifest, its variables, and the limits.
+//! The settings of an embedder: the manifest, its variables, and the limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 use crate::chaining::Chaining;
 use crate::limits::Limits;
 
-/// What to run, and how.
+/// The application to run, and its settings.
 pub struct Config {
-    /// The manifest, `spin.toml`. What it names is found relative to it.
+    /// The manifest, `spin.toml`. Its paths are relative to its folder.
     pub manifest: PathBuf,
-    /// Values of application variables, by name. They win over the environment's `SPIN_VARIABLE_NAME`, and those over
-    /// the manifest's defaults.
+    /// Values of application variables, by name. They take precedence over the environment's `SPIN_VARIABLE_NAME`, and those
+    /// over the manifest's defaults.
     pub variables: BTreeMap<String, String>,
-    /// A folder for compiled components, made when missing. Without one, every start compiles again.
+    /// A folder for compiled components, which is made if it does not exist. Without it, every start compiles all components.
     pub cache_dir: Option<PathBuf>,
-    /// What requests and instances may take.
+    /// The limits for requests and instances.
     pub limits: Limits,
-    /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, just as the components'
-    /// requests name them. All other servers are called by HTTP/1.1. gRPC needs HTTP/2.
+    /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, exactly as in the
+    /// components' requests. All other servers are called by HTTP/1.1. gRPC requires HTTP/2.
     pub h2c: BTreeSet<String>,
     /// What intercepts the calls between components: nothing, except in tests.
     pub chaining: Option<Arc<dyn Chaining>>,
@@ -41,7 +41,7 @@ impl Config {
 }
 
 impl fmt::Debug for Config {
-    // Without the variables' values, which may be secret.
+    // The values of the variables are left out, because they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("manifest", &self.manifest)

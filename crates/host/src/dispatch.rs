@@ -1,4 +1,4 @@
-//! A running application: takes requests from outside and from its own components to the component that answers.
+//! A running application: passes requests from outside and from its own components to the component that answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ const WELL_KNOWN: &str = "/.well-known/spin/";
 pub(crate) struct Application {
     components: HashMap<ComponentId, Hosted>,
     router: Router<ComponentId>,
-    /// What chained calls are said to have matched.
+    /// The route in the headers of a chained call.
     chained_route: RouteNames,
     /// The answer to `/.well-known/spin/info`.
     info: Bytes,
     subscriptions: Vec<Subscription>,
-    /// Who stands between the components.
+    /// The interceptor of calls between components.
     between: Between,
-    /// Places for bodies that the host reads before it asks a component: their number is bounded, as that of requests in
-    /// flight is.
+    /// Places for bodies that the host reads before it calls a component. Their number is limited, like the number of
+    /// requests in flight.
     gathering: Semaphore,
     limits: Limits,
 }
@@ -48,9 +48,9 @@ pub(crate) struct Application {
 /// A component of an application.
 pub(crate) struct Hosted {
     pub(crate) blueprint: Arc<Blueprint>,
-    /// For those that an HTTP trigger names.
+    /// Present for components that an HTTP trigger names.
     pub(crate) endpoint: Option<Endpoint>,
-    /// For those that a Redis trigger names.
+    /// Present for components that a Redis trigger names.
     pub(crate) subscriber: Option<Subscriber>,
 }
 
@@ -129,7 +129,7 @@ impl Application {
         };
         let request = Request::from_parts(parts, body);
         let response = self.public(request, client, deadline).await;
-        // The component only saw its request end in an error; what that error was, the client has to hear from us.
+        // The component only gets an error when it reads the request. The host tells the client the cause.
         if exceeded.is_raised() {
             too_large(self.limits.request_body)
         } else {
@@ -141,11 +141,11 @@ impl Application {
         Instant::now() + self.limits.request_deadline
     }
 
-    /// Reads a short body whole, if there is a place for it: else the component gets it as it comes, and it counts
-    /// among that component's requests in flight meanwhile.
+    /// Reads a short body whole, if there is a place for it. Otherwise the component gets it as it arrives, and meanwhile
+    /// the request counts as one in flight of that component.
     ///
     /// # Errors
-    /// The answer to a request whose body does not come.
+    /// The answer to a request whose body does not arrive.
     async fn gather(&self, body: Bounded, deadline: Instant) -> Result<WasiBody, Response<Reply>> {
         let Ok(_place) = self.gathering.try_acquire() else {
             return Ok(body.boxed_unsync());

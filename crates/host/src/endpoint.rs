@@ -34,7 +34,7 @@ impl Endpoint {
         }
     }
 
-    /// Has an instance of the component answer. Dropping the future gives the request up.
+    /// Lets an instance of the component answer. Dropping the future cancels the request.
     pub(crate) async fn answer(&self, request: Request<WasiBody>, deadline: Instant) -> Response<Reply> {
         let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
             tracing::warn!(
@@ -60,7 +60,7 @@ impl Endpoint {
         text(StatusCode::GATEWAY_TIMEOUT, "the request took too long\n")
     }
 
-    /// The log has what happened; the client learns only whether to try again.
+    /// The log contains the cause. The client only learns whether to try again.
     fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
         let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
         if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {

@@ -1,4 +1,4 @@
-//! The wasmtime engine of one application: how components are compiled, cached and given memory.
+//! The wasmtime engine of one application: it compiles components, caches them and allocates their memory.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use wasmtime::{
 
 use crate::limits::{EPOCH_TICK, Limits, TABLE_ELEMENTS};
 
-/// Fibers that one instance may need at the same time. A guest that drops a read of a stream (it raced the read against a clock)
-/// cancels it on a fiber of its own, while the fiber of the request still waits.
+/// Fibers that one instance may need at the same time. If a guest drops a read of a stream, because it raced the read against a
+/// clock, the read is cancelled on a separate fiber, while the fiber of the request still waits.
 const STACKS_PER_INSTANCE: u32 = 2;
 /// Core instances (modules, in other words) that make up one component; ours have one to three.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
@@ -19,14 +19,14 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 const MEMORIES_PER_COMPONENT: u32 = 2;
 /// Tables of one component; ours have one or two.
 const TABLES_PER_COMPONENT: u32 = 4;
-/// Memory that an instance leaves behind and that is cleared by writing zeros instead of a system call.
+/// The memory of an ended instance that is cleared by writing zeros instead of a system call.
 const KEEP_RESIDENT: usize = 512 << 10;
 
 /// Builds an engine for `components` components under `limits`, and starts the clock that interrupts guests.
 ///
-/// Compiled code is kept in `cache_dir` by wasmtime's own cache. It keys entries by the component's content and all that
-/// shaped the code, cleans up after itself and recompiles what it cannot read, all without `unsafe` on our side, which
-/// loading `.cwasm` files of our own would need.
+/// Compiled code is kept in `cache_dir` by wasmtime's own cache. The key of an entry is the component's content and all
+/// settings of the compiler. The cache removes old entries, and recompiles entries that it cannot read. It needs no `unsafe`
+/// in this crate; loading `.cwasm` files would need it.
 pub(crate) fn engine(
     limits: &Limits,
     components: usize,
@@ -46,8 +46,8 @@ pub(crate) fn engine(
     Ok(engine)
 }
 
-/// Room for as many instances as requests may be in flight: then being turned away is the in-flight limit's doing,
-/// and running out of slots is left for the rare moment in which dying instances still hold some.
+/// Slots for as many instances as requests may be in flight. So a request is normally refused by the in-flight limit, and
+/// slots run out only in the rare moment in which ending instances still hold some.
 fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
     let instances = u32::try_from(limits.in_flight.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
@@ -65,8 +65,8 @@ fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
     pool
 }
 
-/// Advances the epoch for as long as the engine lives. A thread of its own, because guests may occupy every worker of
-/// the async runtime, and that is when the epoch is needed.
+/// Advances the epoch until the engine is dropped. It runs on a separate thread, because guests may occupy every worker of
+/// the async runtime, and then the epoch must still advance.
 fn tick(engine: EngineWeak) -> std::io::Result<()> {
     let tick_while_alive = move || {
         while let Some(engine) = engine.upgrade() {

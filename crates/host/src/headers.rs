@@ -1,7 +1,7 @@
-//! What a component is told about a request besides the request: Spin's `spin-*` headers (crates/trigger-http/src/headers.rs).
+//! Additional headers of a request for a component: Spin's `spin-*` headers (crates/trigger-http/src/headers.rs).
 //!
-//! One difference is deliberate. Spin appends its headers to those of the caller, so that a forged `spin-client-addr`
-//! comes before the true one. Here whatever the caller sent under a name that begins with `spin-` is dropped first.
+//! One difference is deliberate. Spin appends its headers to those of the caller, so that a forged `spin-client-addr` comes
+//! before the true one. This host first removes all headers of the caller whose names begin with `spin-`.
 
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -24,17 +24,17 @@ const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 /// The address that a component sees when another component calls it.
 pub(crate) const CHAINED_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 
-/// What is known about a request besides itself.
+/// Data about a request that the request itself does not contain.
 pub(crate) struct Origin<'a> {
     pub(crate) route: &'a RouteNames,
-    /// What the route's trailing wildcard matched.
+    /// The part of the path that the route's trailing wildcard matched.
     pub(crate) path_info: &'a str,
     /// The caller's address with its port.
     pub(crate) client: HeaderValue,
 }
 
-/// Makes a request from outside fit for a component: refuses what can be read in two ways, removes what concerns the
-/// connection only, and completes the URI. Values of headers are bytes (RFC 9110, section 5.5): they are passed on as they are.
+/// Prepares a request from outside for a component: refuses requests that can be read in two ways, removes headers that concern
+/// only the connection, and completes the URI. Values of headers are bytes (RFC 9110, section 5.5) and are passed on unchanged.
 pub(crate) fn accept(parts: &mut Parts) -> Result<(), BadRequest> {
     check_framing(&parts.headers)?;
     let authority = authority::of(parts)?;
@@ -49,15 +49,15 @@ pub(crate) fn accept(parts: &mut Parts) -> Result<(), BadRequest> {
     }
 }
 
-/// The same for a request that a component sends, which has no header of the connection: WASI forbids them.
+/// The same for a request that a component sends. It has no headers of the connection, because WASI forbids them.
 pub(crate) fn accept_from_component(parts: &mut Parts) -> Result<(), BadRequest> {
     parts.headers.remove(HOST);
     let authority = parts.uri.authority().cloned();
     complete_uri(parts, authority.unwrap_or(authority::UNNAMED))
 }
 
-/// hyper frames a body by the last transfer coding. What another one has done to the body it does not undo, and the
-/// component would take the result for the content.
+/// hyper decodes only the last transfer coding. It does not undo another coding, and the component would take the encoded
+/// bytes for the content.
 fn check_framing(headers: &HeaderMap) -> Result<(), BadRequest> {
     let lines = headers.get_all(TRANSFER_ENCODING).iter();
     let mut codings = lines
@@ -99,7 +99,7 @@ pub(crate) fn describe<'a>(
     headers.insert(COMPONENT_ROUTE, origin.route.prefix.clone());
     headers.insert(CLIENT_ADDR, origin.client);
     for (name, value) in parameters {
-        // As in Spin, a parameter whose name makes no header name is left out.
+        // As in Spin, a parameter is left out if its name is not valid in a header name.
         if let Ok(name) = HeaderName::try_from(format!("spin-path-match-{}", name.replace('_', "-"))) {
             headers.insert(name, HeaderValue::from_str(value)?);
         }
@@ -165,7 +165,7 @@ mod tests {
 
     /// Each row: the test in Spin's crates/trigger-http/src/headers.rs, the route, the path, and what the guest is told.
     #[test]
-    fn tells_the_guest_what_spin_tells_it() {
+    fn guest_gets_the_same_headers_as_from_spin() {
         for (place, pattern, path, expected) in [
             (
                 "test_default_headers",

@@ -1,8 +1,7 @@
-//! Who still waits for a request: keeps count of the requests in flight, and lets an instance know when its work is no
-//! longer wanted.
+//! Counts the requests in flight, and signals an instance when no caller waits for its work any more.
 //!
-//! A request is in flight from its admission until its response is sent or given up, and, if it was given up, until the
-//! instance has stopped working on it: a client that connects and leaves gains nothing.
+//! A request is in flight from its admission until its response is sent or cancelled. If it is cancelled, it stays in flight
+//! until the instance has stopped working on it. So a client gains nothing by connecting and disconnecting.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The caller's side of a request. Dropping it says that the caller no longer waits for the response.
+/// The caller's side of a request. It is dropped when the caller no longer waits for the response.
 pub(crate) struct Ticket(Arc<Request>);
 
 /// The instance's side of a request.
@@ -33,15 +32,15 @@ enum Stage {
 /// All requests that one instance has accepted.
 #[derive(Default)]
 pub(crate) struct Crew {
-    /// Those whose callers still wait, for the response or for the rest of its body.
+    /// The requests whose callers still wait, for the response or for the rest of its body.
     waiting: AtomicUsize,
-    /// Those whose callers left before there was a response. They stay in flight until the instance is dropped.
+    /// The requests whose callers left before there was a response. They stay in flight until the instance is dropped.
     abandoned: Mutex<Vec<Stub>>,
     caller_left: AtomicWaker,
 }
 
-/// Admits a request, or returns `None` when as many as allowed are in flight. Never waits, so that components that call
-/// each other, or themselves, run into the limit instead of into a deadlock.
+/// Admits a request, or returns `None` if the maximum number of requests is in flight. It never waits. So components that
+/// call each other, or themselves, reach the limit instead of a deadlock.
 pub(crate) fn admit(limit: &Arc<Semaphore>) -> Option<(Ticket, Stub)> {
     let permit = limit.clone().try_acquire_owned().ok()?;
     let request = Arc::new(Request {
@@ -101,7 +100,7 @@ impl Crew {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a caller waits for anything that this instance does.
+    /// Whether a caller waits for work of this instance.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
     }
@@ -116,12 +115,12 @@ impl Crew {
         }
     }
 
-    /// Whether a caller left before its response was there.
+    /// Whether a caller left before there was a response.
     pub(crate) fn has_abandoned(&self) -> bool {
         !self.abandoned().is_empty()
     }
 
-    /// The instance is gone: what it was still working on is in flight no longer.
+    /// The instance has ended: its requests are not in flight any more.
     pub(crate) fn disband(&self) {
         self.abandoned().clear();
     }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abandoned_request_stays_in_flight_until_its_instance_is_gone() {
+    fn abandoned_request_stays_in_flight_until_its_instance_ends() {
         let limit = Arc::new(Semaphore::new(1));
         let crew = Arc::new(Crew::default());
         let (ticket, stub) = admit(&limit).expect("there is room");
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_leaves_the_queue_is_not_waited_for() {
+    fn caller_that_leaves_the_queue_does_not_count_as_waiting() {
         let crew = Arc::new(Crew::default());
         let (ticket, stub) = admit(&Arc::new(Semaphore::new(1))).expect("there is room");
         drop(ticket);

@@ -1,4 +1,4 @@
-//! One instance of a component: what it holds, and how it is made.
+//! One instance of a component: its state, and how it is made.
 
 use std::sync::{Arc, Weak};
 
@@ -14,7 +14,7 @@ use crate::postgres::{self, Pools, Postgres, PostgresView};
 use crate::redis::{self, Redis, RedisView};
 use crate::variables::{self, Variables, VariablesView};
 
-/// What the host keeps for one instance. Nothing in it outlives the instance or is shared with another.
+/// The host's state of one instance. It is dropped with the instance, and is not shared with another instance.
 pub struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -45,7 +45,7 @@ impl WasiHttpView for State {
     }
 }
 
-/// Everything a component can import. What it may do with it is its [`State`]'s to decide.
+/// Everything that a component can import. The [`State`] of an instance decides what the component may do with it.
 ///
 /// # Errors
 /// When two of the parts define the same import, which is a mistake in this crate.
@@ -67,7 +67,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     })
 }
 
-/// What instances of one component are made from.
+/// The parts from which instances of one component are made.
 pub(crate) struct Blueprint {
     pub(crate) component: Arc<str>,
     pub(crate) pre: InstancePre<State>,
@@ -76,9 +76,9 @@ pub(crate) struct Blueprint {
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     pub(crate) http_client: HttpClient,
     pub(crate) postgres: Pools,
-    /// The bytes of linear memory that an instance may have.
+    /// The maximum linear memory of an instance, in bytes.
     pub(crate) memory: usize,
-    /// Where calls to other components go.
+    /// The target of calls to other components.
     pub(crate) application: Weak<dyn LocalCalls>,
 }
 
@@ -92,7 +92,7 @@ impl Blueprint {
         store
     }
 
-    /// A new instance in a store of its own.
+    /// A new instance in a new store.
     pub(crate) async fn instantiate(&self) -> wasmtime::Result<(Store<State>, Instance)> {
         let mut store = self.store();
         let instance = self.pre.instantiate_async(&mut store).await?;
@@ -116,8 +116,8 @@ impl Blueprint {
         }
     }
 
-    /// Clocks, random numbers, the manifest's environment and a way to the log. No files, and no sockets: what is to be
-    /// reached is reached through the interfaces that check `allowed_outbound_hosts`.
+    /// Clocks, random numbers, the manifest's environment and access to the log. There are no files and no sockets: a
+    /// component reaches servers only through the interfaces that check `allowed_outbound_hosts`.
     fn wasi(&self) -> WasiCtx {
         WasiCtxBuilder::new()
             .envs(&self.environment)

@@ -3,20 +3,21 @@
 //! The modules that a request passes, in order:
 //!
 //! 1. [`Server`] (`server`) accepts the connection; `headers` and `authority` refuse requests that can be read in two ways
-//!    (`bad_request`); `dispatch` bounds the body and asks [`routes`] for the component;
-//! 2. `headers` adds the headers that Spin adds; `endpoint` takes a place of the requests in flight (`inflight`), or refuses
-//!    (`refusal`);
+//!    (`bad_request`); `dispatch` bounds the body and finds the component with [`routes`];
+//! 2. `headers` adds the headers that Spin adds; `endpoint` takes one of the places for requests in flight (`inflight`), or
+//!    refuses the request (`refusal`);
 //! 3. `worker` finds or makes an `instance` of the component, which answers;
 //! 4. each call that the component makes is checked against its grants: of other components and servers in `outbound`,
 //!    of databases in [`postgres`] and [`redis`], of its settings in [`variables`], each behind [`networking`].
 //!
-//! Messages of Redis channels come in by [`Subscribers`] (`listener`) instead.
+//! Messages of Redis channels arrive through [`Subscribers`] (`listener`) instead.
 //!
-//! Before that, [`App::load`] read the [`manifest`], resolved variables and grants, and had `engine` compile.
+//! Before that, [`App::load`] has read the [`manifest`], has resolved variables and grants, and has compiled the components
+//! with `engine`.
 //!
-//! What holds everywhere: a component reaches only what its manifest grants; whatever a request takes is bounded by
-//! [`limits`]; nothing of one instance is seen by another; and where Spin does something observable, this host does the
-//! same or says why not.
+//! These rules hold everywhere. A component reaches only the servers that its manifest grants. [`limits`] bound all
+//! resources of a request. An instance sees no data of another. All observable behaviour is the same as in Spin, or the code
+//! says why not.
 
 mod app;
 mod authority;

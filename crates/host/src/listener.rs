@@ -1,8 +1,8 @@
-//! The Redis trigger: listens to channels and gives their messages to the components that the manifest names.
+//! The Redis trigger: listens to channels and passes their messages to the components that the manifest names.
 //!
-//! As with Spin, each message is handled by a new instance, one message after another for each server. Redis keeps no
-//! message for a listener that is away, so nothing may depend on one. Unlike with Spin, the application goes on when Redis
-//! fails: the listener logs that once and subscribes again as soon as Redis is back.
+//! As in Spin, each message is handled by a new instance, one message after another for each server. Redis keeps no messages
+//! for a listener that is not connected, so no rule may depend on a message. Unlike in Spin, the application continues when
+//! Redis fails: the listener logs that once, and subscribes again as soon as Redis is back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::task::JoinSet;
 use crate::dispatch::Application;
 use crate::subscriber::Subscription;
 
-/// How long a subscriber waits before it connects again; twice as long each time that it fails, up to [`LONGEST_WAIT`].
+/// The pause before a subscriber connects again. It doubles after each failure, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// How long connecting and subscribing may take.
+/// The maximum time for connecting and subscribing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Running subscribers. Dropping them ends them; messages being handled are cut off.
+/// Running subscribers. They end when this is dropped, and so does the handling of messages.
 #[derive(Debug)]
 pub struct Subscribers {
     _tasks: JoinSet<()>,
@@ -107,7 +107,7 @@ async fn listen(
     }
 }
 
-/// What a component makes of a message is its own matter; that it failed is said in the log.
+/// The component decides what to do with a message. The log says if it failed.
 async fn handle(application: &Application, component: &str, message: &Msg) {
     let Some(subscriber) = application
         .component(component)

@@ -1,4 +1,4 @@
-//! From a manifest to an application that can run.
+//! Loads the application of a manifest, so that it can run.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -23,13 +23,13 @@ use crate::subscriber::{self, Subscriber, Subscription, check_address};
 use crate::variables::{self, Resolver, Values};
 use crate::{engine, worker};
 
-/// Why an application cannot be loaded. The messages are for the person who started it.
+/// The reason why an application cannot be loaded. The messages are for the operator who started it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The manifest cannot be read, or asks for what this host does not have.
+    /// The manifest cannot be read, or requires something that this host does not support.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A route is not one.
+    /// A route is invalid.
     #[error(transparent)]
     Route(#[from] RouteError),
     /// A variable is missing, unknown or misused.
@@ -54,7 +54,7 @@ pub enum LoadError {
         /// The component that would be called.
         callee: String,
     },
-    /// A Redis trigger's address is none. It may hold a password, and is not quoted.
+    /// The address of a Redis trigger is invalid. It may contain a password, so the message does not quote it.
     #[error("[[trigger.redis]] of component {component}, address: {problem}")]
     Subscription {
         /// The component's id.
@@ -70,7 +70,7 @@ pub enum LoadError {
         /// The file that was looked for.
         source_path: PathBuf,
     },
-    /// The .wasm file is not a component, or imports or exports what this host does not have.
+    /// The .wasm file is not a component, or it has imports or exports that this host does not support.
     #[error("[component.{component}] source = {}: {source:#}", source_path.display())]
     Component {
         /// The component's id.
@@ -80,7 +80,7 @@ pub enum LoadError {
         /// What wasmtime says.
         source: wasmtime::Error,
     },
-    /// The engine cannot be set up, such as for want of address space.
+    /// The engine cannot be set up, for example because there is too little address space.
     #[error("cannot set up wasmtime: {0:#}")]
     Engine(wasmtime::Error),
 }
@@ -88,7 +88,7 @@ pub enum LoadError {
 /// Loads the application that `config` describes. Blocks, for seconds if components must be compiled.
 ///
 /// # Errors
-/// Whatever keeps the application from running.
+/// The reason why the application cannot run.
 pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
     let manifest = Manifest::read(&config.manifest)?;
     let router = router(&manifest)?;
@@ -141,7 +141,7 @@ fn router(manifest: &Manifest) -> Result<Router<ComponentId>, LoadError> {
     Ok(router)
 }
 
-/// What the manifest lets one component have, with the variables put in.
+/// The grants of one component in the manifest, with resolved variables.
 struct Grant {
     allowed_hosts: Arc<AllowedHosts>,
     variables: Values,
@@ -157,7 +157,7 @@ fn resolver(manifest: &Manifest, config: &Config) -> Result<Resolver, LoadError>
     })?)
 }
 
-/// What the Redis triggers want to hear.
+/// The subscriptions of the Redis triggers.
 fn subscriptions(manifest: &Manifest, resolver: &Resolver) -> Result<Vec<Subscription>, LoadError> {
     let subscription = |trigger: &RedisTrigger| {
         let address = resolver.resolve(&trigger.address)?;
@@ -213,16 +213,16 @@ fn grant(
     })
 }
 
-/// A component whose imports are all there.
+/// A component whose imports are all supported.
 struct Linked {
     pre: InstancePre<State>,
-    /// For those that an HTTP trigger names.
+    /// Present for components that an HTTP trigger names.
     http: Option<ProxyPre<State>>,
-    /// For those that a Redis trigger names.
+    /// Present for components that a Redis trigger names.
     redis: Option<subscriber::Handler>,
 }
 
-/// Compiles all components, side by side, in the manifest's order.
+/// Compiles all components in parallel. The result has the order of the manifest.
 fn link(manifest: &Manifest, config: &Config) -> Result<Vec<Linked>, LoadError> {
     let engine = engine::engine(
         &config.limits,

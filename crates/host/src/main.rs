@@ -1,4 +1,4 @@
-//! `akinai-host`: serves the application of a manifest until it is told to stop.
+//! `akinai-host`: serves the application of a manifest until it gets a signal to stop.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -16,12 +16,12 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What a request allocates is often freed by another thread, on which glibc's malloc waits (docs/decisions/0007).
+/// The memory of a request is often freed by another thread, for which glibc's malloc waits (docs/decisions/0007).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long requests may go on after the host was told to stop: below the 10 s after which Docker, and the 30 s after
-/// which Kubernetes, lose patience.
+/// How long requests may continue after the signal to stop. It is less than the 10 s after which Docker kills a process, and
+/// the 30 s of Kubernetes.
 const GRACE: Duration = Duration::from_secs(8);
 
 /// Serves the application of a spin.toml on wasmtime: its HTTP routes, and the Redis channels that it subscribes to.
@@ -117,7 +117,7 @@ async fn serve(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-/// The one line on stdout, for people and for programs that wait until the application is up.
+/// The only line on stdout, for people and for programs that wait until the application is up.
 fn announce(address: SocketAddr) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on http://{address}")?;

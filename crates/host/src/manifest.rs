@@ -1,7 +1,7 @@
 //! `spin.toml`, version 2: the part of Spin's manifest that this host runs.
 //!
-//! A key that is not described here is refused with its name and place, never ignored: an application that starts has
-//! everything its manifest asks for.
+//! A key that is not described here is refused with its name and place, and never ignored. So an application that starts has
+//! everything that its manifest requires.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use crate::variables::Declaration;
 
-/// A manifest that could not be used.
+/// The reason why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// The file is not there or cannot be read.
+    /// The file does not exist or cannot be read.
     #[error("cannot read the manifest {}: {source}\nName another one with --manifest PATH.", path.display())]
     Read {
         /// The file as it was named.
@@ -22,7 +22,7 @@ pub enum ManifestError {
         /// Why it could not be read.
         source: std::io::Error,
     },
-    /// The file is not TOML, or says something that this host does not support.
+    /// The file is not TOML, or contains something that this host does not support.
     #[error("{}: {source}{}", path.display(), hint(source))]
     Parse {
         /// The file as it was named.
@@ -30,17 +30,17 @@ pub enum ManifestError {
         /// What is wrong, with the line and the column.
         source: toml::de::Error,
     },
-    /// Each part is well-formed, but the parts do not fit together.
+    /// Each part is well-formed, but the parts contradict each other.
     #[error("{}: {problem}", path.display())]
     Invalid {
         /// The file as it was named.
         path: PathBuf,
-        /// What does not fit, and what to change.
+        /// The contradiction, and what to change.
         problem: String,
     },
 }
 
-/// What to do about a key or a shape that Spin may know and this host does not.
+/// The advice for a key or a form that Spin may support and this host does not.
 fn hint(error: &toml::de::Error) -> &'static str {
     let message = error.message();
     if message.starts_with("unknown field") || message.contains("expected a string") {
@@ -51,7 +51,7 @@ fn hint(error: &toml::de::Error) -> &'static str {
     }
 }
 
-/// A whole manifest, checked: every trigger names a component that exists.
+/// A whole, checked manifest: every trigger names an existing component.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -60,7 +60,7 @@ pub struct Manifest {
     _version: Version2,
     /// `[application]`.
     pub application: Application,
-    /// `[variables]`: what the operator may or must set.
+    /// `[variables]`: the variables that the operator may or must set.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     /// `[[trigger.http]]`.
@@ -71,7 +71,7 @@ pub struct Manifest {
     pub component: BTreeMap<ComponentId, Component>,
 }
 
-/// `[application]`: what the application is called.
+/// `[application]`: the name of the application.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
@@ -139,10 +139,10 @@ pub struct RedisTrigger {
     /// A name for messages; the host makes no other use of it.
     #[serde(default, rename = "id")]
     _id: Option<String>,
-    /// Where the server is; may hold `{{ templates }}`. Spin also knows an address for all triggers together,
-    /// `[application.trigger.redis]`; here each has its own.
+    /// The address of the server; may contain `{{ templates }}`. Spin also supports one address for all triggers,
+    /// `[application.trigger.redis]`. In this host each trigger has its own address.
     pub address: String,
-    /// The channel; may hold `{{ templates }}`.
+    /// The channel; may contain `{{ templates }}`.
     pub channel: String,
     /// The component, by its id.
     pub component: ComponentId,
@@ -155,7 +155,7 @@ pub struct HttpTrigger {
     /// A name for messages; the host makes no other use of it.
     #[serde(default, rename = "id")]
     _id: Option<String>,
-    /// What the component answers.
+    /// The route that the component answers.
     pub route: Route,
     /// The component, by its id.
     pub component: ComponentId,
@@ -168,9 +168,9 @@ pub struct HttpTrigger {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawRoute")]
 pub enum Route {
-    /// Reached from outside, by a pattern as [`crate::routes`] reads it.
+    /// A route that is reached from outside, with a pattern for [`crate::routes`].
     Public(String),
-    /// Reached only by other components, as `http://ID.spin.internal`.
+    /// A route that only other components reach, as `http://ID.spin.internal`.
     Private,
 }
 
@@ -221,16 +221,16 @@ pub struct Component {
     /// For people; the host makes no use of it.
     #[serde(default)]
     pub description: Option<String>,
-    /// Where the component may connect to; may hold `{{ templates }}`.
+    /// The addresses to which the component may connect; may contain `{{ templates }}`.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
-    /// What the component reads through `spin:variables`; the values may hold `{{ templates }}`.
+    /// The values that the component reads through `spin:variables`; may contain `{{ templates }}`.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// What the component finds in its environment.
+    /// The environment variables of the component.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// How the component is built. Checked for its form, and of no use to a host: the source is what it runs.
+    /// How the component is built. The host only checks its form, and does not use it: it runs the file in `source`.
     #[serde(default, rename = "build")]
     _build: Option<Build>,
 }
@@ -276,7 +276,7 @@ impl TryFrom<toml::Value> for Version2 {
 pub struct ComponentId(String);
 
 impl ComponentId {
-    /// The id as it stands in the manifest.
+    /// The id as it is in the manifest.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -303,7 +303,7 @@ impl TryFrom<String> for ComponentId {
     }
 }
 
-/// What keeps `id` from being words separated by `-`: Spin's rule, crates/serde/src/id.rs.
+/// The reason why `id` is not words separated by `-`: Spin's rule, crates/serde/src/id.rs.
 fn words_problem(id: &str) -> Option<String> {
     if id.contains('_') {
         return Some("separate words with '-', not '_'".to_owned());

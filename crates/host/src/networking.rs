@@ -1,11 +1,11 @@
-//! Which hosts a component may reach: `allowed_outbound_hosts` of the manifest.
+//! The hosts that a component may reach: `allowed_outbound_hosts` of the manifest.
 //!
 //! An entry is `SCHEME://HOST[:PORT]`. Each part may be `*`; a host may also be `*.DOMAIN`, an IP network
 //! (`10.0.0.0/8`), or `self` (this application's own listener); a port may be a range `FIRST..END`, END excluded.
 //! Without a port it is the usual one of the scheme. `{{ variables }}` are put in first.
 //!
-//! What an entry means is what Spin's `outbound-networking-config` makes of it, so a manifest grants the same here and
-//! there. Nothing is granted that no entry grants.
+//! An entry has the same meaning as in Spin's `outbound-networking-config`, so a manifest grants the same in both hosts. Only
+//! addresses that an entry grants can be reached.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -19,15 +19,15 @@ use crate::variables::{self, Resolver};
 /// The domain under which the components of one application reach each other.
 const CHAINING_SUFFIX: &str = ".spin.internal";
 
-/// An entry that cannot be understood. The whole application is refused then: guessing at a grant is not safe.
+/// An invalid entry. The whole application is refused then, because it is not safe to guess a grant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The entry has no meaning.
     #[error("allowed_outbound_hosts: {entry:?}: {reason}")]
     Entry {
-        /// The entry, its variables put in.
+        /// The entry, with resolved variables.
         entry: String,
-        /// What is wrong with it, and what would be right.
+        /// The mistake, and a valid form.
         reason: String,
     },
     /// A variable in the entry cannot be resolved.
@@ -39,8 +39,8 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub struct AllowedHosts {
     entries: Vec<Entry>,
-    /// The components of the application that may be reached at `http://NAME.spin.internal`. Decided once: a call
-    /// between components happens in every request.
+    /// The components of the application that may be reached at `http://NAME.spin.internal`. They are determined once,
+    /// because a call between components happens in every request.
     components: HashSet<String>,
 }
 
@@ -48,8 +48,8 @@ impl AllowedHosts {
     /// Reads the entries of one component. `components` are the ids of the application's components, which
     /// `http://*.spin.internal` stands for.
     ///
-    /// An entry that is empty only because of its variables grants nothing and is no error, so that an endpoint can be
-    /// made optional by a variable with an empty default.
+    /// An entry that is empty only because of its variables grants nothing and is not an error. So a variable with an empty
+    /// default can make an endpoint optional.
     ///
     /// # Errors
     /// The first entry that has no meaning or names an unknown variable.
@@ -75,8 +75,8 @@ impl AllowedHosts {
         id.is_some_and(|id| self.components.contains(id)) || self.allows(&uri.to_string(), "https")
     }
 
-    /// Whether the component may reach this address: a URL, or what is left of one without its scheme, which is then
-    /// `default_scheme`. What cannot be read as either is not allowed.
+    /// Whether the component may reach this address: a URL, or a URL without a scheme, which is then `default_scheme`. An
+    /// address that is neither is not allowed.
     #[must_use]
     pub fn allows(&self, address: &str, default_scheme: &str) -> bool {
         Target::parse(address, default_scheme)
@@ -109,7 +109,7 @@ fn chained_component(host: &str) -> Option<&str> {
         .filter(|name| !name.contains('.'))
 }
 
-/// What is about to be reached.
+/// The address that a component wants to reach.
 struct Target {
     scheme: String,
     host: Host,
@@ -125,15 +125,15 @@ impl Target {
         };
         Some(Self {
             scheme: url.scheme().to_owned(),
-            // Only for http and its kin does Url itself tell names from addresses and fold case.
+            // `Url` distinguishes names from addresses and folds case only for http and similar schemes.
             host: Host::parse(url.host_str()?).ok()?,
             port: url.port(),
         })
     }
 }
 
-/// The address without user and password. They do not matter here, and an unescaped `#` or `?` in a password would end
-/// the host too early.
+/// The address without user and password. They are not necessary here, and an unescaped `#` or `?` in a password would end the
+/// host too early.
 fn without_userinfo(address: &str) -> String {
     let authority = address.find("://").map_or(0, |at| at + 3);
     let path = address[authority..]
@@ -187,7 +187,7 @@ impl Entry {
         matches!(self.host, HostRule::Any | HostRule::Itself) && schemes.iter().any(|s| self.scheme.allows(s))
     }
 
-    /// `*.spin.internal` means this application's components, not whatever has a name under that domain.
+    /// `*.spin.internal` means this application's components, and not all names under that domain.
     fn expand(self, components: &[String]) -> Vec<Self> {
         if self.host != HostRule::Subdomains(CHAINING_SUFFIX.to_owned()) {
             return vec![self];
@@ -200,7 +200,7 @@ impl Entry {
     }
 }
 
-/// Splits `HOST[:PORT][/]`. A colon may also belong to an IPv6 address, so whatever is a host as a whole has no port.
+/// Splits `HOST[:PORT][/]`. A colon may also belong to an IPv6 address, so a text that is a valid host as a whole has no port.
 fn split_port(rest: &str) -> Result<(&str, &str), String> {
     match rest.rsplit_once(':') {
         None => Ok((rest, "")),
@@ -242,7 +242,7 @@ enum HostRule {
     Any,
     /// The application's own listener.
     Itself,
-    /// Everything that ends in this: the dot, then the domain.
+    /// All names that end in this text: a dot and the domain.
     Subdomains(String),
     Exact(Host),
     Network(Network),
@@ -298,7 +298,7 @@ impl HostRule {
     }
 }
 
-/// An IP network, `ADDRESS/BITS`; what ADDRESS says beyond the first BITS does not matter.
+/// An IP network, `ADDRESS/BITS`. The bits of ADDRESS after the first BITS are ignored.
 #[derive(Clone, Debug, PartialEq)]
 struct Network {
     address: IpAddr,

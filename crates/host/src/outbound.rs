@@ -1,5 +1,5 @@
-//! Requests that components send: to each other in process, to the outside over sockets, each only where
-//! `allowed_outbound_hosts` permits.
+//! Requests that components send: to each other in process, and to servers outside over sockets. `allowed_outbound_hosts` must
+//! permit each of them.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -18,25 +18,26 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default
 
 use crate::networking::{self, AllowedHosts};
 
-/// The host that stands for the application itself, where a request must name one: Spin's.
+/// The host name that stands for the application itself in a request: Spin's.
 const SELF_HOST: &str = "self.alt";
-/// How long an outbound request may take where the component sets no limit: Spin's 10 minutes
-/// (crates/factor-outbound-http/src/wasi.rs). The request that the component is answering ends sooner.
+/// The maximum time of an outbound request if the component sets no limit: Spin's 10 minutes
+/// (crates/factor-outbound-http/src/wasi.rs). The request that the component answers ends sooner.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Sends plain HTTP, over connections that are kept for the next request: HTTP/1.1, and HTTP/2 to the servers that are
-/// known to speak it. One an application.
+/// Sends plain HTTP, over connections that are kept for the next request. It uses HTTP/1.1, and HTTP/2 for the configured
+/// servers. Each application has one.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     http1: Client<HttpConnector, WasiBody>,
     http2: Client<HttpConnector, WasiBody>,
-    /// Who speaks HTTP/2 without TLS, as a request's URI names them: there is no way to ask.
+    /// The servers that speak HTTP/2 without TLS, as in the URI of a request. They are configured, because without TLS the
+    /// version cannot be negotiated.
     h2c: Arc<BTreeSet<String>>,
 }
 
 impl HttpClient {
-    /// A client whose connections do not wait to fill packets: a request's head and body are written apart, and the peer
-    /// would otherwise acknowledge the first only after 40 ms.
+    /// A client whose connections do not wait to fill packets. Head and body of a request are written separately, and
+    /// otherwise the peer would acknowledge the first only after 40 ms.
     pub(crate) fn new(h2c: BTreeSet<String>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -57,7 +58,7 @@ impl HttpClient {
     }
 }
 
-/// Requests that never leave the process: to components of the same application, and to its own routes.
+/// Requests within the process: to components of the same application, and to its own routes.
 pub(crate) trait LocalCalls: Send + Sync {
     /// Answers a request to the component `id`, `http://ID.spin.internal/…`.
     fn chained(
@@ -78,13 +79,13 @@ pub(crate) struct Outbound {
     application: Weak<dyn LocalCalls>,
 }
 
-/// Where a request goes.
+/// The target of a request.
 enum Destination {
     /// A component of the same application, by its id.
     Component(String),
     /// The application's own routes.
     Itself,
-    /// Somewhere else.
+    /// A server outside.
     Outside,
 }
 
@@ -124,7 +125,7 @@ impl Outbound {
         }
     }
 
-    /// An instance may outlive its application by a moment. Its calls fail then.
+    /// An instance may exist for a moment after its application has ended. Its calls fail then.
     fn application(&self) -> Result<Arc<dyn LocalCalls>, Error> {
         self.application.upgrade().ok_or(Error::DestinationUnavailable)
     }
@@ -149,7 +150,7 @@ impl Outbound {
     }
 }
 
-/// TLS, with the certificate authorities that wasmtime's own sender trusts. A connection a request.
+/// TLS, with the certificate authorities that wasmtime's own sender trusts. Each request has a new connection.
 async fn send_tls(
     mut request: Request<WasiBody>,
     options: RequestOptions,
@@ -176,7 +177,7 @@ fn client_error(error: ClientError) -> Error {
     if !error.is_connect() {
         return Error::HttpProtocolError;
     }
-    // The connector tells a failed lookup from a failed connection by its text only.
+    // Only the text of the connector's error distinguishes a failed lookup from a failed connection.
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
     if causes.any(|cause| cause.to_string().starts_with("dns error")) {
         return Error::DnsError {
@@ -207,5 +208,5 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// What becomes of a request's body. Here always settled by the time there is a response.
+/// The result of sending a request's body. In this host it is always known when there is a response.
 type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;

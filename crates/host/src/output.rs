@@ -1,4 +1,4 @@
-//! What a component prints goes to the log, line by line, with the component's name.
+//! The output of a component is logged line by line, with the name of the component.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::limits::LOG_LINE;
 
-/// Which of the two streams something was printed to.
+/// One of the two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stream {
     Stdout,
@@ -81,7 +81,7 @@ impl Output {
 }
 
 impl Drop for Output {
-    // The instance is gone: what it printed last had no line break, such as the message of a panic.
+    // The instance has ended. Its last output had no line break, such as the message of a panic.
     fn drop(&mut self) {
         if Arc::strong_count(&self.line) == 1 && !self.line().0.is_empty() {
             self.line().flush(&mut |line| self.log(line));
@@ -100,7 +100,7 @@ impl StdoutStream for Output {
         Box::new(self.clone())
     }
 
-    // Without this, the default would write from a task of its own and lose what a trapping guest said last.
+    // The default would write from a separate task and lose the last output of a guest that traps.
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(self.clone())
     }

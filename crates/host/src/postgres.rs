@@ -1,17 +1,17 @@
 //! `spin:postgres`: the databases that components may reach.
 //!
-//! Values, columns and errors are Spin's (`factor-outbound-pg`), conversion by conversion: a component that works here
-//! works there. Different on purpose:
+//! Values, columns and errors are the same as in Spin (`factor-outbound-pg`), conversion by conversion: a component that
+//! works with this host also works with Spin. These differences are deliberate:
 //!
 //! - **Statements are prepared once per connection** and kept, up to [`STATEMENTS_PER_CONNECTION`], so a query costs
 //!   one round trip; Spin prepares anew each time. A statement that a change of the schema made stale is prepared again.
-//! - **No connection is handed out dirty.** One that ran more than plain reads and writes (a transaction, `set`, …) is
-//!   rolled back and reset when it comes back; one whose statement does not end soon has it cancelled and is closed. Spin
-//!   resets when it hands out, but does not roll back. What a plain statement hides in a function that it calls is
-//!   not seen, nor is what `lastval()` remembers.
+//! - **No connection keeps the state of its last user.** A connection that ran more than plain reads and writes (a transaction,
+//!   `set`, …) is rolled back and reset when it is returned. If its statement does not end soon, the statement is cancelled and the
+//!   connection is closed. Spin resets a connection before the next use, but does not roll back. The host does not detect effects of
+//!   a function that a plain statement calls, nor the value of `lastval()`.
 //! - **Opening never waits for longer than [`Limits::open_timeout`]**, whether for a place in the pool or for the
 //!   server. A connection that the server closed is replaced when the next one is opened.
-//! - **The address check knows no way around it**: `hostaddr` is checked, too, and so is `connection-builder.build`.
+//! - **The address check cannot be bypassed**: `hostaddr` is checked, too, and so is `connection-builder.build`.
 //! - TLS is rustls, with Mozilla's roots and the one that `set-ca-root` gives, rather than the system's.
 //!
 //! Pools belong to one component, as in Spin: two components never share a connection.
@@ -64,16 +64,16 @@ mod bindings {
 
 use bindings::spin::postgres::postgres as wit;
 
-/// How much of a database server one component may take.
+/// The limits for one component's use of a database server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections to one address. Spin's number, 64; further opens wait for one to come back.
+    /// Connections to one address: 64, as in Spin. Further calls of open wait until a connection is returned.
     pub connections: usize,
-    /// Addresses with a pool of their own; 16, as in Spin. The one unused for longest makes room for a new one.
+    /// Addresses with a pool: 16, as in Spin. A new address replaces the one that was unused for the longest time.
     pub addresses: usize,
-    /// How long opening a connection may take, everything included.
+    /// The maximum time for opening a connection, including all waits.
     pub open_timeout: Duration,
-    /// A connection that was idle for longer is closed when another one comes back.
+    /// A connection that was idle for longer is closed when another one is returned.
     pub idle_timeout: Duration,
 }
 
@@ -82,18 +82,18 @@ impl Default for Limits {
         Self {
             connections: 64,
             addresses: 16,
-            // Our components give a statement 3 s; they should hear from us first.
+            // Our components wait 3 s for a statement. The host's error should come first.
             open_timeout: Duration::from_millis(2_500),
             idle_timeout: Duration::from_secs(300),
         }
     }
 }
 
-/// What one instance knows of databases: the pools of its component.
+/// The state of one instance: the pools of its component.
 pub struct Postgres(Pools);
 
 impl Postgres {
-    /// For an instance of the component that the pools belong to.
+    /// The state of an instance of the component with these pools.
     #[must_use]
     pub fn new(pools: Pools) -> Self {
         Self(pools)
@@ -106,19 +106,19 @@ impl fmt::Debug for Postgres {
     }
 }
 
-/// Where the host functions find the state in a store.
+/// Gives the host functions access to the state in a store.
 #[derive(Debug)]
 pub struct PostgresView<'a> {
     /// The state of the instance.
     pub state: &'a mut Postgres,
-    /// Where its open connections are kept.
+    /// The table of its open connections.
     pub table: &'a mut ResourceTable,
 }
 
 /// Adds `spin:postgres@4.2.0`.
 ///
 /// # Errors
-/// The linker has it already.
+/// The linker already has it.
 pub fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> PostgresView<'_>,

@@ -1,9 +1,9 @@
 //! `spin:redis`: the Redis servers that components may reach.
 //!
-//! Answers and errors are Spin's (`factor-outbound-redis`), conversion by conversion. As there, each `open` is a
-//! connection of its own, commands on one connection are pipelined, and no command has a timeout: one may block on
-//! purpose (`BLPOP`), so a component races a clock itself. Different on purpose: opening gives up after
-//! [`OPEN_TIMEOUT`], and only TCP is connected to, whatever the grants say. This host has no TLS towards Redis.
+//! Answers and errors are the same as in Spin (`factor-outbound-redis`), conversion by conversion. As in Spin, each `open`
+//! makes a new connection, commands on one connection are pipelined, and no command has a timeout: a command may block on
+//! purpose (`BLPOP`), so a component has to set its own timeout. Two differences are deliberate: opening fails after
+//! [`OPEN_TIMEOUT`], and connections are made by TCP only, even if the grants allow more. This host has no TLS for Redis.
 
 mod host;
 mod reply;
@@ -32,14 +32,15 @@ pub(crate) mod bindings {
 
 use bindings::spin::redis::redis as wit;
 
-/// How long opening a connection may take, handshake included. Callers give up after 5 s; they should hear from us first.
+/// The maximum time for opening a connection, including the handshake. Callers stop waiting after 5 s, and this error should
+/// come first.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What one instance knows of Redis: the servers that its component may reach.
+/// The state of one instance: the Redis servers that its component may reach.
 pub struct Redis(Arc<AllowedHosts>);
 
 impl Redis {
-    /// For an instance of the component with these grants.
+    /// The state of an instance of the component with these grants.
     #[must_use]
     pub fn new(allowed: Arc<AllowedHosts>) -> Self {
         Self(allowed)
@@ -52,19 +53,19 @@ impl fmt::Debug for Redis {
     }
 }
 
-/// Where the host functions find the state in a store.
+/// Gives the host functions access to the state in a store.
 #[derive(Debug)]
 pub struct RedisView<'a> {
     /// The state of the instance.
     pub state: &'a mut Redis,
-    /// Where its open connections are kept.
+    /// The table of its open connections.
     pub table: &'a mut ResourceTable,
 }
 
 /// Adds `spin:redis@3.0.0`.
 ///
 /// # Errors
-/// The linker has it already.
+/// The linker already has it.
 pub fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> RedisView<'_>,

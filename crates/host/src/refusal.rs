@@ -1,4 +1,4 @@
-//! Responses that the host makes itself, where no component answers.
+//! Responses that the host makes itself, if no component answers.
 //!
 //! Pages of every origin may read them (the Fetch standard's CORS): a script learns that it has to try again, or that its
 //! body is too large, instead of a network error. They hold nothing about a user.

@@ -1,4 +1,4 @@
-//! Which component answers a path: Spin's rules (its crates/routes), by way of the same matcher, `routefinder`.
+//! Finds the component that answers a path, by Spin's rules (its crates/routes) and with the same matcher, `routefinder`.
 //!
 //! The most specific pattern wins: an exact segment before a `:parameter`, that before the trailing wildcard `/...`, and
 //! the longer wildcard before the shorter. Paths are compared as sent, without decoding, and a trailing slash makes no
@@ -15,7 +15,7 @@ pub struct Router<T> {
     finder: Finder<PublicRoute<T>>,
 }
 
-/// A route that was matched, with what its pattern captured.
+/// A matched route, with the parts of the path that its pattern captured.
 #[derive(Debug)]
 pub struct RouteMatch<'r, 'p, T> {
     /// The route as the manifest has it.
@@ -24,12 +24,12 @@ pub struct RouteMatch<'r, 'p, T> {
     path: &'p str,
 }
 
-/// A pattern of the manifest and what answers it.
+/// A pattern of the manifest, and its target.
 #[derive(Debug)]
 pub struct PublicRoute<T> {
-    /// What answers, such as a component.
+    /// The target, such as a component.
     pub target: T,
-    /// The pattern in the forms that the guest sees it in.
+    /// The pattern in the forms that the guest gets.
     pub names: RouteNames,
 }
 
@@ -45,7 +45,7 @@ pub struct RouteNames {
 }
 
 impl RouteNames {
-    /// The names of the route that a chained call is said to have matched: `/...`.
+    /// The names of the route in the headers of a chained call: `/...`.
     pub fn chained() -> Self {
         let wildcard = HeaderValue::from_static("/...");
         Self {
@@ -73,7 +73,7 @@ pub struct Shadowed {
     pub component: ComponentId,
 }
 
-/// A pattern that is not one.
+/// An invalid pattern.
 #[derive(Debug, thiserror::Error)]
 #[error("route {pattern:?} of component {component}: {problem}")]
 pub struct RouteError {
@@ -83,7 +83,7 @@ pub struct RouteError {
 }
 
 impl<T> Router<T> {
-    /// Builds the router from triggers in the order of the manifest. `target` makes what a match leads to.
+    /// Builds the router from triggers in the order of the manifest. `target` makes the target of a route.
     ///
     /// Of several routes with the same pattern the last one counts; the others are returned.
     ///
@@ -143,12 +143,12 @@ impl<T> Router<T> {
 }
 
 impl<T> RouteMatch<'_, '_, T> {
-    /// What the pattern's `:parameters` matched, by name.
+    /// The values of the pattern's `:parameters`, by name.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.captures.iter()
     }
 
-    /// What the trailing wildcard matched, with its leading slash, and the trailing one if the path has it.
+    /// The part that the trailing wildcard matched, with its leading slash, and the trailing one if the path has it.
     pub fn trailing(&self) -> String {
         let slash = |present| if present { "/" } else { "" };
         match self.captures.wildcard() {

@@ -20,10 +20,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::dispatch::Application;
 use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_STREAMS};
 
-/// How long to wait when the system has no more sockets to give; without a pause the wait would burn a core.
+/// The pause when the system has no free sockets. Without it the loop would use a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A running server. Dropping it cuts everything off; [`Server::shutdown`] is the polite way.
+/// A running server. Dropping it interrupts all requests; [`Server::shutdown`] lets them finish.
 #[derive(Debug)]
 pub struct Server {
     local_addr: SocketAddr,
@@ -37,7 +37,7 @@ impl Server {
         self.local_addr
     }
 
-    /// Stops accepting at once, lets what is in flight finish for at most `grace`, then drops the rest.
+    /// Stops accepting connections at once, lets requests in flight finish for at most `grace`, and then drops the rest.
     pub fn shutdown(mut self, grace: Duration) -> BoxFuture<'static, ()> {
         async move {
             if let Some(stop) = self.stop.take() {
@@ -101,7 +101,7 @@ struct Accepted {
     _slot: Option<OwnedSemaphorePermit>,
 }
 
-/// The next connection. Failing to accept is not the server's end: the client may have left, or sockets be short.
+/// The next connection. The server continues if accepting fails: the client may have left, or there may be no free sockets.
 async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
     // Never closed, so there always is a slot in the end.
     let slot = slots.clone().acquire_owned().await.ok();
@@ -128,7 +128,7 @@ async fn serve_connection(application: Arc<Application>, accepted: Accepted, wat
         client,
         _slot,
     } = accepted;
-    // Head and body of a response are written apart: a client that acknowledges late would wait 40 ms for the second.
+    // Head and body of a response are written separately: a client that acknowledges late would wait 40 ms for the body.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%client, "connection lost before its first request: {error}");
         return;

@@ -1,4 +1,4 @@
-//! Variables of the application, and what its components see of them.
+//! Variables of the application, and the variables of its components.
 //!
 //! The manifest declares application variables; a value comes from the command line (`--variable`), else from the
 //! environment (`SPIN_VARIABLE_<NAME>`), else it is the default, the order of Spin's own command. A component has
@@ -41,13 +41,13 @@ pub enum Error {
     Unknown {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The declared names.
         declared: String,
     },
-    /// Nothing gives a required variable its value.
+    /// A required variable has no value.
     #[error("required variables have no value: {}. Set each with --variable NAME=VALUE or in the environment, as {ENVIRONMENT_PREFIX}{}", .0.join(", "), .0[0].to_uppercase())]
     Missing(Vec<String>),
-    /// The environment gives a value that is no text.
+    /// A value in the environment is not valid UTF-8.
     #[error("{ENVIRONMENT_PREFIX}{} in the environment is not valid UTF-8", .0.to_uppercase())]
     NotText(String),
 }
@@ -55,7 +55,7 @@ pub enum Error {
 /// A variable as the manifest declares it.
 #[derive(Clone)]
 pub struct Declaration {
-    /// The value when nothing else gives one; none for a required variable.
+    /// The value if no other source has one; `None` for a required variable.
     pub default: Option<String>,
     /// Whether the manifest calls it a secret. No value is printed either way.
     pub secret: bool,
@@ -79,8 +79,7 @@ impl Resolver {
     /// default. `environment` is [`std::env::var`], save in tests.
     ///
     /// # Errors
-    /// A name that is none, a required variable without a value (all of them are named), a given one that is not
-    /// declared.
+    /// An invalid name, required variables without a value (all of them are named), or a given variable that is not declared.
     pub fn new(
         declared: BTreeMap<String, Declaration>,
         given: &BTreeMap<String, String>,
@@ -129,7 +128,7 @@ impl Resolver {
     /// Resolves the variables of one component, given by name and template.
     ///
     /// # Errors
-    /// As [`Resolver::resolve`], and for a name that is none.
+    /// As [`Resolver::resolve`], and for an invalid name.
     pub fn component(&self, id: &str, templates: &BTreeMap<String, String>) -> Result<Values, Error> {
         let mut values = BTreeMap::new();
         for (name, template) in templates {
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_is_no_text_is_refused() {
+    fn environment_variable_that_is_not_utf_8_is_refused() {
         let environment = |_: &str| Err(VarError::NotUnicode("x".into()));
         let error = Resolver::new(declared(&[("key", Some("d"))]), &BTreeMap::new(), environment)
             .unwrap_err()

@@ -1,9 +1,9 @@
-//! How instances are reused: what `wasmtime_wasi_http`'s [`ProxyHandler`] asks of its host.
+//! Reuse of instances: the functions that `wasmtime_wasi_http`'s [`ProxyHandler`] requires of a host.
 //!
-//! The handler queues requests, starts instances and feeds them; what is here says how many requests an instance takes
-//! and when it has to go. An instance goes when it has answered [`INSTANCE_REUSE`] requests, when it has been idle for
-//! [`INSTANCE_IDLE`], when it works but no caller waits for any of its requests, or when it exceeds the deadline of the
-//! request that it accepted last, which is how a guest that computes forever is stopped.
+//! The handler queues requests, starts instances and passes requests to them. This module decides how many requests an
+//! instance takes and when it ends. An instance ends when it has answered [`INSTANCE_REUSE`] requests, when it has been idle
+//! for [`INSTANCE_IDLE`], when it works but no caller waits for any of its requests, or when it exceeds the deadline of the
+//! request that it accepted last. The last rule stops a guest that computes forever.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::inflight::{Crew, Stub};
 use crate::instance::{Blueprint, State};
 use crate::limits::{INSTANCE_CONCURRENCY, INSTANCE_IDLE, INSTANCE_REUSE};
 
-/// How much later than its request's deadline an instance has to go. The caller's clock must be first: it answers 504,
-/// where an instance that dies answers 500. After that answer no caller waits for the instance, and it goes at once.
+/// The time from a request's deadline until its instance ends. The caller's clock must be first: it answers 504, but an
+/// instance that is ended answers 500. After the 504 no caller waits for the instance, and it ends at once.
 const SLACK: Duration = Duration::from_millis(500);
 
 /// Dispatches requests over instances of one component.
@@ -49,7 +49,7 @@ pub(crate) fn handler(pre: &InstancePre<State>) -> wasmtime::Result<ProxyPre<Sta
 }
 
 impl Pool {
-    /// A pool of instances of `blueprint`. A request in one of them is given up after `deadline`.
+    /// A pool of instances of `blueprint`. A request in one of them is cancelled after `deadline`.
     pub(crate) fn new(blueprint: Arc<Blueprint>, pre: ProxyPre<State>, deadline: Duration) -> Self {
         Self {
             blueprint,
@@ -58,8 +58,8 @@ impl Pool {
         }
     }
 
-    /// Requests that one instance takes, in all and at a time. WASI 0.2 handlers cannot be entered twice, and Spin gives
-    /// each of their requests a new instance.
+    /// The number of requests that one instance takes, in total and at the same time. WASI 0.2 handlers cannot be entered
+    /// twice, and Spin uses a new instance for each of their requests.
     fn capacity(&self) -> (usize, usize) {
         match self.pre {
             ProxyPre::P2(_) => (1, 1),
@@ -93,7 +93,7 @@ impl HandlerState for Pool {
     }
 }
 
-/// One instance's appetite for requests.
+/// Decides whether one instance takes another request.
 pub(crate) struct Worker {
     component: Arc<str>,
     crew: Arc<Crew>,
@@ -133,13 +133,13 @@ impl WorkerState for Worker {
             Err(error) if wanted || error.is::<Trap>() => {
                 tracing::error!(component = &*self.component, "instance failed: {error:?}");
             }
-            // Given up after its callers had left, or dropped with the whole runtime.
+            // The instance was ended after its callers had left, or with the whole runtime.
             Err(error) => tracing::debug!(component = &*self.component, "instance dropped: {error:#}"),
         }
     }
 }
 
-/// When one instance has to go.
+/// Decides when one instance ends.
 pub(crate) struct Expiration {
     crew: Arc<Crew>,
     deadline: Duration,
@@ -155,18 +155,18 @@ impl Expiration {
         }
     }
 
-    /// Whether the instance's work has lost its purpose.
+    /// Whether no caller waits for the instance's work.
     fn is_unwanted(&self, cx: &mut Context<'_>, status: WorkerStatus) -> bool {
         match status {
             WorkerStatus::Idle => false,
             WorkerStatus::Requests => self.crew.poll_forsaken(cx).is_ready(),
-            // Then it is normal that no caller waits: the responses are out, and the guest may tidy up.
+            // Here it is normal that no caller waits: the responses are sent, and the guest may clean up.
             WorkerStatus::PostReturn => self.crew.poll_forsaken(cx).is_ready() && self.crew.has_abandoned(),
         }
     }
 
-    /// Ready at `time`. The timer is left alone when it goes off sooner: `time` moves on with every request, and
-    /// re-arming once a second is cheaper than at every request.
+    /// Ready at `time`. The timer is not changed if it fires earlier: `time` changes with every request, and setting the
+    /// timer again once a second is cheaper than for every request.
     fn poll_at(&mut self, cx: &mut Context<'_>, time: tokio::time::Instant) -> Poll<()> {
         if time < self.timer.deadline() {
             self.timer.as_mut().reset(time);

@@ -1,5 +1,5 @@
-//! Access tokens of clients: JWTs (RFC 7519) that an OAuth 2.0 issuer has signed for this API (RFC 9068, in Ory Hydra's dialect).
-//! They are verified with the issuer's public keys alone.
+//! Access tokens of clients: JWTs (RFC 7519) that an OAuth 2.0 issuer has signed for this API (RFC 9068, in Ory Hydra's
+//! dialect). They are verified with the issuer's public keys alone.
 //!
 //! RFC 8725 lists the attacks on JWTs. The algorithm comes from a list of two, the key comes from the issuer's set alone, and a
 //! header that brings a key, or the address of one, is refused.
@@ -87,8 +87,7 @@ impl Policy {
     }
 }
 
-/// The subject that a token claims, not verified. It serves to look up what a cache knows about that same token, and for nothing
-/// else.
+/// The subject that a token claims, which is not verified. Use it only to find the entry of the same token in a cache.
 pub fn claimed_subject(token: &str) -> Option<String> {
     let parts = Compact::split(token, MAX_TOKEN_BYTES).ok()?;
     let claims = json::object(&parts.payload)?;
@@ -268,8 +267,8 @@ pub enum TokenKind {
     User,
 }
 
-/// A verified access token for this API, valid at the time of verification. Only the user service knows whether its user may still
-/// use it.
+/// A verified access token for this API, valid at the time of verification. Only the user service can say whether its user
+/// may still use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
     subject: String,

@@ -5,8 +5,8 @@ use kernel::{Caller, Scope, UserCaller, UserId};
 use crate::access::{AccessToken, TokenKind};
 use crate::claims::ADMIN;
 
-/// Why a valid token does not identify a user. Its bearer may do what anonymous callers may do ([`Principal::Anonymous`]). For what
-/// only users may do the answer is "permission denied", because signing in again would change nothing.
+/// The reason why a valid token does not identify a user. Its bearer has the rights of an anonymous caller
+/// ([`Principal::Anonymous`]). Methods for users answer "permission denied", because signing in again would change nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAUser {
     /// It was issued for a client, see [`TokenKind::Machine`].

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_claims_stand_at_the_top_or_in_ext() {
+    fn own_claims_are_at_the_top_or_in_ext() {
         let cases = [
             (json!({}), Ok(None)),
             (json!({"ext": null}), Ok(None)),

@@ -18,8 +18,8 @@ pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 /// The most keys that a set may list, usable or not.
 pub const MAX_JWKS_KEYS: usize = 64;
 
-/// RFC 7518 (section 3.3) asks for at least 2048 bits. Verifying takes time with the square of the size, which is the
-/// reason for the other end.
+/// RFC 7518 (section 3.3) requires at least 2048 bits. The upper limit exists because the time for verifying grows with the
+/// square of the size.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// The largest RSA key that the library verifies with, in bits.
@@ -74,8 +74,8 @@ pub enum SkipReason {
     Ambiguous,
 }
 
-/// The algorithm of this name, if access tokens may be signed with it: RSASSA-PKCS1-v1_5 or ECDSA on P-256, both with SHA-256 (RFC
-/// 7518, sections 3.3 and 3.4). The library knows a dozen; this is the whole list.
+/// The algorithm of this name, if access tokens may be signed with it: RSASSA-PKCS1-v1_5 or ECDSA on P-256, both with
+/// SHA-256 (RFC 7518, sections 3.3 and 3.4). The library supports a dozen; this is the whole list.
 pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "RS256" => Some(Algorithm::RS256),
@@ -242,7 +242,7 @@ fn verifies(jwk: &Object) -> Result<(), SkipReason> {
     }
 }
 
-/// What the material of a key is read as.
+/// The parsed material of a key.
 type Material = (Algorithm, [Vec<u8>; 2], PublicKey);
 
 /// RFC 7518, section 6.3.1. The library checks the numbers only when it verifies a token, so they are checked here.
@@ -265,8 +265,8 @@ fn rsa(jwk: &Object) -> Result<Material, SkipReason> {
     Ok((Algorithm::RS256, numbers, public))
 }
 
-/// RFC 7518, section 6.2.1. The library joins the coordinates without checking their lengths, so both must have 32 bytes; and the
-/// point must be on the curve.
+/// RFC 7518, section 6.2.1. The library joins the coordinates without checking their lengths, so both must have 32 bytes;
+/// and the point must be on the curve.
 fn p256(jwk: &Object) -> Result<Material, SkipReason> {
     if text(jwk, "crv")? != Some("P-256") {
         return Err(SkipReason::Type);

@@ -1,5 +1,5 @@
-//! Seals for what the bff stores in Redis. A process that can write to Redis can delete a sealed value, or put an older one back
-//! until that expires, but cannot forge, alter, move or prolong one.
+//! Seals for what the bff stores in Redis. A process that can write to Redis can delete a sealed value, or put an older one
+//! back until that expires, but cannot forge, alter, move or prolong one.
 //!
 //! A seal is an HMAC-SHA256 (RFC 2104) over the name of the place, the time of expiry and the content. The content is not
 //! encrypted.
@@ -10,7 +10,8 @@ use sha2::Sha256;
 use crate::KeyTextError;
 use crate::secret::HmacSecret;
 
-/// What the key is derived for, so that the same secret used elsewhere makes no seals. Another form of seal takes another.
+/// The purpose from which the key is derived. So another use of the same secret makes no valid seals. Another form of seal
+/// needs another purpose.
 const PURPOSE: &[u8] = b"akinai seal 1";
 
 /// In front of the content: when it expires (8 bytes, big-endian), and the MAC.
@@ -136,7 +137,7 @@ mod tests {
     /// Without the name's length in it, the MAC would be the same: the expiry's first byte ends the name, and the content's
     /// first byte ends the expiry.
     #[test]
-    fn nothing_moves_between_name_expiry_and_content() {
+    fn bytes_cannot_move_between_name_expiry_and_content() {
         let sealed = key("A").seal("a", b"bc", 100);
         let (expiry, mac) = (&sealed[..8], &sealed[8..40]);
         assert_eq!(expiry[0], 0, "which is a letter of a name as any other");
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_is_of_its_own_key() {
+    fn seals_are_made_with_a_derived_key() {
         let sealed = key("A").seal("a", b"b", u64::MAX);
         let undivided = SealKey(HmacSecret::parse(&"A".repeat(44)).unwrap());
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Service tokens: a component shows one with each call of another component.
 //!
-//! A JWT with HS256 (RFC 7515, RFC 7519) and a type of its own, so that no other kind of token can pass for one (RFC 8725,
-//! section 3.11). Each pair of caller and callee has a key that only those two know. The key identifies the
+//! A service token is a JWT with HS256 (RFC 7515, RFC 7519) and its own type, so that no other kind of token is accepted as
+//! one (RFC 8725, section 3.11). Each pair of caller and callee has a key that only those two have. The key identifies the
 //! caller, and the token's `iss` must agree with it. A service accepts no other credentials.
 //!
 //! Keys are replaced without downtime by giving the callee both, then the caller the new one, then taking the old one
@@ -76,7 +76,7 @@ pub struct MintingKey(NamedKey);
 
 impl MintingKey {
     /// Reads `NAME:KEY`: a name of 1 to 64 letters, digits, `.`, `_` and `-`, and 32 to 64 bytes in base64url without
-    /// padding (RFC 7518, section 3.2, asks for 32).
+    /// padding (RFC 7518, section 3.2, requires 32).
     ///
     /// # Errors
     /// [`KeyTextError::Name`], [`KeyTextError::Encoding`] or [`KeyTextError::Length`].
@@ -106,7 +106,7 @@ impl AcceptedKeys {
     }
 }
 
-/// What a component tells the component that it calls.
+/// The claims for the called component.
 #[derive(Clone, Copy, Debug)]
 pub struct CallClaims<'a> {
     /// On whose behalf it calls.
@@ -216,7 +216,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Accepts tokens for the component `audience` from these callers, each with keys of its own.
+    /// Accepts tokens for the component `audience` from these callers. Each caller has separate keys.
     ///
     /// # Errors
     /// [`KeyTextError::Shared`] where a key, or the name of one, is given twice; [`KeyTextError::None`] without any caller.

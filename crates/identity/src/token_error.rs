@@ -1,4 +1,4 @@
-//! Why an access token is refused.
+//! The reasons why an access token is refused.
 
 use crate::jws::{FormError, MAX_KEY_ID};
 
@@ -61,8 +61,8 @@ pub enum TokenError {
     /// It has a claim that only ID tokens have. An ID token proves a login to the client and grants nothing here.
     #[error("the token has {0}: it is an ID token, not an access token")]
     IdToken(&'static str),
-    /// It is bound to a key of its holder (`cnf`: RFC 8705, RFC 9449), and the holder would have to prove possession of that key.
-    /// As a bearer token it would lose this protection.
+    /// It is bound to a key of its holder (`cnf`: RFC 8705, RFC 9449), and the holder would have to prove possession of that
+    /// key. As a bearer token it would lose this protection.
     #[error("the token is bound to its sender, which is not supported")]
     SenderConstrained,
 }

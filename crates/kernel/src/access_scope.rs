@@ -2,7 +2,7 @@
 
 use crate::{Caller, UserId};
 
-/// The data that a caller may reach. Use cases check it, and the SQL statements contain it, too: a use case that forgets the
+/// The data that a caller may reach. Use cases check it, and the SQL statements contain it, too. So a use case without the
 /// check finds no row of another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessScope {

@@ -1,8 +1,8 @@
-//! The caller of a use case. Every use case takes a [`Caller`] as an argument: no identity comes from anywhere else.
+//! The caller of a use case. Every use case takes a [`Caller`] as an argument, which is the only source of the identity.
 
 use crate::{SessionId, UserId};
 
-/// A right that a token carries beyond the rights of every signed-in user.
+/// A right of a token that an ordinary user does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// The methods that the API marks as admin only. Consent grants it only to users with the role admin.
@@ -16,7 +16,7 @@ pub struct UserCaller {
     pub id: UserId,
     /// The rights of the token.
     pub scopes: Vec<Scope>,
-    /// The login session that the token belongs to, if the token names one.
+    /// The login session of the token, if the token names one.
     pub session: Option<SessionId>,
 }
 

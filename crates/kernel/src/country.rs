@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-/// The officially assigned alpha-2 codes of ISO 3166-1, as of 2026-11-26. Codes that are only reserved (EU, UK) or that users
-/// assign for themselves (XK) are not among them.
+/// The officially assigned alpha-2 codes of ISO 3166-1, as of 2026-11-26. The list excludes reserved codes (EU, UK) and
+/// user-assigned codes (XK).
 const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
     BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH \
     ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT \
@@ -13,7 +13,7 @@ const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE
     SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG \
     UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
-/// A text that is no country's code.
+/// The text is not the code of a country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an ISO 3166-1 code of two upper-case letters, such as \"JP\"")]
 pub struct CountryError;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn countries_are_those_of_iso_3166_1() {
+    fn the_249_codes_of_iso_3166_1_are_countries() {
         for code in ["JP", "DE", "BR", "GB", "SS", "AX"] {
             assert_eq!(code.parse::<Country>().map(Country::code), Ok(code));
         }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_assigned_code_is_refused() {
+    fn text_that_is_not_an_assigned_code_is_refused() {
         for text in [
             "", "jp", "JPN", "J1", "日", "XX", "ZZ", "UK", "EU", "AN", "YU", "XK", "JP DE",
         ] {

@@ -1,15 +1,15 @@
-//! Currencies: which there are, and how many decimals an amount in each has.
+//! Currencies, and the number of decimals of an amount in each.
 
 use std::{fmt, str::FromStr};
 
 use crate::MoneyError;
 
-/// The currencies of ISO 4217 (its list one of 2026-01-01, the newest on 2026-11-26), by the number of decimals that
-/// the list gives them, its "minor unit".
+/// The currencies of ISO 4217 (list one of 2026-01-01, the newest on 2026-11-26), by their number of decimals, which the list
+/// calls "minor unit".
 ///
-/// What the list has but no price can be in is left out: funds codes (BOV, CHE, CHW, CLF, COU, MXV, USN, UYI), precious
-/// metals, units of account of banks (XAD, XBA to XBD, XDR, XSU, XUA), the code for tests (XTS) and that for no currency
-/// ("XXX"). A change of the list is a change of this table and of the function `minor_units` in `migrations/`.
+/// Codes in which there can be no price are left out: funds codes (BOV, CHE, CHW, CLF, COU, MXV, USN, UYI), precious metals,
+/// units of account of banks (XAD, XBA to XBD, XDR, XSU, XUA), the code for tests (XTS) and the code for no currency
+/// ("XXX"). When the list changes, change this table and the function `minor_units` in `migrations/`.
 const BY_DECIMALS: [(u8, &str); 4] = [
     (
         0,
@@ -36,14 +36,14 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// The most decimals that any currency has.
+    /// The highest number of decimals of any currency.
     pub(crate) const MOST_DECIMALS: u32 = 4;
 
-    /// A code that was stored: ISO 4217 gives up codes, and what was sold in such a currency stays sold. One that is not in
-    /// the list (any more) counts as one with two decimals.
+    /// A stored code. ISO 4217 withdraws codes, but orders in such currencies are kept. A code that is not in the list, or
+    /// not any more, counts as a currency with two decimals.
     ///
     /// # Errors
-    /// [`MoneyError::Currency`] where it is not three upper-case letters.
+    /// [`MoneyError::Currency`] if it is not three upper-case letters.
     pub fn kept(text: &str) -> Result<Self, MoneyError> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
         let is_code = code.iter().all(u8::is_ascii_uppercase);
@@ -61,7 +61,7 @@ impl Currency {
         std::str::from_utf8(&self.code).unwrap_or_default()
     }
 
-    /// How many decimals an amount has: 0 for JPY, 2 for EUR, 3 for KWD.
+    /// The number of decimals of an amount: 0 for JPY, 2 for EUR, 3 for KWD.
     pub fn decimals(self) -> u32 {
         self.decimals.into()
     }
@@ -76,7 +76,7 @@ impl FromStr for Currency {
     }
 }
 
-/// The decimals of a currency that is in the list.
+/// The number of decimals of a currency, if the list has it.
 fn listed(code: &str) -> Option<u8> {
     let of = |(decimals, codes): (u8, &str)| {
         let mut codes = codes.split_ascii_whitespace();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_currency_of_iso_4217_has_its_minor_unit_of_decimals() {
+    fn currency_has_as_many_decimals_as_iso_4217_says() {
         for (code, decimals) in [
             ("JPY", 0),
             ("KRW", 0),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_active_currency_is_refused() {
+    fn text_that_is_not_an_active_currency_is_refused() {
         let no_form = ["", "jpy", "JP", "JPYY", "J1Y", "円"];
         let not_listed = [
             "ABC", "HRK", "BGN", "ANG", "XXX", "XTS", "XAU", "XDR", "CHE", "CLF", "BIF CLP",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_code_that_iso_4217_gave_up_is_still_read() {
+    fn stored_code_that_iso_4217_has_withdrawn_is_still_read() {
         let kuna = Currency::kept("HRK").unwrap();
         assert_eq!((kuna.code(), kuna.decimals()), ("HRK", 2));
         assert_eq!(Currency::kept("JPY"), "JPY".parse());

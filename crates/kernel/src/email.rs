@@ -6,26 +6,26 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::text::{TextError, clean, fold, is_hidden};
 
-/// A text that is no e-mail address.
+/// The reason why a text is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
-    /// Not of the form of an address.
+    /// The text does not have the form of an address.
     #[error("must be an e-mail address such as mina@example.com")]
     Form,
-    /// A character that cannot be seen.
+    /// The text has an invisible character.
     #[error("must not contain invisible characters")]
     Hidden,
-    /// A violation of the rules for all texts.
+    /// The text violates the rules for all texts.
     #[error(transparent)]
     Text(#[from] TextError),
 }
 
-/// An e-mail address by form: one `@`, something before it, a domain name with a dot after it. Whether mail arrives is
-/// for a message to it to find out.
+/// A text with the form of an e-mail address: one `@`, a local part before it, and a domain name with a dot after it. Only a
+/// message can show whether mail to the address arrives.
 ///
-/// Internationalized addresses (RFC 6531) are addresses; quoted local parts and comments (RFC 5322), which people do not type,
-/// are not. Every character in it can be seen, or two addresses would look like one; only joiners in the domain are left to
-/// IDNA, which allows them where they change what is seen (RFC 5892, appendix A).
+/// Internationalized addresses (RFC 6531) are accepted. Quoted local parts and comments (RFC 5322) are refused, because
+/// people do not type them. Every character must be visible, because otherwise two addresses could look the same. The
+/// exception is joiners in the domain: IDNA allows them where they change the visible text (RFC 5892, appendix A).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
     shown: String,
@@ -33,13 +33,14 @@ pub struct Email {
 }
 
 impl Email {
-    /// The longest address that mail can be sent to (RFC 5321, section 4.5.3.1.3, less the brackets), in characters.
+    /// The maximum length of an address to which mail can be sent (RFC 5321, section 4.5.3.1.3, less the brackets), in
+    /// characters.
     const MOST: usize = 254;
-    /// The longest local part (RFC 5321, section 4.5.3.1.1), in characters.
+    /// The maximum length of a local part (RFC 5321, section 4.5.3.1.1), in characters.
     const MOST_LOCAL: usize = 64;
 
-    /// An address that was stored, possibly under other rules. A text that is not an address any more is shown unchanged, and
-    /// equals no other address.
+    /// A stored address, which may have been accepted by other rules. A text that is not an address by the current rules is
+    /// shown unchanged, and equals no other address.
     pub fn kept(text: String) -> Self {
         text.parse().unwrap_or_else(|_| Self {
             key: text.to_lowercase(),
@@ -47,16 +48,16 @@ impl Email {
         })
     }
 
-    /// As the person typed it, but for an internationalized domain: that is in the form that people read (U-labels, RFC 5890),
-    /// never as `xn--`.
+    /// The address as the user typed it, except for an internationalized domain, which is in the form that people read
+    /// (U-labels, RFC 5890) and never has `xn--`.
     pub fn as_str(&self) -> &str {
         &self.shown
     }
 
-    /// The form by which addresses are compared: the local part, [folded](fold), and the domain in U-labels.
+    /// The form in which addresses are compared: the [folded](fold) local part, and the domain in U-labels.
     ///
-    /// The local part's case matters in theory (RFC 5321, section 2.4) and is an invitation to open a second account by mistake
-    /// in practice. Both forms of a domain name are the same name (RFC 5890, section 2.3.2.4).
+    /// In theory the case of the local part matters (RFC 5321, section 2.4). In practice a user would create a second
+    /// account by mistake. Both forms of a domain name are the same name (RFC 5890, section 2.3.2.4).
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -74,7 +75,7 @@ impl FromStr for Email {
         }
         let local = clean(local, Self::MOST)?;
         let domain = Domain::parse(domain).ok_or(EmailError::Form)?;
-        // Also what it folds to: ＠ folds to @.
+        // The folded text is checked, too: ＠ folds to @.
         let folded = fold(&local);
         let shown = format!("{local}@{}", domain.shown);
         if shown.chars().count() > Self::MOST {
@@ -103,8 +104,8 @@ struct Domain {
 }
 
 impl Domain {
-    /// Reads a name with a dot in it as UTS #46 does (not transitional), in letters, digits and hyphens (STD 3), of a length
-    /// that DNS takes.
+    /// Parses a name with a dot by UTS #46 (not transitional). It may have letters, digits and hyphens (STD 3), and a length
+    /// that DNS allows.
     fn parse(text: &str) -> Option<Self> {
         let (uts46, letters, hyphens) = (Uts46::new(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
         let ascii = uts46
@@ -113,7 +114,7 @@ impl Domain {
         let (unicode, is_valid) = uts46.to_unicode(ascii.as_bytes(), letters, hyphens);
         is_valid.ok()?;
         let key = unicode.contains('.').then(|| unicode.into_owned())?;
-        // Without U-labels it is as it was typed, but for what only width told apart.
+        // A name without U-labels is shown as it was typed, unless its characters differ from the ASCII ones in width.
         let shown = match text.is_ascii() && key.is_ascii() {
             true => text.to_owned(),
             false => key.clone(),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_people_have_are_accepted() {
+    fn common_addresses_are_accepted() {
         let accepted = [
             "mina@example.com",
             "Mina@Example.COM",
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_address_is_refused() {
+    fn text_that_is_not_an_address_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let long_label = format!("a@{}.com", "b".repeat(64));
         let long_name = format!("a@{}com", "abcdefgh.".repeat(32));
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_a_character_that_cannot_be_seen_is_refused() {
+    fn address_with_an_invisible_character_is_refused() {
         for hidden in [
             '\u{200b}',
             '\u{ad}',
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_case_nor_width_makes_another_address() {
+    fn addresses_that_differ_in_case_or_width_are_equal() {
         for (one, other) in [
             ("Mina@Example.COM", "mina@example.com"),
             ("ＭＩＮＡ@ｅｘａｍｐｌｅ．com", "mina@example.com"),
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_domain_are_one_and_the_readable_one_is_shown() {
+    fn both_forms_of_a_domain_are_equal_and_the_readable_one_is_shown() {
         for text in [
             "x@bücher.example",
             "x@BÜCHER.example",
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_stored_is_still_read() {
+    fn stored_address_that_is_not_valid_any_more_is_still_read() {
         let kept = Email::kept("mi\u{200b}na@Example.com".into());
         assert_eq!(kept.as_str(), "mi\u{200b}na@Example.com");
         assert_eq!(

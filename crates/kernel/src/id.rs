@@ -1,16 +1,16 @@
-//! Identifiers: a type each, so that swapping two of them does not compile.
+//! Identifiers. Each kind has its own type, so that code which swaps two of them does not compile.
 //!
 //! ```compile_fail,E0308
 //! fn find(_: kernel_ids::ProductId) {}
 //! # mod kernel_ids { pub use akinai_kernel::*; }
-//! find(kernel_ids::UserId::generate()); // a user's id where a product's is wanted
+//! find(kernel_ids::UserId::generate()); // a user's id instead of a product's
 //! ```
 
 use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
-/// A text that is no UUID in its hyphenated form.
+/// The text is not a UUID in its hyphenated form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91")]
 pub struct ParseIdError;
@@ -19,8 +19,8 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// New ones are UUIDv7 (RFC 9562, section 5.7), which sort by the time of their creation; any UUID is accepted
-        /// where one is parsed, in the hyphenated form, upper or lower case.
+        /// New ids are UUIDv7 (RFC 9562, section 5.7), which sort by the time of their creation. Any UUID can be parsed, in the
+        /// hyphenated form, in upper or lower case.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
 
@@ -59,7 +59,7 @@ macro_rules! id {
 }
 
 id! {
-    /// Identifies a user for as long as the account exists, and after its deletion in records that outlive it.
+    /// Identifies a user as long as the account exists, and afterwards in records that are kept.
     UserId
 }
 
@@ -78,8 +78,8 @@ id! {
     EventId
 }
 
-/// `Uuid::parse_str` also takes the braced, URN and undashed forms; one value with several spellings invites
-/// disagreement between caches, logs and clients.
+/// `Uuid::parse_str` also accepts the braced, URN and undashed forms. If one value had several spellings, caches, logs and
+/// clients could disagree about it.
 fn parse_hyphenated(text: &str) -> Result<Uuid, ParseIdError> {
     if text.len() != uuid::fmt::Hyphenated::LENGTH {
         return Err(ParseIdError);
@@ -94,7 +94,7 @@ mod tests {
     const TEXT: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 
     #[test]
-    fn an_id_survives_a_round_trip_through_text() {
+    fn id_survives_a_round_trip_through_text() {
         let id: ProductId = TEXT.parse().unwrap();
         assert_eq!(id.to_string(), TEXT);
         assert_eq!(
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hyphenated_form_is_an_id() {
+    fn only_the_hyphenated_form_is_accepted() {
         let other_forms = [
             "",
             "42",

@@ -1,9 +1,9 @@
-//! The shared kernel: what every service means by an id, an amount of money, a country, an e-mail address, a page, a text and
-//! a caller.
+//! The shared kernel: the types that all services use for an id, an amount of money, a country, an e-mail address, a page, a
+//! text and a caller.
 //!
-//! Plain Rust, no framework, no I/O, no serialization format: adapters at the edges (`rpc.rs`, `wit.rs`, `store.rs` of a
-//! component) turn these types into protobuf, WIT and SQL. Everything here is parsed, never checked: a value of one of
-//! these types is valid by construction.
+//! It is plain Rust without a framework, I/O or a serialization format. Adapters (`rpc.rs`, `wit.rs`, `store.rs` of a
+//! component) convert these types to protobuf, WIT and SQL. A value of these types is parsed once and needs no checks
+//! afterwards: it is valid by construction.
 
 mod access_scope;
 mod caller;

@@ -6,19 +6,19 @@ use rust_decimal::Decimal;
 
 use crate::{Currency, Violations};
 
-/// The reason why texts are not an amount of money, or amounts have no sum, in words for the client.
+/// The reason why texts are not an amount of money, or amounts have no sum. The text is for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Not digits with an optional fraction, or out of range.
+    /// The text is not digits with an optional fraction, or the amount is out of range.
     #[error("must be a decimal such as \"1980\" or \"19.80\", without a sign, and less than 100000000")]
     Amount,
-    /// More decimals than the currency has.
+    /// The amount has more decimals than the currency.
     #[error("{}", too_fine(*.0))]
     Decimals(Currency),
-    /// No currency of ISO 4217.
+    /// The code is not a currency of ISO 4217.
     #[error("must be an ISO 4217 code of three upper-case letters, such as \"JPY\"")]
     Currency,
-    /// One amount is in one currency, and the other in another.
+    /// The amounts are in different currencies.
     #[error("must be in one currency")]
     Currencies,
 }
@@ -42,7 +42,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Every amount is less.
+    /// Every amount is less than this.
     const BOUND: Decimal = Decimal::from_parts(100_000_000, 0, 0, false, 0);
 
     /// Zero in a currency.
@@ -51,19 +51,19 @@ impl Money {
         Self { amount, currency }
     }
 
-    /// Parses both halves, as they stand in a message. Zeros at the end of a fraction do not count: `1980.00` is 1980 JPY.
+    /// Parses the two texts of a message. Zeros at the end of a fraction do not count: `1980.00` is 1980 JPY.
     ///
     /// # Errors
-    /// The violation of the amount, or else of the currency.
+    /// The violation of the amount, or otherwise of the currency.
     pub fn parse(amount: &str, currency: &str) -> Result<Self, MoneyError> {
         Self::new(decimal(amount)?, currency.parse()?)
     }
 
-    /// An amount that was stored, or comes from another component. It may be in a currency that ISO 4217 has withdrawn since, and
-    /// may have more decimals than its currency: orders are kept for longer than currencies.
+    /// An amount that was stored, or comes from another component. It may be in a currency that ISO 4217 has withdrawn
+    /// since, and may have more decimals than its currency, because orders are kept longer than currencies.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), but for these.
+    /// As [`parse`](Self::parse), except for these two cases.
     pub fn kept(amount: &str, currency: &str) -> Result<Self, MoneyError> {
         let (amount, currency) = (decimal(amount)?, Currency::kept(currency)?);
         Ok(Self { amount, currency })
@@ -76,7 +76,7 @@ impl Money {
     }
 
     /// The amount as a decimal number, with as many decimals as the currency has: `1980` JPY, `19.80` EUR, `1.980` KWD. A
-    /// [kept](Self::kept) one that has more shows all of them: nothing is rounded.
+    /// [stored](Self::kept) amount with more decimals is shown with all of them: nothing is rounded.
     pub fn amount(&self) -> String {
         let decimals = self.currency.decimals().max(self.amount.normalize().scale());
         format!("{:.*}", decimals as usize, self.amount)
@@ -98,7 +98,8 @@ impl Money {
     /// The sum of two amounts.
     ///
     /// # Errors
-    /// [`MoneyError::Amount`] if the result is too large for an amount, [`MoneyError::Currencies`] for two different currencies.
+    /// [`MoneyError::Amount`] if the result is too large for an amount, [`MoneyError::Currencies`] for two different
+    /// currencies.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         match self.currency == other.currency {
             true => self.with(self.amount.checked_add(other.amount)),
@@ -115,7 +116,7 @@ impl Money {
     }
 }
 
-/// An amount of money as a request has it, unparsed.
+/// The unparsed amount of money in a request.
 #[derive(Clone, Copy, Debug)]
 pub struct MoneyInput<'a> {
     amount: &'a str,
@@ -141,7 +142,7 @@ impl<'a> MoneyInput<'a> {
         let currency: Result<Currency, _> = self.currency.parse();
         let amount = decimal(self.amount).and_then(|amount| match currency {
             Ok(currency) => Money::new(amount, currency).map(|money| money.amount),
-            // By the decimals that most currencies have.
+            // With the number of decimals that most currencies have.
             Err(_) if amount.normalize().scale() > 2 => Err(MoneyError::Amount),
             Err(_) => Ok(amount),
         });
@@ -155,14 +156,14 @@ impl<'a> MoneyInput<'a> {
     }
 }
 
-/// With the code of the currency: `1980 JPY`.
+/// The amount and the code of the currency: `1980 JPY`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.amount(), self.currency.code())
     }
 }
 
-/// Plain digits only: `Decimal` would also take signs, underscores and a bare point.
+/// Parses plain digits only: `Decimal` would also accept signs, underscores and a point without digits.
 fn decimal(text: &str) -> Result<Decimal, MoneyError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits =
@@ -240,7 +241,7 @@ mod tests {
             money("50000000", "JPY").times(2),
             most.times(u32::MAX),
         ] {
-            assert_eq!(beyond, Err(MoneyError::Amount), "more than an amount can be");
+            assert_eq!(beyond, Err(MoneyError::Amount), "more than the maximum amount");
         }
         assert_eq!(
             money("1", "JPY").plus(money("1", "USD")),
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_amount_is_read_and_shown_whole_under_newer_rules() {
+    fn stored_amount_keeps_all_decimals_under_newer_rules() {
         for (text, currency, written) in [
             ("1980.00", "JPY", "1980"),
             ("1980.50", "JPY", "1980.5"),

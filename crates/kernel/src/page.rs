@@ -1,4 +1,5 @@
-//! Pages: lists are cut by key, never by offset, so that rows added or deleted meanwhile neither repeat nor hide one.
+//! Pages of lists. A page begins after a key, never at an offset. So rows that are added or deleted meanwhile neither repeat
+//! nor hide another row.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -6,17 +7,17 @@ use uuid::Uuid;
 
 use crate::Violations;
 
-/// The page size where a request names none.
+/// The page size if a request names none.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
 
-/// The largest page that can be asked for.
+/// The largest page size.
 pub const MAX_PAGE_SIZE: u32 = 100;
 
-/// How many items a page may hold: 1 to [`MAX_PAGE_SIZE`].
+/// The maximum number of items of a page: 1 to [`MAX_PAGE_SIZE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageSize(u32);
 
-/// A page size outside its range.
+/// The page size is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}")]
 pub struct PageSizeError;
@@ -31,7 +32,7 @@ impl PageSize {
 impl TryFrom<i32> for PageSize {
     type Error = PageSizeError;
 
-    /// 0, which is what proto3 has for an absent field, means the default.
+    /// 0 means the default: it is the value of an absent field in proto3.
     fn try_from(size: i32) -> Result<Self, PageSizeError> {
         match u32::try_from(size) {
             Ok(0) => Ok(Self(DEFAULT_PAGE_SIZE)),
@@ -41,21 +42,21 @@ impl TryFrom<i32> for PageSize {
     }
 }
 
-/// Which list a page is of: its method, whose it is, and everything that chooses what is in it. Two requests with the same
-/// scope walk the same list.
+/// Identifies a list: its method, its owner and all filters. Two requests with the same scope read the same list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListScope([u8; Self::LENGTH]);
 
 impl ListScope {
-    /// Enough that two lists of one caller do not meet by chance. On purpose, too, would win nothing: see [`PageToken`].
+    /// The length of the hash in bytes. It is long enough that two lists of one caller do not have the same hash by chance.
+    /// A caller who forges one gains nothing: see [`PageToken`].
     const LENGTH: usize = 8;
 
-    /// The scope of a list, by its name, and what the request and its caller choose it by, always in the same order. The size
-    /// of its pages is no part of it: it may change from page to page (AIP-158).
+    /// The scope of a list: its name, and the values of the request and its caller that select the rows, always in the same
+    /// order. The page size is not part of it: it may change from page to page (AIP-158).
     pub fn of<'a>(list: &'a str, choices: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = Sha256::new();
         for part in std::iter::once(list).chain(choices) {
-            // With its length: no two lists of parts run into the same bytes.
+            // Each part has its length in front, so that two different lists of parts never have the same bytes.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -64,19 +65,20 @@ impl ListScope {
     }
 }
 
-/// Where a page begins: after the row with this key, in one list. Opaque to clients, who get it as text and send it back with
-/// the request that it came from.
+/// The beginning of a page: after the row with this key, in one list. For clients it is an opaque text. They send it back
+/// with the same request to get the next page.
 ///
-/// The text is base64url (RFC 4648, section 5) of a version byte, the scope of the list and the key, so that another kind of
-/// key can follow. It carries no secret and grants nothing: a forged one only begins elsewhere in a list that its sender may
-/// read anyway. With the scope, a token that is sent with another query is refused instead of beginning somewhere in its list.
+/// The text is base64url (RFC 4648, section 5) of a version byte, the scope of the list and the key. The version byte allows
+/// another kind of key later. The text has no secret and grants no right: with a forged token, a page only begins elsewhere
+/// in a list that the client may read anyway. A token that is sent with another query is refused because of the scope;
+/// otherwise the page would begin at an arbitrary place of that list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageToken {
     key: Uuid,
     scope: ListScope,
 }
 
-/// A text that is no page token of this list.
+/// The text is not a page token of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "is not a token that this list returned: send it with the request that it came from, or leave it out for the first page"
@@ -84,7 +86,7 @@ pub struct PageToken {
 pub struct PageTokenError;
 
 impl PageToken {
-    /// 1 had no scope.
+    /// Version 1 had no scope.
     const VERSION: u8 = 2;
     const LENGTH: usize = 1 + ListScope::LENGTH + 16;
 
@@ -98,7 +100,7 @@ impl PageToken {
         self.key
     }
 
-    /// The token as clients see it.
+    /// The text that clients get.
     pub fn encode(self) -> String {
         let mut bytes = Vec::with_capacity(Self::LENGTH);
         bytes.push(Self::VERSION);
@@ -107,7 +109,7 @@ impl PageToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote for the same list; anything else is an error.
+    /// Parses a text that [`encode`](Self::encode) returned for the same list. Any other text is an error.
     pub fn decode(text: &str, scope: ListScope) -> Result<Self, PageTokenError> {
         let mut bytes = [0; Self::LENGTH];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
@@ -123,14 +125,14 @@ impl PageToken {
 pub struct PageRequest {
     /// The maximum number of items.
     pub size: PageSize,
-    /// The page's beginning; `None` is the first page.
+    /// The beginning of the page; `None` for the first page.
     pub token: Option<PageToken>,
     /// The list.
     pub scope: ListScope,
 }
 
 impl PageRequest {
-    /// Parses the fields `pageSize` and `pageToken`; the empty token is the first page's.
+    /// Parses the fields `pageSize` and `pageToken`. An empty token means the first page.
     pub fn parse(size: i32, token: &str, scope: ListScope) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let token = (!token.is_empty())
@@ -147,15 +149,15 @@ impl PageRequest {
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in the list's order.
+    /// The items, in the order of the list.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` after the last one.
+    /// The beginning of the next page; `None` after the last page.
     pub next: Option<PageToken>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page of rows that were read with one more than was asked for: the one too many tells that there is a next
-    /// page, without counting anything.
+    /// Makes a page of rows. The rows were read with a limit of one more than the page size: an additional row means that
+    /// there is a next page, so no count is necessary.
     pub fn cut(mut rows: Vec<T>, request: &PageRequest, key: impl Fn(&T) -> Uuid) -> Self {
         let size = request.size.get() as usize;
         let more = rows.len() > size;
@@ -250,7 +252,7 @@ mod tests {
         );
         let token = PageToken::after(Uuid::now_v7(), scope());
         let next = PageRequest::parse(3, &token.encode(), scope()).unwrap();
-        assert_eq!(next.token, Some(token), "of a page of another size");
+        assert_eq!(next.token, Some(token), "a token is valid for another page size");
 
         let refused = PageRequest::parse(101, "nonsense", scope()).unwrap_err();
         let fields: Vec<_> = refused.iter().map(|violation| &*violation.field).collect();
@@ -258,12 +260,16 @@ mod tests {
     }
 
     #[test]
-    fn page_has_a_next_page_only_if_a_row_is_left_over() {
+    fn page_has_a_next_page_only_if_there_is_an_additional_row() {
         let keys: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
         let request = PageRequest::parse(2, "", scope()).unwrap();
 
         let page = Page::cut(keys.clone(), &request, |key| *key);
-        assert_eq!(page.items, keys[..2], "the row too many is not part of the page");
+        assert_eq!(
+            page.items,
+            keys[..2],
+            "the additional row is not part of the page"
+        );
         assert_eq!(
             page.next,
             Some(PageToken::after(keys[1], scope())),
@@ -271,7 +277,10 @@ mod tests {
         );
 
         let last = Page::cut(keys[..2].to_vec(), &request, |key| *key);
-        assert_eq!(last.next, None, "a full page with nothing behind it is the last");
+        assert_eq!(
+            last.next, None,
+            "a full page without an additional row is the last"
+        );
         assert_eq!(
             Page::cut(Vec::new(), &request, |key: &Uuid| *key).next,
             None,

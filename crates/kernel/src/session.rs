@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// A text that is no session's id.
+/// The text is not the id of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must have 1 to {} printable ASCII characters, without spaces",
@@ -10,15 +10,16 @@ use std::{fmt, str::FromStr};
 )]
 pub struct ParseSessionIdError;
 
-/// Identifies a login session: the `sid` of a token. The issuer chooses its form; here it is a text to compare.
+/// Identifies a login session: the `sid` of a token. The issuer chooses its form; this code only compares it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// The longest id, in characters: far beyond any that issuers make, and short enough to be a key in a database.
+    /// The maximum length, in characters. It is far longer than the ids that issuers make, and short enough for a key in a
+    /// database.
     const MOST: usize = 255;
 
-    /// The id as it stands in the token.
+    /// The id as it is in the token.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,4 @@
-//! Texts that people type: trimmed, in Unicode NFC, without control characters or characters that hide, and no longer than
-//! they may be.
+//! Texts that users type: trimmed, in Unicode NFC, without control characters or hidden characters, and with a maximum length.
 
 use icu_casemap::CaseMapper;
 use icu_properties::props::{
@@ -9,42 +8,42 @@ use icu_properties::props::{
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 
-/// The reason why a text is refused, in words for the user who typed it.
+/// The reason why a text is refused, as a text for the user who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// More characters than the field takes.
+    /// The text has more characters than the field allows.
     #[error("must have at most {0} characters")]
     TooLong(usize),
-    /// A control character (Unicode category Cc) or another line break (Zl, Zp).
+    /// The text has a control character (Unicode category Cc) or another line break (Zl, Zp).
     #[error("must not contain control characters")]
     Control,
-    /// A character that cannot be seen, where it does nothing for those beside it; or nothing that can be seen.
+    /// The text has an invisible character that does not affect the characters beside it, or it has no visible character.
     #[error("must not contain invisible characters, except those that shape the visible ones beside them")]
     Hidden,
 }
 
-/// The text as it is stored and compared: white space around it cut off, in Unicode Normalization Form C (UAX #15), at
-/// most `most` characters (Unicode scalar values) long.
+/// The text as it is stored and compared: trimmed, in Unicode Normalization Form C (UAX #15), with at most `most` characters
+/// (Unicode scalar values).
 ///
-/// A text with control characters is refused rather than mended: they are never typed by accident, and what they hide
-/// differs between terminals, logs and browsers. So is one with characters that cannot be seen (Cf, or
-/// Default_Ignorable_Code_Point), except where writing needs them:
+/// A text with control characters is refused, not corrected: users never type them by accident, and their effect differs
+/// between terminals, logs and browsers. A text with invisible characters (Cf, or Default_Ignorable_Code_Point) is refused,
+/// too, except where writing requires them:
 ///
 /// - a variation selector directly after a visible character: `❤️`, `葛󠄀城`;
-/// - a joiner, or another character that shapes or divides words, directly after a visible character and not at the end,
-///   where only joiners may stand: `علی‌رضا`, `👩‍🌾`, Khmer words, a soft hyphen;
-/// - a mark of direction (LRM, RLM, ALM) beside something visible, but no embedding, override or isolate, which reach beyond
-///   the text and reorder what is shown around it;
+/// - a joiner, or another character that shapes or divides words, directly after a visible character; at the end of the text only
+///   joiners are allowed: `علی‌رضا`, `👩‍🌾`, Khmer words, a soft hyphen;
+/// - a mark of direction (LRM, RLM, ALM) beside a visible character; embeddings, overrides and isolates are refused, because they
+///   reach beyond the text and reorder the characters around it;
 /// - tags in the flag of a region.
 ///
-/// So no text is blank that is not empty, and no two hidden characters stand side by side.
+/// So a text that is not empty never looks blank, and two hidden characters are never side by side.
 ///
 /// # Errors
 /// The first violation that is found.
 pub fn clean(text: &str, most: usize) -> Result<String, TextError> {
     let trimmed = text.trim();
-    // NFC at most triples a text's length in UTF-8 bytes (UAX #15, section 3.11) and never makes it shorter than a
-    // third: a text far beyond the limit is refused before any work is spent on it.
+    // NFC at most triples a text's length in UTF-8 bytes (UAX #15, section 3.11), and never makes it shorter than a third. So a
+    // text far beyond the limit can be refused before it is normalized.
     if trimmed.len() > most.saturating_mul(12) {
         return Err(TextError::TooLong(most));
     }
@@ -55,22 +54,22 @@ pub fn clean(text: &str, most: usize) -> Result<String, TextError> {
     if text.chars().count() > most {
         return Err(TextError::TooLong(most));
     }
-    let is_well_formed = text.is_empty() || hidden_ones_are_in_place(&text);
+    let is_well_formed = text.is_empty() || hidden_characters_are_valid(&text);
     is_well_formed.then_some(text).ok_or(TextError::Hidden)
 }
 
-/// The text as it is compared where neither case nor width matters: `Ｍａｔｃｈａ` and `matcha`, `ﾏｯﾁｬ` and `マッチャ`, `Straße`
-/// and `STRASSE` fold to the same. NFKC (UAX #15) and full case folding (The Unicode Standard, section 3.13).
+/// The text for comparisons in which case and width make no difference: `Ｍａｔｃｈａ` and `matcha`, `ﾏｯﾁｬ` and `マッチャ`, `Straße`
+/// and `STRASSE` fold to the same text. NFKC (UAX #15) and full case folding (The Unicode Standard, section 3.13).
 pub fn fold(text: &str) -> String {
     let composed: String = text.nfkc().collect();
-    // Folding may leave what composes, such as the dot of a folded İ.
+    // Folding may leave characters that compose, such as the dot of a folded İ.
     CaseMapper::new().fold_string(&composed).nfkc().collect()
 }
 
-/// Whether a character cannot be seen: a control or format character (Cc, Cf), or one that Unicode says not to display
-/// (Default_Ignorable_Code_Point), such as a zero-width space, a soft hyphen, a joiner or a variation selector; and the Braille
-/// pattern without dots, the one symbol that is drawn as nothing. White space is not hidden, and neither are the format
-/// characters that have a shape, such as the Arabic number sign.
+/// Whether a character is invisible: a control or format character (Cc, Cf), or a character that is not displayed by default
+/// (Default_Ignorable_Code_Point), such as a zero-width space, a soft hyphen, a joiner or a variation selector. The Braille
+/// pattern without dots is hidden, too: it is the only symbol without a visible shape. White space is not hidden, nor are
+/// format characters with a shape, such as the Arabic number sign.
 pub fn is_hidden(c: char) -> bool {
     let is_format = category(c) == GeneralCategory::Format
         && !CodePointSetData::new::<PrependedConcatenationMark>().contains(c);
@@ -90,14 +89,14 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// A space between letters, to those who read Braille.
+/// The Braille pattern without dots: a space in Braille.
 const BLANK_BRAILLE: char = '\u{2800}';
 
 /// The effect of a character on the characters beside it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Visible,
-    /// White space, also that of Braille.
+    /// White space, including the Braille space.
     Blank,
     /// Chooses the form of the character before it.
     Variation,
@@ -105,11 +104,11 @@ enum Kind {
     Joiner,
     /// LRM, RLM and ALM.
     Direction,
-    /// What is around it is reordered.
+    /// Reorders the characters around it.
     Reordering,
     /// A part of the flag of a region.
     Tag,
-    /// All others that cannot be seen.
+    /// All other invisible characters.
     Divider,
 }
 
@@ -134,7 +133,7 @@ impl Kind {
         }
     }
 
-    /// Whether a character of this kind may follow one of that kind; none at the beginning.
+    /// Whether a character of this kind may follow a character of the kind `before`; `None` at the beginning of the text.
     fn may_follow(self, before: Option<Self>) -> bool {
         match self {
             Self::Visible | Self::Blank => true,
@@ -147,8 +146,8 @@ impl Kind {
     }
 }
 
-/// Whether the hidden characters of a text stand where they do something, and something in it can be seen.
-fn hidden_ones_are_in_place(text: &str) -> bool {
+/// Whether each hidden character of a text affects the characters beside it, and the text has a visible character.
+fn hidden_characters_are_valid(text: &str) -> bool {
     let mut before = None;
     let mut is_visible = false;
     for kind in text.chars().map(Kind::of) {
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_characters_not_bytes() {
+    fn limit_counts_characters_and_not_bytes() {
         assert_eq!(clean("日本茶", 3), Ok("日本茶".into()));
         assert_eq!(clean("日本茶", 2), Err(TextError::TooLong(2)));
         assert_eq!(clean(&"a".repeat(10_000_000), 3), Err(TextError::TooLong(3)));
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_looks_blank_is_refused() {
+    fn text_that_looks_blank_is_refused() {
         for text in [
             "\u{200b}",
             "\u{ad}",
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_character_out_of_its_place_is_refused() {
+    fn hidden_character_in_a_wrong_position_is_refused() {
         for text in [
             "\u{feff}Mina",
             "\u{200d}Mina",
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_need_hidden_characters_are_kept() {
+    fn hidden_characters_that_writing_requires_are_kept() {
         for text in [
             "علی\u{200c}رضا",
             "क्\u{200d}ष",
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn folding_forgets_case_and_width() {
+    fn texts_that_differ_in_case_or_width_fold_to_the_same_text() {
         for (one, other) in [
             ("ﾏｯﾁｬ", "マッチャ"),
             ("ﾊﾟﾝ", "パン"),
@@ -268,6 +267,6 @@ mod tests {
         ] {
             assert_eq!(fold(one), fold(other), "{one} and {other}");
         }
-        assert_eq!(fold("İ"), "i\u{307}", "which is not the letter i");
+        assert_eq!(fold("İ"), "i\u{307}", "İ does not fold to the letter i");
     }
 }

@@ -1,6 +1,6 @@
 //! Instants, with the precision that Postgres keeps.
 
-/// An instant in UTC, in whole microseconds: what `timestamptz` holds.
+/// An instant in UTC, in whole microseconds, like `timestamptz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 

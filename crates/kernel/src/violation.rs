@@ -1,13 +1,13 @@
-//! Violations: the invalid fields of a request. All of them are reported at once, so that a client can correct a form in one go.
+//! Violations: the invalid fields of a request. All of them are reported at once, so that a user can correct a form at once.
 
 use std::{borrow::Cow, fmt};
 
-/// One field whose value is not valid.
+/// A field with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldViolation {
     /// The field's path in the request, with the names and indexes of JSON: `price.amount`, `items[2].quantity`.
     pub field: Cow<'static, str>,
-    /// The rule that the value breaks, in words that can follow the field's name. Never quotes the value.
+    /// The rule that the value breaks, as a text that can follow the name of the field. It never contains the value.
     pub description: String,
 }
 
@@ -28,7 +28,7 @@ pub struct FieldViolation {
 pub struct Violations(Vec<FieldViolation>);
 
 impl Violations {
-    /// Returns the value, or notes why it is invalid.
+    /// Returns the value, or adds a violation.
     pub fn take<T>(
         &mut self,
         field: impl Into<Cow<'static, str>>,
@@ -37,7 +37,7 @@ impl Violations {
         parsed.map_err(|error| self.add(field, error)).ok()
     }
 
-    /// Returns the value, or notes its violations.
+    /// Returns the value, or adds its violations.
     pub fn take_all<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
         parsed.map_err(|violations| self.0.extend(violations.0)).ok()
     }
@@ -47,8 +47,8 @@ impl Violations {
         self.0.is_empty()
     }
 
-    /// Returns the value, or notes the violations within it below `path`: `take_within("items[2]", …)` notes the field `quantity`
-    /// of an item as `items[2].quantity`.
+    /// Returns the value, or adds its violations below `path`: `take_within("items[2]", …)` adds the field `quantity` of an
+    /// item as `items[2].quantity`.
     pub fn take_within<T>(&mut self, path: impl fmt::Display, parsed: Result<T, Self>) -> Option<T> {
         let note = |violations: Self| {
             for FieldViolation { field, description } in violations.0 {
@@ -58,7 +58,7 @@ impl Violations {
         parsed.map_err(note).ok()
     }
 
-    /// Notes a violation.
+    /// Adds a violation.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, description: impl fmt::Display) {
         self.0.push(FieldViolation {
             field: field.into(),
@@ -66,12 +66,12 @@ impl Violations {
         });
     }
 
-    /// The violations, in the order they were found.
+    /// The violations, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &FieldViolation> {
         self.0.iter()
     }
 
-    /// One violation, of a request that can have only one.
+    /// A single violation, for a request that can have only one.
     pub fn one(field: impl Into<Cow<'static, str>>, description: impl fmt::Display) -> Self {
         let mut violations = Self::default();
         violations.add(field, description);

@@ -1,4 +1,4 @@
-//! What each component may do in Redis.
+//! The rights of each component in Redis.
 
 use crate::{
     LOGOUT_CHANNEL,

@@ -10,7 +10,7 @@ use kernel::{OrderId, UserId};
     note = "crates/keyspace makes every key: add a type there instead of spelling the key here"
 )]
 pub trait RedisKey: private::Sealed {
-    /// The key as Redis knows it, prefix included.
+    /// The key in Redis, including the prefix.
     fn as_str(&self) -> &str;
 }
 
@@ -126,84 +126,84 @@ impl RateLimitKey {
 }
 
 impl FailedTokensKey {
-    /// Of a client address.
+    /// The key of a client address.
     pub fn new(prefix: &str, address: impl Display) -> Self {
         Self(format!("{prefix}:failures:{address}"))
     }
 }
 
 impl TokenStatusKey {
-    /// Of the token with this hash.
+    /// The key of the token with this hash.
     pub fn new(prefix: &str, token_hash: impl Display) -> Self {
         Self(format!("{prefix}:verdict:{token_hash}"))
     }
 }
 
 impl UserTokensKey {
-    /// Of a user.
+    /// The key of a user.
     pub fn new(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:verdicts:{user}"))
     }
 }
 
 impl RevocationKey {
-    /// Of a user.
+    /// The key of a user.
     pub fn new(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:revoked:{user}"))
     }
 }
 
 impl SigningKeysKey {
-    /// The one key.
+    /// The only key.
     pub fn new(prefix: &str) -> Self {
         Self(format!("{prefix}:jwks"))
     }
 }
 
 impl FetchTurnKey {
-    /// The one key.
+    /// The only key.
     pub fn new(prefix: &str) -> Self {
         Self(format!("{prefix}:jwks:turn"))
     }
 }
 
 impl AccountCopyKey {
-    /// Of a user.
+    /// The key of a user.
     pub fn new(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:copy:user:{user}"))
     }
 }
 
 impl BreakerKey {
-    /// Of a service, by its name in `spin.toml`.
+    /// The key of a service, by its name in `spin.toml`.
     pub fn new(prefix: &str, service: &str) -> Self {
         Self(format!("{prefix}:breaker:{service}"))
     }
 }
 
 impl BreakerProbeKey {
-    /// Of a service, by its name in `spin.toml`.
+    /// The key of a service, by its name in `spin.toml`.
     pub fn new(prefix: &str, service: &str) -> Self {
         Self(format!("{prefix}:breaker:{service}:probe"))
     }
 }
 
 impl SignInAttemptsKey {
-    /// Of an account or an address, by a keyed hash of it.
+    /// The key of an account or an address, by a keyed hash of it.
     pub fn new(prefix: &str, bucket: impl Display) -> Self {
         Self(format!("{prefix}:attempts:{bucket}"))
     }
 }
 
 impl OrderEventsKey {
-    /// The one key.
+    /// The only key.
     pub fn new(prefix: &str) -> Self {
         Self(format!("{prefix}:order.events"))
     }
 }
 
 impl OrderVersionKey {
-    /// Of an order.
+    /// The key of an order.
     pub fn new(prefix: &str, order: OrderId) -> Self {
         Self(format!("{prefix}:order.events:version:{order}"))
     }

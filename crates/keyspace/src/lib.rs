@@ -41,8 +41,8 @@ pub const FAILED_TOKENS_WINDOW: Duration = Duration::from_secs(60);
 /// How long an address with too many of them is blocked for unknown tokens.
 pub const BLOCK_TIME: Duration = Duration::from_secs(300);
 
-/// How long the status of a token is trusted: the longest time for which a revoked token can still be accepted, whatever
-/// happens to Redis.
+/// How long the status of a token is trusted. It is the maximum time for which a revoked token can still be accepted, with
+/// any fault of Redis.
 pub const TOKEN_STATUS_LIFETIME: Duration = Duration::from_secs(60);
 
 /// How long a revocation is remembered: far longer than the status of a token.

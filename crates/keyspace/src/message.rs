@@ -59,7 +59,7 @@ impl LogoutMessage {
     /// Reads the user whose tokens were revoked.
     ///
     /// # Errors
-    /// What is wrong with the message.
+    /// The mistake in the message.
     pub fn user_of(message: &[u8]) -> Result<UserId, LogoutMessageError> {
         if message.len() > MAX_MESSAGE {
             return Err(LogoutMessageError::TooLong);

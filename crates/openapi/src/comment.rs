@@ -1,5 +1,5 @@
-//! What a program can read from the comments in the contracts. They are written for people, but in few phrases; what follows
-//! none of them is only shown.
+//! Parses the comments in the contracts. They are written for people, but with a small number of fixed phrases. Other text
+//! is only copied.
 
 /// A comment without its line breaks, but for those between paragraphs.
 pub(crate) fn paragraphs(comment: &str) -> String {
@@ -22,7 +22,7 @@ pub(crate) fn first_sentence(comment: &str) -> &str {
     comment[..end].trim_end_matches('.')
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 pub(crate) fn quoted(comment: &str) -> impl Iterator<Item = &str> {
     comment.split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! What compiled contracts declare, each declaration with its comment.
+//! The declarations of compiled contracts, each with its comment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -156,7 +156,7 @@ fn under(path: &[i32], field: i32, index: usize) -> Vec<i32> {
 /// The comments of a file, by the paths of what they stand above.
 struct Comments<'a> {
     leading: HashMap<&'a [i32], &'a str>,
-    /// What the file begins with.
+    /// The comment at the beginning of the file.
     of_file: String,
 }
 

@@ -37,7 +37,7 @@ const DETAILS: [&str; 3] = [
 /// The OpenAPI document of the contracts in a folder.
 ///
 /// # Errors
-/// The contracts do not compile, or have something that this crate knows no schema for: the message names it.
+/// The contracts do not compile, or have something for which this crate has no schema: the message names it.
 pub fn document(contracts: &Path) -> Result<Value, Error> {
     let files: Vec<&str> = PUBLIC.into_iter().chain(OF_DETAILS).collect();
     let contract = Contract::compile(contracts, &files)?;
@@ -85,7 +85,7 @@ const INTRODUCTION: &str = "\
     and members that are not known are ignored. A request may have 256 KiB, and may be compressed with gzip. The same methods \
     can be called with binary messages, and by gRPC and gRPC-Web, with code that is generated from the contracts in proto/.";
 
-/// Why there is no document.
+/// The reason why there is no document.
 #[derive(Debug)]
 pub struct Error(String);
 

@@ -34,7 +34,7 @@ const CODES: [Code; 16] = [
     Code::Unauthenticated,
 ];
 
-/// What any method may answer.
+/// The answers that every method may give.
 const ALWAYS: [Code; 4] = [
     Code::InvalidArgument,
     Code::ResourceExhausted,
@@ -76,7 +76,7 @@ fn has_no_side_effects(method: &Method) -> bool {
     options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects)
 }
 
-/// What POST and GET have in common.
+/// The common parts of POST and GET.
 fn common(service: &Service, method: &Method, response: &Value) -> Value {
     let mut responses = errors(method);
     let success = json!({
@@ -183,7 +183,7 @@ fn parameter(name: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 
-/// What operations refer to, but for the schemas of messages.
+/// The components that operations refer to, except the schemas of messages.
 pub(crate) fn components() -> Value {
     json!({
         "securitySchemes": {

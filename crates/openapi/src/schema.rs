@@ -90,7 +90,7 @@ impl<'a> Schemas<'a> {
                 schema["maxItems"] = most.into();
             }
         } else if has_default(field) && !limits.required {
-            // Absent and the default are the same, whatever the limits of another value are.
+            // An absent field is the same as the default, even if the limits exclude the default.
             if let Some(default) = self.default(field) {
                 schema["default"] = default;
             }
@@ -142,7 +142,7 @@ impl<'a> Schemas<'a> {
         Ok(reference(name))
     }
 
-    /// What a field is when it is absent.
+    /// The value of an absent field.
     fn default(&self, field: &FieldDescriptorProto) -> Option<Value> {
         Some(match field.r#type() {
             Type::Message | Type::Group => return None,

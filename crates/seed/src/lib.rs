@@ -18,19 +18,19 @@ use uuid::Uuid;
 /// Bytes of salt (RFC 9106, section 3.1).
 const SALT_BYTES: usize = 16;
 
-/// What the database has, and the secrets that belong to it.
+/// The rows in the database, and the secrets that belong to them.
 #[derive(Deserialize)]
 pub struct Wanted {
-    /// What the issuer component signs with; none where another issuer signs.
+    /// The keys of the issuer component; `None` if another issuer signs.
     pub issuer: Option<Issuer>,
     /// The accounts, in an order that the answer keeps.
     pub accounts: Vec<Account>,
 }
 
-/// What the issuer component signs with.
+/// The keys of the issuer component.
 #[derive(Deserialize)]
 pub struct Issuer {
-    /// What signing keys are sealed with: the variable `issuer_sealing_key`.
+    /// The key that encrypts signing keys: the variable `issuer_sealing_key`.
     pub sealing_key: String,
     /// The key that signs, if there is one.
     pub signing_key: Option<SealedKey>,
@@ -41,7 +41,7 @@ pub struct Issuer {
 pub struct SealedKey {
     /// Its `kid`.
     pub id: String,
-    /// What [`SealingKey::seal`] made of it.
+    /// The key, encrypted by [`SealingKey::seal`].
     pub sealed_key: String,
 }
 
@@ -50,16 +50,16 @@ pub struct SealedKey {
 pub struct Account {
     /// The password that we know.
     pub password: String,
-    /// What the database has of the account's own, if there is such an account.
+    /// The hash in the database, if the account exists.
     pub password_hash: Option<String>,
 }
 
-/// What `xtask` stores.
+/// The rows that `xtask` stores.
 #[derive(Debug, Serialize)]
 pub struct Made {
     /// The key that signs, if the issuer component needs one.
     pub signing_key: Option<Found<NewKey>>,
-    /// For each account that was asked for.
+    /// The state of each requested account.
     pub accounts: Vec<Found<NewAccount>>,
 }
 
@@ -69,9 +69,9 @@ pub struct Made {
 pub enum Found<T> {
     /// It was missing, and this is it.
     New(T),
-    /// It is there, and our secret fits.
+    /// It exists, and our secret fits.
     Ours,
-    /// It is there, and our secret does not fit.
+    /// It exists, and our secret does not fit.
     Foreign,
 }
 
@@ -82,11 +82,11 @@ pub struct NewKey {
     pub id: String,
     /// Sealed with the sealing key.
     pub sealed_key: String,
-    /// What the issuer's key set shows.
+    /// The key in the issuer's key set.
     pub public_jwk: Value,
 }
 
-/// What a row of `user_service.users` takes that no SQL can make.
+/// The columns of a row of `user_service.users` that SQL cannot make.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct NewAccount {
     /// A UUID of version 7, as the user service's own.
@@ -95,7 +95,7 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// Why nothing was made. It holds no secret.
+/// The reason why nothing was made. It contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The sealing key is malformed.

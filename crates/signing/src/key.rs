@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::random::System;
 
-/// RFC 7518 (section 3.3) asks for at least 2048 bits; signing takes time with the cube of the size, which is the reason
-/// for the other end.
+/// RFC 7518 (section 3.3) requires at least 2048 bits. The upper limit exists because the time for signing grows with the
+/// cube of the size.
 const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// Why a text is refused as a signing key. The text is never repeated.
@@ -151,8 +151,8 @@ impl SigningKey {
         })
     }
 
-    /// The key's id in tokens (`kid`): its thumbprint (RFC 7638). So one key has one id, and no two keys share one, whatever ids they
-    /// are sent with.
+    /// The key's id in tokens (`kid`): its thumbprint (RFC 7638). Ids in requests are ignored. So one key has one id, and no
+    /// two keys have the same id.
     pub fn id(&self) -> &str {
         &self.id
     }

@@ -1,8 +1,8 @@
 //! The issuer's signing keys: reading them, sealing them for the database, signing with them, and their public halves.
 //!
-//! Pure functions of bytes, but for random numbers from the system: no I/O and no clock. It is a crate of its own because two
-//! programs use it: the issuer component, and the program that makes the first key outside of WebAssembly, where finding two
-//! primes does not take seconds.
+//! All functions are pure functions of bytes, except for random numbers from the system: no I/O and no clock. It is a
+//! separate crate because two programs use it: the issuer component, and the program that makes the first key outside of
+//! WebAssembly, where finding two primes does not take seconds.
 //!
 //! ```
 //! use signing::{SealingKey, SigningKey};

@@ -1,4 +1,4 @@
-//! The system's random numbers, as the `rsa` crate asks for them.
+//! The system's random numbers, in the form that the `rsa` crate requires.
 
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 

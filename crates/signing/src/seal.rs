@@ -14,13 +14,13 @@ use zeroize::Zeroizing;
 
 use crate::{SigningKey, SigningKeyError};
 
-/// What the key is derived for, so that the same secret used elsewhere opens nothing here.
+/// The purpose from which the key is derived. So another use of the same secret cannot open these values.
 const PURPOSE: &[u8] = b"akinai signing keys 1";
 
-/// XChaCha20's nonce: long enough that random ones never meet.
+/// XChaCha20's nonce: long enough that random ones are never equal.
 const NONCE: usize = 24;
 
-/// Why a key cannot be sealed or opened. Holds nothing of either.
+/// The reason why a key cannot be sealed or opened. It contains no part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySealError {
     /// The secret is not 32 to 64 bytes in base64url without padding.
@@ -34,7 +34,7 @@ pub enum KeySealError {
     Key(#[from] SigningKeyError),
 }
 
-/// What signing keys are sealed with. Its `Debug` form hides it.
+/// The key that encrypts signing keys. Its `Debug` form hides it.
 #[derive(Clone)]
 pub struct SealingKey(Zeroizing<[u8; 32]>);
 

@@ -4,12 +4,12 @@ use std::fmt;
 
 use web::request_id::RequestIds;
 
-/// A failure that an operator has to look into. The client was told its code and the request id, and no cause.
+/// A failure that an operator has to investigate. The client got the code and the request id, and no cause.
 pub fn error(ids: RequestIds<'_>, cause: impl fmt::Display) {
     eprintln!("{}", line("ERROR", ids, cause));
 }
 
-/// An event that an operator may want to know of, and that needs no action.
+/// An event that may interest an operator and requires no action.
 pub fn info(ids: RequestIds<'_>, event: impl fmt::Display) {
     eprintln!("{}", line("INFO", ids, event));
 }

@@ -21,8 +21,8 @@ use crate::{
     variables,
 };
 
-/// How long an instance works without Redis after a failure. To wait for a Redis that hangs, in each request, would cost more
-/// than a cache is worth.
+/// How long an instance works without Redis after a failure. If each request waited for a Redis that hangs, the cost would
+/// be higher than the benefit of a cache.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// A command of Redis failed. The text is for the log.

@@ -16,7 +16,7 @@ thread_local! {
     static KNOWN: RefCell<HashMap<&'static str, Rc<str>>> = RefCell::default();
 }
 
-/// The variable's value. An instance asks the host for it once.
+/// The variable's value. An instance reads it from the host once.
 pub async fn get(name: &'static str) -> Result<Rc<str>, Error> {
     if let Some(value) = KNOWN.with_borrow(|known| known.get(name).cloned()) {
         return Ok(value);

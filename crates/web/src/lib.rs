@@ -1,7 +1,8 @@
-//! What HTTP adapters share, over the types of the `http` crate: bearer tokens, cookies, client addresses, request ids,
+//! Shared parts of HTTP adapters, over the types of the `http` crate: bearer tokens, cookies, client addresses, request ids,
 //! challenges, short responses and the headers of calls between components.
 //!
-//! Pure functions of headers and values. Nothing here knows a host, a database or one of our services.
+//! All functions are pure functions of headers and values. The crate does not depend on a host, a database or one of our
+//! services.
 
 pub mod bearer;
 pub mod challenge;

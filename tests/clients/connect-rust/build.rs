@@ -27,15 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     connectrpc_build::Config::new()
         .files(&FILES)
         .descriptor_set(descriptors)
-        // It would name the descriptors, which are made after the build has begun: every build would be the first.
+        // The generated list would contain the descriptors, which this build makes. Then every build would run it again.
         .emit_rerun_directives(false)
         .include_file("generated.rs")
         .compile()?;
     Ok(())
 }
 
-/// Writes the descriptors of all messages and services to a file. The generator would run protoc; given these, it does
-/// not.
+/// Writes the descriptors of all messages and services to a file. With them the generator does not run protoc.
 fn describe(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut buf = Command::new(BUF);
     buf.args(["build", REPOSITORY, "--as-file-descriptor-set", "--output"])

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// `product.v1.StockShortage`, written anew here so that a mistake in the platform's own messages would show.
+/// `product.v1.StockShortage`. It is a second definition, which reveals mistakes in the platform's own messages.
 #[derive(Clone, PartialEq, Message)]
 struct StockShortage {
     #[prost(message, repeated, tag = "1")]
@@ -38,7 +38,7 @@ struct Short {
     available: i32,
 }
 
-/// The product component with a route of its own, and a client with a service token for it.
+/// The product component with its own route, and a client with a service token for it.
 struct Warehouse {
     platform: Arc<Platform>,
     order: Peer,
@@ -93,7 +93,7 @@ impl Warehouse {
         admin
     }
 
-    /// The answer to `call`, which has to wait for this change of the stock.
+    /// Runs this change of the stock while `call` waits for it. Returns the answer of the call.
     async fn while_changing(&self, change: &str, call: impl Future<Output = Answer>) -> Answer {
         self.execute(&format!("begin; update product_service.inventory set {change}"))
             .await;

@@ -16,7 +16,7 @@ fn last_errors() -> Vec<String> {
     errors.take(5).map(str::to_owned).collect()
 }
 
-// Postgres holds a new row against the constraints before it finds that the old one has changed since the statement began.
+// Postgres checks the constraints of a new row before it detects that the old row has changed since the statement began.
 #[tokio::test(flavor = "multi_thread")]
 async fn call_that_waited_for_a_stock_row_sees_its_new_values() {
     let tea = stocked("tea", 10);
@@ -63,7 +63,7 @@ async fn sixty_four_concurrent_buyers_never_oversell() {
         let (order, ids, sold) = (&world.order, &ids, &sold);
         async move {
             let mut dice = Dice::new(buyer);
-            // Until it has been refused so often that hardly anything can be left.
+            // The buyer stops after so many refusals that the stock is probably empty.
             let mut refused = 0;
             while refused < 8 {
                 let first = dice.throw(12);
@@ -102,12 +102,12 @@ async fn a_hundred_concurrent_repeats_make_one_reservation() {
     let world = Warehouse::start(std::slice::from_ref(&tea)).await;
     for round in 0..5 {
         let order = Uuid::now_v7();
-        // All that there is: the second call finds nothing left, and has to find the cause.
+        // The whole stock: the second call finds no pieces, and has to find the cause.
         let items = [(tea.id, 3)];
         let answers = join_all((0..100).map(|_| world.order.reserve(order, &items))).await;
         let first = reservation(&answers[0]);
         for answer in &answers {
-            assert_eq!(reservation(answer), first, "round {round}: all are told the same");
+            assert_eq!(reservation(answer), first, "round {round}: all answers are equal");
         }
         assert_eq!(world.stock(&tea).await.1, 3, "round {round}: held once");
         let answers = join_all((0..50).map(|_| world.order.about("CommitReservation", order))).await;
@@ -150,7 +150,7 @@ async fn concurrent_commit_release_and_expiry_have_one_outcome() {
         let known = ["RESERVED", "COMMITTED", "failed_precondition"];
         assert!(
             known.contains(&repeated.as_str()),
-            "a repeat in between is told {repeated}"
+            "a repeat in between is answered {repeated}"
         );
         *seen.entry(is).or_insert(0) += 1;
         world.adds_up(1000).await;
@@ -196,7 +196,7 @@ async fn stock_adds_up_under_random_concurrent_calls() {
     let ids: Vec<Uuid> = products.iter().map(|product| product.id).collect();
     let began = Instant::now();
     let calls = AtomicUsize::new(0);
-    // A few orders at a time, so that calls meet; then others, because an order comes to its end.
+    // Only a few orders at a time, so that calls about one order run at the same time. Later other orders, because orders end.
     let order_of = |number: u64| {
         let era = began.elapsed().as_secs() * 4 + u64::from(began.elapsed().subsec_millis() / 250);
         Uuid::from_u64_pair(era, number + 1)

@@ -8,7 +8,7 @@ async fn repeated_calls_reserve_commit_and_restock_an_order_once() {
     let world = Warehouse::start(&products).await;
     let order = Uuid::now_v7();
     let (tea, cup) = (&products[0], &products[1]);
-    // In another order than that of the keys, which the answer is in.
+    // The answer is in the order of the keys, and the request is not.
     let items = [(cup.id, 1), (tea.id, 3)];
 
     let made = reservation(&world.order.reserve(order, &items).await);

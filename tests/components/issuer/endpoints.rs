@@ -115,7 +115,7 @@ async fn discovery_lists_the_endpoints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_admin_api_says_which_methods_a_path_takes() {
+async fn admin_api_names_the_allowed_methods_of_a_path() {
     let world = World::start().await;
     for (method, path, allowed) in [
         ("PUT", "/admin/clients", "GET, HEAD, POST"),

@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    /// Without a key or a client.
+    /// An issuer without a key or a client.
     async fn empty() -> Self {
         Self::empty_with(|setup| setup).await
     }
@@ -149,7 +149,7 @@ impl World {
         text(&parsed(&answer), "redirect_to")
     }
 
-    /// A login, consent or logout request, as its page sees it.
+    /// A login, consent or logout request, as its page gets it.
     async fn request(&self, what: &str, challenge: &str) -> Value {
         let path = format!("/admin/oauth2/auth/requests/{what}?{what}_challenge={challenge}");
         let answer = self.http().get(&path).await;
@@ -157,13 +157,13 @@ impl World {
         parsed(&answer)
     }
 
-    /// Goes from the client's link to its code.
+    /// Follows the flow from the client's link to the code.
     async fn code(&self, browser: &mut Browser, more: &str) -> String {
         let back = self.signed_in(browser, more, json!({}), json!({})).await;
         parameter(&back, "code")
     }
 
-    /// The same, with answers of the pages; returns the URL that leads to the client.
+    /// The same, with these answers of the pages. Returns the URL that leads to the client.
     async fn signed_in(&self, browser: &mut Browser, more: &str, login: Value, consent: Value) -> String {
         let challenge = parameter(&browser.go(self, &link(more)).await, "login_challenge");
         let url = self.accept_login(&challenge, login).await;

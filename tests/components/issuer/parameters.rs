@@ -1,4 +1,4 @@
-//! Parameters, whichever endpoint they are sent to.
+//! Parameters, at every endpoint.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -101,7 +101,7 @@ async fn repeated_unknown_parameters_are_ignored_at_every_endpoint() {
     );
 }
 
-/// Postgres stores no NUL, so a text with a NUL is refused before, unless only its hash is stored.
+/// Postgres cannot store a NUL character. So a text with a NUL is refused before, unless only its hash is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nul_is_refused_in_every_part_of_a_request() {
     let world = World::start().await;

@@ -159,7 +159,7 @@ async fn a_client_signs_its_user_out() {
     );
 }
 
-/// RP-Initiated Logout, section 2: the user is asked, and then signed out, whichever login the ID token is of.
+/// RP-Initiated Logout, section 2: the user is asked and then signed out, even if the ID token belongs to another login.
 #[tokio::test(flavor = "multi_thread")]
 async fn id_token_of_another_login_signs_the_user_out_after_a_question() {
     let world = World::start().await;
@@ -207,7 +207,7 @@ async fn id_token_of_another_login_signs_the_user_out_after_a_question() {
         assert!(!world.is_active(&current["refresh_token"]).await, "{what}");
     }
 
-    // The hint of another browser's login ends this browser's own login, and leaves the other one alone.
+    // A hint with another browser's login ends the login of this browser, and does not change the other login.
     let (mut browser, mut other) = (Browser::default(), Browser::default());
     let elsewhere = signed_in(&mut other, USER, remember.clone()).await;
     let current = signed_in(&mut browser, USER, remember.clone()).await;

@@ -1,4 +1,4 @@
-//! Carts, and orders that are refused before the catalogue is asked.
+//! Carts, and orders that are refused before a call of the catalogue.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn closed_cart_is_empty_and_cannot_be_ordered() {
     let mut service = Service::start().await;
     let (gone, product) = (Uuid::now_v7(), Uuid::now_v7());
     service.put(gone, product, 2).await;
-    // Its line is still there: the reconciler that closed it was cut off before it emptied it.
+    // The cart still has a line: the reconciler that closed it was interrupted before it emptied it.
     let sql = service.setup.database.sql();
     sql.batch_execute("update order_service.carts set product_ids = '{}', deleted_at = now()")
         .await
@@ -47,7 +47,7 @@ async fn closed_cart_is_empty_and_cannot_be_ordered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn empty_cart_needs_no_catalogue() {
+async fn empty_cart_is_read_without_the_catalogue() {
     let mut service = Service::start().await;
     let owner = Uuid::now_v7();
     let product = Uuid::now_v7();

@@ -1,5 +1,4 @@
-//! The order component alone, called through the WIT interface that it exports, with its database and without a product
-//! component that would answer for the stock.
+//! The order component alone, called through the WIT interface that it exports. It has its database, but no product component.
 
 mod carts;
 mod orders;
@@ -51,7 +50,7 @@ impl Service {
         call!(self.akinai_commerce_orders().call_cancel_order(caller, id))
     }
 
-    /// Follows an order to the end of the stream. After each state that comes, the next of these changes is made to it.
+    /// Reads the stream of an order's states to its end. After each state, it makes the next of these changes to the order.
     async fn watch(&mut self, caller: Caller, id: &str, changes: &[&str]) -> Result<Vec<Order>, Error> {
         let (orders, id) = (self.component.akinai_commerce_orders(), id.to_owned());
         let sql = self.setup.database.sql();
@@ -98,7 +97,7 @@ impl Service {
         )
     }
 
-    /// Puts a line into a user's cart, as one that was added before.
+    /// Inserts a line into a user's cart.
     async fn put(&self, user: Uuid, product: Uuid, quantity: i32) {
         const SQL: &str = "
             with cart as (
@@ -113,7 +112,7 @@ impl Service {
             .expect("a line fits the schema");
     }
 
-    /// Adds an order that stands there.
+    /// Inserts an order.
     async fn place(&self, user: Uuid, status: &str) -> String {
         const SQL: &str = "
             with placed as (
@@ -142,7 +141,7 @@ impl Service {
     }
 }
 
-/// Hands on what comes through a stream of the component.
+/// Forwards the items of a stream of the component.
 struct Forwarder<T>(mpsc::UnboundedSender<T>);
 
 impl<T: Lift + Send + 'static> StreamConsumer<State> for Forwarder<T> {

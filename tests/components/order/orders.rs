@@ -158,7 +158,7 @@ async fn cancellation_stands_although_the_stock_cannot_be_returned() {
             .count("outbox where kind = 'order.cancelled' and order_version = 2")
             .await,
         1,
-        "others are told once"
+        "there is one event"
     );
 }
 

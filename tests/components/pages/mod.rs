@@ -1,4 +1,4 @@
-//! The pages for signing in, over a stub that answers as Ory's API reference says that Hydra's admin API answers.
+//! The pages for signing in, over a stub of Hydra's admin API, which answers as in Ory's API reference.
 
 mod attempts;
 mod consent;
@@ -37,9 +37,9 @@ struct Stub {
 
 #[derive(Default)]
 struct State {
-    /// By kind and challenge: the status and the body of the answer.
+    /// The status and the body of the answer, by kind and challenge.
     requests: BTreeMap<(String, String), (u16, Value)>,
-    /// The status with which the end of a session is answered.
+    /// The status of the answer to a request that ends a session.
     deleting: Option<u16>,
     /// The received requests: method, path and body.
     received: Vec<(String, String, Value)>,
@@ -163,7 +163,7 @@ fn answer(state: &mut State, method: &str, target: &str, body: Value) -> (u16, V
     (state.deleting.unwrap_or(204), Value::Null)
 }
 
-/// `oAuth2Client`, as Hydra shows one.
+/// `oAuth2Client`, in the form of Hydra's answers.
 fn client() -> Value {
     json!({
         "client_id": "shop", "client_name": "<b>A shop</b>", "redirect_uris": ["https://shop.example/cb"],
@@ -242,7 +242,7 @@ impl World {
         self.platform.client()
     }
 
-    /// An account with [`EMAIL`] and [`PASSWORD`]; its id.
+    /// Creates an account with [`EMAIL`] and [`PASSWORD`]. Returns its id.
     async fn open(&self) -> String {
         let wanted = json!({ "email": EMAIL, "password": PASSWORD, "name": "山田 花" });
         let made = self.http().call("user.v1.UserService/CreateUser", wanted).await;
@@ -260,7 +260,7 @@ impl World {
         self.stub.put("login", challenge, 200, login_request(json!({})));
     }
 
-    /// Every kind of request, by the challenge "c".
+    /// Adds a request of every kind with the challenge "c".
     fn all(&self, subject: &str) {
         self.login("c");
         self.stub

@@ -241,7 +241,7 @@ async fn pages_have_the_language_of_the_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_are_sent_only_where_the_admin_api_says() {
+async fn browsers_are_redirected_only_to_addresses_of_the_admin_api() {
     let world = World::start().await;
     world.open().await;
     world.login("c");

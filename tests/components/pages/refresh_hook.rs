@@ -1,4 +1,4 @@
-//! The hook that the issuer asks before it refreshes tokens.
+//! The hook that the issuer calls before it refreshes tokens.
 
 use harness::refresh_hook_key;
 use http::{HeaderValue, header};

@@ -218,7 +218,7 @@ async fn only_admins_change_the_catalogue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_concurrent_counts_of_one_version_one_is_stored() {
+async fn one_of_several_concurrent_updates_of_a_stock_version_is_stored() {
     let stored = Product {
         quantity: 12,
         reserved: 5,
@@ -273,7 +273,7 @@ async fn of_concurrent_counts_of_one_version_one_is_stored() {
         .iter()
         .filter(|answer| matches!(answer, Err(Error::Aborted)))
         .count();
-    assert_eq!(aborted, 15, "and the others are told");
+    assert_eq!(aborted, 15, "the other calls are aborted");
     let now = service
         .get(admin(), &stored.id.to_string())
         .await

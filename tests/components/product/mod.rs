@@ -32,7 +32,7 @@ impl Service {
         Self::named("product", setup, bind).await
     }
 
-    /// Runs calls in the instance; they may be under way at the same time.
+    /// Runs calls in the instance. They may run at the same time.
     async fn run<R: 'static>(
         &mut self,
         calls: impl AsyncFnOnce(&Accessor<State, HasSelf<State>>, &Guest) -> R,

@@ -282,7 +282,7 @@ async fn batch_has_the_order_of_the_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn search_finds_rare_old_and_common_products_page_by_page() {
     let mut service = Service::start(&[]).await;
-    // More than the newest thousand, among which a search looks first.
+    // A search first reads the newest thousand products. There are more here.
     let products = "
         set search_path = product_service;
         insert into products (id, name, description, price, currency)
@@ -306,7 +306,7 @@ async fn search_finds_rare_old_and_common_products_page_by_page() {
         ("茶", (1..=2500).rev().collect()),
         ("100%_\\", vec![2500]),
         ("_", vec![2500]),
-        // Its pieces are all there, but not together.
+        // The product has all parts of the text, but not next to each other.
         ("zebrawood 香り", vec![]),
         ("1 香り", vec![]),
         ("wooden", vec![]),
@@ -321,7 +321,7 @@ async fn search_finds_rare_old_and_common_products_page_by_page() {
                     names.map(|name| name.trim_start_matches("Tea ").parse::<u32>().expect("a number")),
                 );
                 token = page.next_page_token;
-                // A few pages are enough of what is common.
+                // For a common text, a few pages are enough.
                 if token.is_empty() || found.len() > 300 {
                     break;
                 }

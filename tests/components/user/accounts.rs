@@ -48,7 +48,7 @@ async fn only_its_owner_and_admins_read_an_account() {
     let own = service.get(caller(&stranger, &[]), &stranger).await;
     assert!(
         matches!(own, Err(Error::NotFound)),
-        "who has no account finds none, but got {own:?}"
+        "a user without an account must get not_found, but got {own:?}"
     );
 }
 
@@ -287,5 +287,5 @@ async fn one_of_sixteen_concurrent_deletions_succeeds() {
         "one must delete it, the others find it gone"
     );
     let told = service.events(10).await.expect("a list");
-    assert_eq!(told.len(), 1, "and it is told of once: {told:?}");
+    assert_eq!(told.len(), 1, "the event is listed once: {told:?}");
 }

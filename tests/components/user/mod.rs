@@ -118,7 +118,7 @@ impl Service {
         )
     }
 
-    /// Whether a token holds, and whether it is an admin's.
+    /// Whether a token is valid, and whether it is an admin's.
     async fn check(&mut self, token: Token) -> (bool, bool) {
         let status = call!(
             self.akinai_commerce_users()

@@ -13,13 +13,13 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-/// Tells a host which server speaks HTTP/2 without TLS: Spin's name, which our host knows, too.
+/// The environment variable that tells a host which server speaks HTTP/2 without TLS. It is Spin's; our host reads it, too.
 const H2C: &str = "SPIN_OUTBOUND_H2C_PRIOR_KNOWLEDGE";
 
-/// How long a host may take until it listens. It may have to compile the component.
+/// The maximum time until a host listens. It may have to compile the component.
 const START: Duration = Duration::from_secs(120);
 
-/// How often a starting host is asked whether it listens.
+/// The pause between two checks whether a starting host listens.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running host. Dropping it ends it.
@@ -40,7 +40,8 @@ impl Host {
             .arg(address.to_string())
             .env_remove(H2C)
             .envs(server.map(|server| (H2C, server)))
-            // Servers break the protocol here on purpose, and calls are given up, which are warnings elsewhere.
+            // The servers of the suite break the protocol on purpose, and calls are cancelled. Otherwise that would be
+            // logged as warnings.
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             // Standard output belongs to the runner's protocol.
@@ -64,7 +65,7 @@ impl Host {
         })
     }
 
-    /// Has the component carry out an order; gives its report.
+    /// Makes the component execute an order. Returns its report.
     pub(crate) async fn post(&self, order: Bytes) -> Result<Bytes> {
         let request = http::Request::post(format!("http://{}/", self.address)).body(Full::new(order))?;
         let response = self

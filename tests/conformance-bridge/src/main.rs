@@ -1,13 +1,12 @@
-//! `conformance-bridge HOST [ARGUMENT…]`: stands between the Connect project's conformance runner and the client under
-//! test, which is a component (tests/conformance-client).
+//! `conformance-bridge HOST [ARGUMENT…]`: connects the Connect project's conformance runner with the client under test,
+//! which is a component (tests/conformance-client).
 //!
 //! The runner writes `ClientCompatRequest`s to our standard input, each with its length before it, and reads
 //! `ClientCompatResponse`s from our standard output, in any order. We pass each on to a host that runs the component, over
 //! HTTP. `HOST ARGUMENT…` starts one: our own, or Spin. The address to listen at is added as the last argument.
 //!
-//! A component cannot say by which version of HTTP a server is to be called; the host is told, in its environment, which
-//! one server speaks HTTP/2. So there is a host for all servers that are called by HTTP/1.1, and one more for each server
-//! that is called by HTTP/2.
+//! A component cannot choose the version of HTTP for a call. The environment of a host names one server that speaks HTTP/2. So
+//! there is one host for all servers that are called by HTTP/1.1, and one host for each server that is called by HTTP/2.
 
 mod host;
 mod messages;
@@ -29,13 +28,13 @@ use crate::messages::{Order, Report};
 /// How many calls are made at the same time.
 const AT_ONCE: usize = 16;
 
-/// The longest order that is read, in bytes: more than the runner ever gives.
+/// The maximum size of an order, in bytes: more than the runner ever sends.
 const LONGEST: usize = 16 << 20;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = async {
-        // The hosts end with us, which needs that we end in order.
+        // The hosts end with this process, if it ends in order.
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
             outcome = run(std::env::args().skip(1).collect()) => outcome,
@@ -116,11 +115,11 @@ struct Hosts {
     running: Mutex<HashMap<Option<String>, Place>>,
 }
 
-/// Where a host is, once it has started.
+/// The address of a host after its start.
 type Place = Arc<OnceCell<Arc<Host>>>;
 
 impl Hosts {
-    /// What became of an order. That it could not be carried out is reported, too.
+    /// The report of an order. A failure to execute it is reported, too.
     async fn report(&self, order: Bytes) -> Bytes {
         let read = Order::decode(&*order).unwrap_or_default();
         let carried_out = async {

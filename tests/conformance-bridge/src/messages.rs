@@ -1,9 +1,9 @@
-//! What the bridge looks at in the messages that it passes on. The whole contract is in `tests/proto`.
+//! The fields that the bridge reads in the messages that it forwards. The whole contract is in `tests/proto`.
 
 /// `connectrpc.conformance.v1.HTTPVersion.HTTP_VERSION_2`.
 const HTTP_2: i32 = 2;
 
-/// `connectrpc.conformance.v1.ClientCompatRequest`, as far as it matters here.
+/// The needed part of `connectrpc.conformance.v1.ClientCompatRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Order {
     #[prost(string, tag = "1")]
@@ -23,7 +23,7 @@ impl Order {
     }
 }
 
-/// `connectrpc.conformance.v1.ClientCompatResponse`, where there is no other.
+/// `connectrpc.conformance.v1.ClientCompatResponse`, for orders without a response of the component.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Report {
     #[prost(string, tag = "1")]
@@ -40,7 +40,7 @@ struct Problem {
 }
 
 impl Report {
-    /// The report of an order that could not be carried out.
+    /// The report of an order that could not be executed.
     pub(crate) fn failed(test_name: String, message: String) -> Self {
         Self {
             test_name,

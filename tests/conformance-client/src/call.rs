@@ -1,4 +1,4 @@
-//! One order: a call with everything that is to be said about it, and what became of it.
+//! One order: a call with all its parameters, and its result.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use crate::proto::v1::{
     ConformanceServiceClient, Error, Header, Protocol, StreamType,
 };
 
-/// Makes the call that is ordered, and tells what became of it.
+/// Makes the ordered call, and returns its result.
 ///
 /// # Errors
-/// What is wrong with the order.
+/// The order is invalid. The text says why.
 pub(crate) async fn make(order: ClientCompatRequest) -> Result<ClientResponseResult, String> {
     let client = ConformanceServiceClient::with(client(&order)?);
     let options = options(&order)?;
@@ -140,7 +140,7 @@ fn only<M: Message + Name + Default>(order: &ClientCompatRequest) -> Result<M, S
     }
 }
 
-/// What has been seen of a call.
+/// The received parts of a call.
 #[derive(Default)]
 pub(crate) struct Seen {
     headers: HeaderMap,
@@ -167,7 +167,7 @@ impl Seen {
         self.trailers = trailers;
     }
 
-    /// An error's metadata is taken for trailing metadata, as the suite wants it where the two cannot be told apart.
+    /// The metadata of an error counts as trailing metadata. The suite expects that if the two cannot be distinguished.
     pub(crate) fn failed(&mut self, error: ConnectError) {
         self.trailers = error.metadata().clone();
         self.error = Some(error);

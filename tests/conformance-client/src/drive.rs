@@ -1,4 +1,4 @@
-//! How the calls of each kind are made: what is sent when, what is read when, and when they are given up.
+//! Calls of each kind: when messages are sent and read, and when the calls are cancelled.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -15,41 +15,41 @@ use spin_adapters::clock::sleep;
 use crate::call::Seen;
 use crate::proto::v1::ConformancePayload;
 
-/// What is to be done at which time.
+/// The times of a call's actions.
 pub(crate) struct Plan {
     /// How long to wait before each request.
     pub(crate) delay: Duration,
-    /// When to give the call up.
+    /// When to cancel the call.
     pub(crate) cancel: Option<Cancel>,
 }
 
-/// When to give a call up.
+/// When to cancel a call.
 #[derive(Clone, Copy)]
 pub(crate) enum Cancel {
     /// After the last request, instead of ending the requests.
     InsteadOfEnd,
-    /// So long after the end of the requests.
+    /// This time after the end of the requests.
     AfterEnd(Duration),
-    /// After so many answers.
+    /// After this number of answers.
     AfterAnswers(usize),
 }
 
-/// Ready when a call is to be given up.
+/// A future that is ready when the call must be cancelled.
 type Given = LocalBoxFuture<'static, ()>;
 
 /// A call's requests as a stream.
 pub(crate) struct Requests<M> {
     pub(crate) stream: MessageStream<M>,
     pub(crate) sent: Sent,
-    /// How many have not been sent.
+    /// The number of requests that are not sent yet.
     pub(crate) left: Rc<Cell<usize>>,
 }
 
-/// Told when the last request has been sent.
+/// Gets a message when the last request has been sent.
 pub(crate) struct Sent(oneshot::Receiver<()>);
 
 impl Sent {
-    /// When that is a reason to give the call up.
+    /// A future that is ready when the call must be cancelled after the last request.
     pub(crate) fn cancel(self, cancel: Option<Cancel>) -> Given {
         let delay = match cancel {
             Some(Cancel::InsteadOfEnd) => Duration::ZERO,
@@ -198,14 +198,14 @@ pub(crate) async fn in_turns<Req: 'static, Res, C>(
     }
 }
 
-/// Reads, unless the call is given up first: then the reading is dropped, and the call with it. Whether it went on to its
-/// end.
+/// Reads until the end, or until the call is cancelled. In the second case the reading is dropped, and the call with it. Returns
+/// whether it read to the end.
 async fn until(given: Given, reading: impl Future<Output = ()>) -> bool {
     matches!(select(pin!(reading), given).await, Either::Left(_))
 }
 
 impl Plan {
-    /// Whether the call is to be given up after the answers that there were.
+    /// Whether the call must be cancelled after this number of answers.
     fn is_enough(&self, seen: &Seen) -> bool {
         is_enough(self.cancel, seen)
     }
@@ -243,7 +243,7 @@ async fn rest<M>(
     seen.succeeded(answers.trailers());
 }
 
-/// When a call whose request has been sent is to be given up.
+/// The time at which a call must be cancelled after its request has been sent.
 fn after_end(cancel: Option<Cancel>) -> Given {
     match cancel {
         Some(Cancel::AfterEnd(delay)) => wait(delay).boxed_local(),

@@ -1,8 +1,8 @@
-//! The client under test of the Connect project's conformance suite: a component that makes the calls that it is told to.
+//! The client under test of the Connect project's conformance suite: a component that makes the calls in its requests.
 //!
-//! The body of a request is a `ClientCompatRequest`, and that of the response the `ClientCompatResponse` to it, both in
-//! protobuf's binary form (the contract is in `tests/proto`). Only crates/connect and crates/platform are between it and
-//! HTTP, so what the suite finds is true of every client that is made with them.
+//! The body of a request is a `ClientCompatRequest`. The body of the response is the `ClientCompatResponse` to it. Both are
+//! in protobuf's binary form (the contract is in `tests/proto`). Only crates/connect and crates/platform are between it and
+//! HTTP, so the results of the suite hold for every client that is made with them.
 
 mod call;
 mod drive;
@@ -18,7 +18,7 @@ use web::response::text;
 use crate::proto::v1::client_compat_response::Result as Outcome;
 use crate::proto::v1::{ClientCompatRequest, ClientCompatResponse, ClientErrorResult};
 
-/// The largest order that is taken, in bytes: more than the suite ever gives.
+/// The maximum size of an order, in bytes: more than the suite ever sends.
 const MOST: usize = 4 << 20;
 
 spin_adapters::http_handler!(handle);

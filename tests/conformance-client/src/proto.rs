@@ -1,6 +1,6 @@
-//! The contract in Rust: what connect-build makes of `tests/proto`.
+//! The contract in Rust: the code that connect-build makes from `tests/proto`.
 
-/// The package `connectrpc.conformance.v1`: the service, and what the suite asks of a client.
+/// The package `connectrpc.conformance.v1`: the service, and the suite's orders for a client.
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/connectrpc.conformance.v1.rs"));
 }

@@ -1,6 +1,6 @@
-//! A component that answers RPCs as its requests tell it to, for tests of clients: the contract is in `tests/proto`.
+//! A component for tests of clients. Its requests define its answers: the contract is in `tests/proto`.
 //!
-//! Only crates/connect is between it and HTTP, so what a client makes of it is what a client makes of that crate.
+//! Only crates/connect is between it and HTTP, so a test of a client with this component is a test with that crate.
 
 pub mod proto;
 mod service;
@@ -34,7 +34,7 @@ async fn handle(request: Request<Incoming>) -> Response<Body> {
     router.handle(request).await
 }
 
-/// The largest message that is taken, as the variable says; where that is zero, the protocol layer's default.
+/// The maximum size of a message, from the variable. Zero means the default of the protocol layer.
 async fn message_bytes() -> Result<usize, String> {
     let told = variables::get("message_bytes").await;
     let told = told.map_err(|error| error.to_string())?;

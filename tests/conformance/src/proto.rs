@@ -1,4 +1,4 @@
-//! The contract in Rust: what connect-build makes of `tests/proto`.
+//! The contract in Rust: the code that connect-build makes from `tests/proto`.
 
 /// The package `connectrpc.conformance.v1`: the service.
 pub mod v1 {

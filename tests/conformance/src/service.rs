@@ -17,10 +17,10 @@ use crate::proto::v1::{
     ServerStreamResponse, StreamResponseDefinition, UnaryRequest, UnaryResponse, UnaryResponseDefinition,
 };
 
-/// The service. It keeps nothing.
+/// The service. It has no state.
 pub(crate) struct Conformance;
 
-/// Unimplemented is left as the trait has it.
+/// The method `unimplemented` keeps the default of the trait.
 impl ConformanceService for Conformance {
     async fn unary(
         &self,
@@ -128,7 +128,7 @@ async fn answer(
     })
 }
 
-/// The answers of a method that gives a stream, after all that it takes.
+/// The answers of a method that returns a stream, after all requests were read.
 fn answers(
     context: &mut Context,
     definition: StreamResponseDefinition,
@@ -142,15 +142,15 @@ fn answers(
     }
 }
 
-/// Answers that come one after each request, and then without.
+/// Answers, one after each request. The rest follows after the last request.
 struct Conversation {
     data: std::vec::IntoIter<Vec<u8>>,
     delay: u32,
-    /// How it ends, if not well.
+    /// The error at the end, if there is one.
     error: Option<Error>,
-    /// What was seen since the last answer.
+    /// The requests since the last answer.
     seen: Option<RequestInfo>,
-    /// None when there are no more.
+    /// `None` when there are no more requests.
     requests: Option<MessageStream<BidiStreamRequest>>,
 }
 
@@ -215,7 +215,7 @@ async fn wait(milliseconds: u32) {
     }
 }
 
-/// What there is to tell about a request with these messages.
+/// The description of a request with these messages, for the answer.
 fn seen(context: &Context, requests: Vec<Any>) -> RequestInfo {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = context.headers.keys().map(|name| Header {
@@ -240,7 +240,7 @@ fn seen(context: &Context, requests: Vec<Any>) -> RequestInfo {
     }
 }
 
-/// A request message as it is told about.
+/// A request message in the form of the answer.
 fn any<M: Message + Name>(message: &M) -> Any {
     Any {
         type_url: format!("type.googleapis.com/{}", M::full_name()),
@@ -248,7 +248,7 @@ fn any<M: Message + Name>(message: &M) -> Any {
     }
 }
 
-/// Adds what a request wants among headers or trailers.
+/// Adds the headers or trailers that a request defines.
 fn fill(metadata: &mut HeaderMap, wanted: &[Header]) -> Result<(), ConnectError> {
     for Header { name, value: values } in wanted {
         for value in values {

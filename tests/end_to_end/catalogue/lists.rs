@@ -75,7 +75,7 @@ async fn pages_of_any_size_hold_every_product_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_neither_miss_nor_repeat_products_while_others_come_and_go() {
+async fn pages_neither_miss_nor_repeat_products_while_others_are_added_and_deleted() {
     let platform = Platform::start().await;
     let lasting = numbered(60);
     platform.database().insert(&lasting).await;

@@ -1,4 +1,4 @@
-//! The catalogue through the bff: clients get what is in Postgres.
+//! The catalogue through the bff: clients get the products in Postgres.
 
 mod admins;
 mod lists;

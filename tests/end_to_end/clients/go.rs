@@ -1,6 +1,6 @@
-//! What Go programs use: connect-go 1, connect-go 2 and grpc-go.
+//! The clients that Go programs use: connect-go 1, connect-go 2 and grpc-go.
 //!
-//! What they do and expect is in `clients/go`.
+//! Their tests are in `clients/go`.
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -41,7 +41,7 @@ async fn go_code_is_formatted_and_has_no_lints() {
     must(go("go").args(["vet", "./..."])).await;
 }
 
-/// Whether there is no Go. `cargo xtask test` has said so then, and nothing is tested.
+/// Whether Go is not installed. Then `cargo xtask test` has printed that, and the tests are skipped.
 pub(super) fn is_missing() -> bool {
     let is_missing = std::env::var_os("AKINAI_TEST_GO").is_none();
     if is_missing {
@@ -50,11 +50,11 @@ pub(super) fn is_missing() -> bool {
     is_missing
 }
 
-/// Go with a package of tests.
+/// The command that runs a package of Go tests.
 async fn tests(package: &str) -> Command {
     prepare().await;
     let mut tests = go("go");
-    // Without -count=1 Go would tell the result of the last run. The tests wait more than they work.
+    // Without -count=1 Go would print the result of the last run. The tests wait longer than they compute.
     tests.args(["test", "-count=1", "-parallel=32", &format!("./{package}")]);
     tests
 }
@@ -64,7 +64,8 @@ fn go(program: &str) -> Command {
     command(program, &client("go"))
 }
 
-/// Generates code from the contracts and compiles the suites, once for all of them: a suite has a token that ends after minutes.
+/// Generates code from the contracts and compiles the suites, once for all of them: a suite has a token that ends after
+/// minutes.
 async fn prepare() {
     static PREPARED: OnceCell<()> = OnceCell::const_new();
     let prepare = || async {

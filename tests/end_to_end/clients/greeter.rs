@@ -15,7 +15,7 @@ async fn greeter() -> Service {
     Service::of("examples/greeter/spin.toml").await
 }
 
-/// What curl prints for a call of `Greet`: the answer, whatever its status.
+/// The output of curl for a call of `Greet`: the answer with any status.
 async fn greeted(greeter: &Service, request: &Value) -> Value {
     let url = format!("{}/greeter.v1.GreeterService/Greet", greeter.url());
     let mut curl = Command::new("curl");
@@ -65,7 +65,7 @@ async fn grpcurl_calls_the_bidirectional_stream_of_the_example() {
     );
 }
 
-/// What grpcurl says of `GreetEach` with these requests.
+/// The output of grpcurl for `GreetEach` with these requests.
 async fn streamed(greeter: &Service, requests: &str) -> std::process::Output {
     let contract = Workspace::here().root().join("examples/greeter/proto");
     let contract = contract.to_str().expect("a path in UTF-8");

@@ -1,4 +1,4 @@
-//! Tools that know no contract and ask the platform for it: grpcurl, and `buf curl` without a schema.
+//! Tools that get the contract from the platform by reflection: grpcurl, and `buf curl` without a schema.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use xtask::workspace::Workspace;
 use super::go::is_missing;
 use super::{Shop, buf, client, command, output, printed};
 
-/// What is public, and what tells of it.
+/// The public services, and the services for health and reflection.
 const SERVICES: [&str; 5] = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
@@ -18,7 +18,7 @@ const SERVICES: [&str; 5] = [
     "user.v1.UserService",
 ];
 
-/// Services for services, which stand in contracts of the same packages.
+/// Internal services, whose contracts are in the same packages.
 const HIDDEN: [&str; 3] = [
     "product.v1.InventoryService",
     "user.v1.SessionService",

@@ -1,6 +1,6 @@
 //! The reference clients from npm, for Node.js and for browsers.
 //!
-//! What they do and expect is in `clients/connect-es/test`.
+//! Their tests are in `clients/connect-es/test`.
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;

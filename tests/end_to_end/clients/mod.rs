@@ -1,8 +1,7 @@
-//! Clients that we did not write, with code generated from `proto/` and `tests/proto`: whatever they speak must simply
-//! work.
+//! Clients of other projects, with code generated from `proto/` and `tests/proto`. All of their protocols must work.
 //!
-//! Each has two suites in its own language, in `clients/`: one calls the test service of `conformance/`, which answers
-//! as it is told to, and one the platform. Here they get something to talk to.
+//! Each client has two suites in its own language, in `clients/`. One calls the test service of `conformance/`, whose
+//! answers are defined by the requests. The other calls the platform. The tests here start the servers and run the suites.
 
 mod buf_curl;
 mod go;
@@ -66,7 +65,7 @@ impl Service {
 /// The platform with a catalogue that is large enough to be compressed, with users and admins.
 struct Shop {
     platform: Platform,
-    /// Whose tokens count.
+    /// The issuer of the tokens.
     issuer: Issuer,
     /// Its products in JSON, newest first.
     catalogue: Value,
@@ -92,7 +91,7 @@ impl Shop {
         }
     }
 
-    /// Opens an account; its id.
+    /// Creates an account. Returns its id.
     async fn account(&self, name: &str) -> String {
         let account = json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
         let client = self.platform.client();
@@ -130,7 +129,7 @@ pub(crate) fn client(name: &str) -> PathBuf {
     Workspace::here().root().join("tests/clients").join(name)
 }
 
-/// Where npm's packages are, installed once for all suites: the reference clients of Connect, and the buf CLI.
+/// The folder with npm's packages, installed once for all suites: the reference clients of Connect, and the buf CLI.
 async fn npm_packages() -> PathBuf {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let folder = client("connect-es");
@@ -140,12 +139,12 @@ async fn npm_packages() -> PathBuf {
     folder
 }
 
-/// The buf CLI, which generates code for clients and is one itself.
+/// The buf CLI, which generates code for clients and is a client, too.
 async fn buf(folder: &Path) -> Command {
     command(npm_packages().await.join("node_modules/.bin/buf"), folder)
 }
 
-/// A command that runs in a folder, and no longer than the test.
+/// A command that runs in a folder, and ends at the latest with the test.
 pub(crate) fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
     let mut command = Command::new(program.as_ref());
     command.current_dir(folder).kill_on_drop(true);
@@ -157,7 +156,7 @@ pub(crate) async fn must(command: &mut Command) {
     printed(command).await;
 }
 
-/// Runs a command that must succeed; what it printed.
+/// Runs a command that must succeed. Returns its output.
 pub(crate) async fn printed(command: &mut Command) -> String {
     let output = output(command).await;
     assert!(

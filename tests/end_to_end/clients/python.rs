@@ -1,6 +1,6 @@
 //! Connect for Python from PyPI.
 //!
-//! What it does and expects is in `clients/connect-python/test_*.py`.
+//! Its tests are in `clients/connect-python/test_*.py`.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ async fn connect_for_python_calls_the_platform() {
     shop.must_pass(&mut tests("test_platform").await).await;
 }
 
-/// Python with a module of tests.
+/// The command that runs a module of Python tests.
 async fn tests(module: &str) -> Command {
     static PREPARED: OnceCell<PathBuf> = OnceCell::const_new();
     let python = PREPARED.get_or_init(prepare).await;
@@ -30,7 +30,7 @@ async fn tests(module: &str) -> Command {
     tests
 }
 
-/// Installs what `requirements.txt` names, once for both suites, and generates code with it.
+/// Installs the packages in `requirements.txt`, once for both suites, and generates code with them.
 async fn prepare() -> PathBuf {
     let folder = client("connect-python");
     let python = environment(&folder).await;
@@ -38,7 +38,7 @@ async fn prepare() -> PathBuf {
     python
 }
 
-/// The Python of an environment in `.venv` of this folder, with what `requirements.txt` there names.
+/// The Python of an environment in `.venv` of this folder, with the packages in its `requirements.txt`.
 pub(super) async fn environment(folder: &Path) -> PathBuf {
     must(command("python3", folder).args(["-m", "venv", ".venv"])).await;
     let python = folder.join(".venv/bin/python");

@@ -1,7 +1,7 @@
 //! The Connect project's own Rust client, with code that its own generator makes.
 //!
-//! What it does and expects is in `clients/connect-rust/tests`. It is a workspace of its own, with a lock file of its
-//! own: in ours its features would be added to those of what the host is made of.
+//! Its tests are in `clients/connect-rust/tests`. It is a separate workspace with a separate lock file, because in our
+//! workspace cargo would add its features to those of the host's dependencies.
 
 use tokio::process::Command;
 use xtask::workspace::Workspace;
@@ -20,7 +20,7 @@ async fn connect_for_rust_calls_the_platform() {
     shop.must_pass(&mut tests("platform").await).await;
 }
 
-/// Cargo with one of the suites. It compiles for a minute or two when it does for the first time.
+/// The cargo command that runs one of the suites. The first compilation takes a minute or two.
 async fn tests(suite: &str) -> Command {
     // Its build script runs buf.
     npm_packages().await;

@@ -1,7 +1,7 @@
-//! The OpenAPI document against the platform, by Schemathesis from PyPI: it makes requests up from the document, and no answer
-//! may be a server error or one that the document does not allow.
+//! Tests the platform against the OpenAPI document with Schemathesis from PyPI. It generates requests from the document. No
+//! answer may be a server error, or an answer that the document does not allow.
 //!
-//! What it tries and checks is in `clients/schemathesis`. `AKINAI_SCHEMATHESIS_SECONDS=600` has it go on for so long.
+//! Its configuration is in `clients/schemathesis`. With `AKINAI_SCHEMATHESIS_SECONDS=600` it runs for 600 seconds.
 
 use harness::now;
 use serde_json::json;
@@ -10,7 +10,7 @@ use xtask::workspace::Workspace;
 
 use super::{Shop, client, command, python};
 
-/// How many requests are made up for an operation, where no time is given.
+/// The number of requests that are generated for an operation if no time is given.
 const REQUESTS: &str = "25";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn schemathesis_gets_only_answers_that_the_openapi_document_allows() {
     shop.must_pass(&mut schemathesis).await;
 }
 
-/// A token that a long run does not outlive.
+/// A token that does not expire during a long run.
 fn token_of(shop: &Shop, user: &str, scope: &str) -> String {
     let mut claims = shop.issuer.claims(user);
     claims["scope"] = scope.into();
@@ -56,7 +56,7 @@ async fn schemathesis(shop: &Shop) -> Command {
     schemathesis
 }
 
-/// An order of a token's user; its id.
+/// Creates an order of the token's user. Returns its id.
 async fn order(shop: &Shop, token: &str) -> String {
     let request = json!({
         "idempotencyKey": "one",

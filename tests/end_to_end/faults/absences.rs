@@ -1,4 +1,4 @@
-//! Which requests are served while the user service, the issuer or Redis is away.
+//! Requests while the user service, the issuer or Redis is unavailable.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const LIST_USERS: &str = "user.v1.UserService/ListUsers";
 
-/// After this every instance has noticed that Redis is back: one that met it dead goes without it for two seconds.
+/// After this time every instance uses Redis again: after an error, an instance does without it for two seconds.
 const NOTICED: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
         None,
         "a fresh answer says nothing of age"
     );
-    // Known, but never asked for her own account.
+    // This user's token is known, but she has never read her own account.
     world
         .call(Some(hanas), GET_PRODUCT, world.product().await)
         .await
@@ -59,7 +59,7 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
         assert_eq!(failure.code, "unavailable", "{why}");
     }
 
-    // An attacker with access to Redis puts hana's name on mina's copy.
+    // An attacker with access to Redis stores mina's copy under hana's key.
     let client = redis::Client::open(world.redis.admin_url().reveal()).expect("a URL of Redis");
     let mut connection = client
         .get_multiplexed_async_connection()
@@ -80,7 +80,7 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
     world.heals(Some(minas), GET_USER, &json!({ "id": mina })).await;
 }
 
-/// What callers saw in a while, counted by call and answer.
+/// The number of answers in a period, by call and answer.
 #[derive(Debug, Default)]
 struct Seen {
     answers: BTreeMap<(&'static str, String), u32>,
@@ -106,7 +106,7 @@ impl Seen {
     }
 }
 
-/// A call that is made again and again.
+/// A call that is made repeatedly.
 struct Call {
     name: &'static str,
     token: Option<String>,
@@ -114,7 +114,7 @@ struct Call {
     message: Value,
 }
 
-/// A hundred requests a second, whether those before them were answered or not.
+/// Makes a hundred requests a second, without waiting for earlier answers.
 async fn flow(world: &FaultyPlatform, calls: &[Call], time: Duration) -> Seen {
     let began = Instant::now();
     let mut under_way = FuturesUnordered::new();
@@ -141,7 +141,7 @@ async fn timed(world: &FaultyPlatform, call: &Call) -> (&'static str, Answer, Du
     (call.name, answer, began.elapsed())
 }
 
-/// Who calls what, while something is away.
+/// The calls while a server or component is unavailable.
 struct Callers {
     world: FaultyPlatform,
     mina: String,
@@ -162,7 +162,7 @@ impl Callers {
         }
     }
 
-    /// The calls, with tokens that the edge knows, save the last one's.
+    /// The calls. The edge has seen all tokens except the last one's.
     async fn calls(&self) -> Vec<Call> {
         let issuer = &self.world.issuer;
         let known = [issuer.token(&self.mina), issuer.admin_token(&self.admin)];
@@ -192,7 +192,7 @@ impl Callers {
         calls
     }
 
-    /// Three seconds of calls while something is wrong; every answer to these callers must be of the kind named.
+    /// Makes calls for three seconds during a fault. Every answer to these callers must be of the given kind.
     async fn see(&self, fault: &str, calls: &[Call], expected: [&str; 4], limit: Duration) {
         let seen = flow(&self.world, calls, Duration::from_secs(3)).await;
         for (name, expected) in NAMES.iter().zip(expected) {
@@ -210,7 +210,7 @@ impl Callers {
         }
     }
 
-    /// All callers are served, again and without exception.
+    /// Checks that all callers are served again.
     async fn are_well(&self, after: &str) {
         let calls = self.calls().await;
         let unseen = &calls[3];
@@ -246,7 +246,8 @@ async fn hanging_user_service_delays_no_other_service() {
     let callers = Callers::new(world).await;
     let calls = callers.calls().await;
     callers.world.between.set("user", Fate::Hang);
-    // Products need no user service, mina has her copy, of lists there is none, and an unseen token cannot be checked.
+    // Products do not depend on the user service. Mina's account has a copy, lists have no copy, and an unseen token cannot be
+    // checked.
     let expected = ["ok", "copy", "unavailable", "unavailable"];
     let soon = Duration::from_secs(5);
     callers
@@ -259,14 +260,14 @@ async fn hanging_user_service_delays_no_other_service() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_only_methods_for_admins_are_unavailable() {
     let mut callers = Callers::new(FaultyPlatform::start().await).await;
-    // Admins wait until it can be seen at once who was revoked.
+    // Admins are refused until revocations can be read at once again.
     let expected = ["ok", "ok", "unavailable", "ok"];
     let soon = Duration::from_secs(5);
 
     let calls = callers.calls().await;
     callers.world.redis.freeze().expect("Redis hangs");
     callers.see("Redis hangs", &calls, expected, soon).await;
-    callers.world.redis.thaw().expect("Redis goes on");
+    callers.world.redis.thaw().expect("Redis continues");
     tokio::time::sleep(NOTICED).await;
     callers.are_well("a hanging Redis").await;
 

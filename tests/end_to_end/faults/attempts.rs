@@ -1,4 +1,4 @@
-//! Attempts of a call, and the breaker.
+//! Attempts of a call, and the circuit breaker.
 
 use http::HeaderValue;
 
@@ -45,7 +45,7 @@ async fn write_without_a_key_is_attempted_once() {
 async fn breaker_opens_for_all_hosts_after_five_failures() {
     let reset = Duration::from_secs(3);
     let world = FaultyPlatform::with(|setup| setup.variable("breaker_reset_timeout", "3")).await;
-    // Another host that shares nothing but Redis, and whose own product service is well.
+    // Another host. It shares only Redis, and its own product service works.
     let other = Setup::new()
         .await
         .redis(&world.redis)

@@ -17,10 +17,10 @@ const CREATE_USER: &str = "user.v1.UserService/CreateUser";
 
 const GET_USER: &str = "user.v1.UserService/GetUser";
 
-/// How soon all must be well again once nothing is wrong any more.
+/// The maximum time from the end of a fault until all calls are served again.
 const HEALED: Duration = Duration::from_secs(15);
 
-/// A platform with a proxy between its components, over a Redis of its own.
+/// A platform with a proxy between its components, and with its own Redis.
 struct FaultyPlatform {
     platform: Platform,
     between: Between,
@@ -68,7 +68,7 @@ impl FaultyPlatform {
         json!({ "id": product.id })
     }
 
-    /// Opens an account; its id.
+    /// Creates an account. Returns its id.
     async fn user(&self, name: &str) -> String {
         let message = json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
         let answer = self.call(None, CREATE_USER, message).await;

@@ -1,4 +1,4 @@
-//! Bytes that are no HTTP, and clients that leave or stall.
+//! Bytes that are not HTTP, and clients that disconnect or stall.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use harness::{raw, raw_cut_off};
 use super::{LIST, OPEN, Victim};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_no_http() {
+async fn bytes_that_are_not_http_are_refused() {
     let victim = Victim::start().await;
     let cases: [(&str, &[u8]); 10] = [
         (
@@ -51,7 +51,7 @@ async fn bytes_that_are_no_http() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_go_away() {
+async fn clients_that_disconnect_do_no_harm() {
     let victim = Victim::start().await;
     let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n");
     for path in OPEN {
@@ -79,7 +79,7 @@ async fn clients_that_go_away() {
             ),
         ];
         for (what, bytes) in cases {
-            // Many at once: a client that leaves must free its place.
+            // Many clients at the same time: a client that disconnects must free its place.
             let gone = (0..8).map(|_| raw_cut_off(victim.0.address(), bytes.as_bytes()));
             for answer in futures::future::join_all(gone).await {
                 let fine = what == "a whole request" && answer.status().is_some();
@@ -98,13 +98,13 @@ async fn clients_that_go_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_do_not_go_on() {
+async fn clients_that_stall_do_not_block_others() {
     let victim = Victim::start().await;
     let address = victim.0.address();
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
     );
-    // As many as would fill the instances that are there; they wait while others are served.
+    // This number of clients fills the existing instances. They wait while others are served.
     let mut slow = Vec::new();
     for _ in 0..64 {
         let mut stream = tokio::net::TcpStream::connect(address)

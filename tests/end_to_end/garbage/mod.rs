@@ -1,5 +1,4 @@
-//! What no client of good will sends, to every route: each gets an error in the protocol's shape, and the platform
-//! goes on as if nothing had been.
+//! Invalid requests to every route. Each is answered with an error in the form of the protocol, and the platform keeps working.
 
 mod connections;
 mod requests;
@@ -8,7 +7,7 @@ use bytes::Bytes;
 use harness::{Client, Platform, Product};
 use http::Request;
 
-/// The RPCs that do something, with what a message for them looks like.
+/// The RPCs to which the tests send invalid requests.
 const ROUTES: [&str; 4] = [
     "/product.v1.ProductService/GetProduct",
     "/product.v1.ProductService/ListProducts",
@@ -16,7 +15,7 @@ const ROUTES: [&str; 4] = [
     "/user.v1.UserService/GetUser",
 ];
 
-/// Those that strangers may call: what others send is not even looked at.
+/// The RPCs that anonymous callers may call. For all other RPCs, the message of an anonymous caller is not read.
 const OPEN: &[&str] = ROUTES.split_at(3).0;
 
 const LIST: &str = "/product.v1.ProductService/ListProducts";
@@ -35,8 +34,9 @@ impl Victim {
         self.0.client()
     }
 
-    /// Asks on a new connection. After some answers the raw client waits until the host closes its idle connection, after 10 s;
-    /// a kept connection has been idle for as long, and the host would close it while the next request is sent.
+    /// Sends the request on a new connection. After some answers the raw client waits until the host closes its idle
+    /// connection, after 10 s. A kept connection would be idle for the same time, and the host would close it while the next
+    /// request is sent.
     async fn goes_on_after(&self, what: &str) {
         let client = Client::new(self.0.url());
         let answer = client.send(client.post(LIST, "{}")).await;
@@ -53,7 +53,7 @@ impl Victim {
         );
     }
 
-    /// Sends what must be refused with this status and code.
+    /// Sends a request that must be refused with this status and code.
     async fn is_refused(&self, what: &str, request: Request<Bytes>, (status, code): (u16, &str)) {
         let what = format!("{what}, sent to {} {},", request.method(), request.uri().path());
         let answer = self.client().send(request).await;

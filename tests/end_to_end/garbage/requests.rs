@@ -37,7 +37,7 @@ async fn wrong_methods() {
             Some("POST"),
             "and the answer must say what does"
         );
-        // Only a client that says that it speaks Connect is answered in Connect's JSON.
+        // Only a client that sends Connect's headers is answered in Connect's JSON.
         let media_type = if query.is_empty() {
             PLAIN
         } else {
@@ -130,7 +130,7 @@ async fn wrong_media_types() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_messages() {
+async fn bodies_that_are_not_messages_are_refused() {
     let victim = Victim::start().await;
     let nested =
         |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000)).into_bytes();
@@ -175,7 +175,7 @@ async fn bodies_that_are_no_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn binary_bodies_that_are_no_messages() {
+async fn binary_bodies_that_are_not_messages_are_refused() {
     let victim = Victim::start().await;
     let bodies: [(&str, &[u8]); 6] = [
         ("a field cut off", b"\x0a\x24abc"),
@@ -215,7 +215,7 @@ async fn ten_megabytes() {
             .is_refused("10 MB of garbage", garbage, (429, "resource_exhausted"))
             .await;
     }
-    // More than the host lets through: it may answer and close before it has read everything.
+    // This is more than the host accepts: it may answer and close before it has read everything.
     let head =
         format!("POST {LIST} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n");
     let request = format!("{head}content-length: {}\r\n\r\n{text}{text}{text}", 30 << 20);
@@ -254,7 +254,7 @@ async fn wrong_protocol_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_beyond_measure() {
+async fn headers_that_are_too_large_are_refused() {
     let victim = Victim::start().await;
     let head =
         format!("POST {LIST} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n");
@@ -288,13 +288,13 @@ async fn headers_beyond_measure() {
         victim.goes_on_after(what).await;
     }
 
-    // What still fits is the component's to judge, and no reason to fail.
+    // Headers within the limits reach the component, which must not fail.
     let request = format!("{head}x: {}\r\ncontent-length: 2\r\n\r\n{{}}", "y".repeat(10_000));
     let answer = raw(victim.0.address(), request.as_bytes()).await;
     assert_eq!(
         answer.status(),
         Some(200),
-        "a header of 10 kB is large and no more than that: {}",
+        "a header of 10 kB is within the limits: {}",
         answer.text()
     );
 }

@@ -1,4 +1,4 @@
-//! Which callers get an account: with which token, by which protocol.
+//! Access to an account, by token and protocol.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -69,7 +69,7 @@ async fn account_is_shown_to_its_owner_and_to_admins() {
 /// The ways to call a method that only reads.
 const PROTOCOLS: [&str; 5] = ["JSON", "binary", "GET", "gRPC-Web", "gRPC-Web in text"];
 
-/// GetUser in one of these ways; the code that it ends with.
+/// Calls GetUser in one of these ways. Returns the code of the answer.
 async fn get_user_by(world: &World, protocol: &str, id: &str, token: Option<&str>) -> String {
     let client = world.platform.client();
     let json = json!({ "id": id }).to_string();
@@ -115,7 +115,7 @@ async fn get_user_by(world: &World, protocol: &str, id: &str, token: Option<&str
     format!("grpc-status {}", status.expect("gRPC-Web ends with its status"))
 }
 
-/// Base64 whose pieces may each end in padding.
+/// Decodes base64 in which each piece may end in padding.
 fn unpadded(text: &str) -> Vec<u8> {
     let pieces = text.as_bytes().chunks(4);
     pieces

@@ -11,7 +11,7 @@ const GET_USER: &str = "/user.v1.UserService/GetUser";
 const LIST_USERS: &str = "/user.v1.UserService/ListUsers";
 const LIST_PRODUCTS: &str = "/product.v1.ProductService/ListProducts";
 
-/// A platform whose tokens come from an issuer of its own.
+/// A platform with its own issuer of tokens.
 struct World {
     platform: Platform,
     issuer: Issuer,
@@ -34,7 +34,7 @@ impl World {
         }
     }
 
-    /// Opens an account; its id.
+    /// Creates an account. Returns its id.
     async fn user(&self, name: &str) -> String {
         let request =
             json!({ "email": format!("{name}@example.com"), "password": "correct horse", "name": name });

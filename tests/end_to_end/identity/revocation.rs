@@ -1,4 +1,4 @@
-//! What ends tokens and roles, and how soon.
+//! Events that end tokens and roles, and the time until they take effect.
 
 use std::time::Duration;
 

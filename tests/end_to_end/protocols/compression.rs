@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use super::{LIST, PACKED, code, envelope, envelopes, grpc_web, lists, message, set, unbase64};
 
-/// The largest message that the bff takes.
+/// The maximum size of a message for the bff.
 const LIMIT: usize = 256 * 1024;
 
-/// `{"pageSize":1}`, packed by gzip, in base64.
+/// `{"pageSize":1}`, compressed by gzip, in base64.
 const PAGE_SIZE_1: &str = "H4sIAAAAAAACA6tWKkhMTw3OrEpVsjKsBQB2OtPCDgAAAA==";
 
-/// `{}`, packed.
+/// `{}`, compressed.
 const EMPTY: &str = "H4sIAAAAAAACA6uuBQBDv6ajAgAAAA==";
 
-/// 64 KiB of spaces, packed.
+/// 64 KiB of spaces, compressed.
 const SPACES: &str = "H4sIAAAAAAACA+3BgQAAAACAIJX9KRepCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAGqUGSy0AAABAA==";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn packed_requests_are_unpacked() {
+async fn compressed_requests_are_decompressed() {
     let platform = Platform::start().await;
     let client = platform.client();
     let products = [Product::named("old"), Product::named("new")];
@@ -48,7 +48,7 @@ async fn packed_requests_are_unpacked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_answers_are_packed_for_who_takes_that() {
+async fn large_answers_are_compressed_if_the_client_accepts_it() {
     let platform = Platform::start().await;
     let client = platform.client();
     let products: Vec<Product> = (0..20)
@@ -60,7 +60,7 @@ async fn large_answers_are_packed_for_who_takes_that() {
     assert_eq!(
         plain.header("content-encoding"),
         None,
-        "who did not ask for gzip must get none"
+        "a client that does not accept gzip must not get it"
     );
     let mut post = client.post(LIST, "{}");
     set(&mut post, "accept-encoding", "br, gzip");
@@ -135,7 +135,7 @@ async fn a_message_may_unpack_to_the_limit_and_no_further() {
     let platform = Platform::start().await;
     let client = platform.client();
 
-    // Gzip in a row is one text: so many times 64 KiB of spaces, and an object.
+    // Several gzip members make one text: a number of times 64 KiB of spaces, and then an object.
     for (times, expected) in [(3, "ok"), (4, "resource_exhausted"), (100, "resource_exhausted")] {
         let packed = [unbase64(SPACES).repeat(times), unbase64(EMPTY)].concat();
         assert!(packed.len() < LIMIT, "the bomb must be small as sent");
@@ -170,7 +170,7 @@ async fn unknown_compression_is_answered_unimplemented() {
     }
 }
 
-/// The same message in JSON, compressed somehow, by POST, by GET and by gRPC-Web.
+/// The same JSON message with this compression, by POST, by GET and by gRPC-Web.
 fn in_every_way(
     client: &Client,
     path: &str,
@@ -187,7 +187,7 @@ fn in_every_way(
     [("POST", post), ("GET", get), ("gRPC-Web", web)]
 }
 
-/// Checks that this is gzip, and worth it. That it unpacks to the same is what the clients see.
+/// Checks that this is gzip, and smaller. The tests with clients check that it decompresses to the same message.
 fn must_be_gzip(packed: &[u8], plain: &[u8]) {
     assert!(
         packed.starts_with(&[0x1f, 0x8b]),

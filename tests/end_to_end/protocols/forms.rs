@@ -183,7 +183,7 @@ async fn a_get_must_be_a_whole_call_of_this_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_to_the_wrong_form_says_what_is_right() {
+async fn refusal_of_a_wrong_form_names_the_right_one() {
     let platform = Platform::start().await;
     let client = platform.client();
 
@@ -193,7 +193,7 @@ async fn an_answer_to_the_wrong_form_says_what_is_right() {
         assert_eq!(
             answer.header("allow"),
             Some(allowed),
-            "PUT {path}: what is right must be said"
+            "PUT {path}: the answer must name the allowed methods"
         );
 
         let mut request = client.post(path, "<id/>");
@@ -222,7 +222,7 @@ async fn an_answer_to_the_wrong_form_says_what_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grpc_call_of_what_is_not_there_is_unimplemented_in_its_trailers() {
+async fn grpc_call_of_an_unknown_method_is_unimplemented_in_its_trailers() {
     let platform = Platform::start().await;
     let client = platform.client();
 

@@ -1,5 +1,5 @@
-//! The bff's protocols on the wire: Connect by POST and GET, and gRPC-Web. What clients make of it is in `clients`, and
-//! what is refused as garbage in `garbage`.
+//! The bff's protocols on the wire: Connect by POST and GET, and gRPC-Web. The module `clients` has the tests with clients, and
+//! `garbage` the tests of invalid requests.
 
 mod compression;
 mod forms;
@@ -16,7 +16,7 @@ const LIST: &str = "/product.v1.ProductService/ListProducts";
 const GET: &str = "/product.v1.ProductService/GetProduct";
 const CREATE: &str = "/user.v1.UserService/CreateUser";
 
-/// The flag of an envelope whose message is packed.
+/// The flag of an envelope with a compressed message.
 const PACKED: u8 = 1;
 
 /// The flag of gRPC-Web's last envelope, which holds the trailers.

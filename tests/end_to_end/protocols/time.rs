@@ -1,4 +1,4 @@
-//! The time that a caller gives.
+//! The time limit that a caller sets.
 
 use bytes::Bytes;
 use harness::Platform;
@@ -10,7 +10,7 @@ use super::{CREATE, LIST, code, envelope, grpc_web, set, trailer, trailers};
 async fn a_call_ends_when_its_time_is_up() {
     let platform = Platform::start().await;
     let client = platform.client();
-    // A password takes tens of milliseconds.
+    // Hashing a password takes tens of milliseconds.
     let account = json!({ "email": "a@example.com", "password": "correct horse" }).to_string();
 
     for milliseconds in ["0", "1", "5"] {

@@ -1,4 +1,4 @@
-//! Signing up and in, roles, and what ends an account's tokens.
+//! Signing up and in, roles, and the events that end the tokens of an account.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Signing in and out as an application and a browser do it: over the issuer, the pages of the user component, and the edge.
 //!
-//! Each test runs twice: over the issuer component, and over Ory Hydra. docs/ISSUER.md lists the differences, and the tests expect
-//! them.
+//! Each test runs twice: over the issuer component, and over Ory Hydra. docs/ISSUER.md lists the differences, and the tests
+//! expect them.
 
 mod accounts;
 mod browser;
@@ -86,7 +86,7 @@ impl World {
         Self::with(issuer, |setup| setup).await
     }
 
-    /// The same, with some of it changed.
+    /// The same, with changes.
     pub(crate) async fn with(issuer: Issuer, change: impl FnOnce(Setup) -> Setup) -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
@@ -150,13 +150,14 @@ impl World {
         self.issuer.send(as_form(request)).await
     }
 
-    /// The HTTP client for an address, and the address's path: the platform's or the issuer's client; `None` for any other address.
+    /// The HTTP client for an address, and the address's path: the platform's or the issuer's client; `None` for any other
+    /// address.
     fn within(&self, url: &str) -> Option<(&Client, String)> {
         let of = |client, origin: &str| Some((client, url.strip_prefix(origin)?.to_owned()));
         of(&self.client, &self.url).or_else(|| of(&self.issuer, &self.issuer_url))
     }
 
-    /// Opens an account.
+    /// Creates an account.
     pub(crate) async fn sign_up(&self, email: &str, password: &str) {
         let wanted = json!({ "email": email, "password": password, "name": "Mina" });
         let method = "user.v1.UserService/CreateUser";

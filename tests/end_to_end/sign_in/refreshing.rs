@@ -43,7 +43,7 @@ async fn two_tabs_that_refresh_at_once_are_no_theft(issuer: Issuer) {
         Issuer::Hydra => 400,
     };
     assert_eq!(other, status, "the other tab");
-    assert_eq!(world.refresh(&one).await.status, status, "the first one goes on");
+    assert_eq!(world.refresh(&one).await.status, status, "the first tab again");
 }
 
 async fn a_client_cannot_revoke_the_token_of_another(issuer: Issuer) {

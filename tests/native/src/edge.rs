@@ -1,4 +1,4 @@
-//! The first hop: takes a call, reads its message, passes it on to the product service, and answers with what it says.
+//! The first hop: parses the message of a call, forwards it to the product service, and returns the answer.
 
 use std::net::SocketAddr;
 

@@ -1,10 +1,10 @@
-//! The yardstick: the platform's two hops, written the way one would without WebAssembly.
+//! A yardstick of `cargo xtask bench`: the platform's two hops, written without WebAssembly.
 //!
 //! An axum edge takes `GetProduct` and `ListProducts`, calls an axum product service over HTTP on this machine, which
 //! reads Postgres through prepared statements. `cargo xtask bench` runs it beside the platform, on the same rows and in
-//! the same rounds, so that the ratio says what components cost and not what the machine was doing.
+//! the same rounds. So the ratio shows the cost of components, and not the load of the machine.
 //!
-//! It answers well-formed calls only: it is a measure of speed, not a second implementation of the contract.
+//! It only answers valid calls: it measures speed, and is not a second implementation of the contract.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use axum::serve::ListenerExt;
 use clap::Parser;
 use tokio::net::TcpListener;
 
-/// The host's allocator: what is compared is not malloc.
+/// The host's allocator, so that the comparison does not measure malloc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -22,7 +22,7 @@ mod edge;
 mod messages;
 mod product;
 
-/// Where to listen, and which database to read.
+/// The address to listen at, and the database to read.
 #[derive(Parser)]
 struct Arguments {
     /// Address of the edge; port 0 takes a free one. The address taken is printed on standard output.
@@ -58,7 +58,7 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Without TCP_NODELAY a keep-alive client would wait 40 ms for the body of each response, and the yardstick would lie.
+/// Without TCP_NODELAY a keep-alive client would wait 40 ms for the body of each response, and the yardstick would be wrong.
 async fn serve(listener: TcpListener, routes: Router) -> anyhow::Result<()> {
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

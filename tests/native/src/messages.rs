@@ -1,4 +1,4 @@
-//! The JSON messages of product.v1, as far as the two measured calls need them.
+//! The JSON messages of product.v1 for the two measured calls.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use harness::Dice;
 
-use crate::histories::{Told, Window, compare, seed};
+use crate::histories::{Answers, Window, compare, seed};
 
 use super::*;
 
@@ -11,9 +11,9 @@ async fn order_is_finished_after_a_host_is_killed_at_any_step() {
     let shop = Shop::start().await;
     let products = Products::of(&shop).await;
     for (point, action, ends) in BOUNDARIES {
-        let errands = UserRequest::two(&shop, action, products).await;
-        kill_at(&shop, point, &errands).await;
-        finish(&shop, &errands, ends, point).await;
+        let requests = UserRequest::two(&shop, action, products).await;
+        kill_at(&shop, point, &requests).await;
+        finish(&shop, &requests, ends, point).await;
     }
 }
 
@@ -54,26 +54,30 @@ async fn order_is_finished_after_a_reconciler_is_killed_at_any_step() {
         let request = [UserRequest::new(&shop, action, products).await];
         kill_at(&shop, left_at, &request).await;
         let port = free_port().expect("a port");
-        let host = Host::start(shop.another().await, port, Some((killed_at, 1))).await;
-        assert_eq!(host.counter.reconcile().await, None, "it dies at {killed_at:?}");
-        host.died().await;
+        let host = Host::start(shop.another_host().await, port, Some((killed_at, 1))).await;
+        assert_eq!(
+            host.api.reconcile().await,
+            None,
+            "the host is killed at {killed_at:?}"
+        );
+        host.wait_until_killed().await;
         let [_, end] = ends(left_at, action);
         left.push((request, killed_at, end));
     }
-    tokio::time::sleep(CLAIMED).await;
-    shop.settle().await;
+    tokio::time::sleep(CLAIM_DURATION).await;
+    shop.reconcile_and_check().await;
     for ([request], killed_at, end) in left {
         let status = shop.status(&request.user, KEY).await;
         assert_eq!(
             status.as_deref(),
             end,
-            "after a reconciler that was killed at {killed_at:?}"
+            "the final status after a reconciler was killed at {killed_at:?}"
         );
     }
 }
 
-/// For how long hosts are killed at random.
-const HUNT: Duration = Duration::from_secs(60);
+/// How long hosts are killed at random moments.
+const KILLING_DURATION: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_killed_at_random_lose_no_order() {
@@ -84,18 +88,18 @@ async fn hosts_killed_at_random_lose_no_order() {
     for name in ["抹茶", "煎茶", "茶碗"] {
         products.push(shop.product(name, 500).await);
     }
-    let (port, end) = (free_port().expect("a port"), Instant::now() + HUNT);
-    let counter = Counter(Client::new(format!("http://127.0.0.1:{port}")));
+    let (port, end) = (free_port().expect("a port"), Instant::now() + KILLING_DURATION);
+    let api = Api(Client::new(format!("http://127.0.0.1:{port}")));
     let windows = (0..8).map(|number| {
-        let window = Window::new(counter.clone(), &shop.user(), &products, seed + number);
-        window.live(|_| Instant::now() < end)
+        let window = Window::new(api.clone(), &shop.user(), &products, seed + number);
+        window.run(|_| Instant::now() < end)
     });
     let windows: Vec<_> = windows.collect();
     let killing = async {
         let mut dice = Dice::new(seed);
         let mut kills = 0;
         while Instant::now() < end {
-            let host = Host::start(shop.another().await, port, None).await;
+            let host = Host::start(shop.another_host().await, port, None).await;
             tokio::time::sleep(Duration::from_millis(200 + dice.throw(2500))).await;
             host.kill().await;
             kills += 1;
@@ -104,17 +108,17 @@ async fn hosts_killed_at_random_lose_no_order() {
     };
     let reconciling = async {
         while Instant::now() < end {
-            counter.reconcile().await;
+            api.reconcile().await;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
 
-    let (told, kills, ()) = tokio::join!(join_all(windows), killing, reconciling);
+    let (answers, kills, ()) = tokio::join!(join_all(windows), killing, reconciling);
 
     println!("{kills} hosts were killed");
-    tokio::time::sleep(CLAIMED).await;
-    // What a run leaves because it is too much is the next one's.
-    while shop.counter().reconcile().await.expect("the reconciler answers")["relayed"] != 0 {}
-    shop.settle().await;
-    compare(&shop, &told.into_iter().collect::<Told>()).await;
+    tokio::time::sleep(CLAIM_DURATION).await;
+    // A run relays a limited number of events, so several runs may be necessary.
+    while shop.api().reconcile().await.expect("the reconciler answers")["relayed"] != 0 {}
+    shop.reconcile_and_check().await;
+    compare(&shop, &answers.into_iter().collect::<Answers>()).await;
 }

@@ -1,11 +1,12 @@
-//! Processes that are killed: the host at each step boundary of an order, and at random; Postgres in the middle of a
-//! statement; Redis; and a product component that hangs. Afterwards one of two orders is repeated by its user with the same
-//! key, and the other is left to the reconciler.
+//! Servers that are killed: the host before and after each step of an order, and at random moments; Postgres during a
+//! statement; and Redis. The product component also hangs. Afterwards a user repeats one of two orders with the same key,
+//! and the reconciler finishes the other.
 //!
-//! The host that dies is this test binary once more, as a process of its own. The host that finds the orders is the test's.
+//! The host that is killed is a second process of this test binary. The host that finishes the orders runs in the test
+//! process.
 
+mod concurrency;
 mod hosts;
-mod meetings;
 mod servers;
 mod victim;
 
@@ -19,27 +20,28 @@ use uuid::Uuid;
 use xtask::services::free_port;
 
 use self::victim::Host;
-use crate::shop::{CLAIMED, Counter, Said, Shop, User, order};
+use crate::shop::{Api, CLAIM_DURATION, Outcome, Shop, User, order};
 
-/// Pieces that are there, and pieces that are not.
+/// The stock of the product with few pieces.
 const FEW: i32 = 3;
 
+/// More pieces than that stock has.
 const MANY: i32 = FEW + 1;
 
-/// The request that is being served when the host dies.
+/// The request that the host serves when it is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Buy,
-    /// More than there is.
+    /// Orders more pieces than are in stock.
     BuyTooMuch,
-    /// What was bought before.
+    /// Cancels an order that was placed before.
     Cancel,
 }
 
-/// The key of every order here: each user has one.
+/// The idempotency key of every order here: each user has one order.
 const KEY: &str = "the-order";
 
-/// A request of a user, that can be repeated.
+/// A request of a user, which can be repeated.
 struct UserRequest {
     user: User,
     method: &'static str,
@@ -61,7 +63,7 @@ impl UserRequest {
                 message: buy,
             };
         }
-        let bought = shop.counter().insist(&user, "CreateOrder", &buy).await;
+        let bought = shop.api().call_until_answered(&user, "CreateOrder", &buy).await;
         let message = json!({ "id": bought.order().expect("an order to cancel") });
         let method = "CancelOrder";
         Self {
@@ -71,19 +73,20 @@ impl UserRequest {
         }
     }
 
-    /// The same of two users.
+    /// The same request from two users.
     async fn two(shop: &Shop, action: Action, products: Products) -> [Self; 2] {
         let first = Self::new(shop, action, products).await;
         [first, Self::new(shop, action, products).await]
     }
 
-    async fn run(&self, counter: &Counter) -> Said {
-        counter.call(&self.user, self.method, self.message.clone()).await
+    async fn run(&self, api: &Api) -> Outcome {
+        api.call(&self.user, self.method, self.message.clone()).await
     }
 
-    /// Repeats it until there is an answer.
-    async fn again(&self, counter: &Counter) -> Said {
-        counter.insist(&self.user, self.method, &self.message).await
+    /// Repeats it until its outcome is known.
+    async fn repeat(&self, api: &Api) -> Outcome {
+        api.call_until_answered(&self.user, self.method, &self.message)
+            .await
     }
 }
 
@@ -102,24 +105,26 @@ impl Products {
     }
 }
 
-/// Has a host killed with these errands at a point.
-async fn kill_at(shop: &Shop, point: Point, errands: &[UserRequest]) {
+/// Starts a host, sends it these requests, and lets it kill itself at a point.
+async fn kill_at(shop: &Shop, point: Point, requests: &[UserRequest]) {
     let port = free_port().expect("a port");
-    let host = Host::start(shop.another().await, port, Some((point, errands.len()))).await;
-    for said in join_all(errands.iter().map(|request| request.run(&host.counter))).await {
+    let host = Host::start(shop.another_host().await, port, Some((point, requests.len()))).await;
+    for outcome in join_all(requests.iter().map(|request| request.run(&host.api))).await {
         assert_eq!(
-            said,
-            Said::Open,
-            "a host that is killed at {point:?} answers nothing"
+            outcome,
+            Outcome::Unknown,
+            "a host that is killed at {point:?} sends no answer"
         );
     }
-    host.died().await;
+    host.wait_until_killed().await;
 }
 
-/// How an order ends: repeated by its user, and left to the reconciler.
+/// The final statuses of two orders: the user repeats the first, and the reconciler finishes the second. `None`: there is no
+/// order.
 type Ends = [Option<&'static str>; 2];
 
-/// Where an order may be cut off, at what, and how it ends then, whatever cut it off.
+/// The points at which a request can be interrupted, the request, and the final statuses. They do not depend on the cause of
+/// the interruption.
 const BOUNDARIES: [(Point, Action, Ends); 15] = [
     (Point::before("CreateOrder"), Action::Buy, [CONFIRMED, None]),
     (Point::before("BatchGetProducts"), Action::Buy, [CONFIRMED, None]),
@@ -166,7 +171,7 @@ const BOUNDARIES: [(Point, Action, Ends); 15] = [
     ),
 ];
 
-/// How an order ends that was cut off at one of the [`BOUNDARIES`].
+/// The final statuses for one of the [`BOUNDARIES`].
 fn ends(point: Point, action: Action) -> Ends {
     let found = BOUNDARIES
         .iter()
@@ -180,34 +185,34 @@ const REJECTED: Option<&str> = Some("rejected");
 
 const CANCELLED: Option<&str> = Some("cancelled");
 
-/// Repeats the first request and leaves the second to the reconciler, and looks how they end.
-async fn finish(shop: &Shop, errands: &[UserRequest; 2], ends: Ends, what: impl std::fmt::Debug) {
-    repeat(&errands[0], &shop.counter(), ends[0], &what).await;
-    shop.settle().await;
-    for (request, end) in errands.iter().zip(ends) {
+/// Repeats the first request, lets the reconciler finish the second, and checks the final statuses.
+async fn finish(shop: &Shop, requests: &[UserRequest; 2], ends: Ends, what: impl std::fmt::Debug) {
+    repeat(&requests[0], &shop.api(), ends[0], &what).await;
+    shop.reconcile_and_check().await;
+    for (request, end) in requests.iter().zip(ends) {
         let status = shop.status(&request.user, KEY).await;
         assert_eq!(
             status.as_deref(),
             end,
-            "{what:?}: an order must end where it belongs"
+            "{what:?}: the order must have the expected final status"
         );
     }
 }
 
-/// Repeats a request whose outcome is unknown.
-async fn repeat(request: &UserRequest, counter: &Counter, end: Option<&str>, what: &impl std::fmt::Debug) {
-    let said = request.again(counter).await;
+/// Repeats a request with an unknown outcome, and checks the answer.
+async fn repeat(request: &UserRequest, api: &Api, end: Option<&str>, what: &impl std::fmt::Debug) {
+    let outcome = request.repeat(api).await;
     assert!(
-        tells_of(&said, end),
-        "{what:?}: repeated, the answer was {said:?}"
+        is_answer_for(&outcome, end),
+        "{what:?}: the answer to the repeat was {outcome:?}"
     );
 }
 
-/// Whether an answer is that of an order with this end.
-fn tells_of(said: &Said, end: Option<&str>) -> bool {
-    match said {
-        Said::Done(_) => end != REJECTED,
-        Said::Refused(code) => end == REJECTED && code == "failed_precondition",
-        Said::Open => false,
+/// Whether this is the outcome of a request whose order has this final status.
+fn is_answer_for(outcome: &Outcome, end: Option<&str>) -> bool {
+    match outcome {
+        Outcome::Done(_) => end != REJECTED,
+        Outcome::Refused(code) => end == REJECTED && code == "failed_precondition",
+        Outcome::Unknown => false,
     }
 }

@@ -27,24 +27,24 @@ async fn requests_do_not_wait_for_a_product_service_that_hangs() {
         (Point::after("CommitReservation"), Action::Buy),
         (Point::before("ReleaseReservation"), Action::BuyTooMuch),
     ] {
-        let errands = UserRequest::two(&shop, action, products).await;
+        let requests = UserRequest::two(&shop, action, products).await;
         gate.close(&[point]);
-        let counter = shop.counter();
-        let (first, second) = tokio::join!(errands[0].run(&counter), errands[1].run(&counter));
+        let api = shop.api();
+        let (first, second) = tokio::join!(requests[0].run(&api), requests[1].run(&api));
         assert_eq!(
             [first, second],
-            [Said::Open, Said::Open],
+            [Outcome::Unknown, Outcome::Unknown],
             "{point:?}: the outcome is unknown"
         );
         gate.open();
-        // What hung goes on now, or not at all.
+        // The calls that the gate held either continue now or are cancelled.
         tokio::time::sleep(Duration::from_millis(300)).await;
-        finish(&shop, &errands, ends(point, action), point).await;
+        finish(&shop, &requests, ends(point, action), point).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_need_no_redis() {
+async fn orders_work_without_redis() {
     let folder = Scratch::new("ordering").expect("a folder for a server");
     let mut redis = Redis::start(folder.path()).await.expect("a Redis of our own");
     let gate = Gate::new();
@@ -52,23 +52,26 @@ async fn orders_need_no_redis() {
     let products = Products::of(&shop).await;
     let request = UserRequest::new(&shop, Action::Buy, products).await;
     gate.close(&[Point::before("CommitReservation")]);
-    let counter = shop.counter();
+    let api = shop.api();
     let dying = async {
         gate.holds(1).await;
         redis.stop().await.expect("Redis stops");
         gate.open();
     };
 
-    let (said, ()) = tokio::join!(request.run(&counter), dying);
-    assert!(matches!(said, Said::Done(_)), "an order needs no Redis: {said:?}");
-    let cancelled = counter
-        .call(&request.user, "CancelOrder", json!({ "id": said.order() }))
+    let (outcome, ()) = tokio::join!(request.run(&api), dying);
+    assert!(
+        matches!(outcome, Outcome::Done(_)),
+        "an order is placed without Redis: {outcome:?}"
+    );
+    let cancelled = api
+        .call(&request.user, "CancelOrder", json!({ "id": outcome.order() }))
         .await;
     assert!(
-        matches!(cancelled, Said::Done(_)),
-        "nor does a cancellation: {cancelled:?}"
+        matches!(cancelled, Outcome::Done(_)),
+        "an order is cancelled without Redis: {cancelled:?}"
     );
-    let done = counter.reconcile().await.expect("the reconciler answers");
+    let done = api.reconcile().await.expect("the reconciler answers");
     assert_eq!(
         (&done["relayed"], &done["problems"]),
         (&json!(0), &json!(1)),
@@ -76,12 +79,13 @@ async fn orders_need_no_redis() {
     );
 
     redis.start_again().await.expect("Redis starts again");
-    tokio::time::sleep(CLAIMED).await;
-    shop.settle().await;
+    tokio::time::sleep(CLAIM_DURATION).await;
+    shop.reconcile_and_check().await;
     assert_eq!(shop.status(&request.user, KEY).await.as_deref(), CANCELLED);
 }
 
-/// Kills the server process that serves a statement which waits for a lock: then Postgres closes all connections and recovers.
+/// Kills the Postgres process that executes a statement which waits for a lock. Postgres then closes all connections and
+/// recovers.
 async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
     let waiting =
         "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
@@ -105,7 +109,8 @@ async fn kill_postgres_where_a_statement_waits(database: &harness::Database) {
     kill_process(pid, Signal::KILL).expect("the server process can be killed");
 }
 
-/// Where the calls of which action are held before a table is locked, and the table, which the next statement writes to.
+/// The point at which the calls are held, the action of the calls, and the table that the next statement writes to. The test
+/// locks this table before it lets the calls continue.
 const CUT_OFF: [(Point, Action, &str); 8] = [
     (Point::after("BatchGetProducts"), Action::Buy, ORDERS),
     (Point::before("ReserveStock"), Action::Buy, RESERVATIONS),
@@ -131,23 +136,23 @@ async fn postgres_killed_during_a_statement_loses_no_order() {
     let gate = Gate::new();
     let chaining = Arc::new(gate.clone());
     let database = postgres.database().await;
-    // What was said to be done must be there after a crash, as in production: the tests' servers do without.
+    // A commit must survive a crash, as in production. The servers of the other tests run without synchronous commits.
     let durable = "do $$ begin \
         execute format('alter database %I set synchronous_commit = on', current_database()); end $$";
     database
         .sql()
         .batch_execute(durable)
         .await
-        .expect("commits are waited for");
+        .expect("the setting is changed");
     let database = postgres.database().await;
-    let shop = Shop::alone_over(database, |setup| setup.chaining(chaining)).await;
+    let shop = Shop::with_whole_machine_over(database, |setup| setup.chaining(chaining)).await;
     let products = Products::of(&shop).await;
     for (held_at, action, table) in CUT_OFF {
         let ends = ends(held_at, action);
         let database = postgres.database().await;
-        let errands = UserRequest::two(&shop, action, products).await;
+        let requests = UserRequest::two(&shop, action, products).await;
         gate.close(&[held_at]);
-        let counter = shop.counter();
+        let api = shop.api();
         let killing = async {
             gate.holds(2).await;
             let lock = format!("begin; lock table {table} in exclusive mode");
@@ -156,22 +161,23 @@ async fn postgres_killed_during_a_statement_loses_no_order() {
             kill_postgres_where_a_statement_waits(&database).await;
         };
 
-        let (first, second, ()) = tokio::join!(errands[0].run(&counter), errands[1].run(&counter), killing);
+        let (first, second, ()) = tokio::join!(requests[0].run(&api), requests[1].run(&api), killing);
 
-        // The platform may have repeated by itself what was cut off, or may not know; but it says nothing that is not so.
-        for said in [first, second] {
+        // The platform may have repeated the interrupted call by itself, or the outcome may be unknown. Any other answer is
+        // wrong.
+        for outcome in [first, second] {
             assert!(
-                said == Said::Open || tells_of(&said, ends[0]),
-                "{held_at:?}: it is not for Postgres to end it: {said:?}"
+                outcome == Outcome::Unknown || is_answer_for(&outcome, ends[0]),
+                "{held_at:?}: a crash of Postgres must not change the outcome: {outcome:?}"
             );
         }
         recovered(&postgres).await;
-        repeat(&errands[0], &counter, ends[0], &held_at).await;
-        let mut done = counter.reconcile().await.expect("the reconciler answers");
+        repeat(&requests[0], &api, ends[0], &held_at).await;
+        let mut done = api.reconcile().await.expect("the reconciler answers");
         if done["problems"] != 0 {
-            // Not every connection has noticed yet. What that run had in hand is free after a while.
-            tokio::time::sleep(CLAIMED).await;
-            done = counter.reconcile().await.expect("the reconciler answers");
+            // Some connections were still broken. The orders that this run claimed can be claimed again after a while.
+            tokio::time::sleep(CLAIM_DURATION).await;
+            done = api.reconcile().await.expect("the reconciler answers");
         }
         let database = postgres.database().await;
         let broken = invariants::broken(database.sql()).await;
@@ -179,12 +185,12 @@ async fn postgres_killed_during_a_statement_loses_no_order() {
             broken, [""; 0],
             "{held_at:?}: after a run of the reconciler: {done}"
         );
-        for (request, end) in errands.iter().zip(ends) {
+        for (request, end) in requests.iter().zip(ends) {
             let status = status(&database, request).await;
-            // The request that is not repeated may have been done before, or after.
+            // The platform may have finished the second request, which the test does not repeat, before or after the crash.
             assert!(
                 [end, ends[0]].contains(&status.as_deref()),
-                "{held_at:?}: an order must end where it belongs, at {end:?}, not at {status:?}"
+                "{held_at:?}: the final status must be {end:?}, but is {status:?}"
             );
         }
     }

@@ -15,33 +15,33 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use super::*;
 
-/// Tells this binary that it is the host.
+/// The environment variable that makes this binary run as the host.
 const IS_HOST: &str = "AKINAI_TEST_IS_HOST";
 
-/// What the host says when it listens.
+/// The line that the host prints when it listens.
 const LISTENING: &str = "the host listens";
 
-/// A host in a process of its own. Dropping it kills it.
+/// A host in a separate process, which is killed when this value is dropped.
 pub(super) struct Host {
     child: Child,
-    pub(super) counter: Counter,
-    /// Closed when we are gone, and then the host goes, too.
+    pub(super) api: Api,
+    /// It is closed when the test process ends. Then the host exits, too.
     _stdin: ChildStdin,
 }
 
 impl Host {
-    /// Starts a host on this port. It kills itself when the call that makes the number full comes to the point; those that
-    /// came before it are held there.
+    /// Starts a host on this port. It holds the calls that arrive at the point, and kills itself when this number of calls
+    /// has arrived.
     pub(super) async fn start(setup: Setup, port: u16, kill: Option<(Point, usize)>) -> Self {
         let config = setup.config();
-        let mut told = json!({
+        let mut instructions = json!({
             "manifest": config.manifest,
             "variables": config.variables,
             "cache": config.cache_dir,
             "port": port,
         });
         if let Some((point, calls)) = kill {
-            told["kill"] = json!({
+            instructions["kill"] = json!({
                 "method": point.method,
                 "before": point.moment == Moment::Before,
                 "calls": calls,
@@ -63,16 +63,16 @@ impl Host {
             .expect("this binary starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         stdin
-            .write_all(format!("{told}\n").as_bytes())
+            .write_all(format!("{instructions}\n").as_bytes())
             .await
             .expect("the host reads");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         while let Some(line) = lines.next_line().await.expect("the host writes text") {
             if line.ends_with(LISTENING) {
-                let counter = Counter(Client::new(format!("http://127.0.0.1:{port}")));
+                let api = Api(Client::new(format!("http://127.0.0.1:{port}")));
                 return Self {
                     child,
-                    counter,
+                    api,
                     _stdin: stdin,
                 };
             }
@@ -81,9 +81,9 @@ impl Host {
     }
 
     /// Waits until it has killed itself.
-    pub(super) async fn died(mut self) {
+    pub(super) async fn wait_until_killed(mut self) {
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
-        let ended = ended.expect("the host comes to the point and dies there");
+        let ended = ended.expect("the host arrives at the point and kills itself");
         let ended = ended.expect("a process ends");
         assert_eq!(ended.code(), None, "a host that is killed has no exit code");
     }
@@ -102,12 +102,12 @@ struct Killer {
 }
 
 impl Killer {
-    fn meet(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Interference> {
+    fn interfere(&self, call: &ChainedCall, moment: Moment) -> BoxFuture<'static, Interference> {
         if moment != self.moment || call.path.rsplit('/').next() != Some(&self.method) {
             return future::ready(Interference::Pass).boxed();
         }
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            kill_process(getpid(), Signal::KILL).expect("one may kill oneself");
+            kill_process(getpid(), Signal::KILL).expect("a process may kill itself");
         }
         future::pending().boxed()
     }
@@ -115,42 +115,45 @@ impl Killer {
 
 impl Chaining for Killer {
     fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
-        self.meet(call, Moment::Before)
+        self.interfere(call, Moment::Before)
     }
 
     fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference> {
-        self.meet(call, Moment::After)
+        self.interfere(call, Moment::After)
     }
 }
 
 #[test]
-#[ignore = "no test: the host that the tests kill"]
+#[ignore = "not a test: it runs the host that the tests kill"]
 fn host_to_kill() {
     if std::env::var_os(IS_HOST).is_none() {
         return;
     }
-    let mut told = String::new();
-    std::io::stdin().lock().read_line(&mut told).expect("what to do");
-    let told: Value = serde_json::from_str(&told).expect("what to do is JSON");
-    // The process that started this one is gone when there is no more to read.
+    let mut instructions = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut instructions)
+        .expect("instructions");
+    let instructions: Value = serde_json::from_str(&instructions).expect("the instructions are JSON");
+    // The end of the input means that the test process has ended.
     std::thread::spawn(|| {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(serve(&told));
+    runtime.block_on(serve(&instructions));
 }
 
-async fn serve(told: &Value) {
+async fn serve(instructions: &Value) {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let mut config = Config::new(text(&told["manifest"]));
-    config.cache_dir = told["cache"].as_str().map(PathBuf::from);
-    let variables = told["variables"].as_object().expect("variables");
+    let mut config = Config::new(text(&instructions["manifest"]));
+    config.cache_dir = instructions["cache"].as_str().map(PathBuf::from);
+    let variables = instructions["variables"].as_object().expect("variables");
     config.variables = variables
         .iter()
         .map(|(name, value)| (name.clone(), text(value)))
         .collect();
-    if let Some(kill) = told.get("kill") {
+    if let Some(kill) = instructions.get("kill") {
         config.chaining = Some(Arc::new(Killer {
             method: text(&kill["method"]),
             moment: if kill["before"] == true {
@@ -161,7 +164,9 @@ async fn serve(told: &Value) {
             left: AtomicUsize::new(kill["calls"].as_u64().expect("a number") as usize),
         }));
     }
-    let port = told["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+    let port = instructions["port"]
+        .as_u64()
+        .and_then(|port| u16::try_from(port).ok());
     let app = App::load(config).await.expect("the application loads");
     let _server = app
         .serve(([127, 0, 0, 1], port.expect("a port")).into())

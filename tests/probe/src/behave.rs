@@ -1,4 +1,4 @@
-//! Routes that behave well, badly or slowly, to see what the host makes of it. All but `/request` and `/race` are GETs.
+//! Routes that behave well, badly or slowly, for tests of the host. All except `/request` and `/race` are GETs.
 //!
 //! - `/request` answers with the request itself: `{method, headers: [[name, value]…], body}`, each byte of a value as the
 //!   character of its number;

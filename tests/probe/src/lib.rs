@@ -1,7 +1,7 @@
-//! A component that does what its requests say, for tests only: what a component can do under the host, and what the
-//! host refuses it, is seen through its eyes.
+//! A component for tests, whose requests define its actions. It shows what a component can do on the host, and what the host
+//! refuses.
 //!
-//! Each route takes and answers JSON. Whatever the host refuses is part of the answer, never a failed request.
+//! Each route takes and returns JSON. A refusal by the host is part of the answer, never a failed request.
 
 mod behave;
 mod outside;
@@ -24,7 +24,7 @@ async fn probe(request: Request) -> impl IntoResponse {
     (status, body.to_string())
 }
 
-/// An error is a mistake in the test that asks.
+/// An error is a mistake in the test that makes the request.
 async fn answer(request: Request) -> Result<Value, String> {
     let uri = request.uri().clone();
     match uri.path() {

@@ -82,7 +82,7 @@ pub(crate) struct PresentedToken {
     pub(crate) user: Option<UserId>,
 }
 
-/// What a rate limit leaves to a caller.
+/// The state of a caller's rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
     /// Requests at once.
@@ -239,8 +239,8 @@ impl AdmissionControl<'_> {
         self.or_without_redis(answer.map(drop));
     }
 
-    /// Acquires the turn to fetch the issuer's signing keys if no instance has it, and reads the keys in Redis, which are sealed.
-    /// `None` without Redis.
+    /// Acquires the turn to fetch the issuer's signing keys if no instance has it, and reads the keys in Redis, which are
+    /// sealed. `None` without Redis.
     pub(crate) async fn acquire_fetch_turn(&self) -> Option<(Option<Vec<u8>>, FetchTurn)> {
         let mut keys = NamedKeys::default();
         keys.add("signing_keys", self.signing_keys_key());

@@ -16,7 +16,7 @@ use crate::request::HttpRequest;
 use crate::tokens::domain::IdTokenHint;
 use crate::tokens::service::TokenKeys;
 
-/// What login and consent requests have in common.
+/// The common fields of login and consent requests.
 #[derive(Serialize)]
 pub(super) struct CommonRequest<'a> {
     requested_scope: &'a [String],

@@ -130,10 +130,10 @@ impl From<(&OAuthClient, &ClientProfile)> for ClientDocument {
 }
 
 impl ClientDocument {
-    /// The registration that a request asks for.
+    /// The registration in a request.
     ///
     /// # Errors
-    /// The first member that asks for something that the issuer does not support.
+    /// The first member with a value that the issuer does not support.
     pub(crate) fn registration(self) -> Result<Registration, String> {
         self.refuse_unsupported()?;
         let lifespans = self.lifespans()?;
@@ -183,7 +183,7 @@ impl ClientDocument {
         })
     }
 
-    /// A member that would be ignored must not look as if it worked. An empty one asks for nothing.
+    /// A member that would be ignored is refused, so that it does not look as if it worked. An empty one is accepted.
     fn refuse_unsupported(&self) -> Result<(), String> {
         for (name, value, only) in [
             ("subject_type", &self.subject_type, "public"),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_shown_can_be_sent_back() {
+    fn registration_in_an_answer_can_be_sent_back() {
         let registration = parse(json!({
             "client_id": "shop", "client_name": "Shop", "redirect_uris": ["https://shop.example/cb"], "scope": "openid offline_access",
             "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"], "audience": ["akinai"],

@@ -1,4 +1,4 @@
-//! Errors that clients are told.
+//! Errors for clients.
 
 /// An error by its name (RFC 6749, sections 4.1.2.1 and 5.2; OpenID Connect Core, section 3.1.2.6), and a description for the
 /// client's developer.

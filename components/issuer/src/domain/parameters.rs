@@ -98,7 +98,7 @@ impl Parameters {
         Ok(form)
     }
 
-    /// The same, if every name is there once at most, whatever it is.
+    /// The same, if every name occurs at most once, including unknown names.
     pub(crate) fn each_once(self) -> Result<Self, ParameterError> {
         self.refuse_repeated(|_| true)?;
         Ok(self)

@@ -79,7 +79,7 @@ impl<S: KeyStore, V: KeySealer> SigningKeys<'_, S, V> {
         Ok(self.store.published_keys().await?)
     }
 
-    /// Makes a key the one that signs. Its id is its thumbprint, whatever id it was sent with.
+    /// Makes a key the signing one. Its id is its thumbprint; an id in the request is ignored.
     pub(crate) async fn import(
         &self,
         key: Result<SigningKey, SigningKeyError>,

@@ -72,7 +72,7 @@ fn to_next(addresses: &Addresses, next: &NextStop) -> Response<Body> {
     response
 }
 
-/// The client's address with the answer, `state`, and `iss` (RFC 9207). By `iss` a client of several issuers knows which issuer
+/// The client's address with the answer, `state`, and `iss` (RFC 9207). `iss` tells a client of several issuers which issuer
 /// has answered.
 fn client_url(addresses: &Addresses, target: &RedirectTarget, parameters: &[(&str, &str)]) -> String {
     let state = target.state.as_deref().map(|state| ("state", state));

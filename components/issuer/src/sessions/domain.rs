@@ -23,7 +23,7 @@ pub(crate) struct Logout {
     /// The client that has asked for it, if one has.
     pub(crate) client_id: Option<String>,
     pub(crate) request_url: String,
-    /// Where the browser goes at the end.
+    /// The last address of the browser.
     pub(crate) redirect_to: String,
     /// RFC 3339.
     pub(crate) requested_at: String,

@@ -57,7 +57,7 @@ pub(crate) struct Sessions<'a, S, K> {
     pub(crate) addresses: &'a Addresses,
 }
 
-/// Where a browser goes that signs out.
+/// The next address of a browser that signs out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SignOut {
     pub(crate) redirect_to: String,
@@ -111,8 +111,8 @@ where
         }
     }
 
-    /// The browser's own login ends, whichever login or user the ID token is of: the user is asked, and the client's address
-    /// follows only then (RP-Initiated Logout, section 2).
+    /// The login of this browser ends, even if the ID token belongs to another login or user. The user is asked first, and
+    /// only then the browser goes to the client's address (RP-Initiated Logout, section 2).
     async fn begin_for_client(
         &self,
         form: &Parameters,
@@ -146,7 +146,7 @@ where
         }
     }
 
-    /// Where the browser goes after a sign-out that a client has asked for.
+    /// The address of the browser after a sign-out that a client has requested.
     fn address_after(&self, form: &Parameters, client: &OAuthClient) -> Result<String, OAuthError> {
         match form.get("post_logout_redirect_uri") {
             None => Ok(self.addresses.signed_out.to_string()),

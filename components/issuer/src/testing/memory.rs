@@ -1,4 +1,4 @@
-//! A store in memory. It has a clock of its own, which a test moves.
+//! A store in memory, with its own clock, which a test moves.
 
 mod authorization;
 mod clients;

@@ -1,4 +1,4 @@
-//! The refresh hook over HTTP, as Hydra asks it (`oauth2.refresh_token_hook`).
+//! The refresh hook over HTTP, called like Hydra's (`oauth2.refresh_token_hook`).
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::authorization::document::SessionDocument;
 use crate::domain::failure::InternalFailure;
 use crate::json::members;
 
-/// The component that is asked.
+/// The component with the hook.
 const COMPONENT: &str = "user";
 
 /// The variable with the hook's path. Where it is empty, there is no hook.

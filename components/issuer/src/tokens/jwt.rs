@@ -79,7 +79,7 @@ impl<S: KeyStore> TokenKeys for JwtKeys<S> {
 }
 
 impl<S> JwtKeys<S> {
-    /// The claims of a token of ours of this type, whatever its times say.
+    /// The claims of our token of this type. Its times are not checked.
     fn read(&self, keys: Vec<PublishedKey>, token: &str, kind: &str) -> Option<Map<String, Value>> {
         let verified = verifying_keys(keys)
             .verify(token)
@@ -166,7 +166,7 @@ struct SignedIdToken<'a> {
     acr: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
-    /// What consent adds. None of the names above is in it.
+    /// The claims that consent adds. They have none of the names above.
     #[serde(flatten)]
     added: Map<String, Value>,
 }
@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(read.scopes().contains("admin"));
 
-        // Whatever consent puts into it, and with no nonce: it has an audience of its own, too.
+        // An ID token is refused with any claims from consent, and without a nonce. Its audience differs, too.
         for (nonce, planted) in [
             (Some("n"), json!({})),
             (

@@ -32,7 +32,7 @@ impl AddressInput<'_> {
     /// Parses the address.
     ///
     /// # Errors
-    /// All parts that are invalid.
+    /// A violation for each invalid part.
     pub(crate) fn parse(&self) -> Result<Address, Violations> {
         let mut violations = Violations::default();
         let name = violations.take("name", required(self.name, 100));

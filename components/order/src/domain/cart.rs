@@ -16,13 +16,13 @@ pub(crate) struct CartLines {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CartLine {
     pub(crate) line: Line,
-    /// As when the product was last added.
+    /// The name at the time when the product was last added.
     pub(crate) name: String,
-    /// As when the product was last added.
+    /// The price at the time when the product was last added.
     pub(crate) unit_price: Money,
 }
 
-/// A change that the user should know of.
+/// A note to the user about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
     /// The price has changed since the product was last added.
@@ -143,7 +143,10 @@ mod tests {
         for (price, available, notes) in cases {
             let cart = cart(vec![kept(id, "100", 3)], &[sold(id, (price, "JPY"), available)]);
             assert_eq!(cart.items[0].notes, notes, "{available} left at {price}");
-            assert_eq!(cart.items[0].name, "tea, renamed", "the name is that of now");
+            assert_eq!(
+                cart.items[0].name, "tea, renamed",
+                "the cart shows the current name"
+            );
         }
     }
 
@@ -161,7 +164,11 @@ mod tests {
     fn cart_that_cannot_be_ordered_has_no_total() {
         let (a, b) = (ProductId::generate(), ProductId::generate());
         assert_eq!(cart(vec![], &[]).total, None);
-        assert_eq!(cart(vec![kept(a, "1", 1)], &[]).total, None, "all of it is gone");
+        assert_eq!(
+            cart(vec![kept(a, "1", 1)], &[]).total,
+            None,
+            "all products are deleted"
+        );
         let products = [sold(a, ("1", "JPY"), 9), sold(b, ("1", "USD"), 9)];
         assert_eq!(
             cart(vec![kept(a, "1", 1), kept(b, "1", 1)], &products).total,

@@ -17,7 +17,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
     ///
     /// A repeat is recognised first: it returns the current cart, even if the product or the cart has changed meanwhile.
     ///
-    /// The catalogue is asked for the whole cart before the change, so that a client does not get `unavailable` for an addition
+    /// The catalogue is called for the whole cart before the change. Otherwise a client could get `unavailable` for an addition
     /// that was made.
     pub(crate) async fn add_to_cart(&self, caller: &Caller, request: AddToCart<'_>) -> Result<Cart, Error> {
         let user = user(caller)?;
@@ -97,7 +97,7 @@ impl<S: Carts, P: Catalogue> Shop<S, P> {
         }
     }
 
-    /// The cart with prices. The catalogue is asked only if `products` lacks a product of the cart.
+    /// The cart with prices. The catalogue is called only if `products` lacks a product of the cart.
     async fn priced(&self, user: UserId, mut products: Vec<Product>) -> Result<Cart, Error> {
         let lines = self.store.cart(user).await?;
         let known = |line: &ProductId| products.iter().any(|product| product.id == *line);

@@ -2,8 +2,8 @@
 //! an order that was left pending.
 //!
 //! The reservation in the stock decides the outcome. Reserve and commit can be repeated. An order is rejected only after a
-//! definite refusal, and only after release has said that nothing left the stock. Where the outcome of a step is unknown, the
-//! order stays pending, and the next repeat or the reconciler asks again.
+//! definite refusal, and only after release has confirmed that no item left the stock. If the outcome of a step is unknown, the
+//! order stays pending, and the next repeat or the reconciler runs the step again.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::domain::{
     total,
 };
 
-/// The time for which the stock reserves an order's items: far longer than checkout takes, and than the reconciler waits.
+/// The time for which the stock reserves an order's items. It is far longer than the duration of a checkout, and than the time
+/// that the reconciler waits.
 const RESERVED_FOR: Duration = Duration::from_secs(300);
 
 /// The number of attempts to insert an order whose cart changes meanwhile.
@@ -38,7 +39,7 @@ struct OrderRequest {
 }
 
 impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
-    /// Places an order, for users; a repeat of the same request answers with the same order.
+    /// Places an order, for users. A repeat of the same request returns the same order.
     pub(crate) async fn create_order(
         &self,
         caller: &Caller,
@@ -84,8 +85,8 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
         }
     }
 
-    /// Returns the refusal, unless an equal request was served at the same time: its order may be the cause of the refusal,
-    /// such as an empty cart, and is the answer.
+    /// Returns the refusal, unless an equal request was served at the same time. The order of that request may be the cause
+    /// of the refusal, such as an empty cart. In that case the order is the answer.
     async fn find_or_refuse(
         &self,
         user: UserId,
@@ -148,7 +149,7 @@ impl<S: Carts + Orders, P: Catalogue + Inventory> Shop<S, P> {
         }
     }
 
-    /// Completes an order that is pending: by all steps, or by those that an earlier request left over.
+    /// Completes a pending order. Runs all steps, or the remaining ones if an earlier request ran some.
     async fn complete(&self, id: OrderId, user: UserId, lines: &[Line]) -> Result<Order, Error> {
         if let Some(order) = self.run(id, Step::Reserve(lines)).await? {
             return answer(order);
@@ -176,7 +177,7 @@ pub(super) enum Step<'a> {
     Commit,
     /// Confirm the order.
     Confirm,
-    /// Give the reserved pieces back, so that the order can be rejected.
+    /// Release the reserved pieces, so that the order can be rejected.
     Release(Rejection),
     /// Reject the order.
     Reject(Rejection),
@@ -187,9 +188,9 @@ pub(super) enum Step<'a> {
 /// The reason for a rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rejection {
-    /// In words for the user.
+    /// A text for the user.
     reason: &'static str,
-    /// The products of which there was too little.
+    /// The products with too little stock.
     short: Vec<Shortage>,
 }
 
@@ -248,7 +249,7 @@ impl<S: Orders, P: Inventory> Shop<S, P> {
         }
     }
 
-    /// An order whose pieces have left the stock after all is confirmed, not rejected.
+    /// If the pieces have already left the stock, the order is confirmed and not rejected.
     async fn release(&self, id: OrderId, rejection: Rejection) -> Result<Step<'static>, Error> {
         match self.product.release(id).await {
             Ok(Outcome::Released) => Ok(Step::Reject(rejection)),

@@ -49,8 +49,8 @@ pub(crate) trait Carts {
     /// Removes all lines.
     async fn clear(&self, user: UserId) -> Result<(), StoreError>;
 
-    /// Closes the carts of deleted users, also of users without a cart. A closed cart looks empty and refuses additions. Returns
-    /// the number of carts that were not closed before.
+    /// Closes the carts of deleted users, also of users without a cart. A closed cart looks empty and refuses additions.
+    /// Returns the number of carts that were not closed before.
     async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError>;
 
     /// Removes the lines of those carts that are closed: all of them, if this statement begins after the carts were closed.
@@ -80,7 +80,8 @@ pub(crate) trait Orders {
     /// Inserts a pending order, unless its key or its cart has an order already.
     async fn insert_pending(&self, order: &NewOrder) -> Result<Inserted, StoreError>;
 
-    /// Confirms a pending order, removes its lines from its cart, and inserts an event. Returns the order if this call confirmed it.
+    /// Confirms a pending order, removes its lines from its cart, and inserts an event. Returns the order if this call
+    /// confirmed it.
     async fn confirm(&self, id: OrderId) -> Result<Option<Order>, StoreError>;
 
     /// Rejects a pending order, stores its shortages, and inserts an event.
@@ -121,7 +122,7 @@ pub(crate) trait Backlog {
     /// Claims cancelled orders whose stock has to be returned.
     async fn claim_restocks(&self, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 
-    /// Claims events that are not relayed: of each order the earliest one, unless another reconciler has claimed it.
+    /// Claims events that are not relayed: only the earliest event of each order, unless another reconciler has claimed it.
     async fn claim_events(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
 
     /// Notes that these events were relayed.
@@ -151,8 +152,8 @@ pub(crate) struct Event {
 
 /// The stream of events.
 pub(crate) trait Events {
-    /// Appends events in this order, except those that are not newer than the last appended event of their order. After an error,
-    /// which is for the log, it is unknown whether they were appended.
+    /// Appends events in this order, except those that are not newer than the last appended event of their order. After an
+    /// error, which is for the log, it is unknown whether they were appended.
     async fn append(&self, events: &[Event]) -> Result<(), String>;
 }
 
@@ -187,10 +188,10 @@ pub(crate) trait Catalogue {
 /// A call of the stock failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InventoryError {
-    /// There is too little of something, and nothing was reserved.
+    /// A product has too little stock, and nothing was reserved.
     #[error("there is too little in stock")]
     Short(Vec<Shortage>),
-    /// The reservation is released, and the order can reserve nothing any more.
+    /// The reservation is released, and the order cannot reserve any more.
     #[error("the reservation is closed")]
     Closed,
     /// Any other error: it is unknown whether the call took effect. The text is for the log.
@@ -205,7 +206,7 @@ pub(crate) enum Outcome {
     Reserved,
     /// The items have left the stock.
     Committed,
-    /// The items were given back, and the reservation is closed.
+    /// The items were released, and the reservation is closed.
     Released,
     /// The items had left the stock, and were put back.
     Restocked,
@@ -219,8 +220,8 @@ pub(crate) trait Inventory {
     /// Takes the reserved items out of the stock.
     async fn commit(&self, order: OrderId) -> Result<(), InventoryError>;
 
-    /// Gives the reserved items back, and lets the order reserve nothing afterwards. Items that have left the stock stay out of it.
-    /// Returns which of the two is the case.
+    /// Releases the reserved items. The order cannot reserve any more afterwards. Items that have left the stock stay out of
+    /// it. The result says which of the two is the case.
     async fn release(&self, order: OrderId) -> Result<Outcome, InventoryError>;
 
     /// The status of the reservation, if there is one.

@@ -1,7 +1,7 @@
 //! The reconciler: it completes orders that no client repeats, and other unfinished work.
 //!
-//! Two reconcilers may run at once: each claims its work for some seconds, and work that both did would take effect once,
-//! because every step can be repeated. A stage that fails leaves the rest of its work to the next run.
+//! Two reconcilers may run at the same time: each claims its work for some seconds. If both do the same work, it takes effect
+//! once, because every step can be repeated. If a stage fails, the next run does the rest of its work.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const DELETIONS: u32 = 100;
 /// The number of rows of each kind that a run removes.
 const SWEPT: u32 = 1000;
 
-/// The number of failed orders after which a stage ends: the other orders are likely to fail for the same cause.
+/// The number of failed orders after which a stage ends: the other orders probably fail for the same cause.
 const MOST_FAILURES: usize = 3;
 
 /// The result of a run.
@@ -57,7 +57,7 @@ pub(crate) struct Reconciled {
 
 /// The parameters of a run.
 pub(crate) struct Stages<'a, E, U> {
-    /// The age from which the reconciler completes pending orders; younger ones are left to their own requests.
+    /// The age from which the reconciler completes pending orders. Younger orders are completed by their own requests.
     pub(crate) pending_for: Duration,
     /// The stream to which events are relayed.
     pub(crate) events: &'a E,
@@ -66,8 +66,8 @@ pub(crate) struct Stages<'a, E, U> {
 }
 
 impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
-    /// Completes pending orders, releases overdue reservations, returns the stock of cancelled orders, relays events, closes the
-    /// carts of deleted users, and removes old rows.
+    /// Completes pending orders, releases overdue reservations, returns the stock of cancelled orders, relays events, closes
+    /// the carts of deleted users, and removes old rows.
     pub(crate) async fn reconcile<E: Events, U: Users>(&self, stages: Stages<'_, E, U>) -> Reconciled {
         let mut done = Reconciled::default();
         let ended = [
@@ -129,7 +129,8 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
         drain(claim, restock, &mut done.problems).await
     }
 
-    /// Ends when a claim is empty, not when it is merely not full: a batch has at most one event of each order.
+    /// Ends when a claim is empty. A claim that is not full does not mean the end, because a batch has at most one event of
+    /// each order.
     async fn relay<E: Events>(&self, events: &E, done: &mut Reconciled) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let batch = self.store.claim_events(EVENTS).await?;
@@ -147,10 +148,10 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
         Ok(())
     }
 
-    /// Ends when there are no more deletions. One statement closes a cart, and another one that begins after it empties the cart:
-    /// the second sees all lines that were added before, and none can be added later. So it does not matter for how long
-    /// other components accept a token of that user. A deletion is acknowledged only after both; a run that is cut off
-    /// before repeats both. Orders are kept.
+    /// Ends when there are no more deletions. One statement closes a cart, and a second statement, which begins after the
+    /// first, empties it. The second statement sees all lines that were added before, and no line can be added later. So it
+    /// does not matter how long other components accept a token of that user. A deletion is acknowledged only after both
+    /// statements. If a run is interrupted before that, the next run repeats both. Orders are kept.
     async fn close_carts<U: Users>(&self, users: &U, done: &mut Reconciled) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let deletions = match users.deletions(DELETIONS).await {
@@ -182,8 +183,8 @@ impl<S: Orders + Carts + Backlog, P: Inventory> Shop<S, P> {
     }
 }
 
-/// Claims batches of orders and works on each order, until a batch is not full, [`BATCHES`] are done or [`MOST_FAILURES`] orders
-/// have failed. Failures are noted in `problems`.
+/// Claims batches of orders and works on each order, until a batch is not full, [`BATCHES`] are done or [`MOST_FAILURES`]
+/// orders have failed. Failures are noted in `problems`.
 async fn drain(
     claim: impl AsyncFn() -> Result<Vec<OrderId>, StoreError>,
     mut work: impl AsyncFnMut(OrderId) -> Result<(), Error>,

@@ -14,7 +14,7 @@ use self::{memory::Memory, stock::Stock};
 use super::{CreateOrder, Shop};
 use crate::domain::AddressInput;
 
-/// A shop that tests look into.
+/// The use cases over fakes that tests can inspect.
 type TestShop = Shop<Memory, Stock>;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -57,7 +57,7 @@ const ADDRESS: AddressInput<'_> = AddressInput {
     phone: "",
 };
 
-/// An order of the cart.
+/// A request to order the cart.
 fn of_cart(key: &str) -> CreateOrder<'_> {
     CreateOrder {
         idempotency_key: key,

@@ -1,8 +1,8 @@
-//! Statements on unfinished work. A claim locks with `skip locked` and marks the row in the same statement: two reconcilers that
-//! run at once get different rows, and a reconciler that dies holds its rows no longer than the claim lasts.
+//! Statements on unfinished work. A claim locks with `skip locked` and marks the row in the same statement. So two reconcilers
+//! that run at the same time get different rows, and the rows of a reconciler that dies are free again when the claim ends.
 //!
-//! The locked rows are looked up as an array, not joined: of a limit that is a parameter the planner expects a tenth of the
-//! table, and would read all of it.
+//! The locked rows are looked up as an array, not joined. For a limit that is a parameter, the planner expects a tenth of the
+//! table, and with a join it would read all of it.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -34,7 +34,7 @@ static CLAIM_RESTOCKS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// Of each order at most the earliest waiting event: a later one must not overtake an event that another reconciler has claimed.
+// At most the earliest waiting event of each order: a later one must not overtake an event that another reconciler has claimed.
 static CLAIM_EVENTS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with due as ( \

@@ -19,9 +19,9 @@ const CART: &str = "select c.version, lines.lines from carts c cross join latera
          from cart_items where user_id = c.user_id and deleted_at is null) lines \
      where c.user_id = $1::uuid and c.deleted_at is null";
 
-// The key comes first: of two requests with the same key, the second waits here and then adds nothing. The cart's row comes
+// The key is inserted first: if two requests have the same key, the second waits here and then adds nothing. The cart's row is
 // next: its constraints decide whether there is room and whether the cart is closed. A violated constraint undoes the whole
-// statement, the key included.
+// statement, including the key.
 const ADD: &str = "with keyed as ( \
          insert into cart_additions (user_id, request_key, product_id, quantity) \
          select $1::uuid, $7::text, $2::uuid, $3::integer where $7::text is not null \
@@ -83,7 +83,7 @@ const CLOSE: &str = "with closed as ( \
          returning 1) \
      select count(*) as closed from closed";
 
-// The carts are locked first, and only those that were closed when this statement began: it sees all of their lines.
+// The carts are locked first, and only those that were closed when this statement began. So it sees all of their lines.
 const EMPTY: &str = "with closed as ( \
          select user_id from carts where user_id = any ($1::text[]::uuid[]) and deleted_at is not null \
          order by user_id for update), \

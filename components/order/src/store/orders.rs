@@ -40,9 +40,9 @@ const CART_IS_TAKEN: &str = "select exists ( \
 // $1 id, $2 user, $3 version of the cart or null, $4 idempotency key, $5 hash of the request, $6 total amount, $7 currency,
 // $8 shipping address (JSON), $9 items (JSON).
 //
-// The cart is locked in the version that was quoted, so that no order is of a cart that has changed since. Where a unique index
-// refuses the order, another statement finds the order that is there: a statement that inserts or selects can return no row in
-// a race.
+// The cart is locked only in the version that was quoted, so that an order never has a cart that has changed since. If a unique
+// index refuses the order, another statement finds the existing order: a single statement that inserts or selects can return no
+// row in a race.
 const INSERT_PENDING: &str = "with cart as ( \
          select from carts where user_id = $2::uuid and version = $3::bigint for no key update), \
      placed as ( \
@@ -60,7 +60,7 @@ const INSERT_PENDING: &str = "with cart as ( \
      select id from placed";
 
 // The cart is locked before the order, as in `INSERT_PENDING`: the filter that reads `cart` is evaluated before the order is
-// locked. Lines to which pieces were added since keep the added pieces.
+// locked. If pieces were added to a line since, the line keeps them.
 static CONFIRM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with cart as ( \
@@ -127,8 +127,8 @@ static FIND_NEWER: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A page, limited before the lines of its orders are looked up. The limit is there twice: of a limit that is a parameter the
-/// planner expects a tenth of the table, and would sort all of it; 101 is what the largest page reads.
+/// A page, limited before the lines of its orders are looked up. The limit occurs twice. For a limit that is a parameter, the
+/// planner expects a tenth of the table, and would sort all of it. The constant 101 is the number of rows for the largest page.
 fn page(condition: &str) -> String {
     format!(
         "select {ORDER_COLUMNS} \
@@ -137,9 +137,9 @@ fn page(condition: &str) -> String {
     )
 }
 
-// Four statements instead of one with `$3 is null or …`: such an `or` would keep the planner from the indexes. And bounds
-// instead of equalities, on whole rows of an index: with an equality the planner may walk all orders by id and pick the
-// user's, which is quick for the user who has most of them and slow for all others.
+// There are four statements instead of one with `$3 is null or …`, because the planner would not use the indexes for such an
+// `or`. The conditions are bounds on whole rows of an index, not equalities. With an equality the planner may read all
+// orders by id and filter those of the user. That is fast for the user with the most orders, and slow for all others.
 static LIST_ALL: LazyLock<String> = LazyLock::new(|| page("id < $1::uuid order by id desc"));
 static LIST_ALL_BY_STATUS: LazyLock<String> = LazyLock::new(|| {
     page("(status, id) < ($3::text, $1::uuid) and status >= $3 order by status desc, id desc")
@@ -239,7 +239,7 @@ impl Orders for Postgres {
         after: Option<PageToken>,
         limit: u32,
     ) -> Result<Vec<Order>, StoreError> {
-        // Every id is below the greatest UUID, which no order has: the first page needs no statement of its own.
+        // The greatest UUID is no order's id, and every id is below it. So the first page can use the same statement.
         let below = after.map_or(Uuid::max(), PageToken::key);
         let mut parameters = vec![uuid(below), Parameter::Int64(limit.into())];
         let statement = match (scope, status) {

@@ -14,8 +14,8 @@ use super::{
     service::Store,
 };
 
-/// The select list of a [`Product`] and its [`Stock`], from a product `p` and its inventory `i`. Times are microseconds and amounts are
-/// texts: Spin has no `timestamptz`, and a text keeps a decimal exact.
+/// The select list of a [`Product`] and its [`Stock`], from a product `p` and its inventory `i`. Times are microseconds and
+/// amounts are texts: Spin has no `timestamptz`, and a text keeps a decimal exact.
 const COLUMNS: &str = "p.id, p.name, p.description, p.price::text as price, p.currency::text as currency, p.image_url, \
      (extract(epoch from p.created_at) * 1000000)::bigint as created_at, \
      (extract(epoch from p.updated_at) * 1000000)::bigint as updated_at, i.quantity, i.reserved, i.version";
@@ -145,7 +145,7 @@ impl Store for Postgres {
         limit: u32,
         query: Option<&Query>,
     ) -> Result<Vec<(Product, Stock)>, StoreError> {
-        // Every id is below the greatest UUID, which no product has: the first page needs no statement of its own.
+        // The greatest UUID is no product's id, and every id is below it. So the first page can use the same statement.
         let below = after.map_or(Uuid::max(), PageToken::key);
         let mut parameters = vec![uuid(below), Parameter::Int64(limit.into())];
         parameters.extend(query.map(|query| text(query.text())));

@@ -1,4 +1,4 @@
-//! Where attempts are counted: in Redis and, while Redis is unavailable, in Postgres.
+//! Counts attempts: in Redis and, while Redis is unavailable, in Postgres.
 //!
 //! A count is stored under a keyed hash of the e-mail address or client address. Without the key, the stored counts do not tell
 //! which addresses were typed.

@@ -27,7 +27,7 @@ pub(crate) struct AuthenticatedUser {
 /// How long an attempt counts: this long from the first one.
 pub(crate) const ATTEMPT_WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// What attempts are counted for.
+/// The subject for which attempts are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptSubject {
     /// Signing in to the account with this e-mail address, whether or not there is one.

@@ -17,8 +17,8 @@ use web::request_id::RequestIds;
 use super::hydra::HydraClient;
 use crate::accounts::service::{EndedSessions, RevocationListener};
 
-/// Sets a mark and publishes, in one round trip. The mark is the time in microseconds by the clock of Redis, which all readers of
-/// the mark share: a token status that was cached before that time does not count any more.
+/// Sets a mark and publishes, in one round trip. The mark is the time in microseconds by the clock of Redis, which all
+/// readers of the mark share: a token status that was cached before that time does not count any more.
 ///
 /// Running it twice does no harm: it renews the mark, and subscribers discard again what they have discarded before.
 const MARK: &str = "local now = redis.call('TIME') \
@@ -33,8 +33,8 @@ thread_local! {
 /// (`login_sessions`).
 const ISSUER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The most sessions that the issuer is asked to end. A browser is remembered by one session, which is among the newest; the others
-/// have ended here already, so the platform refuses them.
+/// The maximum number of sessions that the issuer is requested to end. A browser is remembered by one session, which is
+/// among the newest. The others have already ended here, so the platform refuses them.
 const MAX_SESSIONS: usize = 16;
 
 /// Announces revocations to the Redis that `spin.toml` grants, and to the issuer.

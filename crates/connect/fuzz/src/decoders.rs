@@ -141,7 +141,7 @@ pub fn end_of_stream(input: &[u8]) {
     receive_stream(response, [&[2], &length.to_be_bytes()[..], input].concat());
 }
 
-/// What gRPC and gRPC-Web responses end in: lines of trailers, and the values of those that mean something.
+/// The end of gRPC and gRPC-Web responses: lines of trailers, and the values of the trailers with a meaning.
 pub fn trailers(input: &[u8]) {
     let look = |client: Client<Given>| {
         let client = EchoServiceClient::with(client);
@@ -241,7 +241,7 @@ fn client(response: Response<Full<Bytes>>) -> EchoServiceClient<Given> {
     )
 }
 
-/// What a future gives that has nothing to wait for.
+/// The output of a future that does not wait.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future
         .now_or_never()
@@ -256,7 +256,7 @@ fn visible(byte: u8) -> char {
     }
 }
 
-/// A transport with one response to whatever it is sent.
+/// A transport with the same response to every request.
 struct Given(Response<Full<Bytes>>);
 
 impl Transport for Given {

@@ -1,3 +1,3 @@
-//! What `cargo fuzz` runs; see README.md.
+//! The targets of `cargo fuzz`; see README.md.
 
 pub mod decoders;

@@ -24,7 +24,7 @@ pub(super) struct Arriving<B> {
     pub(super) headers: HeaderMap,
     /// Metadata that comes after the last one.
     pub(super) trailers: Rc<RefCell<HeaderMap>>,
-    /// Gone when all of it was read.
+    /// `None` after all of it was read.
     body: Option<Pin<Box<B>>>,
     protocol: Protocol,
     packed: Compression,
@@ -38,9 +38,9 @@ pub(super) struct Arriving<B> {
 /// How a response is read.
 pub(super) struct Reading {
     pub(super) protocol: Protocol,
-    /// How its messages are compressed, where they are.
+    /// The compression of its compressed messages.
     pub(super) packed: Compression,
-    /// The largest message, in bytes, as sent and unpacked.
+    /// The maximum size of a message in bytes, as sent and decompressed.
     pub(super) limit: usize,
     pub(super) deadline: Option<Instant>,
 }
@@ -49,7 +49,7 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
     /// The response with these headers and this body.
     ///
     /// # Errors
-    /// What a gRPC response is that has nothing but an error, in its headers.
+    /// The error of a gRPC response that has only an error, in its headers.
     pub(super) async fn begin(headers: HeaderMap, body: B, reading: Reading) -> Result<Self, ConnectError> {
         let Reading {
             protocol,
@@ -69,8 +69,8 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
             end: None,
         };
         let is_grpc = matches!(protocol, Protocol::Grpc | Protocol::GrpcWeb);
-        // Only without a body are the headers trailers, too, and nothing tells the two apart; before a body a status in them
-        // means nothing.
+        // In a response without a body the headers are also the trailers, and the two cannot be distinguished. In a response
+        // with a body, a status in the headers has no meaning.
         if is_grpc && status::is_among(&headers) && !arriving.read().await? {
             arriving.trailers.replace(status::read(headers.clone())?);
         }
@@ -78,7 +78,7 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
         Ok(arriving)
     }
 
-    /// The next message, still encoded; none after the last.
+    /// The next message, still encoded; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ConnectError> {
         loop {
             if let Some(envelope) = self.splitter.next()? {
@@ -93,11 +93,11 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
         }
     }
 
-    /// The one message of a method that answers with one.
+    /// The message of a method that answers with one message.
     ///
     /// # Errors
-    /// `unimplemented` if there is none, or more: a method that this client knows otherwise than the server (gRPC,
-    /// `statuscodes.md`, "cardinality violation"). Whatever the response ended in comes before that.
+    /// `unimplemented` if there is no message, or more than one: the client's contract of the method differs from the
+    /// server's (gRPC, `statuscodes.md`, "cardinality violation"). An error at the end of the response takes precedence.
     pub(super) async fn only(&mut self) -> Result<Bytes, ConnectError> {
         let first = self.next().await?;
         let second = match first {
@@ -153,8 +153,7 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
         Ok(true)
     }
 
-    /// What the end of the body means. Only gRPC's body ends without an envelope that says so: its end is in HTTP's
-    /// trailers.
+    /// Handles the end of the body. Only a body of gRPC ends without a last envelope: its status is in HTTP's trailers.
     fn ended(&mut self) -> Result<(), ConnectError> {
         if !self.splitter.is_empty() {
             return Err(ConnectError::internal("the response ended within a message"));
@@ -172,7 +171,7 @@ impl<B: http_body::Body<Error: std::fmt::Display>> Arriving<B> {
     }
 }
 
-/// What a response that broke off means: at the deadline, that time ran out.
+/// The error for a response that broke off. At the deadline it is `deadline_exceeded`.
 pub(super) fn broken_off(error: impl std::fmt::Display, deadline: Option<Instant>) -> ConnectError {
     match deadline {
         Some(deadline) if Instant::now() >= deadline => {

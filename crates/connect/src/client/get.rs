@@ -8,7 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::compression::Compression;
 use crate::encoding::Encoding;
 
-/// The query of a call, its parameters in the order that the protocol recommends, so that caches see one call as one.
+/// The query of a call. The parameters have the order that the protocol recommends, so that equal calls have one entry in
+/// caches.
 pub(super) fn query(encoding: Encoding, compression: Compression, message: &[u8]) -> String {
     let is_text = encoding == Encoding::Json && compression == Compression::Identity;
     let mut query = String::from("connect=v1");
@@ -28,7 +29,7 @@ pub(super) fn query(encoding: Encoding, compression: Compression, message: &[u8]
     query
 }
 
-/// Adds bytes to a query: what RFC 3986 (2.3) calls unreserved as it is, all else percent-encoded.
+/// Adds bytes to a query. All characters except the unreserved ones (RFC 3986, 2.3) are percent-encoded.
 fn percent_encode(bytes: &[u8], query: &mut String) {
     for &byte in bytes {
         match byte {

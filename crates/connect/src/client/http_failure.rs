@@ -1,4 +1,4 @@
-//! What a response that is no success means.
+//! The errors of responses whose status is not a success.
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -10,8 +10,8 @@ use crate::error::ConnectError;
 use crate::media::{MediaType, Protocol};
 use crate::metadata;
 
-/// The error of a response that is not a success. One that is not in the shape of a protocol comes from something between
-/// client and server, and has only its status to tell.
+/// The error of a response that is not a success. If the response does not have the form of the protocol, it comes from a proxy
+/// between client and server, and only its status has a meaning.
 pub(super) fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError {
     let media = head.headers.get(CONTENT_TYPE).and_then(MediaType::parse);
     let status_alone = ConnectError::new(
@@ -20,7 +20,7 @@ pub(super) fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError 
     );
     let said = match media.map(|media| (media.protocol, media.encoding)) {
         Some((Protocol::Unary, Encoding::Json)) => ConnectError::from_json(body, status_alone.clone()).ok(),
-        // A status of gRPC's counts, whatever that of HTTP is (gRPC, `http-grpc-status-mapping.md`).
+        // A gRPC status takes precedence over the HTTP status (gRPC, `http-grpc-status-mapping.md`).
         Some((Protocol::Grpc | Protocol::GrpcWeb, _)) if status::is_among(&head.headers) => {
             return status::read(head.headers).err().unwrap_or(status_alone);
         }
@@ -35,7 +35,7 @@ pub(super) fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError 
     error
 }
 
-/// The headers of something in between say nothing about the call, and may be cookies: only when to come back is kept.
+/// The headers of a proxy say nothing about the call, and may be cookies: only `Retry-After` is kept.
 fn without_strangers_headers(mut error: ConnectError, headers: &HeaderMap) -> ConnectError {
     if let Some(later) = headers.get(RETRY_AFTER) {
         error.metadata_mut().insert(RETRY_AFTER, later.clone());

@@ -1,4 +1,4 @@
-//! Calling: from typed requests over a [`Transport`] to typed answers.
+//! The client: sends typed requests over a [`Transport`] and returns typed answers.
 
 mod arriving;
 mod get;
@@ -30,11 +30,10 @@ use crate::json::{self, AnyType, Types};
 use crate::media::{MediaType, Protocol};
 use crate::metadata;
 
-/// The largest response message, in bytes as sent, unless a client is told otherwise: as much as a server of this
-/// crate takes by default.
+/// The default maximum size of a response message, in bytes as sent: the same as the default of a server of this crate.
 const DEFAULT_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a client speaks.
+/// The protocol of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Dialect {
     #[default]
@@ -56,7 +55,7 @@ impl Dialect {
 }
 
 /// Makes calls of any service by the Connect protocol, gRPC or gRPC-Web. Generated clients (`ProductServiceClient`, for
-/// example) wrap it with a method for each of theirs.
+/// example) wrap it with one method for each RPC.
 #[derive(Clone, Debug)]
 pub struct Client<T> {
     transport: T,
@@ -71,7 +70,7 @@ pub struct Client<T> {
 }
 
 impl<T: Transport> Client<T> {
-    /// A client that speaks Connect with JSON and takes responses of up to 4 MiB.
+    /// A client that speaks Connect with JSON and accepts responses of up to 4 MiB.
     pub fn new(transport: T) -> Self {
         Self {
             transport,
@@ -85,15 +84,14 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The same client by gRPC. Its transport has to speak HTTP/2 and to pass trailers on; most servers want
-    /// [`Encoding::Proto`].
+    /// The same client by gRPC. Its transport must speak HTTP/2 and pass trailers on. Most servers require [`Encoding::Proto`].
     #[must_use]
     pub fn grpc(mut self) -> Self {
         self.dialect = Dialect::Grpc;
         self
     }
 
-    /// The same client by gRPC-Web, which needs neither HTTP/2 nor trailers; most servers want [`Encoding::Proto`].
+    /// The same client by gRPC-Web, which requires neither HTTP/2 nor trailers. Most servers require [`Encoding::Proto`].
     #[must_use]
     pub fn grpc_web(mut self) -> Self {
         self.dialect = Dialect::GrpcWeb;
@@ -107,8 +105,7 @@ impl<T: Transport> Client<T> {
         self
     }
 
-    /// The same client, that compresses larger messages with gzip where that makes them smaller, and lets the server do
-    /// so.
+    /// The same client, which compresses large messages with gzip if that makes them smaller, and accepts compressed answers.
     #[must_use]
     pub fn gzip(mut self) -> Self {
         self.compression = Compression::Gzip;
@@ -116,7 +113,7 @@ impl<T: Transport> Client<T> {
         self
     }
 
-    /// The same client, that compresses all messages of at least this many bytes with gzip, and lets the server do so.
+    /// The same client, which compresses all messages of at least this many bytes with gzip, and accepts compressed answers.
     #[must_use]
     pub fn gzip_from(mut self, bytes: usize) -> Self {
         self.compression = Compression::Gzip;
@@ -124,8 +121,8 @@ impl<T: Transport> Client<T> {
         self
     }
 
-    /// The same client, that calls by GET where it may: unary methods without side effects, by Connect, with messages
-    /// that fit into a URL. Caches and proxies can then answer. Messages are in access logs then, too.
+    /// The same client, which calls by GET where that is allowed: unary methods without side effects, by Connect, with
+    /// messages that fit into a URL. Then caches and proxies can answer, but messages also appear in access logs.
     #[must_use]
     pub fn by_get(mut self) -> Self {
         self.gets = true;
@@ -139,15 +136,15 @@ impl<T: Transport> Client<T> {
         self
     }
 
-    /// Lets the messages of a package stand inside a `google.protobuf.Any` in JSON.
+    /// Allows the messages of a package inside a `google.protobuf.Any` in JSON.
     #[must_use]
     pub fn types(mut self, package: &'static [AnyType]) -> Self {
         self.types = self.types.with(package);
         self
     }
 
-    /// Calls a method that takes one message and gives one. Every failure, the server's, the transport's or that of
-    /// something in between, is a [`ConnectError`]; dropping the future gives the call up.
+    /// Calls a method that takes one message and returns one. Every failure of the server, the transport or a proxy is a
+    /// [`ConnectError`]. Dropping the future cancels the call.
     pub async fn unary<Req: json::Message, Res: json::Message>(
         &self,
         method: &'static MethodDescriptor,
@@ -170,8 +167,8 @@ impl<T: Transport> Client<T> {
         self.plain_response(media, head.headers, body)
     }
 
-    /// Calls a method that takes one message and gives a stream of them. What goes wrong before the response begins is the
-    /// error here, what goes wrong later ends the stream.
+    /// Calls a method that takes one message and returns a stream of them. A failure before the response begins is the error
+    /// of this function. A later failure ends the stream.
     pub async fn server_streaming<Req: json::Message, Res: json::Message + 'static>(
         &self,
         method: &'static MethodDescriptor,
@@ -184,8 +181,8 @@ impl<T: Transport> Client<T> {
         self.many(media, deadline, request, None).await
     }
 
-    /// Calls a method that takes a stream of messages and gives one. The stream is read as the transport sends it. An error
-    /// in it gives the call up, and is the error here; else it is as for [`Self::unary`].
+    /// Calls a method that takes a stream of messages and returns one. The stream is read as the transport sends it. An
+    /// error in the stream cancels the call, and is the error of this function. Other errors are as for [`Self::unary`].
     pub async fn client_streaming<Req: json::Message, Res: json::Message>(
         &self,
         method: &'static MethodDescriptor,
@@ -198,11 +195,12 @@ impl<T: Transport> Client<T> {
         self.one(media, deadline, request, Some(failure)).await
     }
 
-    /// Calls a method that takes a stream of messages and gives another. The requests are read while the response is awaited
-    /// and while answers are read. An error among them gives the call up, and is the error here, or that of the answers.
+    /// Calls a method that takes a stream of messages and returns a stream. The requests are read while the response is
+    /// awaited and while answers are read. An error in the requests cancels the call, and is the error of this function or
+    /// of the stream of answers.
     ///
-    /// Many servers begin to respond only with their first answer: where that depends on a request, have the request in
-    /// the stream before this is awaited.
+    /// Many servers begin to respond only with their first answer. If that answer depends on a request, the request must be
+    /// in the stream before this future is awaited.
     pub async fn bidi_streaming<Req: json::Message, Res: json::Message + 'static>(
         &self,
         method: &'static MethodDescriptor,
@@ -230,7 +228,8 @@ impl<T: Transport> Client<T> {
     ) -> Result<(http::response::Parts, T::ResponseBody), ConnectError> {
         match self.transport.send(request).await {
             Ok(response) => Ok(response.into_parts()),
-            // The server keeps the same time, and may hang up a moment before the transport sees that it is over.
+            // The server has the same deadline, and may close the connection a moment before the transport detects the
+            // deadline.
             Err(TransportError::Unavailable(_)) if deadline.is_some_and(|at| Instant::now() >= at) => Err(
                 ConnectError::deadline_exceeded("the time for this request ran out"),
             ),
@@ -251,7 +250,7 @@ impl<T: Transport> Client<T> {
             match arriving.only().await {
                 Ok(message) => Ok((message, arriving.headers, arriving.trailers.take())),
                 Err(mut error) => {
-                    // The caller gets no headers but those of the error.
+                    // The caller only gets the headers of the error.
                     let trailing = std::mem::replace(error.metadata_mut(), arriving.headers);
                     metadata::append_all(error.metadata_mut(), &trailing);
                     Err(error)
@@ -313,7 +312,7 @@ impl<T: Transport> Client<T> {
         Arriving::begin(head.headers, body, reading).await
     }
 
-    /// Whether a successful response is what was asked for, and how it is compressed.
+    /// Checks that a successful response has the expected media type. Returns its compression.
     fn check(&self, media: MediaType, headers: &HeaderMap) -> Result<Compression, ConnectError> {
         match headers.get(CONTENT_TYPE).and_then(MediaType::parse) {
             Some(found) if found == media => packing(media.protocol, headers),
@@ -353,7 +352,7 @@ impl<T: Transport> Client<T> {
             .map_err(wrong_message)
     }
 
-    /// The error of a response that is not a success. What cannot be read of it is left out: its status says enough.
+    /// The error of a response that is not a success. Parts that cannot be read are left out: the status is sufficient.
     fn failed(&self, media: MediaType, head: http::response::Parts, body: Bytes) -> ConnectError {
         let packed = packing(media.protocol, &head.headers).unwrap_or_default();
         let body = packed.unpack(body, self.response_bytes).unwrap_or_default();
@@ -375,7 +374,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// How a response says that it is compressed. We name what we can read, so anything else is the server's mistake.
+/// The compression in the headers of a response. The request names the supported ones, so any other is the server's mistake.
 fn packing(protocol: Protocol, headers: &HeaderMap) -> Result<Compression, ConnectError> {
     Compression::of(headers, &protocol.content_encoding())
         .map_err(|_| ConnectError::internal("the response is compressed in a way that was not asked for"))

@@ -1,4 +1,4 @@
-//! What goes out with a call: its head, and the messages in the form that its protocol has for them.
+//! The request of a call: its head, and its messages in the form of the protocol.
 
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,12 @@ use crate::json;
 use crate::media::{MediaType, PROTOCOL_VERSION, Protocol};
 use crate::{metadata, timeout};
 
-/// The longest path with query, in bytes, that a call is made with by GET: every HTTP implementation should take as much
-/// (RFC 9110, 4.1). A longer call is made by POST.
+/// The maximum length of path and query of a call by GET, in bytes: every HTTP implementation should accept this length (RFC
+/// 9110, 4.1). A longer call is made by POST.
 const LONGEST_GET: usize = 8000;
 
 impl<T: Transport> Client<T> {
-    /// A request whose body is one message, as unary calls of Connect have it; or one without a body, its message in the
-    /// query.
+    /// A request for a unary call of Connect. The body is one message, or the message is in the query and there is no body.
     pub(super) fn plain_request<Req: json::Message>(
         &self,
         media: MediaType,
@@ -105,7 +104,7 @@ impl<T: Transport> Client<T> {
         Ok((request, failure))
     }
 
-    /// The request for a call, but for what its message needs.
+    /// The request for a call, without the headers for its message.
     fn request(
         &self,
         media: MediaType,
@@ -143,7 +142,7 @@ impl<T: Transport> Client<T> {
         Ok(request)
     }
 
-    /// Adds what a protocol's requests say of themselves.
+    /// Adds the headers of the protocol.
     fn describe(&self, protocol: Protocol, headers: &mut HeaderMap) {
         match protocol {
             Protocol::Unary | Protocol::Stream => {
@@ -165,7 +164,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Which messages a client compresses.
+/// The messages that a client compresses.
 #[derive(Clone, Copy)]
 struct Packing {
     compression: Compression,
@@ -180,7 +179,7 @@ impl Packing {
         }
     }
 
-    /// The message compressed, if it is to be.
+    /// The compressed message, if it must be compressed.
     fn packed(self, message: &[u8]) -> Option<Vec<u8>> {
         match self.from {
             None => self.compression.pack(message),
@@ -195,11 +194,11 @@ impl Packing {
     }
 }
 
-/// Ready when a call's stream of requests has failed; never, when that ends well.
+/// A future that is ready when a call's stream of requests has failed. If the stream ends without an error, it is never ready.
 pub(super) type Failure = LocalBoxFuture<'static, ConnectError>;
 
-/// The body for a stream of requests, and how the call learns that one of them is an error. The body does not end then:
-/// the server must not take what it has for everything, so the call is given up instead.
+/// The body for a stream of requests, and the future that reports an error in the stream. After an error the body does not
+/// end, because the server must not take the incomplete stream for a complete one. The call is cancelled instead.
 fn stream_body(requests: impl Stream<Item = Result<Bytes, ConnectError>> + 'static) -> (Body, Failure) {
     let (tell, told) = oneshot::channel();
     let mut tell = Some(tell);
@@ -209,7 +208,7 @@ fn stream_body(requests: impl Stream<Item = Result<Bytes, ConnectError>> + 'stat
             match request {
                 Ok(message) => Frame::data(message),
                 Err(error) => {
-                    // A call that is over has no use for it.
+                    // A call that has ended does not receive it.
                     let _ = tell.map(|tell| tell.send(error));
                     future::pending().await
                 }
@@ -223,7 +222,7 @@ fn stream_body(requests: impl Stream<Item = Result<Bytes, ConnectError>> + 'stat
     (Body::stream(frames), failure.boxed_local())
 }
 
-/// Waits for `work`, which a failure of the call's requests ends.
+/// Waits for `work`, or for a failure of the call's requests.
 pub(super) async fn unless_failed<T>(
     failure: Option<&mut Failure>,
     work: impl Future<Output = Result<T, ConnectError>>,
@@ -237,10 +236,10 @@ pub(super) async fn unless_failed<T>(
     }
 }
 
-/// What is left until a deadline.
+/// The remaining time until a deadline.
 ///
 /// # Errors
-/// `deadline_exceeded` where that is less than what the protocols can say.
+/// `deadline_exceeded` if that is less than the shortest time in the protocols.
 fn left_until(deadline: Instant) -> Result<Duration, ConnectError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left < Duration::from_millis(1) {

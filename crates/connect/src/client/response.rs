@@ -1,4 +1,4 @@
-//! What comes back from a call.
+//! The answer to a call.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -27,8 +27,8 @@ pub struct Response<M> {
 }
 
 impl<M> Response<M> {
-    /// The message alone, its metadata added to the response that `context` belongs to: for answering one call with
-    /// the answer of another.
+    /// Returns the message, and adds its metadata to the response of `context`. With this, a method can answer a call with
+    /// the answer of another call.
     pub fn relay(self, context: &mut Context) -> M {
         metadata::append_all(&mut context.response_headers, &self.headers);
         metadata::append_all(&mut context.response_trailers, &self.trailers);
@@ -36,8 +36,7 @@ impl<M> Response<M> {
     }
 }
 
-/// The answers of a call that streams them, as they come. Reading them also sends what is left of the call's requests.
-/// Dropping it gives the call up.
+/// The stream of a call's answers. Reading it also sends the remaining requests of the call. Dropping it cancels the call.
 pub struct Streaming<M> {
     headers: HeaderMap,
     messages: MessageStream<M>,
@@ -45,7 +44,7 @@ pub struct Streaming<M> {
 }
 
 impl<M: 'static> Streaming<M> {
-    /// The answers among `messages`, unless the call's requests end in a failure first.
+    /// The answers in `messages`, until the call's requests fail.
     pub(super) fn new(
         headers: HeaderMap,
         messages: MessageStream<M>,
@@ -65,8 +64,8 @@ impl<M: 'static> Streaming<M> {
 }
 
 impl<M> Streaming<M> {
-    /// Metadata that came before the first message. By gRPC, a response without a message may have all of its metadata in
-    /// one place: then that is here, and in [`Self::trailers`].
+    /// Metadata that came before the first message. With gRPC, a response without a message may have all of its metadata in
+    /// one place. Then the metadata is here and in [`Self::trailers`].
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -76,8 +75,8 @@ impl<M> Streaming<M> {
         self.trailers.borrow().clone()
     }
 
-    /// The messages alone, the metadata that came first added to the response that `context` belongs to. What comes last
-    /// is known too late for that, unless it comes with an error, and is dropped.
+    /// Returns the messages, and adds the leading metadata to the response of `context`. Trailing metadata comes too late
+    /// for that and is dropped, unless it comes with an error.
     pub fn relay(self, context: &mut Context) -> MessageStream<M> {
         metadata::append_all(&mut context.response_headers, &self.headers);
         self.messages
@@ -100,7 +99,7 @@ impl<M> std::fmt::Debug for Streaming<M> {
 
 /// Answers until the call's requests fail.
 struct UnlessFailed<M> {
-    /// Gone after a failure: dropping them gives the call up.
+    /// `None` after a failure: dropping the answers cancels the call.
     messages: Option<MessageStream<M>>,
     failure: Failure,
 }
@@ -122,8 +121,8 @@ impl<M> Stream for UnlessFailed<M> {
         let Some(arriving) = messages else {
             return Poll::Ready(None);
         };
-        // The requests are read while answers are awaited, so their failure may come in the same moment as an answer: the
-        // answer is first, for it came before.
+        // The requests are read while answers are awaited, so their failure may come at the same moment as an answer. The
+        // answer is returned first, because it came before.
         let answer = arriving.poll_next_unpin(context);
         if answer.is_ready() {
             return answer;

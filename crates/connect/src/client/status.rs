@@ -1,4 +1,4 @@
-//! How a gRPC call ended, as a client reads it: the trailers, in HTTP or in gRPC-Web's last envelope.
+//! The status of a gRPC call, parsed by a client from the trailers, in HTTP or in gRPC-Web's last envelope.
 //!
 //! Specifications: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `PROTOCOL-WEB.md` and
 //! `statuscodes.md` beside it.
@@ -17,7 +17,7 @@ pub(super) fn is_among(headers: &HeaderMap) -> bool {
     headers.contains_key(STATUS)
 }
 
-/// What the trailers say: the trailing metadata of a success, or the error, which has it as its metadata.
+/// The result in the trailers: the trailing metadata of a success, or the error, whose metadata it is.
 pub(super) fn read(trailers: HeaderMap) -> Result<HeaderMap, ConnectError> {
     let Some(mut error) = error(&trailers)? else {
         return Ok(metadata::custom(trailers));
@@ -38,14 +38,14 @@ fn error(trailers: &HeaderMap) -> Result<Option<ConnectError>, ConnectError> {
         Some(number) => Code::from_number(number),
         None => None,
     };
-    // A status that this crate does not know is one of a later gRPC, which its specification has read as UNKNOWN.
+    // An unknown status comes from a later version of gRPC. The specification requires that it is read as UNKNOWN.
     let error = ConnectError::new(code.unwrap_or(Code::Unknown), message);
     Ok(Some(
         details(trailers).into_iter().fold(error, ConnectError::with_any),
     ))
 }
 
-/// The typed details. Those that cannot be read are left out: code and message are what a caller needs first.
+/// The typed details. Details that cannot be read are left out, because code and message are more important for a caller.
 fn details(trailers: &HeaderMap) -> Vec<crate::wkt::Any> {
     let encoded = trailers.get(DETAILS).and_then(|value| value.to_str().ok());
     let bytes = encoded.and_then(decode_base64);
@@ -68,8 +68,8 @@ pub(super) fn parse_lines(text: &[u8]) -> Result<HeaderMap, ConnectError> {
     Ok(trailers)
 }
 
-/// Undoes `Percent-Encoded` of the gRPC specification. What is no escape stands for itself, as the specification wants:
-/// a message that is partly wrong still tells more than none.
+/// Decodes `Percent-Encoded` of the gRPC specification. An invalid escape is kept unchanged, as the specification requires:
+/// a message that is partly wrong is better than none.
 fn percent_decode(value: &HeaderValue) -> String {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();

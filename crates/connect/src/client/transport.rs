@@ -1,4 +1,4 @@
-//! What carries calls: the way from a client to a server.
+//! Transports, which carry calls from a client to a server.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -8,22 +8,22 @@ use crate::body::Body;
 use crate::error::ConnectError;
 use crate::router::Router;
 
-/// How requests reach a server: an HTTP client that knows the server's address.
+/// Sends requests to a server: an HTTP client with the server's address.
 pub trait Transport {
-    /// The body of a response, in whatever pieces it arrives. Where the request has `te: trailers`, its last frame is the
-    /// response's trailers, if there are any.
+    /// The body of a response, in pieces of any size. If the request has `te: trailers`, the last frame is the response's
+    /// trailers, if there are any.
     type ResponseBody: http_body::Body<Error: std::fmt::Display> + 'static;
 
     /// Sends a request and waits for the head of its response.
     ///
-    /// The URI has only path and query: the transport puts its server's scheme and authority before them. The request's
-    /// body may be a stream that has not ended when the response begins: the transport goes on sending it while it
-    /// waits for the response and while the response's body is read, and gives the call up when that body is dropped.
+    /// The URI has only path and query: the transport adds its server's scheme and authority. The request's body may be a
+    /// stream that has not ended when the response begins. The transport continues to send it while it waits for the
+    /// response and while the response's body is read. It cancels the call when that body is dropped.
     ///
-    /// A [`Deadline`] among the request's extensions says when to stop waiting, for the response's body too; it must be
-    /// kept whatever the server does. A [`MethodKind`](crate::MethodKind) there says which of the two bodies are streams
-    /// of messages, and an [`Idempotency`](crate::Idempotency) whether the request may be sent again, which a body allows
-    /// that can be [cloned](Body::try_clone).
+    /// A [`Deadline`] in the request's extensions says when to stop waiting, also for the response's body. The transport
+    /// must keep it even if the server does not. A [`MethodKind`](crate::MethodKind) in the extensions says which of the two
+    /// bodies are streams of messages, and an [`Idempotency`](crate::Idempotency) whether the request may be sent again.
+    /// That requires a body that can be [cloned](Body::try_clone).
     fn send(
         &self,
         request: http::Request<Body>,
@@ -45,7 +45,8 @@ impl<T: Transport> Transport for Rc<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
 
-/// Why a [`Transport`] has no response. The texts are for the caller of the RPC: no addresses, no secrets.
+/// The reason why a [`Transport`] has no response. The texts are for the caller of the RPC, so they contain no addresses and no
+/// secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportError {
     /// The server cannot be reached, or hung up.

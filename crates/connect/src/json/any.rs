@@ -1,8 +1,8 @@
 use super::{Error, Message, Reader, Writer};
 use crate::wkt::{Any, Duration, FieldMask, ListValue, Struct, Timestamp, Value};
 
-/// One message type that can stand inside a `google.protobuf.Any`: its name, and how to turn its JSON form into its
-/// binary one and back.
+/// A message type that is allowed inside a `google.protobuf.Any`: its name, and the conversions between its JSON form and
+/// its binary form.
 #[derive(Debug)]
 pub struct AnyType {
     name: &'static str,
@@ -29,8 +29,8 @@ impl AnyType {
     }
 }
 
-/// The message types that can stand inside a `google.protobuf.Any`: those of `google.protobuf` itself, and what is
-/// added. Generated code has a list of them for each package.
+/// The message types that are allowed inside a `google.protobuf.Any`: those of `google.protobuf`, and the added ones.
+/// Generated code has a list of them for each package.
 #[derive(Clone, Debug, Default)]
 pub struct Types(Vec<&'static [AnyType]>);
 
@@ -91,7 +91,7 @@ impl Message for Any {
             .find(&type_url)
             .map_err(|error| from_start.error(error.problem().to_owned()))?;
         let value = match known.is_plain_object {
-            // To the message, "@type" is one more name that it does not know.
+            // For the message, "@type" is an unknown name, which it ignores.
             true => (known.read)(&mut from_start)?,
             false => read_nested_value(&mut from_start, known)?,
         };
@@ -103,7 +103,8 @@ impl Message for Any {
             writer.object().end();
             return Ok(());
         }
-        // Each content is decoded anew, and with it protobuf's own limit: without this one nothing would end the recursion.
+        // Each content is decoded separately, with a new count for protobuf's own limit. Without this limit the recursion
+        // would have none.
         if writer.is_too_deep() {
             return Err(Error::new("nested too deep"));
         }
@@ -120,7 +121,7 @@ impl Message for Any {
     }
 }
 
-/// Reads the whole object and gives its `@type`, or `None` for an empty object.
+/// Reads the whole object and returns its `@type`, or `None` for an empty object.
 fn read_type_url(reader: &mut Reader<'_>) -> Result<Option<String>, Error> {
     let start = reader.clone();
     let mut object = reader.object()?;
@@ -141,7 +142,7 @@ fn read_type_url(reader: &mut Reader<'_>) -> Result<Option<String>, Error> {
     }
 }
 
-/// Reads the `value` member of an object whose other members say nothing more.
+/// Reads the `value` member of an object, and ignores its other members.
 fn read_nested_value(reader: &mut Reader<'_>, known: &AnyType) -> Result<Vec<u8>, Error> {
     let start = reader.clone();
     let mut object = reader.object()?;

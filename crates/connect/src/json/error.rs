@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a JSON text is not the message it should be, or why a message has no JSON form.
+/// The reason why a JSON text is not a valid message, or why a message has no JSON form.
 ///
 /// Displays as `price.amount: expected a string, found a number (line 1, column 31)`: the path of the field in the
 /// names the sender used, what is wrong, and for a text also where.

@@ -1,5 +1,5 @@
-//! The kinds of protobuf values, each with its JSON form. They are only names for generated code to choose by:
-//! nothing of these types ever exists.
+//! The kinds of protobuf values, each with its JSON form. They are only names for generated code: there are no values of
+//! these types.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -17,16 +17,16 @@ pub trait Kind {
     /// The Rust type that prost holds them in.
     type Value;
 
-    /// Reads a value. `None` for one that only a newer schema knows and that is to be treated as absent.
+    /// Reads a value. `None` for a value of a newer schema that must be treated as absent.
     fn read(reader: &mut Reader<'_>) -> Result<Option<Self::Value>, Error>;
 
     /// Writes a value, or says why it has no JSON form.
     fn write(value: &Self::Value, writer: &mut Writer<'_>) -> Result<(), Error>;
 
-    /// Whether this is the value of a field that was never set.
+    /// Whether this is the default value of a field.
     fn is_default(value: &Self::Value) -> bool;
 
-    /// What `null` stands for in place of a single value, if not for absence.
+    /// The value of `null` instead of a single value, if it does not mean absence.
     fn null() -> Option<Self::Value> {
         None
     }
@@ -101,7 +101,7 @@ macro_rules! integer {
 
         impl Key for $kind {
             fn from_name(name: &str) -> Result<$value, &'static str> {
-                // Digits alone are by far the most common, and a number by any grammar.
+                // Digits alone are by far the most common form, and a valid number.
                 if let (Ok(value), Some(b'1'..=b'9')) = (name.parse(), name.bytes().next()) {
                     return Ok(value);
                 }
@@ -182,8 +182,8 @@ macro_rules! float {
                     value if value.is_nan() => writer.raw("\"NaN\""),
                     <$value>::INFINITY => writer.raw("\"Infinity\""),
                     <$value>::NEG_INFINITY => writer.raw("\"-Infinity\""),
-                    // As a double, the shortest form of the largest float is larger than that, and @bufbuild/protobuf
-                    // refuses it.
+                    // The shortest form of the largest float, read as a double, is larger than that float, and
+                    // @bufbuild/protobuf refuses it.
                     value if value.abs() == <$value>::MAX => {
                         writer.display(format_args!("{:?}", f64::from(value)));
                     }
@@ -193,7 +193,7 @@ macro_rules! float {
             }
 
             fn is_default(value: &$value) -> bool {
-                // The negative zero is a value of its own.
+                // The negative zero is a different value.
                 value.to_bits() == 0
             }
         }
@@ -244,7 +244,7 @@ impl Key for String {
 #[derive(Debug)]
 pub enum Bytes {}
 
-/// Padding or not, and bits that no byte uses: the mapping wants all of it accepted.
+/// The mapping requires that all of this is accepted: padding, no padding, and unused bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -282,8 +282,8 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 
-/// An enum. Numbers without a name are kept and written as numbers; names that are not known are refused, or ignored where the
-/// [`Reader`] was told so.
+/// An enum. Numbers without a name are kept and written as numbers. Unknown names are refused, or ignored if the [`Reader`]
+/// is set to ignore them.
 #[derive(Debug)]
 pub struct Enum<E>(PhantomData<E>);
 
@@ -376,7 +376,7 @@ impl<M: super::Message> Kind for Message<M> {
         value.write_json(writer)
     }
 
-    /// Messages know whether they are there; the ones that are get written.
+    /// A message has explicit presence, so a message that is present is always written.
     fn is_default(_: &M) -> bool {
         false
     }

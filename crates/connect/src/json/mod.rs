@@ -1,15 +1,14 @@
-//! The JSON form of protobuf messages, to the letter of the [proto3 JSON mapping][spec].
+//! The JSON form of protobuf messages, exactly as in the [proto3 JSON mapping][spec].
 //!
-//! [`Message`] says how one message type reads and writes itself; connect-build generates the implementations, and
-//! `well_known` holds those of the `google.protobuf` types. They are built from three parts: [`Reader`] and
-//! [`Writer`] know JSON and nothing of protobuf, [`kind`] knows each scalar type's form, and [`ObjectReader`] and
-//! [`ObjectWriter`] know what a field's cardinality means.
+//! The trait [`Message`] reads and writes one message type. connect-build generates the implementations, and `well_known`
+//! has those of the `google.protobuf` types. They use three parts: [`Reader`] and [`Writer`] handle JSON without protobuf,
+//! [`kind`] has the form of each scalar type, and [`ObjectReader`] and [`ObjectWriter`] handle the cardinality of fields.
 //!
-//! Reading is strict where the mapping leaves no choice and lenient where it asks for it: names are accepted in
-//! lowerCamelCase and as written in the .proto file, unknown names of fields are ignored, `null` means absent. A name that
-//! comes twice, and two members of one oneof, are refused. So is an unknown name of an enum's value in a request: a filter
-//! that is dropped answers another question than was asked. In an answer it is ignored, because a server may be newer than
-//! its client. Errors name the field's path and never repeat its value, which may be a secret.
+//! Reading is strict where the mapping leaves no choice, and lenient where it requires that: names are accepted in
+//! lowerCamelCase and as in the .proto file, unknown names of fields are ignored, `null` means absent. A repeated name is
+//! refused, and so are two members of one oneof. An unknown name of an enum's value is refused in a request, because a
+//! request without its filter would get a wrong answer. In an answer it is ignored, because a server may be newer than its
+//! client. Errors name the path of the field and never repeat its value, which may be a secret.
 //!
 //! [spec]: https://protobuf.dev/programming-guides/json/
 
@@ -30,8 +29,8 @@ pub use object::{ObjectReader, ObjectWriter};
 pub use reader::Reader;
 pub use writer::Writer;
 
-/// How deep objects and arrays may nest, counted together: twice protobuf's own limit for nested messages, each of which may
-/// be the element of a list, and the list in the last. It keeps a request from exhausting the stack.
+/// The maximum depth of objects and arrays together: twice protobuf's own limit for nested messages, because each message
+/// may be the element of a list. It prevents that a request exhausts the stack.
 pub const DEPTH_LIMIT: usize = 202;
 
 /// A protobuf message with a JSON form. Implemented by generated code.
@@ -40,10 +39,10 @@ pub trait Message: prost::Message + Default {
     /// then `google.protobuf.Any` nests it under `"value"`.
     const IS_PLAIN_OBJECT: bool = true;
 
-    /// Reads one message from where `reader` stands, up to and including its last character.
+    /// Reads one message at the position of `reader`, up to and including its last character.
     fn read_json(reader: &mut Reader<'_>) -> Result<Self, Error>;
 
-    /// What `null` stands for in place of the message, if not for absence.
+    /// The value of `null` instead of the message, if it does not mean absence.
     fn null() -> Option<Self> {
         None
     }
@@ -51,14 +50,14 @@ pub trait Message: prost::Message + Default {
     /// Writes the message. Fails for values that have no JSON form, such as a timestamp in the year 12000.
     fn write_json(&self, writer: &mut Writer<'_>) -> Result<(), Error>;
 
-    /// The value of a singular `string` field, by its name in the .proto file; none if there is no such field, or it is
-    /// absent. For rules that hold for many messages.
+    /// The value of a singular `string` field, by its name in the .proto file. `None` if there is no such field, or it is
+    /// absent. It is for rules that hold for many messages.
     fn text_field(&self, _name: &str) -> Option<&str> {
         None
     }
 }
 
-/// [`Message::text_field`] of a message of whatever type.
+/// [`Message::text_field`] of a message of any type.
 pub trait TextFields {
     /// See [`Message::text_field`].
     fn text_field(&self, name: &str) -> Option<&str>;
@@ -97,12 +96,12 @@ pub trait Enum {
     const NAMES: &'static [(&'static str, i32)];
 }
 
-/// Reads a message from a whole JSON text. `types` are the messages that may stand inside a `google.protobuf.Any`.
+/// Reads a message from a whole JSON text. `types` are the messages that are allowed inside a `google.protobuf.Any`.
 pub fn from_slice<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
     read_whole(Reader::new(utf8(json)?, types))
 }
 
-/// As [`from_slice`], for what a peer with a newer schema may have written: unknown names of enums' values are ignored.
+/// As [`from_slice`], for a text from a peer whose schema may be newer: unknown names of enums' values are ignored.
 pub fn from_slice_of_newer_schema<M: Message>(json: &[u8], types: &Types) -> Result<M, Error> {
     read_whole(Reader::new(utf8(json)?, types).ignoring_unknown_enum_names())
 }
@@ -118,8 +117,7 @@ fn read_whole<M: Message>(mut reader: Reader<'_>) -> Result<M, Error> {
     Ok(message)
 }
 
-/// Writes a message as JSON text without spaces. `types` are the messages that may stand inside a
-/// `google.protobuf.Any`.
+/// Writes a message as JSON text without spaces. `types` are the messages that are allowed inside a `google.protobuf.Any`.
 pub fn to_vec<M: Message>(message: &M, types: &Types) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(types);
     message.write_json(&mut writer)?;

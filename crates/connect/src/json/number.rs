@@ -36,12 +36,12 @@ pub(super) fn is_number(text: &str) -> bool {
     scan(text.as_bytes()) == Some(text.len())
 }
 
-/// Why a number is not the integer it should be.
+/// The reason why a number is not a valid integer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotInteger {
-    /// Something is left behind the point.
+    /// It has a fraction.
     Fraction,
-    /// More than 64 bits, signed or not, can hold.
+    /// It does not fit into 64 bits, signed or unsigned.
     TooLarge,
 }
 
@@ -69,7 +69,7 @@ fn scaled(magnitude: &str) -> Result<i128, NotInteger> {
         return Ok(0);
     }
     let trailing_zeros = digits.len() - digits.trim_end_matches('0').len();
-    // An exponent that does not fit is as good as the nearest one that does: both are far out of range.
+    // An exponent that does not fit is replaced by the nearest one that fits: both are far out of range.
     let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') {
         i64::MIN
     } else {
@@ -81,7 +81,7 @@ fn scaled(magnitude: &str) -> Result<i128, NotInteger> {
     if scale < 0 {
         return Err(NotInteger::Fraction);
     }
-    // 20 digits are the most that 64 bits have.
+    // An integer of 64 bits has at most 20 digits.
     if scale > 20 || significant.len() > 20 {
         return Err(NotInteger::TooLarge);
     }

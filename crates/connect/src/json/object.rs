@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use super::kind::{Key, Kind};
 use super::{Error, Reader, Writer};
 
-/// Reads the members of an object into the fields of a message. Generated code asks for the next name and then says,
-/// by the method it calls, what the field of that name is.
+/// Reads the members of an object into the fields of a message. Generated code gets the next name, and then calls the method
+/// for the kind of that field.
 #[derive(Debug)]
 pub struct ObjectReader<'r, 'a> {
     reader: &'r mut Reader<'a>,
-    /// The name of the member at hand is kept as a reader in front of it: it is only needed again for an error.
+    /// The name of the current member is kept as a reader at its position, because it is only needed again for an error.
     name: Option<Reader<'a>>,
     seen: FieldSet,
 }
@@ -23,8 +23,7 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
         }
     }
 
-    /// The name of the next member, or `None` at the end of the object. What follows it must be read, or ignored,
-    /// before the next call.
+    /// The name of the next member, or `None` at the end of the object. Its value must be read or ignored before the next call.
     pub fn next_name(&mut self) -> Result<Option<Cow<'a, str>>, Error> {
         if !self.reader.has_next(b'}', self.name.is_none())? {
             return Ok(None);
@@ -33,17 +32,17 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
         self.reader.name().map(Some)
     }
 
-    /// The reader, in front of the value of the member at hand.
+    /// The reader, at the value of the current member.
     pub fn value(&mut self) -> &mut Reader<'a> {
         self.reader
     }
 
-    /// Reads a value that this build does not know, and forgets it.
+    /// Reads and ignores the value of an unknown member.
     pub fn ignore(&mut self) -> Result<(), Error> {
         self.reader.skip()
     }
 
-    /// Reads a field that is always there and has its default unless set.
+    /// Reads a field without presence, which has its default unless it is set.
     pub fn implicit<K: Kind>(&mut self, number: u32, slot: &mut K::Value) -> Result<(), Error> {
         if let Some(value) = self.field(number, value_or_null::<K>)? {
             *slot = value;
@@ -118,7 +117,7 @@ impl<'r, 'a> ObjectReader<'r, 'a> {
     }
 }
 
-/// Reads a value, or a `null`, which is absence for all kinds but those that have a null of their own.
+/// Reads a value, or a `null`. The `null` means absence, except for kinds with their own null.
 fn value_or_null<K: Kind>(reader: &mut Reader<'_>) -> Result<Option<K::Value>, Error> {
     if reader.null()? {
         Ok(K::null())
@@ -152,7 +151,7 @@ pub(super) fn read_map<K: Key, V: Kind>(
     Ok(())
 }
 
-/// Which field numbers were met: a bit each for the numbers that nearly all messages keep to, a list for the others.
+/// The field numbers that were read: one bit for each number that is common in messages, and a list for the others.
 #[derive(Debug, Default)]
 struct FieldSet {
     low: u64,
@@ -160,7 +159,7 @@ struct FieldSet {
 }
 
 impl FieldSet {
-    /// Adds a number and says whether it is new.
+    /// Adds a number. Returns whether it is new.
     fn insert(&mut self, number: u32) -> bool {
         let is_new = match number {
             0..64 => self.low & (1 << number) == 0,
@@ -187,7 +186,7 @@ impl<'w, 'a> ObjectWriter<'w, 'a> {
         Self { writer, empty: true }
     }
 
-    /// Writes the name of a member and gives the writer, with which its value must be written next.
+    /// Writes the name of a member. Returns the writer, with which the value must be written next.
     pub fn name(&mut self, name: &str) -> &mut Writer<'a> {
         if !self.empty {
             self.writer.raw(",");
@@ -198,7 +197,7 @@ impl<'w, 'a> ObjectWriter<'w, 'a> {
         self.writer
     }
 
-    /// Writes a field whatever its value: a member of a oneof.
+    /// Writes a field with any value: a member of a oneof.
     pub fn always<K: Kind>(&mut self, name: &str, value: &K::Value) -> Result<(), Error> {
         K::write(value, self.name(name)).map_err(|error| error.in_field(name))
     }
@@ -212,7 +211,7 @@ impl<'w, 'a> ObjectWriter<'w, 'a> {
         }
     }
 
-    /// Writes a field if it is there: an `optional` one, or a message.
+    /// Writes a field if it is present: an `optional` one, or a message.
     pub fn optional<K: Kind>(&mut self, name: &str, value: &Option<K::Value>) -> Result<(), Error> {
         match value {
             Some(value) => self.always::<K>(name, value),

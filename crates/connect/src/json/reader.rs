@@ -2,10 +2,10 @@ use std::borrow::Cow;
 
 use super::{DEPTH_LIMIT, Error, ObjectReader, Types, number, scan};
 
-/// Reads JSON (RFC 8259) value by value from a text in memory, borrowing what needs no unescaping.
+/// Reads JSON (RFC 8259) value by value from a text in memory. Strings without escapes are borrowed.
 ///
-/// Each method reads the value that comes next and leaves the reader behind it. After an error the reader is of no
-/// more use. Cloning is cheap and gives a reader at the same place.
+/// Each method reads the next value and moves the reader behind it. After an error the reader must not be used any more.
+/// Cloning is cheap and returns a reader at the same position.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     text: &'a str,
@@ -27,8 +27,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same reader, to which the name of an enum's value that it does not know is as good as absent: for what a peer with
-    /// a newer schema answers.
+    /// The same reader, which treats an unknown name of an enum's value as absent. It is for the answers of a peer whose
+    /// schema may be newer.
     pub fn ignoring_unknown_enum_names(self) -> Self {
         Self {
             ignores_unknown_enum_names: true,
@@ -41,19 +41,19 @@ impl<'a> Reader<'a> {
         self.ignores_unknown_enum_names
     }
 
-    /// The messages that may stand inside a `google.protobuf.Any`.
+    /// The messages that are allowed inside a `google.protobuf.Any`.
     pub(super) fn types(&self) -> &'a Types {
         self.types
     }
 
-    /// An error at the value that comes next.
+    /// An error at the next value.
     pub fn error(&self, problem: impl Into<Cow<'static, str>>) -> Error {
         let mut value = self.clone();
         value.peek();
         Error::at(problem, self.text.as_bytes(), value.at)
     }
 
-    /// Reads `null` if that comes next, and says whether it did.
+    /// Reads `null` if that is the next value. Returns whether it was.
     pub fn null(&mut self) -> Result<bool, Error> {
         match self.peek() {
             Some(b'n') => self.word("null").map(|()| true),
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a number and gives it as it is written.
+    /// Reads a number and returns its text.
     pub fn number(&mut self) -> Result<&'a str, Error> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => {}
@@ -90,12 +90,12 @@ impl<'a> Reader<'a> {
         Ok(&rest[..length])
     }
 
-    /// Whether a string comes next.
+    /// Whether the next value is a string.
     pub(super) fn is_string(&mut self) -> bool {
         self.peek() == Some(b'"')
     }
 
-    /// Begins an object; the members are read through what is returned.
+    /// Begins an object. The members are read with the returned reader.
     pub fn object(&mut self) -> Result<ObjectReader<'_, 'a>, Error> {
         if self.peek() != Some(b'{') {
             return Err(self.expected("an object"));
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads any value and forgets it.
+    /// Reads and ignores any value.
     pub fn skip(&mut self) -> Result<(), Error> {
         match self.peek() {
             Some(b'{') => {
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads any value and gives its text, as it is written.
+    /// Reads any value and returns its text.
     pub(crate) fn raw(&mut self) -> Result<&'a str, Error> {
         self.peek();
         let start = self.at;
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Makes sure that nothing but white space is left.
+    /// Checks that only white space is left.
     pub fn finish(&mut self) -> Result<(), Error> {
         match self.peek() {
             None => Ok(()),
@@ -287,7 +287,7 @@ impl<'a> Reader<'a> {
         Ok(unit)
     }
 
-    /// An error that says what was expected here and what is there instead, but never its value.
+    /// An error with the expected and the found kind of value, but never the value itself.
     pub(super) fn expected(&self, what: &'static str) -> Error {
         let found = match self.text.as_bytes().get(self.at) {
             Some(b'{') => "an object",

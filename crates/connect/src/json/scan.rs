@@ -1,11 +1,11 @@
-//! Finding the end of plain text in a string, eight bytes at a time: most of a message is inside strings, and this is
-//! what both directions spend most of their time on.
+//! Finds the end of plain text in a string, eight bytes at a time. Most of a message is inside strings, so reading and
+//! writing spend most of their time here.
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// How many bytes at the start of `text` can stand in a JSON string as they are: none of them is a quote, a backslash
-/// or a control character.
+/// The number of bytes at the start of `text` that a JSON string can contain without escapes: bytes before the first quote,
+/// backslash or control character.
 pub(super) fn plain_length(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
     let plain_words = words
@@ -20,8 +20,8 @@ fn is_plain(byte: u8) -> bool {
     !matches!(byte, b'"' | b'\\' | ..b' ')
 }
 
-/// Whether all eight bytes of a word are plain. Subtracting from each byte borrows into its high bit if it was
-/// smaller; what had that bit before is no ASCII and always plain.
+/// Whether all eight bytes of a word are plain. Subtracting from each byte borrows into its high bit if the byte was
+/// smaller. A byte that had that bit before is not ASCII, and always plain.
 fn is_plain_word(word: u64) -> bool {
     let below = |limit: u8, word: u64| word.wrapping_sub(ONES * u64::from(limit)) & !word;
     let equal = |byte: u8| below(1, word ^ (ONES * u64::from(byte)));
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_in_every_place_is_told_apart() {
+    fn plain_length_is_right_for_every_byte_in_every_position() {
         for byte in 0..=u8::MAX {
             for at in 0..20 {
                 for filler in [b'a', b' ', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {

@@ -6,7 +6,7 @@ use crate::wkt::{Duration, Timestamp};
 const FIRST_SECOND: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
-/// 10,000 years of 365.25 days: what a duration may have in either direction.
+/// 10,000 years of 365.25 days: the maximum of a duration, positive or negative.
 const LONGEST_SECONDS: i64 = 315_576_000_000;
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -43,7 +43,7 @@ pub(super) fn format_timestamp(time: &Timestamp) -> Result<String, &'static str>
     Ok(text)
 }
 
-/// The time that a text says, in any offset from UTC.
+/// Parses a time with any offset from UTC.
 pub(super) fn parse_timestamp(text: &str) -> Result<Timestamp, &'static str> {
     let (seconds, nanos) = parse_rfc3339(text).ok_or(NOT_A_TIMESTAMP)?;
     if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
@@ -69,7 +69,7 @@ pub(super) fn format_duration(duration: &Duration) -> Result<String, &'static st
     Ok(text)
 }
 
-/// The duration that a text says.
+/// Parses a duration.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let number = text.strip_suffix('s').ok_or(NOT_A_DURATION)?;
     let (negative, magnitude) = match number.strip_prefix('-') {
@@ -106,7 +106,7 @@ fn push_fraction(text: &mut String, nanos: i32) {
     push_digits(text, i64::from(value), digits);
 }
 
-/// Adds the last so many decimal digits of a number that is not negative.
+/// Adds this number of last decimal digits of a number that is not negative.
 fn push_digits(text: &mut String, value: i64, count: u32) {
     for position in (0..count).rev() {
         let digit = value / 10_i64.pow(position) % 10;
@@ -120,14 +120,14 @@ fn parse_fraction(digits: &str) -> Option<i32> {
     Some(value * 10_i32.pow(9 - digits.len() as u32))
 }
 
-/// Digits and nothing else, so many of them.
+/// Parses a text of exactly this number of digits.
 fn parse_digits(text: &str, count: std::ops::RangeInclusive<usize>) -> Option<i32> {
     let well_formed = count.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if well_formed { text.parse().ok() } else { None }
 }
 
-/// Seconds since 1970 and nanoseconds of `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`. Capital letters only, as
-/// protobuf's JSON mapping has it; no leap seconds, which protobuf's times do not know.
+/// Seconds since 1970 and nanoseconds of `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`. Only capital letters are accepted, as in
+/// protobuf's JSON mapping. Leap seconds are refused, because protobuf's times do not have them.
 fn parse_rfc3339(text: &str) -> Option<(i64, i32)> {
     let (date, time) = text.split_once('T')?;
     let (time, offset) = match time.strip_suffix('Z') {
@@ -191,8 +191,8 @@ fn days_in_month(year: i32, month: i32) -> i32 {
     }
 }
 
-/// Days of the Gregorian calendar before March 1 of the year 0, counted from 1970-01-01. Years that begin in March
-/// have their leap day at the end, which leaves every month in its place.
+/// Days of the Gregorian calendar before March 1 of the year 0, counted from 1970-01-01. Years that begin in March have
+/// their leap day at the end, so it does not move the other months.
 const MARCH_OF_YEAR_ZERO: i64 = -719_468;
 const DAYS_PER_400_YEARS: i64 = 146_097;
 
@@ -205,7 +205,7 @@ fn day_of_date(year: i64, month: i64, day: i64) -> i64 {
     MARCH_OF_YEAR_ZERO + 365 * years + leap_days + day_of_year
 }
 
-/// The year, month and day of a day number: what [`day_of_date`] makes of them, undone.
+/// The year, month and day of a day number: the inverse of [`day_of_date`].
 fn date_of_day(day: i64) -> (i64, i64, i64) {
     let days = day - MARCH_OF_YEAR_ZERO;
     let era = days.div_euclid(DAYS_PER_400_YEARS);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timestamp_is_refused() {
+    fn text_that_is_not_a_timestamp_is_refused() {
         let cases = [
             "",
             "2026",
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn text_that_is_not_a_duration_is_refused() {
         let cases = [
             "",
             "s",

@@ -1,4 +1,4 @@
-//! The JSON forms of the `google.protobuf` types, which are all but Empty's special.
+//! The JSON forms of the `google.protobuf` types. All of them except that of Empty are special.
 
 use super::kind::{self, Kind};
 use super::time;
@@ -57,7 +57,7 @@ impl Message for FieldMask {
     }
 }
 
-/// `image_url` as `imageUrl`, if that can be undone.
+/// `image_url` as `imageUrl`, if the conversion can be reversed.
 fn camel_case(path: &str) -> Option<String> {
     let mut camel = String::with_capacity(path.len());
     let mut characters = path.chars();
@@ -89,7 +89,7 @@ fn snake_case(path: &str) -> Option<String> {
     Some(snake)
 }
 
-/// Reads a string and what `parse` makes of it.
+/// Reads a string and converts it with `parse`.
 fn read_text<T>(
     reader: &mut Reader<'_>,
     parse: impl FnOnce(&str) -> Result<T, &'static str>,
@@ -184,7 +184,7 @@ impl Message for () {
     }
 }
 
-/// The wrappers (`google.protobuf.StringValue` and so on) have the form of what they wrap.
+/// The wrappers (`google.protobuf.StringValue` and so on) have the form of the wrapped type.
 macro_rules! wrapper {
     ($($type:ty: $kind:ty;)*) => {
         $(impl Message for $type {

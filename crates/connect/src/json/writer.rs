@@ -8,16 +8,16 @@ use super::{DEPTH_LIMIT, ObjectWriter, Types, scan};
 pub struct Writer<'a> {
     out: Vec<u8>,
     types: &'a Types,
-    /// The `@type` that the next object begins with: set while a `google.protobuf.Any` writes its content.
+    /// The `@type` with which the next object begins. It is set while a `google.protobuf.Any` writes its content.
     type_url: Option<String>,
-    /// Objects and arrays that are open.
+    /// The number of open objects and arrays.
     depth: usize,
-    /// The most that ever were.
+    /// The highest number of open objects and arrays so far.
     deepest: usize,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer with nothing written yet.
+    /// An empty writer.
     pub fn new(types: &'a Types) -> Self {
         Self {
             out: Vec::with_capacity(256),
@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether something is nested deeper than any reader has to go.
+    /// Whether the nesting is deeper than the limit of readers.
     pub(super) fn is_too_deep(&self) -> bool {
         self.deepest > DEPTH_LIMIT
     }
@@ -45,17 +45,17 @@ impl<'a> Writer<'a> {
         self.depth -= 1;
     }
 
-    /// What was written.
+    /// The written text.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out
     }
 
-    /// The messages that may stand inside a `google.protobuf.Any`.
+    /// The messages that are allowed inside a `google.protobuf.Any`.
     pub(super) fn types(&self) -> &'a Types {
         self.types
     }
 
-    /// Has the next object begin with this `@type`.
+    /// Makes the next object begin with this `@type`.
     pub(super) fn mark_type(&mut self, type_url: &str) {
         self.type_url = Some(type_url.to_owned());
     }
@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
         self.raw(if value { "true" } else { "false" });
     }
 
-    /// Writes a string, escaping what must be.
+    /// Writes a string, with the required escapes.
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text;
@@ -97,18 +97,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes text that is JSON already: a number, or a value kept as it was received.
+    /// Writes text that is already JSON: a number, or a value in the form in which it was received.
     pub(crate) fn raw(&mut self, json: &str) {
         self.out.extend_from_slice(json.as_bytes());
     }
 
-    /// Writes text that is JSON already, as it is formatted.
+    /// Writes formatted text that is already JSON.
     pub(super) fn display(&mut self, json: fmt::Arguments<'_>) {
         // Writing to memory does not fail.
         let _ = self.out.write_fmt(json);
     }
 
-    /// Begins an object; the members are written through what is returned, and it must be ended.
+    /// Begins an object. The members are written with the returned writer, which must be ended.
     pub fn object(&mut self) -> ObjectWriter<'_, 'a> {
         let type_url = self.type_url.take();
         self.open("{");
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
         object
     }
 
-    /// Writes an array of what `element` writes for each of `items`.
+    /// Writes an array: calls `element` for each of `items`.
     pub fn array<T, E>(
         &mut self,
         items: impl IntoIterator<Item = T>,

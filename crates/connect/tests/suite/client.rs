@@ -1,4 +1,4 @@
-//! What a client sends, and what it makes of answers, right ones and wrong ones.
+//! The requests of a client, and its handling of valid and invalid answers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -165,7 +165,7 @@ async fn a_client_in_a_router_is_a_proxy() {
     );
 }
 
-/// What a client makes of a router, directly and through a client in another router, by each protocol.
+/// Calls of a router, directly and through a client in another router, by each protocol.
 fn ways_to_a_router() -> Vec<EchoServiceClient<InMemory>> {
     let direct = || Client::new(InMemory::new(Rc::new(support::router()))).encoding(Encoding::Proto);
     let relayed = || {
@@ -218,7 +218,7 @@ async fn a_router_answers_each_request_before_the_next_one() {
         assert_eq!(answers.headers()["x-talking"], "yes");
         for text in ["a", "b"] {
             let (sent, answer) = tokio::join!(send.send(talk(text, "")), answers.next());
-            sent.expect("the call goes on");
+            sent.expect("the call continues");
             assert_eq!(answer.unwrap().unwrap().text, text);
         }
         let (_, answer) = tokio::join!(send.send(talk("enough", "aborted")), answers.next());

@@ -1,6 +1,6 @@
 //! The JSON of random messages, compared both ways with `@bufbuild/protobuf`, which passes protobuf's conformance suite.
 //!
-//! What the oracle does and compares is in `tests/clients/json-oracle`. To try other messages than always, set
+//! The code of the oracle is in `tests/clients/json-oracle`. To test other messages than the default ones, set
 //! `AKINAI_SEED` to any number.
 
 use std::fmt::Write as _;
@@ -63,7 +63,7 @@ fn random_messages(seed: u64) -> Vec<Everything> {
     (0..MESSAGES).map(|_| next()).collect()
 }
 
-/// What the oracle prints about the messages in the file `input`.
+/// The output of the oracle for the messages in the file `input`.
 fn ask_oracle(input: &Path, seed: u64) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/json-oracle");
     // `ci` installs exactly what the lock file names, and nothing else.

@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use prost::Message as _;
 
-/// Doubles with one NaN only, since JSON knows no other.
+/// Doubles with only one NaN, because JSON has only one.
 fn double() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => any::<f64>(),

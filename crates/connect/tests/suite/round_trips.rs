@@ -38,7 +38,7 @@ fn clients() -> impl Iterator<Item = EchoServiceClient<InMemory>> {
     })
 }
 
-/// What a future gives that has nothing to wait for.
+/// The output of a future that does not wait.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing here waits")
 }

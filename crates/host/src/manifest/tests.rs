@@ -1,4 +1,4 @@
-//! Which manifests are read, and which are refused.
+//! Manifests that are accepted, and manifests that are refused.
 
 use super::*;
 

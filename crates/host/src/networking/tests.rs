@@ -1,4 +1,4 @@
-//! What entries of `allowed_outbound_hosts` grant and refuse.
+//! The addresses that entries of `allowed_outbound_hosts` grant and refuse.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn resolver() -> Resolver {
     .unwrap()
 }
 
-/// What one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
+/// The addresses that one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
 /// OutboundUrl::parse, with the tests below them.
 #[test]
 fn an_entry_grants_what_it_grants_in_spin() {
@@ -105,7 +105,7 @@ fn an_entry_grants_what_it_grants_in_spin() {
 
 /// Spin: allowed_hosts.rs, AllowedHostConfig::parse, its tests `rejects_*` and `invalid_*`.
 #[test]
-fn what_spin_refuses_is_refused() {
+fn entries_that_spin_refuses_are_refused() {
     #[rustfmt::skip]
     let rows = [
         "", "*", ":", "?", "localhost", "localhost:3001", "example.com", "[::1]", "[::1]:8080", "insecure:allow-all",
@@ -129,7 +129,7 @@ fn what_spin_refuses_is_refused() {
 }
 
 #[test]
-fn the_short_way_to_a_component_decides_as_the_long_one_does() {
+fn short_check_of_a_component_url_decides_like_the_full_check() {
     let urls = [
         "http://user.spin.internal/a?b",
         "http://product.spin.internal/",
@@ -163,7 +163,7 @@ fn the_short_way_to_a_component_decides_as_the_long_one_does() {
 
 /// Spin: allowed_hosts.rs, PartialAllowedHostConfig::parse_or_skip.
 #[test]
-fn an_entry_made_empty_by_variables_grants_nothing() {
+fn entry_that_is_empty_after_variables_grants_nothing() {
     let hosts = parse(&["{{ none }}", "https://{{ none }}", "https://three"]).unwrap();
     assert_eq!(
         hosts.entries.len(),
@@ -204,7 +204,7 @@ fn self_allows_relative_requests() {
 
 /// Spin: allowed_hosts.rs, parse_service_chaining_host.
 #[test]
-fn chaining_hosts_are_told_apart() {
+fn chaining_hosts_are_distinguished_from_other_hosts() {
     let rows = [
         ("http://user.spin.internal/x", Some("user")),
         ("http://user.spin.internal:80/x", Some("user")),

@@ -1,4 +1,4 @@
-//! Addresses: read as tokio-postgres reads them, and checked against what the component may reach.
+//! Addresses: parsed like in tokio-postgres, and checked against the grants of the component.
 
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
@@ -19,7 +19,7 @@ pub(super) fn parse(address: &str, allowed: &AllowedHosts) -> Result<Config, Err
     Ok(config)
 }
 
-/// Everything that a connection to this address may be made to, as `HOST[:PORT]`.
+/// All hosts to which a connection with this address may be made, as `HOST[:PORT]`.
 fn targets(config: &Config) -> Result<Vec<String>, Error> {
     let ports = config.get_ports();
     // One port serves all hosts, or each host has its own.
@@ -43,7 +43,7 @@ fn targets(config: &Config) -> Result<Vec<String>, Error> {
             }
         }
     }
-    // A `hostaddr` is what is really connected to; its `host` then only names it.
+    // The connection is made to `hostaddr`; `host` is then only its name.
     for (index, ip) in config.get_hostaddrs().iter().enumerate() {
         targets.push(target(
             index,

@@ -1,8 +1,8 @@
 //! Values, from the database to the interface and back.
 //!
-//! What has a form of its own, and what fails, is decided as in Spin (`factor-outbound-pg/src/types.rs` and
-//! `types/convert.rs`), with the same driver types in between: a `timestamptz` fails, a `jsonb` comes back as compact
-//! text, an empty range looks unbounded, and a type that Spin does not know is its binary form.
+//! The supported types and the failures are the same as in Spin (`factor-outbound-pg/src/types.rs` and `types/convert.rs`),
+//! with the same driver types in between: a `timestamptz` fails, a `jsonb` is returned as compact text, an empty range looks
+//! unbounded, and a type that Spin does not support is returned in its binary form.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -111,7 +111,7 @@ fn get<'a, T: FromSql<'a>>(
     Ok(value.map_or(DbValue::DbNull, convert))
 }
 
-/// How much memory a value takes here, about.
+/// The approximate memory of a value in this process.
 pub(super) fn size(value: &DbValue) -> usize {
     let texts = |texts: &[Option<String>]| {
         texts.iter().flatten().map(String::len).sum::<usize>() + size_of_val(texts)
@@ -235,7 +235,7 @@ fn invalid(what: &str, text: &str, error: impl Display) -> String {
     format!("invalid {what} {text}: {error}")
 }
 
-/// A decimal as the bound of a range. Decimals have no next one, so bounds stay as they are.
+/// A decimal as the bound of a range. A decimal has no successor, so bounds are not changed.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) struct RangeDecimal(Decimal);
 
@@ -287,7 +287,7 @@ impl FromSql<'_> for IntervalValue {
     }
 }
 
-/// A value of a type without a form of its own.
+/// A value of a type that Spin does not support.
 struct Binary(Vec<u8>);
 
 impl FromSql<'_> for Binary {

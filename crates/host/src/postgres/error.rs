@@ -1,10 +1,10 @@
-//! Errors of the driver, as the interface tells them. The forms are Spin's (`factor-outbound-pg/src/client.rs`).
+//! Errors of the driver, converted to those of the interface. The forms are Spin's (`factor-outbound-pg/src/client.rs`).
 
 use tokio_postgres::error::{DbError as ServerError, SqlState};
 
 use super::wit::{DbError, Error, QueryError};
 
-/// A statement that failed: the server's own answer in its parts where there is one, else the error as text.
+/// The error of a statement: the parts of the server's answer if there is one, otherwise the error as text.
 pub(super) fn query_failed(error: &tokio_postgres::Error) -> Error {
     let text = format!("{error:?}");
     Error::QueryFailed(match error.as_db_error() {
@@ -50,8 +50,8 @@ fn extras(error: &ServerError) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether the statement failed, before it did anything, because what was prepared no longer fits: the schema has
-/// changed, or the server has forgotten it.
+/// Whether the statement failed before it had an effect, because the prepared statement is not valid any more: the schema has
+/// changed, or the server has dropped the statement.
 pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|server| match *server.code() {
         SqlState::FEATURE_NOT_SUPPORTED => server.routine() == Some("RevalidateCachedQuery"),
@@ -60,7 +60,7 @@ pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-/// Whether the server refused a connection only because it has no more to give at the moment.
+/// Whether the server refused a connection only because it has no free one at the moment.
 pub(super) fn server_is_full(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }

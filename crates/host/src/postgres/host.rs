@@ -28,7 +28,7 @@ pub struct ConnectionBuilder {
 }
 
 type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
-/// The component's ends of a result: its rows, and whether they are all of them.
+/// The component's ends of a result: its rows, and the outcome, which says whether the rows are complete.
 type Readers = (StreamReader<Row>, FutureReader<Result<(), Error>>);
 type Streamed = (Vec<Column>, StreamReader<Row>, FutureReader<Result<(), Error>>);
 
@@ -177,7 +177,7 @@ async fn start(lease: Arc<Lease>, statement: &str, parameters: Vec<ParameterValu
 }
 
 async fn execute(lease: Arc<Lease>, statement: &str, parameters: Vec<ParameterValue>) -> Result<u64, Error> {
-    // Another error than a query gives for the same, as in Spin (`factor-outbound-pg/src/client.rs` execute).
+    // The error differs from that of a query with the same mistake, as in Spin (`factor-outbound-pg/src/client.rs` execute).
     let parameters = read(parameters).map_err(Error::ValueConversionFailed)?;
     lease
         .execute(statement, &parameters)
@@ -189,7 +189,7 @@ fn read(parameters: Vec<ParameterValue>) -> Result<Vec<Parameter>, String> {
     parameters.into_iter().map(Parameter::read).collect()
 }
 
-/// A result that is complete needs neither the connection nor a wait any more.
+/// A complete result requires neither the connection nor a wait.
 fn readers<T: Send + 'static>(
     mut access: Access<'_, T, Capability>,
     rows: Rows,
@@ -205,7 +205,7 @@ fn readers<T: Send + 'static>(
         }
         None => {
             let (producer, told) = rows.stream_after(first.rows);
-            // A component that dropped the stream has seen what it wanted, as in Spin.
+            // A component that dropped the stream has read enough rows, as in Spin.
             let told = async move { Ok::<_, wasmtime::Error>(told.await.unwrap_or(Ok(()))) };
             Ok((
                 StreamReader::new(&mut access, producer)?,

@@ -1,8 +1,8 @@
-//! Parameters of statements: from the interface's values to what the driver sends.
+//! Parameters of statements: converts the interface's values to those of the driver.
 //!
-//! A value goes only where its own type fits, as in Spin (`factor-outbound-pg/src/types.rs` to_sql_parameter): a `str`
-//! for text-like columns, a `timestamp` for `timestamptz`, a `datetime` for `timestamp`. The driver compares it with the
-//! type that the server gives the parameter; a cast in the SQL (`$1::text::uuid`) decides that type.
+//! The type of a value must match, as in Spin (`factor-outbound-pg/src/types.rs` to_sql_parameter): a `str` for text-like
+//! columns, a `timestamp` for `timestamptz`, a `datetime` for `timestamp`. The driver compares it with the type that the
+//! server gives the parameter. A cast in the SQL (`$1::text::uuid`) decides that type.
 
 use std::error::Error;
 use std::fmt;
@@ -47,7 +47,7 @@ pub(super) enum Parameter {
 }
 
 impl Parameter {
-    /// Reads what the component gave; an error is a value that is none of its type, such as a 30th of February.
+    /// Converts a value of the component. The error is for a value that is invalid for its type, such as a 30th of February.
     pub(super) fn read(value: ParameterValue) -> Result<Self, String> {
         use ParameterValue as From;
         Ok(match value {
@@ -87,7 +87,7 @@ impl ToSql for Parameter {
         self.to_sql_checked(ty, out)
     }
 
-    /// Which types fit depends on the value; `to_sql_checked` decides.
+    /// The accepted types depend on the value: `to_sql_checked` decides.
     fn accepts(_: &Type) -> bool {
         true
     }
@@ -123,7 +123,7 @@ impl ToSql for Parameter {
     }
 }
 
-/// Parameters carry password hashes and the like, and the driver may log them: nothing of a value is shown.
+/// Parameters contain password hashes and similar data, and the driver may log them. So no part of a value is shown.
 impl fmt::Debug for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")

@@ -1,4 +1,4 @@
-//! Connections are pooled per address: opening one takes a place and an idle session if there is one, else a new one.
+//! Pools of connections, one for each address. Opening a connection takes a place, and an idle session or a new one.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,10 +18,10 @@ use super::wit::Error;
 use super::{Limits, address};
 use crate::networking::AllowedHosts;
 
-/// How long to wait before asking a server again that had no connection left.
+/// The pause before the next attempt to connect to a server that had no free connection.
 const FULL_SERVER_PAUSE: Duration = Duration::from_millis(20);
 
-/// The pools of one component, and where it may connect to; cheap to clone.
+/// The pools of one component, and the addresses to which it may connect. It is cheap to clone.
 #[derive(Clone)]
 pub struct Pools(Arc<Shared>);
 
@@ -31,7 +31,7 @@ struct Shared {
     by_address: Mutex<HashMap<Key, Entry>>,
 }
 
-/// The address as the component gave it. It has the password in it: never print one.
+/// The address from the component. It contains the password, so it must never be printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     address: String,
@@ -96,7 +96,7 @@ impl fmt::Debug for Pools {
     }
 }
 
-/// Connections of the removed pool that are in use stay so, and close when they come back.
+/// Connections of the removed pool stay in use, and are closed when they are returned.
 fn remove_oldest(by_address: &mut HashMap<Key, Entry>) {
     let oldest = by_address
         .iter()
@@ -111,7 +111,7 @@ struct Pool {
     tls: MakeRustlsConnect,
     limits: Limits,
     places: Arc<Semaphore>,
-    /// The one used last is at the back, and is used next: the others may grow old.
+    /// The session that was used last is at the back, and is used next. So the others can exceed their idle time.
     idle: Mutex<VecDeque<Idle>>,
     runtime: Handle,
 }
@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    /// Tells the operator, too: a component may keep to itself why it has no connection.
+    /// Logs the error for the operator, too: a component may not log why it has no connection.
     fn exhausted(&self) -> String {
         let Limits {
             connections,
@@ -212,7 +212,7 @@ pub(super) struct Lease(Arc<Held>);
 struct Held {
     session: Arc<Session>,
     pool: Arc<Pool>,
-    /// Given back last, so there are never more sessions than places.
+    /// The place is returned last, so that there are never more sessions than places.
     _place: OwnedSemaphorePermit,
 }
 
@@ -254,7 +254,7 @@ impl Held {
     }
 }
 
-/// What is behind these locks is right whenever they are free: a panic in between leaves nothing half done.
+/// The data behind these locks is always consistent when they are free, even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! The rows of a result, in batches.
 //!
-//! Each time a component waits costs far more than a row does. So the rows that are there travel together, and
-//! a result that is there as a whole when its first row is (any small one) needs no waiting after that.
+//! A wait of a component costs far more than a row. So all rows that have arrived are passed together. If a whole result has
+//! arrived together with its first row, as any small result does, the component does not wait again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::parameter::Parameter;
 use super::pool::Lease;
 use super::wit::{Column, Error, QueryError, Row, RowSet};
 
-/// The largest result that is collected, and the largest row that is streamed: 128 MiB, as in Spin.
+/// The maximum size of a result that is collected, and of a row that is streamed: 128 MiB, as in Spin.
 const MAX_RESULT_BYTES: usize = 128 << 20;
 
 /// A batch ends with the row that makes it larger than this.
@@ -32,7 +32,7 @@ type Outcome = Result<(), Error>;
 /// A result whose rows are arriving.
 pub(super) struct Rows {
     stream: Pin<Box<RowStream>>,
-    /// Held until the last row: the connection is busy with this result.
+    /// It is held until the last row, because the connection is busy with this result.
     lease: Arc<Lease>,
     columns: Vec<Column>,
     max_row_bytes: usize,
@@ -89,7 +89,7 @@ impl Rows {
         Poll::Ready(batch)
     }
 
-    /// Adds a row to the batch; what is no row is how the result ended.
+    /// Adds a row to the batch, or stores the outcome of the result.
     fn receive(
         &mut self,
         next: Option<Result<tokio_postgres::Row, tokio_postgres::Error>>,
@@ -113,7 +113,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The server has told the end, so the connection is free for the next statement.
+    /// The server has sent the end of the result, so the connection is free for the next statement.
     fn ended(&self, outcome: Outcome) -> Outcome {
         self.lease.finished();
         outcome
@@ -145,7 +145,7 @@ impl Rows {
         Ok(set)
     }
 
-    /// What is left after `first`, as a stream, and where its outcome will be told.
+    /// The rows after `first` as a stream, and a future with the outcome.
     pub(super) fn stream_after(self, first: Vec<Row>) -> (RowProducer, oneshot::Receiver<Outcome>) {
         let (outcome, told) = oneshot::channel();
         (
@@ -182,7 +182,7 @@ impl<D> StreamProducer<D> for RowProducer {
         mut destination: Destination<'a, Row, VecBuffer<Row>>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of nothing asks whether there is something; the next real read will tell.
+        // A read of zero rows only checks whether there is a row. The next real read answers that.
         if destination.remaining(store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }

@@ -1,4 +1,4 @@
-//! One connection to a database: its prepared statements, and what must happen to it before another caller may use it.
+//! One connection to a database: its prepared statements, and its cleanup before another caller may use it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,17 +17,17 @@ use super::parameter::Parameter;
 /// costs the server some tens of kilobytes.
 pub const STATEMENTS_PER_CONNECTION: usize = 256;
 
-/// Statements longer than this are prepared for one use: text that long is generated, and will hardly come again.
+/// Longer statements are prepared for one use: such a long text is generated, and will probably not be repeated.
 const LONGEST_KEPT_STATEMENT: usize = 16 * 1024;
 
-/// How long a connection that comes back dirty may take to become clean, what is left of its last statement included,
-/// before that statement is cancelled and the connection closed.
+/// The maximum time for the cleanup of a returned connection, including the rest of its last statement. After that the
+/// statement is cancelled and the connection is closed.
 const RESTORE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long the server may take to be told that a statement is to be cancelled.
+/// The maximum time for a request to the server to cancel a statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What `discard all` is short for, without forgetting prepared statements, and a rollback before it.
+/// A rollback, and then the statements of `discard all`, except the one that drops prepared statements.
 const RESTORE: &str = "rollback; close all; set session authorization default; reset all; unlisten *; \
                        select pg_advisory_unlock_all(); discard temp; discard sequences";
 
@@ -37,7 +37,7 @@ pub(super) struct Session {
     tls: MakeRustlsConnect,
     driver: AbortHandle,
     statements: Mutex<Statements>,
-    /// Statements that were started and whose last answer has not been seen.
+    /// The number of started statements whose last answer has not arrived.
     running: AtomicUsize,
     /// Whether a statement was started that may have an effect on the statements after it.
     altered: AtomicBool,
@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Starts a statement for its rows. When the last one has been seen, or an error, [`Session::finished`] must be
-    /// called; a session where it was not is closed.
+    /// Starts a statement for its rows. After the last row, or an error, [`Session::finished`] must be called. Otherwise the
+    /// session is closed.
     pub(super) async fn query(&self, text: &str, parameters: &[Parameter]) -> Result<RowStream, Error> {
         self.running.fetch_add(1, Ordering::Relaxed);
         let outcome = self.start_query(text, parameters).await;
@@ -110,7 +110,7 @@ impl Session {
         self.running.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A stale statement did nothing, and can be run again; in a transaction the error has already ended it.
+    /// A stale statement had no effect, and can be run again, except in a transaction, which the error has ended.
     fn may_repeat(&self, error: &Error) -> bool {
         is_stale(error) && !self.altered.load(Ordering::Relaxed)
     }
@@ -147,12 +147,12 @@ impl Session {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another caller may use the session as it is.
+    /// Whether another caller may use the session without a cleanup.
     pub(super) fn is_clean(&self) -> bool {
         self.running.load(Ordering::Relaxed) == 0 && !self.altered.load(Ordering::Relaxed)
     }
 
-    /// Makes the session as good as new; answers whether that worked. It is closed if not.
+    /// Resets the session. Returns whether that succeeded. If not, the session is closed.
     pub(super) async fn restore(&self) -> bool {
         let restored = tokio::time::timeout(RESTORE_TIMEOUT, self.client.batch_execute(RESTORE)).await;
         if matches!(restored, Ok(Ok(()))) {
@@ -165,9 +165,9 @@ impl Session {
         false
     }
 
-    /// Ends what runs and the connection with it. A cancelled session is never used again: a request to cancel has no
-    /// answer, and one that arrives late would end the statement of the session's next user
-    /// (PostgreSQL's documentation, "Canceling Requests in Progress").
+    /// Cancels the running statement and closes the connection. A cancelled session is never used again: a request to cancel
+    /// has no answer, and a late one would end a statement of the session's next user (PostgreSQL's documentation,
+    /// "Canceling Requests in Progress").
     async fn close(&self) {
         let cancel = self.client.cancel_token();
         let told = tokio::time::timeout(CANCEL_TIMEOUT, cancel.cancel_query(self.tls.clone())).await;
@@ -184,7 +184,7 @@ fn slice(parameters: &[Parameter]) -> impl ExactSizeIterator<Item = &(dyn ToSql 
         .map(|parameter| parameter as &(dyn ToSql + Sync))
 }
 
-/// A statement that the server knows.
+/// A statement that the server has prepared.
 #[derive(Clone)]
 struct Prepared {
     statement: Statement,
@@ -192,7 +192,7 @@ struct Prepared {
     alters: bool,
 }
 
-/// Statements by their text, the ones used last kept.
+/// A cache of statements by their text. It keeps those that were used last.
 #[derive(Default)]
 struct Statements {
     by_text: HashMap<String, (Prepared, u64)>,
@@ -221,9 +221,8 @@ impl Statements {
     }
 }
 
-/// Whether a statement may leave something in the session that outlives it: a transaction, a setting, a lock, a
-/// temporary table. Only what surely does not counts as plain; the price of a wrong yes is one round trip that no
-/// caller waits for.
+/// Whether a statement may leave something in the session: a transaction, a setting, a lock, a temporary table. Only a
+/// statement that certainly leaves nothing counts as plain. A wrong `true` costs one round trip, for which no caller waits.
 fn alters_session(statement: &str) -> bool {
     const PLAIN: [&str; 8] = [
         "select", "insert", "update", "delete", "merge", "values", "table", "with",

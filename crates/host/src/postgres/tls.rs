@@ -9,7 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::wit::Error;
 
-/// A certificate to trust besides the usual roots, as PEM text; part of what tells pools apart.
+/// A certificate to trust besides the usual roots, as PEM text. It is part of the key of a pool.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct RootCertificate {
     pem: String,
@@ -23,7 +23,7 @@ impl RootCertificate {
     }
 }
 
-/// What connects over TLS.
+/// The connector for TLS.
 pub(super) fn connector(root: Option<&RootCertificate>) -> Result<MakeRustlsConnect, Error> {
     let roots = trusting(root.map(|root| root.pem.as_str())).map_err(Error::Other)?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -1,10 +1,11 @@
-//! Redis's answers and errors, as the interface tells them.
+//! Redis's answers and errors, converted to those of the interface.
 
 use redis::{RedisError, Value};
 
 use super::wit::{Error, RedisResult};
 
-/// The largest answer, 128 MiB, as in Spin. The driver has read it by then: this protects the component.
+/// The maximum size of an answer: 128 MiB, as in Spin. The driver has already read the answer, so this limit protects the
+/// component.
 const MAX_REPLY_BYTES: usize = 128 << 20;
 
 /// Flattens the answer to a command into a list, as in Spin (`factor-outbound-redis/src/host.rs` RedisResults).
@@ -40,7 +41,7 @@ fn append(value: Value, results: &mut Vec<RedisResult>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A value that `get` may answer.
+/// A value that `get` may return.
 pub(super) fn limited(value: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
     match value {
         Some(bytes) if bytes.len() > MAX_REPLY_BYTES => Err(too_large()),
@@ -61,7 +62,7 @@ fn too_large() -> Error {
     Error::Other(format!("query result exceeds limit of {MAX_REPLY_BYTES} bytes"))
 }
 
-/// Whatever went wrong, in the words of the server or the network.
+/// The error with the text of the server or the network.
 pub(super) fn other(error: RedisError) -> Error {
     Error::Other(error.to_string())
 }

@@ -20,11 +20,11 @@ mod bindings {
 
 use bindings::spin::variables::variables as wit;
 
-/// What one instance knows of variables: those of its component.
+/// The state of one instance: the variables of its component.
 pub struct Variables(Values);
 
 impl Variables {
-    /// For an instance of the component that the values were resolved for.
+    /// The state of an instance of the component with these values.
     #[must_use]
     pub fn new(values: Values) -> Self {
         Self(values)
@@ -37,7 +37,7 @@ impl fmt::Debug for Variables {
     }
 }
 
-/// Where the host functions find the state in a store.
+/// Gives the host functions access to the state in a store.
 #[derive(Debug)]
 pub struct VariablesView<'a> {
     /// The state of the instance.
@@ -47,7 +47,7 @@ pub struct VariablesView<'a> {
 /// Adds `spin:variables@3.0.0`.
 ///
 /// # Errors
-/// The linker has it already.
+/// The linker already has it.
 pub fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> VariablesView<'_>,
@@ -69,7 +69,7 @@ impl<T: Send + 'static> wit::HostWithStore<T> for Capability {
     }
 }
 
-/// Which error is which is as in Spin (`factor-variables/src/host.rs`, `expressions/src/lib.rs`).
+/// The kinds of errors are the same as in Spin (`factor-variables/src/host.rs`, `expressions/src/lib.rs`).
 fn lookup(values: &Values, name: &str) -> Result<String, wit::Error> {
     if let Some(reason) = broken_rule(name) {
         return Err(wit::Error::InvalidName(format!("{name:?}: {reason}")));

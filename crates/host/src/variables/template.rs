@@ -1,5 +1,5 @@
-//! Text with `{{ variables }}` in it, as Spin's `expressions` crate reads it: there is no escape, and `}}` outside of
-//! braces is ordinary text.
+//! Text with `{{ variables }}`, by the rules of Spin's `expressions` crate: there is no escape, and `}}` outside of braces is
+//! ordinary text.
 
 use super::Error;
 

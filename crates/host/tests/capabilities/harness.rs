@@ -1,4 +1,4 @@
-//! An application of nothing but the probe, served in this process, and databases of its own.
+//! An application that consists of the probe, served in this process, and its databases.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -162,7 +162,7 @@ impl Database {
         )
     }
 
-    /// What the manifest must allow for that address.
+    /// The entry of the manifest that grants that address.
     pub(crate) fn grant(&self) -> String {
         format!("postgres://{}:{}", self.host(), self.port())
     }

@@ -7,7 +7,7 @@ use crate::harness::{Database, Probe, redis};
 
 /// A component with a grant for something else, trying everything.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_granted_is_refused() {
+async fn addresses_without_a_grant_are_refused() {
     let database = Database::create().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

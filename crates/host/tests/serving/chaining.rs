@@ -92,7 +92,7 @@ async fn calling_an_absent_component_fails_only_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_in_the_called_component_is_a_response() {
+async fn failure_of_the_called_component_is_a_response() {
     let host = Host::start().await;
     let fetched = host.fetch("http://back.spin.internal/trap").await;
     assert_eq!(
@@ -104,7 +104,7 @@ async fn what_goes_wrong_in_the_called_component_is_a_response() {
 
 /// A component that calls itself would wait for itself forever if requests beyond the limit were queued.
 #[tokio::test(flavor = "multi_thread")]
-async fn calling_oneself_beyond_the_limit_is_turned_away() {
+async fn component_that_calls_itself_beyond_the_limit_is_refused() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
     let fetched = host.fetch("http://front.spin.internal/request").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! How a server ends: what is in flight finishes, within bounds.
+//! The end of a server: requests in flight finish, within a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::harness::Host;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_flight_finishes() {
+async fn requests_in_flight_finish() {
     let host = Host::start().await;
     let started = host.start_get("/sleep?ms=1000").await;
     let address = host.server.local_addr();
@@ -24,7 +24,7 @@ async fn what_is_in_flight_finishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_finish_in_time_is_cut_off() {
+async fn request_that_does_not_finish_in_time_is_cut_off() {
     let host = Host::start().await;
     let started = host.start_get("/sleep?ms=3600000").await;
     let start = Instant::now();

@@ -34,7 +34,7 @@ pub(crate) struct Host {
     pub(crate) client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// What came back, whole.
+/// A whole response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -43,7 +43,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What the probe said. Fails the test if the probe could not do what it was asked.
+    /// The answer of the probe. Fails the test if the probe could not execute the request.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(
             self.status,
@@ -108,7 +108,7 @@ impl Host {
         .json()
     }
 
-    /// Sends a GET from a task of its own and gives it time to arrive.
+    /// Sends a GET from a new task, and waits until it has probably arrived.
     pub(crate) async fn start_get(&self, path: &str) -> tokio::task::JoinHandle<Answer> {
         let (client, url) = (self.client.clone(), self.url(path));
         let request = Request::get(url).body(Full::default()).expect("a valid request");

@@ -1,4 +1,4 @@
-//! What one request, one instance and one component may take, and that requests in one instance keep apart.
+//! The limits of one request, one instance and one component, and the isolation of requests in one instance.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ async fn sixteen_together(host: &Host) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_callers_in_one_instance_see_nothing_of_each_other() {
+async fn sixteen_callers_in_one_instance_are_isolated() {
     let host = Host::start().await;
     // The host is free to use a second instance when the first is busy at the wrong moment: try again then.
     for _ in 0..5 {
@@ -134,7 +134,7 @@ async fn beyond_the_requests_in_flight_the_answer_is_503() {
     assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "two are in flight");
     assert!(
         third.headers.contains_key("retry-after"),
-        "and the client is told when to come back: {third:?}"
+        "the answer says when to retry: {third:?}"
     );
     for started in [first, second] {
         assert_eq!(
@@ -150,9 +150,9 @@ async fn beyond_the_requests_in_flight_the_answer_is_503() {
     );
 }
 
-/// The work of a client that has left is dropped, and its place with it.
+/// When a client disconnects, its work is dropped and its place is free.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_takes_its_work_along() {
+async fn request_of_a_client_that_disconnects_is_cancelled() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
     let mut stream = TcpStream::connect(host.server.local_addr())
         .await
@@ -171,9 +171,9 @@ async fn a_client_that_leaves_takes_its_work_along() {
     eventually_served(&host).await;
 }
 
-/// Leaving while others wait in the same instance does them no harm.
+/// A client that disconnects does not affect other requests in the same instance.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_does_not_disturb_its_neighbours() {
+async fn client_that_disconnects_does_not_disturb_other_requests_of_its_instance() {
     let host = Host::start().await;
     let neighbour = host.start_get("/together?ms=1500&caller=stays").await;
     let mut stream = TcpStream::connect(host.server.local_addr())
@@ -202,7 +202,7 @@ async fn eventually_served(host: &Host) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trap_is_a_500_that_tells_nothing() {
+async fn trap_is_a_500_without_details() {
     let host = Host::start().await;
     let trapped = host.get("/trap").await;
     assert_eq!(
@@ -247,7 +247,7 @@ async fn bodies_beyond_the_limit_are_refused() {
     }
 }
 
-/// A script in a browser can tell a refusal from a network error, whichever origin its page has.
+/// A script in a browser can distinguish a refusal from a network error, on pages of every origin.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     let host = Host::limited(|limits| {
@@ -261,7 +261,7 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     let sleeping = host.start_get("/sleep?ms=3600000").await;
     let busy = host.get("/sleep?ms=1").await;
     let too_late = sleeping.await.expect("the host answers");
-    // On a host of its own: a place becomes free a moment after its answer.
+    // This uses a separate host, because a place becomes free a moment after its answer.
     let trapped = Host::start().await.get("/trap").await;
     for (refusal, status) in [
         (too_large, StatusCode::PAYLOAD_TOO_LARGE),
@@ -280,11 +280,11 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     }
 }
 
-/// An application of one component: a second one would bring stacks of its own.
+/// An application of one component: a second one would add its own stacks.
 const ALONE: &str =
     "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"alone\"\n[component.alone]\nsource = \"probe.wasm\"\n";
 
-/// A read that is dropped is cancelled on a stack of its own. With as many stacks as instances, such a request would wait for a
+/// A read that is dropped is cancelled on a separate stack. With as many stacks as instances, such a request would wait for a
 /// stack until its time is up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
@@ -358,7 +358,7 @@ async fn a_body_that_does_not_arrive_delays_no_other_request() {
     assert_eq!(status_line(slow).await, "HTTP/1.1 408", "time is up");
 }
 
-/// What is read ahead is bounded: beyond, a body takes one of its component's places while it comes.
+/// The number of bodies that are read ahead is bounded. A further body takes one of its component's places while it arrives.
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_do_not_come_are_counted() {
     let host = Host::limited(|limits| {

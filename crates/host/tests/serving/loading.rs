@@ -10,7 +10,7 @@ async fn refusal(manifest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_run_is_refused_with_its_reason() {
+async fn application_that_cannot_run_is_refused_with_the_reason() {
     for (manifest, complaints) in [
         (
             MANIFEST.replace("[component.back]", "[component.back]\nfiles = [\"*\"]"),

@@ -1,4 +1,4 @@
-//! How the host serves: routing, what a component is told, how much it may take, and how everything ends. A component
+//! Serving: routing, the headers for a component, limits, and the end of requests and servers. A component
 //! made for it (`tests/probe`) does what the tests ask.
 
 mod chaining;

@@ -1,4 +1,4 @@
-//! What a component is told about a request from outside, and which requests reach it.
+//! The headers that a component gets with a request from outside, and the requests that reach it.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
@@ -42,7 +42,7 @@ async fn a_forged_client_address_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_is_told_what_spin_tells() {
+async fn component_gets_the_same_headers_as_from_spin() {
     let host = Host::start().await;
     let seen = host.get("/request?a=b").await.json();
     let address = host.server.local_addr();
@@ -202,7 +202,7 @@ async fn requests_that_are_none_are_refused() {
     assert_eq!(
         host.get("/request").await.status,
         StatusCode::OK,
-        "and the host goes on"
+        "the host still serves"
     );
 }
 
@@ -218,9 +218,9 @@ async fn a_transfer_coding_that_is_not_undone_is_refused() {
     }
 }
 
-/// Each row: the request's first lines, and the URL that the component is told.
+/// Each row: the request's first lines, and the URL that the component gets.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_in_form_is_served_and_told_to_the_component() {
+async fn valid_host_header_is_served_and_passed_to_the_component() {
     let host = Host::start().await;
     for (lines, url) in [
         ("GET /request HTTP/1.0\r\n", "http://localhost/request"),

@@ -1,6 +1,6 @@
 //! Both ways with `jose`, which we did not write: it signs, we verify; we sign, it verifies.
 //!
-//! What it signs is in `tests/clients/jose`.
+//! The code that signs is in `tests/clients/jose`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::tokens::{AUDIENCE, ISSUER, NOW, USER, policy};
 
 const SHARED_KEY: &str = "c2hhcmVkIGJldHdlZW4gYmZmIGFuZCB1c2VyLCBpbiB0ZXN0cw";
 
-/// What `sign.js` prints.
+/// The output of `sign.js`.
 static SIGNED: LazyLock<Value> = LazyLock::new(|| {
     let arguments = ["sign.js", &NOW.to_string(), ISSUER, AUDIENCE, SHARED_KEY];
     let printed = run(Command::new("node").args(arguments).current_dir(client()));

@@ -9,7 +9,7 @@ fn parse(document: &Value) -> Result<Jwks, JwksError> {
     Jwks::parse(document.to_string().as_bytes())
 }
 
-/// Why a key is skipped that is like one of the RFC's but for some members.
+/// Asserts the reason why a key is skipped. The key is one of the RFC's, with some other members.
 #[track_caller]
 fn skipped(key: Value, more: Value, expected: SkipReason) {
     let key = with(key, &more);

@@ -118,19 +118,19 @@ proptest! {
     }
 
     #[test]
-    fn nearly_a_key_set_makes_nothing_panic(json in nearly_json()) {
+    fn malformed_key_set_is_refused_without_a_panic(json in nearly_json()) {
         prop_assert!(Jwks::parse(json.as_bytes()).is_err());
     }
 
     #[test]
-    fn signed_nonsense_makes_nothing_panic(header in nearly_json(), payload in nearly_json(), now in any::<u64>()) {
+    fn signed_malformed_token_is_refused_without_a_panic(header in nearly_json(), payload in nearly_json(), now in any::<u64>()) {
         let text = token(&header, &payload, es256);
         prop_assert!(verify(&text).is_err());
         prop_assert!(verifier().verify(&text, now).is_err());
     }
 
     #[test]
-    fn nonsense_in_good_claims_makes_nothing_panic(more in nearly_json(), now in any::<u64>()) {
+    fn malformed_claims_cause_no_panic(more in nearly_json(), now in any::<u64>()) {
         let Ok(more) = serde_json::from_str(&more) else { return Ok(()) };
         let text = with_claims(&more);
         if let Ok(token) = UnverifiedToken::parse(&text) {
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_cut_and_pasted_is_refused(which in 0usize..2, at in any::<prop::sample::Index>(), cut in 0usize..6, paste in "[A-Za-z0-9_.=-]{0,6}") {
+    fn token_with_replaced_characters_is_refused(which in 0usize..2, at in any::<prop::sample::Index>(), cut in 0usize..6, paste in "[A-Za-z0-9_.=-]{0,6}") {
         let good = &GOOD[which];
         let at = at.index(good.len());
         let end = (at + cut).min(good.len());
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sealed_opens(name in any::<String>(), content in any::<Vec<u8>>(), expires_at in 1..=u64::MAX, before in any::<u64>()) {
+    fn sealed_value_opens_until_it_expires(name in any::<String>(), content in any::<Vec<u8>>(), expires_at in 1..=u64::MAX, before in any::<u64>()) {
         let sealed = seal_key().seal(&name, &content, expires_at);
         prop_assert_eq!(seal_key().open(&name, &sealed, before % expires_at), Ok(&content[..]));
         prop_assert_eq!(seal_key().open(&name, &sealed, expires_at), Err(SealError::Expired));

@@ -16,7 +16,7 @@ fn key(letter: char) -> String {
     letter.to_string().repeat(44)
 }
 
-/// What the user service accepts: calls of the bff by an old and a new key, and of order by another one.
+/// The keys that the user service accepts: an old and a new key of the bff, and another key of the order component.
 fn verifier() -> Verifier {
     let accepted = |text: String| AcceptedKeys::parse(&text).expect("keys");
     let bff = accepted(format!("bff-1:{} bff-2:{}", key('A'), key('B')));
@@ -80,7 +80,7 @@ fn hs256(letter: char) -> impl Fn(&[u8]) -> Vec<u8> {
     }
 }
 
-/// A token with the bff's first key whose header and claims are as a test wants them; `null` takes a member out.
+/// A token with the bff's first key, and with the header and claims of the test; `null` removes a member.
 fn forged(header: &Value, claims: &Value) -> String {
     let usual_header = json!({"alg": "HS256", "kid": "bff-1", "typ": "akinai-service+jwt"});
     let usual_claims = json!({"iss": "bff", "aud": "user", "iat": NOW, "exp": NOW + 30, "request_id": "r1"});

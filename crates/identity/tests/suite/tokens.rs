@@ -121,7 +121,7 @@ pub(crate) fn es256_signature(signed: &[u8]) -> ecdsa::Signature {
     EC.sign(signed)
 }
 
-/// A token signed with the key of the RFC that fits its `alg`, whatever else it says.
+/// A token signed with the key of the RFC that fits its `alg`. Its other contents can be anything.
 pub(crate) fn signed(header: &Value, claims: &Value) -> String {
     let sign = if header["alg"] == "RS256" { rs256 } else { es256 };
     token(&header.to_string(), &claims.to_string(), sign)

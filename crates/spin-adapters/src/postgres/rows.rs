@@ -1,4 +1,4 @@
-//! Rows of a result, and the types that are made of them.
+//! Rows of a result, and the types into which they are converted.
 
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ pub trait FromColumn: Sized {
     fn from_column(value: DbValue) -> Option<Self>;
 }
 
-/// A type that is made of the columns of one row.
+/// A type that is converted from the columns of one row.
 pub trait FromRow: Sized {
     /// Reads the columns by their names.
     ///
@@ -34,7 +34,7 @@ pub trait FromRow: Sized {
     fn from_row(row: &mut Row) -> Result<Self, Error>;
 }
 
-/// Two types that are made of columns of the same row.
+/// Two types that are converted from columns of the same row.
 impl<A: FromRow, B: FromRow> FromRow for (A, B) {
     fn from_row(row: &mut Row) -> Result<Self, Error> {
         Ok((A::from_row(row)?, B::from_row(row)?))
@@ -102,8 +102,8 @@ impl Row {
     /// The value of a column of texts (or uuids), parsed.
     ///
     /// # Errors
-    /// As [`Row::get`], and where the text cannot be parsed: a stored value that the domain refuses, which the constraints of the
-    /// schema should have kept out.
+    /// As [`Row::get`], and where the text cannot be parsed: a stored value that the domain refuses, which the constraints
+    /// of the schema should have kept out.
     pub fn parse<T>(&mut self, column: &str) -> Result<T, Error>
     where
         T: std::str::FromStr<Err: std::fmt::Display>,

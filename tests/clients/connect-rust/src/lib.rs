@@ -1,5 +1,5 @@
-//! The Connect project's own Rust client (the crate `connectrpc`): what its generator makes of `proto/` and of
-//! `tests/proto`, and what both suites in `tests/` need for their calls.
+//! The Connect project's own Rust client (the crate `connectrpc`): the code that its generator makes from `proto/` and
+//! `tests/proto`, and helpers for the calls of both suites in `tests/`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -7,7 +7,7 @@ use buffa::Message;
 use connectrpc::client::{ClientConfig, HttpClient};
 use connectrpc::{CodecFormat, CompressionPolicy, ConnectError, ErrorCode, Protocol};
 
-// The package has the name of the crate, which must stay what it is here.
+// The protobuf package has the name of the crate, so the crate must keep its name.
 pub use generated::connectrpc::conformance;
 pub use generated::{akinai, google, product, user};
 
@@ -16,7 +16,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 }
 
-/// What a suite is run with: each protocol with each encoding.
+/// The variants with which a suite runs: each protocol with each encoding.
 pub const MATRIX: [(Protocol, CodecFormat); 6] = [
     (Protocol::Connect, CodecFormat::Proto),
     (Protocol::Connect, CodecFormat::Json),
@@ -26,11 +26,11 @@ pub const MATRIX: [(Protocol, CodecFormat); 6] = [
     (Protocol::Grpc, CodecFormat::Json),
 ];
 
-/// What calls to the address in `AKINAI_URL` are made over. Every request is compressed.
+/// The transport for calls to the address in `AKINAI_URL`. Every request is compressed.
 ///
 /// # Panics
 ///
-/// When the environment does not say where to call.
+/// When the variable is not set.
 pub fn transport(protocol: Protocol, format: CodecFormat) -> (HttpClient, ClientConfig) {
     let address = std::env::var("AKINAI_URL")
         .expect("AKINAI_URL is not set: run these tests with `cargo xtask test -- clients`");
@@ -61,7 +61,7 @@ pub fn media_type(protocol: Protocol, format: CodecFormat) -> String {
     format!("application/{prefix}{encoding}")
 }
 
-/// The header for a deadline of so many milliseconds, and how it says them.
+/// The header for a deadline of this number of milliseconds, and its value.
 pub fn timeout(protocol: Protocol, milliseconds: u32) -> (&'static str, String) {
     match protocol {
         Protocol::Grpc | Protocol::GrpcWeb => ("grpc-timeout", format!("{milliseconds}m")),
@@ -69,7 +69,7 @@ pub fn timeout(protocol: Protocol, milliseconds: u32) -> (&'static str, String) 
     }
 }
 
-/// The header that says how the message of a unary call is compressed.
+/// The header that names the compression of a unary message.
 pub fn encoding_header(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Grpc | Protocol::GrpcWeb => "grpc-encoding",
@@ -81,7 +81,7 @@ pub fn encoding_header(protocol: Protocol) -> &'static str {
 ///
 /// # Panics
 ///
-/// When it ends with another, or with none.
+/// When the call ends with another error, or without one.
 pub fn must_fail<T>(result: Result<T, ConnectError>, code: ErrorCode) -> ConnectError {
     let Err(error) = result else {
         panic!("the call must fail with {}, but it succeeded", code.as_str());
@@ -99,7 +99,7 @@ pub fn must_fail<T>(result: Result<T, ConnectError>, code: ErrorCode) -> Connect
 ///
 /// # Panics
 ///
-/// When there is none, or it is of another type than `name`.
+/// When there is no detail, or its type is not `name`.
 pub fn detail<M: Message>(error: &ConnectError, name: &str) -> M {
     let detail = error.details.first().expect("the detail must come");
     assert!(detail.type_url.ends_with(name), "it must be a {name}: {detail:?}");

@@ -1,4 +1,4 @@
-//! What the client must get from the test service, whatever protocol it speaks.
+//! The answers of the test service to the client, in each protocol.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use proto::{
     ConformancePayload, ConformanceServiceClient, Header, StreamResponseDefinition, UnaryResponseDefinition,
 };
 
-/// Longer than any test waits, in milliseconds: what takes this long was not cut off.
+/// Longer than any test waits, in milliseconds. A call that takes this long was not interrupted.
 const FOREVER: u32 = 60_000;
 
 #[tokio::test]
-async fn it_gets_what_requests_define() {
+async fn client_gets_the_answers_that_requests_define() {
     // Messages inside a google.protobuf.Any are JSON only of types that are known.
     let mut types = TypeRegistry::new();
     proto::register_types(&mut types);
@@ -59,7 +59,7 @@ impl Suite {
         }
     }
 
-    /// The media type of a stream. Connect has a form of its own for them.
+    /// The media type of a stream. Connect has separate media types for streams.
     fn stream_type(&self) -> String {
         let media = media_type(self.protocol, self.format);
         match self.protocol {
@@ -68,7 +68,7 @@ impl Suite {
         }
     }
 
-    /// The header that says how the messages of a stream are compressed.
+    /// The header that names the compression of the messages of a stream.
     fn stream_encoding_header(&self) -> &'static str {
         match self.protocol {
             Protocol::Connect => "connect-content-encoding",
@@ -157,7 +157,7 @@ impl Suite {
             self.unary(request(sleep()), options).await,
             ErrorCode::DeadlineExceeded,
         );
-        // The header alone: the client does not know of the deadline, so the error is the server's.
+        // Only the header is set: the client has no deadline, so the error comes from the server.
         let (name, value) = timeout(self.protocol, 200);
         let options = CallOptions::default().with_header(name, value);
         must_fail(

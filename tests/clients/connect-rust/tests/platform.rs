@@ -1,4 +1,4 @@
-//! What the client must get from the platform, whatever protocol it speaks.
+//! The answers of the platform to the client, in each protocol.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use serde_json::Value;
 /// A page of the catalogue, as it is received.
 type Page = UnaryResponse<OwnedView<ListProductsResponseView<'static>>>;
 
-/// The id of the request, sent and got back.
+/// The id of the request, which is sent and returned.
 const REQUEST_ID: &str = "x-request-id";
 
 #[tokio::test]
-async fn it_lists_the_catalogue_and_reads_a_product() {
+async fn client_lists_the_catalogue_and_reads_a_product() {
     for column in columns() {
         let page = column.list().await.into_owned();
         let names: Vec<&str> = page
@@ -58,7 +58,7 @@ async fn it_lists_the_catalogue_and_reads_a_product() {
 }
 
 #[tokio::test]
-async fn it_lists_the_catalogue_by_get() {
+async fn client_lists_the_catalogue_by_get() {
     for column in columns()
         .into_iter()
         .filter(|column| column.protocol == Protocol::Connect)
@@ -95,7 +95,7 @@ async fn it_lists_the_catalogue_by_get() {
 }
 
 #[tokio::test]
-async fn it_reads_the_wrong_fields_of_an_error() {
+async fn client_reads_the_wrong_fields_of_an_error() {
     for column in columns() {
         let request = CreateUserRequest {
             email: "no-address".to_owned(),
@@ -121,13 +121,13 @@ async fn it_reads_the_wrong_fields_of_an_error() {
 }
 
 #[tokio::test]
-async fn its_calls_end_when_time_is_up() {
+async fn calls_end_when_their_time_is_up() {
     for column in columns() {
         let options = CallOptions::default().with_timeout(Duration::from_millis(1));
         let result = column.users.create_user_with_options(slow(), options).await;
         must_fail(result, ErrorCode::DeadlineExceeded);
 
-        // The header alone: the client does not know of the deadline, so the error is the platform's.
+        // Only the header is set: the client has no deadline, so the error comes from the platform.
         let (name, value) = timeout(column.protocol, 5);
         let options = CallOptions::default().with_header(name, value);
         let result = column.users.create_user_with_options(slow(), options).await;
@@ -161,7 +161,7 @@ async fn metadata_goes_both_ways() {
             "from-rust",
             "{column}: and with an error too"
         );
-        // Only Connect has it in a header, gRPC in its trailers.
+        // Connect has it in a header, gRPC in its trailers.
         if column.protocol == Protocol::Connect {
             assert_eq!(
                 header(error.response_headers(), "www-authenticate"),
@@ -173,9 +173,9 @@ async fn metadata_goes_both_ways() {
 }
 
 #[tokio::test]
-async fn it_sends_and_gets_gzip() {
+async fn client_sends_and_accepts_gzip() {
     for column in columns() {
-        // Every request of this suite is compressed: that there is an answer shows that the platform unpacked it.
+        // Every request of this suite is compressed. An answer proves that the platform decompressed it.
         let answer = column.list().await;
         assert_eq!(
             header(answer.headers(), encoding_header(column.protocol)),
@@ -242,7 +242,7 @@ fn get(id: &str) -> GetProductRequest {
     }
 }
 
-/// An account to make, which takes tens of milliseconds for its password alone.
+/// An account to create. Its password alone takes tens of milliseconds.
 fn slow() -> CreateUserRequest {
     CreateUserRequest {
         email: "slow.rust@example.com".to_owned(),

@@ -53,7 +53,7 @@ async fn passes(protocol: Protocol) {
     platform::passes(&Shop::open().await, protocol).await;
 }
 
-/// What is known of a protocol.
+/// The properties of a protocol.
 #[derive(Clone, Copy)]
 struct Protocol {
     /// Its name on the command line.
@@ -63,7 +63,7 @@ struct Protocol {
     stream_type: &'static str,
     /// The media type of a unary answer.
     answer_type: &'static str,
-    /// The headers that say that an answer is compressed.
+    /// The headers of a compressed answer.
     unary_encoding: &'static str,
     stream_encoding: &'static str,
 }
@@ -74,7 +74,7 @@ struct Curl {
     url: String,
 }
 
-/// What a run printed.
+/// The output of a run.
 struct Printed {
     /// The messages of the answer.
     messages: Vec<Value>,

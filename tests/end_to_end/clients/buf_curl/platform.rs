@@ -1,4 +1,4 @@
-//! What the command line must get from the platform.
+//! The answers of the platform to the command line.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -77,14 +77,14 @@ impl Suite<'_> {
             .await;
         answer.must_end("unauthenticated", 16);
         answer.must_say("X-Request-Id", "from-buf");
-        // Only Connect has it in a header, gRPC in its trailers.
+        // Connect has it in a header, gRPC in its trailers.
         if self.curl.protocol.name == "connect" {
             answer.must_say("Www-Authenticate", "Bearer realm=\"akinai\"");
         }
     }
 
-    /// The time that can be given includes that for reading the contract, so it must not be short: no option reaches the
-    /// products meanwhile.
+    /// The time limit of the command includes the time for reading the contract, so it must not be short. The lock on the
+    /// products makes the call exceed it.
     async fn runs_out_of_time(&self) {
         let sql = self.shop.platform.database().sql();
         let lock = "begin; lock table product_service.products in access exclusive mode";

@@ -1,4 +1,4 @@
-//! What the command line must get from the test service.
+//! The answers of the test service to the command line.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Curl, Printed, Protocol};
 use crate::clients::Service;
 
-/// Longer than any test waits, in milliseconds: what takes this long was not cut off.
+/// Longer than any test waits, in milliseconds. A call that takes this long was not interrupted.
 const FOREVER: u32 = 60_000;
 
 pub(super) async fn passes(service: &Service, protocol: Protocol) {
@@ -73,7 +73,7 @@ impl Suite {
             }
             for value in ["one", "two"] {
                 answer.must_say("X-Leading", value);
-                // The log shows headers as they are, and trailers inside a body only for streams.
+                // The log shows headers unchanged, and trailers in a body only for streams.
                 match self.0.protocol.name {
                     "connect" => answer.must_say("Trailer-X-Trailing", value),
                     "grpc" => answer.must_say("X-Trailing", value),
@@ -97,7 +97,7 @@ impl Suite {
     }
 
     async fn unpacks_large_answers(&self) {
-        // What is to come back is in the request, which is one argument: Linux takes 128 KiB.
+        // The request contains the requested answer, and is one argument: Linux allows 128 KiB.
         let large = base64(&"玉露 ".repeat(10_000));
         let request = json!({ "responseDefinition": { "responseData": large } });
         let answer = self.0.run("Unary", &request, &[]).await;

@@ -16,10 +16,10 @@ use signing::SigningKey;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-/// How long tokens count: longer than a measurement takes.
+/// How long tokens are valid: longer than a measurement takes.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Where to listen, and what to write.
+/// The addresses to listen at, and the tokens to write.
 #[derive(Parser)]
 struct Arguments {
     /// Address of the issuer.
@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long)]
     count: usize,
 
-    /// Where to write them, one a line.
+    /// The file to write them to, one per line.
     #[arg(long)]
     tokens: PathBuf,
 }
@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many tokens are signed before it is said how far we are: some seconds' work.
+/// The number of tokens between two lines about the progress: some seconds of work.
 const CHUNK: usize = 4_000;
 
 /// Before it listens: a client that waits for an answer finds the tokens written.
@@ -101,7 +101,7 @@ fn write(arguments: &Arguments, issuer: &str, key: &SigningKey) -> anyhow::Resul
     Ok(())
 }
 
-/// Makes so many, on all processors: a signature takes milliseconds.
+/// Runs `make` this many times, on all processors: a signature takes milliseconds.
 fn on_all_processors<T: Send>(
     count: usize,
     make: impl Fn() -> anyhow::Result<T> + Sync,
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_made_as_are_wanted() {
+    fn work_is_done_as_often_as_requested() {
         for count in [0, 1, 7, 100] {
             let made = on_all_processors(count, || Ok(())).expect("nothing fails");
             assert_eq!(made.len(), count, "shares of {count} add up to it");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn one_failure_is_the_failure_of_all() {
+    fn one_failure_fails_the_whole_run() {
         let made = on_all_processors(3, || -> anyhow::Result<()> { anyhow::bail!("no entropy") });
         assert_eq!(made.expect_err("nothing can be made").to_string(), "no entropy");
     }

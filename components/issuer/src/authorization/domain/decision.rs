@@ -1,4 +1,4 @@
-//! What the pages for login and consent decide.
+//! The decisions of the pages for login and consent.
 
 use crate::domain::json::Json;
 use crate::domain::oauth_error::OAuthError;
@@ -10,7 +10,7 @@ pub(crate) enum Decision<T> {
     Rejected(PageRejection),
 }
 
-/// Why a page rejects a request. The client is told both.
+/// The reason why a page rejects a request. The client gets both texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PageRejection {
     pub(crate) error: String,

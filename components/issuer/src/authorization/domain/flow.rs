@@ -89,7 +89,7 @@ pub(crate) struct ConsentStep<'a> {
     pub(crate) prolong: bool,
 }
 
-/// What the user has granted at the end of a request.
+/// The user's grant at the end of a request.
 #[derive(Debug)]
 pub(crate) struct NewGrant<'a> {
     pub(crate) verifier: &'a Hash,

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn verifiers_of_another_form_are_none() {
+    fn malformed_verifiers_are_refused() {
         for good in ["a".repeat(43), "~".repeat(128)] {
             assert!(Challenge::of(&good).is_some(), "{good}");
         }

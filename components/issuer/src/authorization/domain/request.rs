@@ -8,7 +8,7 @@ use crate::domain::parameters::Parameters;
 /// The longest `state` and `nonce`, in bytes: both are kept, and come back.
 const LONGEST_OPAQUE: usize = 2048;
 
-/// What the user is asked (`prompt`).
+/// The required interaction with the user (`prompt`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prompt {
     /// Nothing: the client gets an answer at once, or an error.
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn consent_is_asked_for_again_where_any_app_could_be_asking() {
+    fn consent_is_required_again_if_any_app_could_make_the_request() {
         let mut public = client();
         public.redirect_uris.push("com.example.app:/cb".into());
         let own_scheme = GOOD.replace("https%3A%2F%2Fshop.example%2Fcb", "com.example.app:/cb");

@@ -51,7 +51,7 @@ impl BrowserCookies {
     }
 }
 
-/// Where the browser goes next.
+/// The next address of the browser.
 #[derive(Debug)]
 pub(crate) enum NextStop {
     /// To the login page, with this flow cookie.
@@ -69,7 +69,7 @@ pub(crate) enum NextStop {
     },
 }
 
-/// What happens to the browser's session cookie.
+/// The change of the browser's session cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionChange {
     Unchanged,
@@ -80,9 +80,9 @@ pub(crate) enum SessionChange {
 /// Why an authorization request ends.
 #[derive(Debug)]
 pub(crate) enum AuthorizationError {
-    /// The client is told, at its address.
+    /// The client gets the error at its address.
     Client(RedirectTarget, OAuthError),
-    /// The user is told on the error page, because the client's address is not certain.
+    /// The user sees the error on the error page, because the client's address is not certain.
     User(OAuthError),
     Failed(InternalFailure),
 }

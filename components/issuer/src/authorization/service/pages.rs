@@ -1,4 +1,4 @@
-//! What the pages for login and consent ask and decide.
+//! The requests and decisions of the pages for login and consent.
 
 use super::{Authorization, AuthorizationStore};
 use crate::authorization::domain::{

@@ -1,4 +1,4 @@
-//! What authorization needs of the store.
+//! The store that authorization requires.
 
 use kernel::StoreError;
 

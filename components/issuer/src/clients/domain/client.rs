@@ -91,8 +91,9 @@ impl OAuthClient {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether the answer may go there: exactly as registered, byte by byte (RFC 9700, section 2.1), but for the port where
-    /// an app on the user's own machine listens on whatever port it gets (RFC 8252, section 7.3), given as an IP address.
+    /// Whether the answer may be sent to this address. It must be registered, byte by byte (RFC 9700, section 2.1). Only the
+    /// port may differ if the address is a loopback IP address: an app on the user's own machine listens on any free port
+    /// (RFC 8252, section 7.3).
     pub(crate) fn redirects_to(&self, uri: &str) -> bool {
         self.redirect_uris
             .iter()

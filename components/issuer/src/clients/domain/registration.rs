@@ -10,7 +10,7 @@ const SHORTEST_SECRET: usize = 32;
 /// The longest secret and the longest id of a client, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// What a client says about itself. No rule depends on it, but for `cors_origins`.
+/// The description of a client. No rule depends on it, except on `cors_origins`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClientProfile {
     pub(crate) name: String,
@@ -41,7 +41,7 @@ pub(crate) struct RegisteredClient {
     pub(crate) updated_at: String,
 }
 
-/// A client that an admin wants to register.
+/// A client to register.
 #[derive(Clone, Debug)]
 pub(crate) struct Registration {
     /// Without one the client gets a random id.

@@ -163,7 +163,7 @@ fn sign_out_is_over_after_30_minutes() {
 }
 
 #[test]
-fn browser_s_own_login_ends_whichever_login_the_hint_is_of() {
+fn login_of_the_browser_ends_even_if_the_hint_names_another_login() {
     let (world, mut browser, mut other) =
         (World::new(), BrowserCookies::default(), BrowserCookies::default());
     let elsewhere = signed_in(&world, &mut other, true);
@@ -197,7 +197,7 @@ fn user_who_has_signed_in_again_meanwhile_stays_signed_in() {
 }
 
 #[test]
-fn ending_a_login_forgets_the_browser_and_leaves_the_tokens() {
+fn ending_a_login_forgets_the_browser_and_keeps_the_tokens() {
     let world = World::new();
     let skips = |browser: &mut BrowserCookies| {
         let challenge = world.to_login(browser, &request(&[]));

@@ -59,7 +59,7 @@ pub(crate) struct IdClaims<'a> {
     pub(crate) requested_at: i64,
     /// The access token that is issued with it.
     pub(crate) access_token: &'a str,
-    /// What consent puts into the token.
+    /// The claims that consent adds to the token.
     pub(crate) extra: &'a Json,
 }
 

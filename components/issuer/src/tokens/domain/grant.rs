@@ -2,7 +2,7 @@
 
 use crate::authorization::domain::{AcceptedConsent, AcceptedLogin};
 
-/// What a user has granted to a client: the family of all tokens that come from it.
+/// The grant of a user to a client, to which the family of all its tokens belongs.
 #[derive(Clone, Debug)]
 pub(crate) struct UserGrant {
     pub(crate) id: String,
@@ -54,7 +54,7 @@ pub(crate) enum CodeExchange {
 pub(crate) enum Refresh {
     /// The new token replaces it, or is a sibling of the one that did.
     Granted(Box<UserGrant>),
-    /// The request asks for more than was granted. The token is not used up.
+    /// The request is for more than was granted. The token is not used up.
     TooManyScopes,
     /// The client is no longer registered for all that was granted. The token is not used up.
     Unregistered,

@@ -14,7 +14,7 @@ pub(crate) struct ActiveToken {
     pub(crate) grant: Option<UserGrant>,
 }
 
-/// What introspection says about a token.
+/// The result of a token's introspection.
 #[derive(Debug)]
 pub(crate) enum Introspection {
     Inactive,

@@ -32,7 +32,7 @@ pub(crate) struct IssuedTokens {
     pub(crate) refresh_token: Option<Token>,
 }
 
-/// What the tokens of a user say.
+/// The contents of a user's tokens.
 struct UserTokens<'a> {
     grant: &'a UserGrant,
     /// The scopes of the access token: those of the grant, or fewer.
@@ -178,7 +178,7 @@ where
         }
     }
 
-    /// What the tokens say from now on, if the hook replaces it. The hook is not asked about a token that is not valid.
+    /// The new contents of the tokens, if the hook replaces them. The hook is not called for a token that is not valid.
     async fn replaced_contents(
         &self,
         client: &OAuthClient,

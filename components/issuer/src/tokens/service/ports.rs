@@ -1,4 +1,4 @@
-//! What the use cases of tokens need.
+//! Ports of the use cases of tokens.
 
 use kernel::StoreError;
 
@@ -87,7 +87,7 @@ pub(crate) trait TokenSigner {
 pub(crate) trait TokenKeys {
     type Signer: TokenSigner;
 
-    /// What signs now.
+    /// The current signing key.
     ///
     /// # Errors
     /// [`InternalFailure::NoKey`] where the issuer has no key.
@@ -100,7 +100,7 @@ pub(crate) trait TokenKeys {
     async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, InternalFailure>;
 }
 
-/// What the user component says about a user who refreshes.
+/// The answer of the user component about a user who refreshes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HookAnswer {
     /// The tokens say what they said before.

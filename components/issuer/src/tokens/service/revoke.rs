@@ -75,7 +75,7 @@ where
     }
 }
 
-/// RFC 7009, section 2.1: the request is refused and the client is told. The error's name is that of RFC 6749, section 5.2.
+/// RFC 7009, section 2.1: the request is refused and the client gets an error. Its name is the one of RFC 6749, section 5.2.
 fn of_another_client() -> OAuthError {
     OAuthError::invalid_grant("the token was issued to another client, and only that client can revoke it")
 }

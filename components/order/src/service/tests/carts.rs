@@ -1,4 +1,4 @@
-//! Carts: what is in them, what is said of it, and what two callers at once make of them.
+//! Carts: lines, notes and repeated additions.
 
 use kernel::Caller;
 
@@ -50,13 +50,17 @@ fn key_belongs_to_one_addition_of_one_user() {
         assert!(matches!(other, Err(Error::Invalid(_))), "got {other:?}");
     }
     let another = add(&shop, &new_user().1, 1, 1, Some("k"));
-    assert_eq!(pieces(&another.unwrap()), [1], "another's key is another key");
+    assert_eq!(
+        pieces(&another.unwrap()),
+        [1],
+        "the key of another user is a different key"
+    );
 }
 
 #[test]
 fn addition_whose_answer_was_lost_is_repeated_by_its_key() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 9)])), new_user());
-    shop.store.unheard.set(1);
+    shop.store.lost_answers.set(1);
     let lost = add(&shop, &caller, 0, 2, Some("k"));
     assert!(matches!(lost, Err(Error::Store(_))), "got {lost:?}");
     assert_eq!(pieces(&add(&shop, &caller, 0, 2, Some("k")).unwrap()), [2]);
@@ -98,7 +102,11 @@ fn repeat_is_recognised_before_all_other_checks() {
         add(&shop, &caller, index, 1, None).unwrap();
     }
     let again = add_it(2, "k").unwrap();
-    assert_eq!(again.items.len(), 100, "the cart is full: it answers as it is");
+    assert_eq!(
+        again.items.len(),
+        100,
+        "the cart is full, and a repeat returns it"
+    );
 }
 
 #[test]
@@ -121,7 +129,11 @@ fn cart_has_at_most_100_products_of_999_pieces() {
     let another = add(&shop, &caller, 100, 1, None);
     assert!(matches!(another, Err(Error::CartFull)), "got {another:?}");
     let same = add(&shop, &caller, 99, 1, None).unwrap();
-    assert_eq!(same.items.len(), 100, "a full cart takes more of what it holds");
+    assert_eq!(
+        same.items.len(),
+        100,
+        "a full cart accepts more pieces of its products"
+    );
 }
 
 #[test]
@@ -178,7 +190,7 @@ fn each_signed_in_user_has_a_cart_of_their_own() {
         "got {anonymous:?}"
     );
     let another = run(shop.get_cart(&super::admin())).unwrap();
-    assert_eq!(another.items, [], "an admin's cart is an admin's own");
+    assert_eq!(another.items, [], "an admin has a cart of their own");
 }
 
 #[test]

@@ -2,9 +2,9 @@ use kernel::{Caller, MoneyInput, OrderId, UserId};
 
 use super::{
     ADDRESS, Stock, TestShop,
-    memory::{Accounts, Told},
+    memory::{Accounts, EventStream},
     new_user, of_cart, run, shop,
-    stock::Fault::{self, Late, Lost, Twice, Unheard},
+    stock::Fault::{self, AnswerLost, Late, Repeated, RequestLost},
 };
 use crate::{
     domain::{NoTotal, Order, Status},
@@ -36,10 +36,10 @@ fn buy(shop: &TestShop, caller: &Caller, key: &str) -> Result<Order, Error> {
 }
 
 fn reconcile(shop: &TestShop) -> Reconciled {
-    let told = Told::default();
+    let stream = EventStream::default();
     let stages = Stages {
         pending_for: std::time::Duration::ZERO,
-        events: &told,
+        events: &stream,
         users: &Accounts::default(),
     };
     run(shop.reconcile(stages))
@@ -51,8 +51,8 @@ fn only_order(shop: &TestShop) -> OrderId {
     orders[0].order.id
 }
 
-/// The levels that are left: in stock, and held.
-fn left(shop: &TestShop) -> (u32, u32) {
+/// The number of pieces in stock, and how many of them are reserved.
+fn levels(shop: &TestShop) -> (u32, u32) {
     let level = shop.product.level(0);
     (level.quantity, level.reserved)
 }
@@ -63,7 +63,7 @@ fn order_takes_its_items_from_stock_and_cart() {
     let order = buy(&shop, &caller, "k").unwrap();
     assert_eq!((order.status, order.user), (Status::Confirmed, id));
     assert_eq!(order.total.amount(), "200");
-    assert_eq!(left(&shop), (3, 0));
+    assert_eq!(levels(&shop), (3, 0));
     assert_eq!(
         run(shop.get_cart(&caller)).unwrap().items,
         [],
@@ -74,7 +74,7 @@ fn order_takes_its_items_from_stock_and_cart() {
 #[test]
 fn lines_added_during_checkout_stay_in_the_cart() {
     let (shop, _, caller) = begin();
-    shop.product.will(&[None, Some(Lost)]);
+    shop.product.set_faults(&[None, Some(RequestLost)]);
     assert!(buy(&shop, &caller, "k").is_err());
     fill(&shop, &caller, 0, 1);
     assert_eq!(buy(&shop, &caller, "k").unwrap().status, Status::Confirmed);
@@ -88,7 +88,7 @@ fn repeat_returns_the_same_order_and_changes_nothing() {
     let order = buy(&shop, &caller, "k").unwrap();
     let calls = shop.product.calls.get();
     assert_eq!(buy(&shop, &caller, "k").unwrap(), order);
-    assert_eq!(shop.product.calls.get(), calls, "the stock was not asked again");
+    assert_eq!(shop.product.calls.get(), calls, "the stock was not called again");
     run(shop.cancel_order(&caller, &order.id.to_string())).unwrap();
     assert_eq!(buy(&shop, &caller, "k").unwrap().status, Status::Cancelled);
 }
@@ -115,7 +115,7 @@ fn key_belongs_to_one_request() {
         let answer = run(shop.create_order(&caller, other));
         assert!(matches!(answer, Err(Error::Invalid(_))), "got {answer:?}");
     }
-    assert_eq!(left(&shop), (3, 0), "and nothing else was done");
+    assert_eq!(levels(&shop), (3, 0), "no other order was placed");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn shortage_rejects_the_order_and_reserves_nothing() {
         };
         assert_eq!((short[0].requested, short[0].available), (6, 5));
     }
-    assert_eq!(left(&shop), (5, 0));
+    assert_eq!(levels(&shop), (5, 0));
     assert_eq!(
         run(shop.get_cart(&caller)).unwrap().items.len(),
         1,
@@ -154,7 +154,7 @@ fn shortage_rejects_the_order_and_reserves_nothing() {
 #[test]
 fn cart_is_bought_once_with_several_keys() {
     let (shop, _, caller) = begin();
-    shop.product.will(&[None, Some(Unheard)]);
+    shop.product.set_faults(&[None, Some(AnswerLost)]);
     assert!(matches!(buy(&shop, &caller, "a"), Err(Error::Unfinished(_))));
     let second = buy(&shop, &caller, "b");
     assert!(matches!(second, Err(Error::CartTaken)), "got {second:?}");
@@ -190,10 +190,10 @@ fn cart_that_changes_during_checkout_is_read_again() {
 #[test]
 fn order_whose_insertion_had_no_answer_is_found_by_its_key() {
     let (shop, _, caller) = begin();
-    shop.store.unheard.set(1);
+    shop.store.lost_answers.set(1);
     assert!(matches!(buy(&shop, &caller, "k"), Err(Error::Store(_))));
     assert_eq!(buy(&shop, &caller, "k").unwrap().id, only_order(&shop));
-    assert_eq!(left(&shop), (3, 0));
+    assert_eq!(levels(&shop), (3, 0));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn order_with_another_total_than_expected_is_refused() {
 #[test]
 fn items_without_a_total_cannot_be_ordered() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("99999999", 9)])), new_user());
-    shop.product.put("1", "USD", 9);
+    shop.product.add_product("1", "USD", 9);
     fill(&shop, &caller, 0, 2);
     let large = buy(&shop, &caller, "k");
     assert!(
@@ -232,7 +232,7 @@ fn items_without_a_total_cannot_be_ordered() {
         matches!(mixed, Err(Error::NoTotal(NoTotal::Currencies))),
         "got {mixed:?}"
     );
-    assert_eq!(shop.store.orders.borrow().len(), 0, "nothing was begun");
+    assert_eq!(shop.store.orders.borrow().len(), 0, "no order was inserted");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn deleted_and_unknown_products_cannot_be_ordered() {
     let (shop, _, caller) = begin();
     shop.product.products.borrow_mut().clear();
     let Err(Error::Short(short)) = buy(&shop, &caller, "k") else {
-        panic!("a product that is gone is short");
+        panic!("a deleted product must be reported as a shortage");
     };
     assert_eq!(short[0].available, 0);
     let empty = buy(&shop, &new_user().1, "k");
@@ -320,9 +320,9 @@ fn all_invalid_fields_of_an_order_are_named_at_once() {
     );
 }
 
-/// One call of two goes wrong, in every way; then a repeat or the reconciler continues.
-fn troubles() -> Vec<[Option<Fault>; 2]> {
-    let faults = [Lost, Unheard, Twice, Late].map(Some);
+/// One of two calls has a fault, once for each kind of fault. Then a repeat or the reconciler completes the order.
+fn fault_pairs() -> Vec<[Option<Fault>; 2]> {
+    let faults = [RequestLost, AnswerLost, Repeated, Late].map(Some);
     let first = faults.map(|fault| [fault, None]);
     let second = faults.map(|fault| [None, fault]);
     first.into_iter().chain(second).collect()
@@ -330,47 +330,47 @@ fn troubles() -> Vec<[Option<Fault>; 2]> {
 
 #[test]
 fn repeat_finishes_an_interrupted_order() {
-    for trouble in troubles() {
+    for faults in fault_pairs() {
         let (shop, _, caller) = begin();
-        shop.product.will(&trouble);
+        shop.product.set_faults(&faults);
         let first = buy(&shop, &caller, "k");
-        let known = trouble.iter().flatten().all(|fault| *fault == Twice);
-        assert_eq!(first.is_ok(), known, "{trouble:?}: {first:?}");
-        let order = buy(&shop, &caller, "k").unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
-        shop.product.arrive();
-        assert_eq!(order.status, Status::Confirmed, "{trouble:?}");
-        assert_eq!(left(&shop), (3, 0), "{trouble:?}: taken once");
+        let known = faults.iter().flatten().all(|fault| *fault == Repeated);
+        assert_eq!(first.is_ok(), known, "{faults:?}: {first:?}");
+        let order = buy(&shop, &caller, "k").unwrap_or_else(|error| panic!("{faults:?}: {error}"));
+        shop.product.deliver_late_calls();
+        assert_eq!(order.status, Status::Confirmed, "{faults:?}");
+        assert_eq!(levels(&shop), (3, 0), "{faults:?}: taken once");
     }
 }
 
 #[test]
-fn the_reconciler_completes_orders_that_are_not_repeated() {
-    for trouble in troubles() {
+fn reconciler_completes_orders_that_are_not_repeated() {
+    for faults in fault_pairs() {
         let (shop, _, caller) = begin();
-        shop.product.will(&trouble);
+        shop.product.set_faults(&faults);
         let _ = buy(&shop, &caller, "k");
         reconcile(&shop);
-        shop.product.arrive();
+        shop.product.deliver_late_calls();
         let order = shop.store.order(only_order(&shop));
         let outcome = shop.product.outcome(order.id);
         match order.status {
             Status::Confirmed => assert_eq!(
-                (outcome, left(&shop)),
+                (outcome, levels(&shop)),
                 (Some(Outcome::Committed), (3, 0)),
-                "{trouble:?}"
+                "{faults:?}"
             ),
             Status::Rejected => assert_eq!(
-                (outcome, left(&shop)),
+                (outcome, levels(&shop)),
                 (Some(Outcome::Released), (5, 0)),
-                "{trouble:?}: what arrives late finds the door closed"
+                "{faults:?}: a late call is refused, because the reservation is closed"
             ),
-            open => panic!("{trouble:?}: still {open:?}"),
+            open => panic!("{faults:?}: still {open:?}"),
         }
         let again = buy(&shop, &caller, "k");
         assert_eq!(
             again.is_ok(),
             order.status == Status::Confirmed,
-            "{trouble:?}: {again:?}"
+            "{faults:?}: {again:?}"
         );
     }
 }
@@ -378,31 +378,31 @@ fn the_reconciler_completes_orders_that_are_not_repeated() {
 #[test]
 fn expired_reservation_rejects_the_order() {
     let (shop, _, caller) = begin();
-    shop.product.will(&[None, Some(Lost)]);
+    shop.product.set_faults(&[None, Some(RequestLost)]);
     assert!(buy(&shop, &caller, "k").is_err());
     shop.product.expire();
     let late = buy(&shop, &caller, "k");
     assert!(matches!(late, Err(Error::Rejected(_))), "got {late:?}");
-    assert_eq!(left(&shop), (5, 0));
+    assert_eq!(levels(&shop), (5, 0));
 }
 
 #[test]
 fn order_with_committed_stock_is_confirmed_and_not_rejected() {
     let (shop, _, caller) = begin();
-    shop.product.will(&[None, Some(Unheard)]);
+    shop.product.set_faults(&[None, Some(AnswerLost)]);
     assert!(buy(&shop, &caller, "k").is_err());
     let id = only_order(&shop);
     let order = run(shop.run(id, Step::Release(Rejection::too_late())))
         .unwrap()
         .unwrap();
-    assert_eq!(order.status, Status::Confirmed, "Release answered: committed");
+    assert_eq!(order.status, Status::Confirmed, "release returned: committed");
 }
 
 #[test]
 fn order_is_rejected_only_after_its_release() {
     let (shop, _, caller) = begin();
     fill(&shop, &caller, 0, 9);
-    shop.product.will(&[None, Some(Unheard)]);
+    shop.product.set_faults(&[None, Some(AnswerLost)]);
     let unknown = buy(&shop, &caller, "k");
     assert!(matches!(unknown, Err(Error::Unfinished(_))), "got {unknown:?}");
     assert_eq!(shop.store.order(only_order(&shop)).status, Status::Pending);
@@ -414,8 +414,8 @@ fn order_is_rejected_only_after_its_release() {
 fn two_hundred_requests_with_one_key_are_one_order() {
     for seed in 1..20 {
         let (shop, _, caller) = begin();
-        shop.product.chance.set(seed * 7919);
-        shop.product.will(&vec![None; 1000]);
+        shop.product.random_state.set(seed * 7919);
+        shop.product.set_faults(&vec![None; 1000]);
         let all = (0..200).map(|_| shop.create_order(&caller, of_cart("k")));
         let answers = run(futures::future::join_all(all));
         let first = answers[0].as_ref().unwrap();
@@ -423,7 +423,7 @@ fn two_hundred_requests_with_one_key_are_one_order() {
             assert_eq!(answer.as_ref().unwrap(), first, "seed {seed}");
         }
         assert_eq!(first.id, only_order(&shop));
-        assert_eq!(left(&shop), (3, 0), "seed {seed}");
+        assert_eq!(levels(&shop), (3, 0), "seed {seed}");
     }
 }
 
@@ -431,8 +431,8 @@ fn two_hundred_requests_with_one_key_are_one_order() {
 fn fifty_keys_for_one_cart_are_one_order() {
     for seed in 1..20 {
         let (shop, _, caller) = begin();
-        shop.product.chance.set(seed * 104_729);
-        shop.product.will(&vec![None; 1000]);
+        shop.product.random_state.set(seed * 104_729);
+        shop.product.set_faults(&vec![None; 1000]);
         let keys: Vec<_> = (0..50).map(|n| format!("k{n}")).collect();
         let all = keys.iter().map(|key| shop.create_order(&caller, of_cart(key)));
         let answers = run(futures::future::join_all(all));
@@ -441,6 +441,6 @@ fn fifty_keys_for_one_cart_are_one_order() {
         let refused =
             |answer: &&Result<Order, Error>| matches!(answer, Err(Error::CartTaken | Error::NothingToOrder));
         assert_eq!(answers.iter().filter(refused).count(), 49, "seed {seed}");
-        assert_eq!(left(&shop), (3, 0), "seed {seed}");
+        assert_eq!(levels(&shop), (3, 0), "seed {seed}");
     }
 }

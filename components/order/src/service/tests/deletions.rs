@@ -1,4 +1,4 @@
-//! Deleted users: their carts go, whatever fails on the way, and their orders stay.
+//! Deleted users: their carts are emptied, even after failures, and their orders are kept.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use kernel::{Caller, UserId};
 
 use super::{
     Stock, TestShop, admin,
-    memory::{Accounts, Told},
+    memory::{Accounts, EventStream},
     new_user, of_cart, run, shop,
 };
 use crate::service::{AddToCart, Error, Reconciled, Stages};
@@ -14,7 +14,7 @@ use crate::service::{AddToCart, Error, Reconciled, Stages};
 fn reconcile(shop: &TestShop, users: &Accounts) -> Reconciled {
     run(shop.reconcile(Stages {
         pending_for: Duration::ZERO,
-        events: &Told::default(),
+        events: &EventStream::default(),
         users,
     }))
 }
@@ -52,10 +52,10 @@ fn cart_of_a_deleted_user_is_emptied_and_orders_stay() {
 
     assert_eq!((done.carts, done.problems.len()), (1, 0), "{done:?}");
     assert_eq!((lines(&shop, gone), lines(&shop, other)), (0, 1));
-    assert_eq!(*users.deleted.borrow(), [], "the news is acknowledged");
+    assert_eq!(*users.deleted.borrow(), [], "the deletion is acknowledged");
     let kept = run(shop.get_order(&admin(), &order.id.to_string()));
     assert_eq!(kept.unwrap(), order, "an admin still sees the order");
-    assert_eq!(reconcile(&shop, &users).carts, 0, "and that was all");
+    assert_eq!(reconcile(&shop, &users).carts, 0, "no cart is left to close");
 }
 
 #[test]
@@ -65,7 +65,11 @@ fn addition_to_a_closed_cart_is_refused() {
     add(&shop, &theirs, Some("a")).unwrap();
     users.delete(with);
     users.delete(without);
-    assert_eq!(reconcile(&shop, &users).carts, 2, "also of who had none");
+    assert_eq!(
+        reconcile(&shop, &users).carts,
+        2,
+        "a user without a cart gets a closed one, too"
+    );
 
     for (user, caller) in [(with, &theirs), (without, &never)] {
         for key in [None, Some("a"), Some("b"), Some("b")] {
@@ -80,39 +84,43 @@ fn addition_to_a_closed_cart_is_refused() {
 }
 
 #[test]
-fn other_stages_run_while_the_user_service_is_away() {
+fn other_stages_run_while_the_user_service_is_unavailable() {
     let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
     let (gone, theirs) = new_user();
     add(&shop, &theirs, None).unwrap();
     run(shop.create_order(&theirs, of_cart("k"))).unwrap();
     add(&shop, &theirs, None).unwrap();
     users.delete(gone);
-    users.is_away.set(true);
+    users.is_unavailable.set(true);
 
     let done = reconcile(&shop, &users);
     assert_eq!((done.carts, done.problems.len()), (0, 1), "{done:?}");
-    assert_eq!(done.relayed, 1, "what does not need it goes on");
+    assert_eq!(done.relayed, 1, "stages without the user service still run");
     assert_eq!(lines(&shop, gone), 1);
 
-    users.is_away.set(false);
-    assert_eq!(reconcile(&shop, &users).carts, 1, "the next run goes on");
+    users.is_unavailable.set(false);
+    assert_eq!(reconcile(&shop, &users).carts, 1, "the next run closes the cart");
     assert_eq!(lines(&shop, gone), 0);
 }
 
 #[test]
 fn interrupted_run_is_repeated_by_the_next() {
-    // What gets lost: the answer that the carts are closed, or the acknowledgement on its way.
-    for (unheard, deaf, carts) in [(1, 0, 0), (0, 1, 1)] {
+    // Either the answer of the statement that closes the carts is lost, or the request that acknowledges the deletion.
+    for (lost_answers, lost_acknowledgements, carts) in [(1, 0, 0), (0, 1, 1)] {
         let (shop, users) = (shop(Stock::of(&[("100", 9)])), Accounts::default());
         let (gone, theirs) = new_user();
         add(&shop, &theirs, Some("a")).unwrap();
         users.delete(gone);
-        shop.store.unheard.set(unheard);
-        users.deaf.set(deaf);
+        shop.store.lost_answers.set(lost_answers);
+        users.lost_acknowledgements.set(lost_acknowledgements);
 
         let first = reconcile(&shop, &users);
         assert_eq!((first.carts, first.problems.len()), (carts, 1), "{first:?}");
-        assert_eq!(users.deleted.borrow().len(), 1, "it is not acknowledged");
+        assert_eq!(
+            users.deleted.borrow().len(),
+            1,
+            "the deletion is not acknowledged"
+        );
         let second = reconcile(&shop, &users);
         assert_eq!((second.carts, second.problems.len()), (0, 0), "{second:?}");
         assert_eq!((lines(&shop, gone), users.deleted.borrow().len()), (0, 0));

@@ -1,5 +1,5 @@
-//! Random histories: several users at once, every call of the stock lost, unheard, doubled, late or reordered at random;
-//! then one run of the reconciler, and everything must add up.
+//! Random histories. Several users call at the same time, and calls of the stock are lost, repeated, delayed or reordered at
+//! random. Then the reconciler runs once, and stock and orders must add up.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use kernel::{Caller, UserId};
 
 use super::{
     Stock, TestShop,
-    memory::{Accounts, Told},
+    memory::{Accounts, EventStream},
     new_user, of_cart, run, shop,
 };
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 const HISTORIES: u64 = 400;
 const STEPS: usize = 25;
 
-/// What one user does, at random.
-async fn live(shop: &TestShop, caller: &Caller) {
+/// Makes random calls of one user.
+async fn run_user(shop: &TestShop, caller: &Caller) {
     let random = |bound| shop.product.random(bound) as usize;
     for _ in 0..STEPS {
         let product = shop.product.id(random(3)).to_string();
@@ -64,10 +64,10 @@ async fn cancel_one(shop: &TestShop, caller: &Caller) {
 }
 
 async fn reconcile(shop: &TestShop) {
-    let told = Told::default();
+    let stream = EventStream::default();
     let stages = Stages {
         pending_for: std::time::Duration::ZERO,
-        events: &told,
+        events: &stream,
         users: &Accounts::default(),
     };
     shop.reconcile(stages).await;
@@ -78,15 +78,17 @@ fn stock_and_orders_add_up_after_random_faults() {
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     for seed in 1..=HISTORIES {
         let shop = shop(Stock::of(&[("100", 40), ("250", 15), ("3", 60)]));
-        shop.product.chance.set(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        shop.product
+            .random_state
+            .set(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let users: Vec<(UserId, Caller)> = (0..4).map(|_| new_user()).collect();
-        run(join_all(users.iter().map(|(_, caller)| live(&shop, caller))));
+        run(join_all(users.iter().map(|(_, caller)| run_user(&shop, caller))));
 
-        // No client repeats anything; what is on its way arrives; then the reconciler runs once, untroubled.
-        shop.product.arrive();
-        shop.product.chance.set(0);
+        // No client repeats a request. Late calls are delivered, and then the reconciler runs once without faults.
+        shop.product.deliver_late_calls();
+        shop.product.random_state.set(0);
         run(reconcile(&shop));
-        shop.product.arrive();
+        shop.product.deliver_late_calls();
         check(&shop, seed);
         for row in shop.store.orders.borrow().iter() {
             *ends.entry(row.order.status.name()).or_default() += 1;
@@ -96,7 +98,7 @@ fn stock_and_orders_add_up_after_random_faults() {
         let count = ends.get(end).copied().unwrap_or_default();
         assert!(
             count > 100,
-            "the histories must have seen orders {end}, but saw {ends:?}"
+            "the histories must have more than 100 orders that are {end}, but have {ends:?}"
         );
     }
 }
@@ -118,14 +120,14 @@ fn check(shop: &TestShop, seed: u64) {
             "seed {seed}: the stock of an order {:?}",
             order.status
         );
-        assert!(!row.restock_due, "seed {seed}: stock is still due");
+        assert!(!row.restock_due, "seed {seed}: the stock was not returned");
         if order.status == Status::Confirmed {
             for item in &order.items {
                 *sold.entry(item.product).or_default() += item.quantity.get();
             }
         }
         let of_key = keys.insert((order.user, row.key.clone()), order.id);
-        assert_eq!(of_key, None, "seed {seed}: two orders of one key");
+        assert_eq!(of_key, None, "seed {seed}: two orders have one key");
         if let Some(version) = row.cart_version.filter(|_| order.status != Status::Rejected) {
             let of_cart = carts.insert((order.user, version), order.id);
             assert_eq!(of_cart, None, "seed {seed}: a cart was bought twice");
@@ -133,10 +135,10 @@ fn check(shop: &TestShop, seed: u64) {
     }
     for (product, level) in shop.product.levels.borrow().iter() {
         let sold = sold.get(product).copied().unwrap_or_default();
-        assert_eq!(level.reserved, 0, "seed {seed}: nothing is held any more");
+        assert_eq!(level.reserved, 0, "seed {seed}: nothing is reserved any more");
         assert_eq!(
             level.quantity + sold,
-            level.put_in,
+            level.initial_quantity,
             "seed {seed}: every piece is accounted for"
         );
     }

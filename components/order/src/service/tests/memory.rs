@@ -31,13 +31,13 @@ type Meanwhile = Box<dyn FnOnce(&Memory)>;
 pub(super) struct Memory {
     pub(super) carts: RefCell<BTreeMap<UserId, CartLines>>,
     additions: RefCell<BTreeMap<(UserId, String), Line>>,
-    /// Whose carts are closed.
+    /// The users whose carts are closed.
     closed: RefCell<BTreeSet<UserId>>,
     pub(super) orders: RefCell<Vec<Row>>,
     outbox: RefCell<Vec<(Event, bool)>>,
-    /// How many of the next writes are done without the caller hearing of it.
-    pub(super) unheard: Cell<u32>,
-    /// Run before the next insert: another request is faster.
+    /// How many of the next writes take effect but return an error.
+    pub(super) lost_answers: Cell<u32>,
+    /// Runs before the next insert, as another request that is faster.
     pub(super) meanwhile: RefCell<Option<Meanwhile>>,
 }
 
@@ -58,12 +58,12 @@ impl Memory {
         change(&mut cart.lines);
     }
 
-    /// What was done, or no answer.
-    fn heard<T>(&self, answer: T) -> Result<T, StoreError> {
-        match self.unheard.get() {
+    /// Returns the answer of a write that took effect, or an error if the answer is lost.
+    fn respond<T>(&self, answer: T) -> Result<T, StoreError> {
+        match self.lost_answers.get() {
             0 => Ok(answer),
             left => {
-                self.unheard.set(left - 1);
+                self.lost_answers.set(left - 1);
                 Err(StoreError::Unavailable("no answer".into()))
             }
         }
@@ -157,7 +157,7 @@ impl Carts for Memory {
                 None => lines.push(kept),
             }
         });
-        self.heard(Added::Done)
+        self.respond(Added::Done)
     }
 
     async fn addition(&self, user: UserId, key: &Key) -> Result<Option<Line>, StoreError> {
@@ -191,7 +191,7 @@ impl Carts for Memory {
     async fn close_carts(&self, users: &[UserId]) -> Result<u64, StoreError> {
         let mut closed = self.closed.borrow_mut();
         let news = users.iter().filter(|user| closed.insert(**user)).count();
-        self.heard(news as u64)
+        self.respond(news as u64)
     }
 
     async fn empty_closed_carts(&self, users: &[UserId]) -> Result<(), StoreError> {
@@ -200,7 +200,7 @@ impl Carts for Memory {
             self.carts.borrow_mut().remove(user);
             self.additions.borrow_mut().retain(|(owner, _), _| owner != user);
         }
-        self.heard(())
+        self.respond(())
     }
 }
 
@@ -255,7 +255,7 @@ impl Orders for Memory {
             cart_version: new.cart_version,
             restock_due: false,
         });
-        self.heard(Inserted::Done)
+        self.respond(Inserted::Done)
     }
 
     async fn confirm(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -274,7 +274,7 @@ impl Orders for Memory {
                 }
             });
         }
-        self.heard(confirmed)
+        self.respond(confirmed)
     }
 
     async fn reject(&self, id: OrderId, reason: &str, short: &[Shortage]) -> Result<(), StoreError> {
@@ -291,7 +291,7 @@ impl Orders for Memory {
                 }
             }
         });
-        self.heard(())
+        self.respond(())
     }
 
     async fn cancel(&self, scope: AccessScope, id: OrderId) -> Result<(), StoreError> {
@@ -300,7 +300,7 @@ impl Orders for Memory {
                 row.restock_due = true
             });
         }
-        self.heard(())
+        self.respond(())
     }
 
     async fn mark_restocked(&self, id: OrderId) -> Result<(), StoreError> {
@@ -308,7 +308,7 @@ impl Orders for Memory {
         for row in orders.iter_mut().filter(|row| row.order.id == id) {
             row.restock_due = false;
         }
-        self.heard(())
+        self.respond(())
     }
 
     async fn find(&self, scope: AccessScope, id: OrderId) -> Result<Option<(Order, RestockDue)>, StoreError> {
@@ -366,7 +366,7 @@ impl Backlog for Memory {
         let mut seen = BTreeSet::new();
         let waiting = outbox
             .iter()
-            .filter(|(event, told)| !told && seen.insert(event.order));
+            .filter(|(event, is_relayed)| !is_relayed && seen.insert(event.order));
         Ok(waiting
             .map(|(event, _)| event.clone())
             .take(limit as usize)
@@ -374,10 +374,10 @@ impl Backlog for Memory {
     }
 
     async fn mark_relayed(&self, events: &[Event]) -> Result<(), StoreError> {
-        for (event, told) in self.outbox.borrow_mut().iter_mut() {
-            *told |= events.contains(event);
+        for (event, is_relayed) in self.outbox.borrow_mut().iter_mut() {
+            *is_relayed |= events.contains(event);
         }
-        self.heard(())
+        self.respond(())
     }
 
     async fn sweep(&self, _: u32) -> Result<u64, StoreError> {
@@ -394,21 +394,21 @@ fn takes_cart(row: &Row, user: UserId, version: u64) -> bool {
     row.order.user == user && open
 }
 
-/// A stream of events, which takes only what is newer than what they heard.
+/// A stream of events. It appends only events that are newer than the last appended event of their order.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct EventStream {
     pub(super) events: RefCell<Vec<Event>>,
-    /// How many of the next tellings are heard without an answer.
+    /// How many of the next calls take effect but return an error.
     pub(super) unanswered: Cell<u32>,
 }
 
-impl Events for Told {
+impl Events for EventStream {
     async fn append(&self, events: &[Event]) -> Result<(), String> {
         for event in events {
-            let mut heard = self.events.borrow_mut();
+            let mut appended = self.events.borrow_mut();
             let is_newer = |known: &Event| known.order != event.order || known.version < event.version;
-            if heard.iter().all(is_newer) {
-                heard.push(event.clone());
+            if appended.iter().all(is_newer) {
+                appended.push(event.clone());
             }
         }
         match self.unanswered.get() {
@@ -425,10 +425,10 @@ impl Events for Told {
 #[derive(Default)]
 pub(super) struct Accounts {
     pub(super) deleted: RefCell<Vec<Deletion>>,
-    /// The service does not answer.
-    pub(super) is_away: Cell<bool>,
-    /// How many of the next acknowledgements are lost on their way.
-    pub(super) deaf: Cell<u32>,
+    /// Whether the service does not answer.
+    pub(super) is_unavailable: Cell<bool>,
+    /// How many of the next acknowledgements are lost before they take effect.
+    pub(super) lost_acknowledgements: Cell<u32>,
 }
 
 impl Accounts {
@@ -440,7 +440,7 @@ impl Accounts {
 
 impl Users for Accounts {
     async fn deletions(&self, limit: u32) -> Result<Vec<Deletion>, String> {
-        match self.is_away.get() {
+        match self.is_unavailable.get() {
             true => Err("no answer".into()),
             false => Ok(self
                 .deleted
@@ -453,7 +453,7 @@ impl Users for Accounts {
     }
 
     async fn acknowledge(&self, deletions: &[Deletion]) -> Result<(), String> {
-        match self.deaf.get() {
+        match self.lost_acknowledgements.get() {
             0 => {
                 self.deleted
                     .borrow_mut()
@@ -461,7 +461,7 @@ impl Users for Accounts {
                 Ok(())
             }
             left => {
-                self.deaf.set(left - 1);
+                self.lost_acknowledgements.set(left - 1);
                 Err("no answer".into())
             }
         }

@@ -1,4 +1,4 @@
-//! Orders after they were placed: read, listed, cancelled, and told of.
+//! Reading, listing and cancelling orders, and relaying their events.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use kernel::{Caller, OrderId};
 
 use super::{
     Stock, TestShop, admin,
-    memory::{Accounts, Told},
+    memory::{Accounts, EventStream},
     new_user, of_cart, run, shop,
-    stock::Fault::{Late, Lost, Twice, Unheard},
+    stock::Fault::{AnswerLost, Late, Repeated, RequestLost},
 };
 use crate::{
     domain::{Order, Status},
@@ -24,10 +24,10 @@ fn buy(shop: &TestShop, caller: &Caller, key: &str, pieces: i32) -> Order {
     run(shop.create_order(caller, request)).unwrap()
 }
 
-fn reconcile(shop: &TestShop, told: &Told) -> Reconciled {
+fn reconcile(shop: &TestShop, stream: &EventStream) -> Reconciled {
     run(shop.reconcile(Stages {
         pending_for: Duration::ZERO,
-        events: told,
+        events: stream,
         users: &Accounts::default(),
     }))
 }
@@ -59,7 +59,7 @@ fn only_its_user_and_admins_read_an_order() {
     assert_eq!(
         shop.store.order(order.id).status,
         Status::Confirmed,
-        "and nothing changed"
+        "the order is unchanged"
     );
     assert_eq!(run(shop.newer_order(&another, order.id, 0)).unwrap(), None);
     let anonymous = run(shop.get_order(&Caller::Anonymous, &id));
@@ -105,22 +105,28 @@ fn users_list_their_own_orders_and_a_token_belongs_to_one_list() {
 
 #[test]
 fn cancelling_returns_the_stock_once() {
-    for trouble in [None, Some(Lost), Some(Unheard), Some(Twice), Some(Late)] {
+    for fault in [
+        None,
+        Some(RequestLost),
+        Some(AnswerLost),
+        Some(Repeated),
+        Some(Late),
+    ] {
         let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
         let order = buy(&shop, &caller, "k", 2);
-        shop.product.will(&[trouble]);
+        shop.product.set_faults(&[fault]);
         let id = order.id.to_string();
         let (cancelled, left) = run(shop.cancel_order(&caller, &id)).unwrap();
-        assert_eq!(cancelled.status, Status::Cancelled, "{trouble:?}");
+        assert_eq!(cancelled.status, Status::Cancelled, "{fault:?}");
         let failed = left.is_some();
-        let told = Told::default();
-        let done = reconcile(&shop, &told);
-        assert_eq!(done.restocked, u64::from(failed), "{trouble:?}: {done:?}");
-        shop.product.arrive();
+        let stream = EventStream::default();
+        let done = reconcile(&shop, &stream);
+        assert_eq!(done.restocked, u64::from(failed), "{fault:?}: {done:?}");
+        shop.product.deliver_late_calls();
         run(shop.cancel_order(&caller, &id)).unwrap();
         let level = shop.product.level(0);
-        assert_eq!((level.quantity, level.reserved), (5, 0), "{trouble:?}");
-        assert!(!shop.store.row(order.id).restock_due, "{trouble:?}");
+        assert_eq!((level.quantity, level.reserved), (5, 0), "{fault:?}");
+        assert!(!shop.store.row(order.id).restock_due, "{fault:?}");
     }
 }
 
@@ -128,7 +134,7 @@ fn cancelling_returns_the_stock_once() {
 fn cancellation_whose_answer_was_lost_can_be_repeated() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 5)])), new_user());
     let id = buy(&shop, &caller, "k", 2).id.to_string();
-    shop.store.unheard.set(1);
+    shop.store.lost_answers.set(1);
     assert!(run(shop.cancel_order(&caller, &id)).is_err());
     run(shop.cancel_order(&caller, &id)).unwrap();
     assert_eq!(shop.product.level(0).quantity, 5);
@@ -143,12 +149,12 @@ fn only_confirmed_orders_can_be_cancelled() {
         items: &items,
         ..of_cart("k")
     };
-    shop.product.will(&[Some(Lost)]);
+    shop.product.set_faults(&[Some(RequestLost)]);
     assert!(run(shop.create_order(&caller, request)).is_err());
     let id = shop.store.orders.borrow()[0].order.id;
     let pending = run(shop.cancel_order(&caller, &id.to_string()));
     assert!(matches!(pending, Err(Error::StillPending)), "got {pending:?}");
-    reconcile(&shop, &Told::default());
+    reconcile(&shop, &EventStream::default());
     let rejected = run(shop.cancel_order(&caller, &id.to_string()));
     assert!(
         matches!(rejected, Err(Error::NothingToCancel)),
@@ -178,30 +184,34 @@ fn each_version_of_an_order_is_seen_once() {
 #[test]
 fn events_are_relayed_in_order_at_least_once() {
     let (shop, (_, caller)) = (shop(Stock::of(&[("100", 99)])), new_user());
-    let told = Told::default();
+    let stream = EventStream::default();
     let order = buy(&shop, &caller, "k", 2);
     buy(&shop, &caller, "k2", 2);
     run(shop.cancel_order(&caller, &order.id.to_string())).unwrap();
-    told.unanswered.set(1);
-    let first = reconcile(&shop, &told);
+    stream.unanswered.set(1);
+    let first = reconcile(&shop, &stream);
     assert_eq!(
         (first.relayed, first.problems.len()),
         (0, 1),
         "the stream did not answer"
     );
     assert_eq!(
-        reconcile(&shop, &told).relayed,
+        reconcile(&shop, &stream).relayed,
         3,
-        "all that was not answered is told again"
+        "the events without an answer are appended again"
     );
-    let events = told.events.borrow();
+    let events = stream.events.borrow();
     let of_it: Vec<_> = events.iter().filter(|event| event.order == order.id).collect();
     assert_eq!(
         of_it.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(),
         ["order.confirmed", "order.cancelled"]
     );
     drop(events);
-    assert_eq!(reconcile(&shop, &told), Reconciled::default(), "and that was all");
+    assert_eq!(
+        reconcile(&shop, &stream),
+        Reconciled::default(),
+        "nothing is left to do"
+    );
 }
 
 #[test]
@@ -210,19 +220,19 @@ fn reconciler_stops_when_the_stock_does_not_answer() {
     let ids: Vec<_> = (0..5)
         .map(|n| buy(&shop, &caller, &format!("k{n}"), 1).id.to_string())
         .collect();
-    shop.product.will(&[Some(Lost); 5]);
+    shop.product.set_faults(&[Some(RequestLost); 5]);
     for id in &ids {
         run(shop.cancel_order(&caller, id)).unwrap();
     }
-    shop.product.will(&[Some(Lost); 3]);
+    shop.product.set_faults(&[Some(RequestLost); 3]);
     let calls = shop.product.calls.get();
-    let done = reconcile(&shop, &Told::default());
+    let done = reconcile(&shop, &EventStream::default());
     assert_eq!(
         shop.product.calls.get() - calls,
         3,
-        "not asked once for each order"
+        "the reconciler does not call the stock once for each order"
     );
     assert_eq!((done.restocked, done.problems.len()), (0, 3));
-    assert_eq!(done.relayed, 10, "what does not need the stock goes on");
-    assert_eq!(reconcile(&shop, &Told::default()).restocked, 5);
+    assert_eq!(done.relayed, 10, "stages without the stock still run");
+    assert_eq!(reconcile(&shop, &EventStream::default()).restocked, 5);
 }

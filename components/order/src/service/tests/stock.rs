@@ -1,4 +1,4 @@
-//! A catalogue and a stock in memory, whose calls go wrong in every way that calls can.
+//! A catalogue and a stock in memory. Their calls can have every kind of fault.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,16 +14,16 @@ use crate::{
     service::{Catalogue, CatalogueError, Inventory, InventoryError, Outcome},
 };
 
-/// What happens to a call.
+/// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is lost on its way.
-    Lost,
-    /// It is done, and the answer is lost.
-    Unheard,
-    /// It is done twice.
-    Twice,
-    /// The caller gives up, and it is done later: after other calls.
+    /// The call has no effect, and the caller gets no answer.
+    RequestLost,
+    /// The call takes effect, but the caller gets no answer.
+    AnswerLost,
+    /// The call is made twice.
+    Repeated,
+    /// The caller stops waiting, and the call takes effect later, after other calls.
     Late,
 }
 
@@ -43,36 +43,36 @@ pub(super) struct Reservation {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Level {
-    pub(super) put_in: u32,
+    pub(super) initial_quantity: u32,
     pub(super) quantity: u32,
     pub(super) reserved: u32,
 }
 
-/// The stock, with the faults that its callers meet.
+/// The stock, and the faults of its calls.
 #[derive(Default)]
 pub(super) struct Stock {
     pub(super) products: RefCell<Vec<Product>>,
     pub(super) levels: RefCell<BTreeMap<ProductId, Level>>,
     pub(super) reservations: RefCell<BTreeMap<OrderId, Reservation>>,
-    /// What happens to the next calls, one after the other; nothing to those beyond.
+    /// The faults of the next calls, in this order. Further calls have random faults.
     pub(super) faults: RefCell<VecDeque<Option<Fault>>>,
     late: RefCell<Vec<Call>>,
-    /// A seed for faults and delays at random; 0 for none.
-    pub(super) chance: Cell<u64>,
+    /// The state of the generator for random faults and delays; 0 for none.
+    pub(super) random_state: Cell<u64>,
     pub(super) calls: Cell<u32>,
 }
 
 impl Stock {
-    /// A stock of products with these prices in yen and pieces.
+    /// A stock of products, each with a price in yen and a number of pieces.
     pub(super) fn of(products: &[(&str, u32)]) -> Self {
         let stock = Self::default();
         for (price, pieces) in products {
-            stock.put(price, "JPY", *pieces);
+            stock.add_product(price, "JPY", *pieces);
         }
         stock
     }
 
-    pub(super) fn put(&self, price: &str, currency: &str, pieces: u32) -> ProductId {
+    pub(super) fn add_product(&self, price: &str, currency: &str, pieces: u32) -> ProductId {
         let id = ProductId::generate();
         self.products.borrow_mut().push(Product {
             id,
@@ -81,7 +81,7 @@ impl Stock {
             available: 0,
         });
         let level = Level {
-            put_in: pieces,
+            initial_quantity: pieces,
             quantity: pieces,
             reserved: 0,
         };
@@ -98,79 +98,82 @@ impl Stock {
     }
 
     pub(super) fn outcome(&self, order: OrderId) -> Option<Outcome> {
-        self.reservations.borrow().get(&order).map(|kept| kept.outcome)
+        self.reservations
+            .borrow()
+            .get(&order)
+            .map(|reservation| reservation.outcome)
     }
 
-    /// The next calls go so.
-    pub(super) fn will(&self, faults: &[Option<Fault>]) {
+    /// Sets the faults of the next calls.
+    pub(super) fn set_faults(&self, faults: &[Option<Fault>]) {
         self.faults.borrow_mut().extend(faults);
     }
 
-    /// Everything that is still on its way arrives now.
-    pub(super) fn arrive(&self) {
+    /// Runs all calls that are late.
+    pub(super) fn deliver_late_calls(&self) {
         for call in self.late.take() {
-            let _ = self.done(&call);
+            let _ = self.apply(&call);
         }
     }
 
-    /// What is held longer than it may be is given back: here, all of it.
+    /// Releases all reservations, as if all of them had expired.
     pub(super) fn expire(&self) {
-        let held: Vec<_> = self
+        let orders: Vec<_> = self
             .reservations
             .borrow()
             .iter()
-            .filter(|(_, kept)| kept.outcome == Outcome::Reserved)
+            .filter(|(_, reservation)| reservation.outcome == Outcome::Reserved)
             .map(|(order, _)| *order)
             .collect();
-        for order in held {
+        for order in orders {
             let _ = self.release(order);
         }
     }
 
     /// A number below `bound`, 0 without a seed.
     pub(super) fn random(&self, bound: u64) -> u64 {
-        let mut state = self.chance.get();
+        let mut state = self.random_state.get();
         if state == 0 {
             return 0;
         }
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        self.chance.set(state);
+        self.random_state.set(state);
         state % bound
     }
 
-    /// Lets others go first for a while.
-    pub(super) async fn wait(&self) {
+    /// Lets other tasks run first, for a random number of turns.
+    pub(super) async fn yield_randomly(&self) {
         for _ in 0..self.random(4) {
-            once_later().await;
+            yield_once().await;
         }
     }
 
     async fn call(&self, call: Call) -> Result<Outcome, InventoryError> {
         self.calls.set(self.calls.get() + 1);
-        self.wait().await;
+        self.yield_randomly().await;
         if !self.late.borrow().is_empty() && self.random(3) == 1 {
-            self.arrive();
+            self.deliver_late_calls();
         }
         let unknown = || Err(InventoryError::Unknown("no answer".into()));
         let answer = match self.fault() {
-            None => self.done(&call),
-            Some(Fault::Lost) => unknown(),
-            Some(Fault::Unheard) => {
-                let _ = self.done(&call);
+            None => self.apply(&call),
+            Some(Fault::RequestLost) => unknown(),
+            Some(Fault::AnswerLost) => {
+                let _ = self.apply(&call);
                 unknown()
             }
-            Some(Fault::Twice) => {
-                let _ = self.done(&call);
-                self.done(&call)
+            Some(Fault::Repeated) => {
+                let _ = self.apply(&call);
+                self.apply(&call)
             }
             Some(Fault::Late) => {
                 self.late.borrow_mut().push(call);
                 unknown()
             }
         };
-        self.wait().await;
+        self.yield_randomly().await;
         answer
     }
 
@@ -179,15 +182,15 @@ impl Stock {
             return fault;
         }
         match self.random(16) {
-            1 => Some(Fault::Lost),
-            2 => Some(Fault::Unheard),
-            3 => Some(Fault::Twice),
+            1 => Some(Fault::RequestLost),
+            2 => Some(Fault::AnswerLost),
+            3 => Some(Fault::Repeated),
             4 => Some(Fault::Late),
             _ => None,
         }
     }
 
-    fn done(&self, call: &Call) -> Result<Outcome, InventoryError> {
+    fn apply(&self, call: &Call) -> Result<Outcome, InventoryError> {
         match call {
             Call::Reserve(order, lines) => self.reserve(*order, lines),
             Call::Commit(order) => self.commit(*order),
@@ -275,19 +278,19 @@ impl Stock {
 
     fn change(&self, order: OrderId, to: Outcome, change: impl Fn(&mut Level, u32)) {
         let mut reservations = self.reservations.borrow_mut();
-        let kept = reservations.get_mut(&order).unwrap();
-        kept.outcome = to;
-        for line in &kept.lines {
+        let reservation = reservations.get_mut(&order).unwrap();
+        reservation.outcome = to;
+        for line in &reservation.lines {
             let mut levels = self.levels.borrow_mut();
             change(levels.get_mut(&line.product).unwrap(), line.quantity.get());
         }
     }
 }
 
-/// Is ready when it is looked at again, which it asks for.
-async fn once_later() {
-    let mut looked_at = false;
-    std::future::poll_fn(|context| match std::mem::replace(&mut looked_at, true) {
+/// Lets other tasks run once.
+async fn yield_once() {
+    let mut was_polled = false;
+    std::future::poll_fn(|context| match std::mem::replace(&mut was_polled, true) {
         true => Poll::Ready(()),
         false => {
             context.waker().wake_by_ref();
@@ -301,24 +304,24 @@ impl Catalogue for Stock {
     async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, CatalogueError> {
         assert!(
             (1..=100).contains(&ids.len()),
-            "the catalogue is asked for {}",
+            "a call of the catalogue has {} ids",
             ids.len()
         );
-        self.wait().await;
+        self.yield_randomly().await;
         let products = self.products.borrow();
-        let wanted = products.iter().filter(|product| ids.contains(&product.id));
+        let found = products.iter().filter(|product| ids.contains(&product.id));
         let levels = self.levels.borrow();
         let with_stock = |product: &Product| Product {
             available: levels[&product.id].quantity - levels[&product.id].reserved,
             ..product.clone()
         };
-        Ok(wanted.map(with_stock).collect())
+        Ok(found.map(with_stock).collect())
     }
 }
 
 impl Inventory for Stock {
     async fn reserve(&self, order: OrderId, lines: &[Line], ttl: Duration) -> Result<(), InventoryError> {
-        assert!((1..=3600).contains(&ttl.as_secs()), "a hold of {ttl:?}");
+        assert!((1..=3600).contains(&ttl.as_secs()), "a reservation for {ttl:?}");
         self.call(Call::Reserve(order, lines.to_vec())).await.map(drop)
     }
 
@@ -331,11 +334,11 @@ impl Inventory for Stock {
     }
 
     async fn reservation(&self, order: OrderId) -> Result<Option<Outcome>, InventoryError> {
-        self.wait().await;
+        self.yield_randomly().await;
         Ok(self.outcome(order))
     }
 
-    /// Nothing is held for too long until a test says so.
+    /// No reservation expires by itself: tests call [`Stock::expire`].
     async fn expire(&self, _: u32) -> Result<u32, InventoryError> {
         Ok(0)
     }

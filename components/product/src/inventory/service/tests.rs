@@ -14,7 +14,7 @@ struct Memory {
     quantity: Cell<i32>,
     reserved: Cell<i32>,
     reservations: RefCell<BTreeMap<OrderId, Reservation>>,
-    /// What another call does just before the next statement, once.
+    /// A change by another call, which runs once before the next statement.
     meanwhile: RefCell<Option<(OrderId, Status)>>,
 }
 

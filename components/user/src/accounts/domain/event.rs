@@ -13,7 +13,7 @@ pub(crate) struct UserEvent {
     pub(crate) occurred_at: Timestamp,
 }
 
-/// What happened to the account.
+/// The change of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserEventKind {
     /// The account was deleted, for good.

@@ -54,7 +54,7 @@ pub(crate) struct AccountChange {
     pub(crate) name: Option<UserName>,
 }
 
-/// The name that a user wants to be called by: up to 100 characters, possibly empty.
+/// The name that a user has chosen: at most 100 characters, possibly empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserName(String);
 

@@ -146,8 +146,8 @@ impl<P: Ports> Accounts<P> {
         Ok(user)
     }
 
-    /// The status of a token, for the edge. The edge asks before it knows the user, so the caller is ignored here; service
-    /// tokens see to it that only the edge asks.
+    /// The status of a token, for the edge. The edge calls this before the user is authenticated, so the caller is ignored.
+    /// Service tokens ensure that only the edge calls this.
     pub(crate) async fn check_session(
         &self,
         _: &Caller,
@@ -158,8 +158,8 @@ impl<P: Ports> Accounts<P> {
         Ok(TokenStatus::of(&claims, state.await?.as_ref()))
     }
 
-    /// The events that are not acknowledged, for the order component. It asks on behalf of no user, so the caller is ignored
-    /// here; service tokens see to it that only this component asks.
+    /// The events that are not acknowledged, for the order component. It calls this on behalf of no user, so the caller is
+    /// ignored. Service tokens ensure that only this component calls this.
     pub(crate) async fn list_user_events(&self, _: &Caller, limit: i32) -> Result<Vec<UserEvent>, Error> {
         let limit = EventLimit::try_from(limit).map_err(|error| Violations::one("limit", error))?;
         Ok(self.store.pending_events(limit).await?)
@@ -189,8 +189,8 @@ impl<P: Ports> Accounts<P> {
         Ok(is_right.then_some((credentials.user, credentials.epoch)))
     }
 
-    /// Ends a session and the user's other sessions in the same browser. The issuer, which asks for it, ends this session on its
-    /// own; the revocation tells it the others. A deleted account has no sessions: then there is nothing to do.
+    /// Ends a session and the user's other sessions in the same browser. The issuer, which calls this, ends this session
+    /// itself. The revocation sends it the others. A deleted account has no sessions: then there is nothing to do.
     pub(crate) async fn end_session(&self, id: UserId, session: &SessionId) -> Result<(), Error> {
         let ended = self.store.end_session(id, session).await?;
         if let [_, others @ ..] = ended.as_slice() {
@@ -225,8 +225,8 @@ impl<P: Ports> Accounts<P> {
     }
 }
 
-/// The caller's access scope and the account that the request names, if it is within the scope. Another user's account is denied
-/// before it is looked up, so that the answer does not tell whether it exists.
+/// The caller's access scope and the account that the request names, if it is within the scope. Another user's account is
+/// denied before it is looked up, so that the answer does not tell whether it exists.
 fn owner_or_admin(caller: &Caller, id: &str) -> Result<(AccessScope, UserId), Error> {
     let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
     let id = parse_id("id", id)?;

@@ -1,4 +1,4 @@
-//! What the use cases of accounts need from outside.
+//! Ports of the use cases of accounts.
 
 use kernel::{AccessScope, Email, PageToken, SessionId, StoreError, UserId};
 

@@ -25,7 +25,7 @@ pub(crate) struct ChangePassword<'a> {
     pub(crate) new: &'a str,
 }
 
-/// The claims of a token whose status is asked for.
+/// The claims of a token whose status is requested.
 pub(crate) struct CheckSession<'a> {
     pub(crate) user_id: &'a str,
     pub(crate) epoch: Option<i64>,

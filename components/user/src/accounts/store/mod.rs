@@ -59,7 +59,7 @@ impl AccountStore for PostgresAccounts {
         after: Option<PageToken>,
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
-        // Every id is above the nil UUID, which no user has: the first page needs no statement of its own.
+        // The nil UUID is no user's id, and every id is above it. So the first page can use the same statement.
         let above = after.map(PageToken::key).unwrap_or_default();
         let [is_all, own] = in_scope(scope);
         let parameters = [is_all, own, uuid(above), number(limit.into())];

@@ -120,8 +120,8 @@ pub(super) static SET_ROLES: LazyLock<String> = LazyLock::new(|| {
 pub(super) const FIND_CREDENTIALS: &str =
     "select id, password_hash, epoch from users where email_key = $1 and not is_deleted";
 
-// Without an access scope: the edge asks on behalf of no user. With deleted accounts: their tokens are invalid, while those of
-// a subject that never was a user are valid.
+// There is no access scope, because the edge calls on behalf of no user. Deleted accounts are included: their tokens are
+// invalid, but the tokens of a subject that never was a user are valid.
 pub(super) const REVOCATION_STATE: &str = "select is_deleted, epoch, \
          (extract(epoch from epoch_changed_at) * 1000000)::bigint as epoch_changed_at, roles, \
          exists (select from ended_sessions where user_id = users.id and session_id = $2) as session_ended \

@@ -28,8 +28,8 @@ impl OAuth2Client {
     }
 
     /// The addresses that the user may come back to after an authorization request, which the issuer has validated: the
-    /// `redirect_uri` of the request, or else all registered ones. The request may leave it out, and Hydra leaves out parameters
-    /// that came in a body.
+    /// `redirect_uri` of the request, or else all registered ones. The request may leave it out, and Hydra leaves out
+    /// parameters that came in a body.
     fn return_addresses(&self, request_url: &str) -> Vec<String> {
         let (_, query) = request_url.split_once('?').unwrap_or_default();
         let mut parameters = form_urlencoded::parse(query.as_bytes());
@@ -88,7 +88,7 @@ pub(crate) struct ConsentRequest {
     /// The address of the authorization request.
     request_url: String,
     pub(crate) login_session_id: String,
-    /// What the login page has passed to the consent page.
+    /// The data that the login page has passed to the consent page.
     pub(crate) context: LoginContext,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct LogoutRequest {
     pub(crate) client: OAuth2Client,
 }
 
-/// What the login page passes to the consent page.
+/// The data that the login page passes to the consent page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct LoginContext {
     /// The epoch of the account when the user signed in. `None` if a login page that is not ours has accepted the login.
@@ -152,7 +152,7 @@ pub(crate) struct SessionClaims {
     pub(crate) sid: String,
 }
 
-/// What the application learns of the user.
+/// The user's data for the application.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProfileClaims {
     pub(crate) name: String,

@@ -1,5 +1,6 @@
-//! A client of Hydra's admin API (v2), as far as the pages need it: <https://www.ory.sh/docs/hydra/reference/api>. The API is that
-//! of Ory Hydra or of the issuer of this repository (docs/ISSUER.md), at the address in the variable `hydra_admin_url`.
+//! A client of Hydra's admin API (v2), as far as the pages need it: <https://www.ory.sh/docs/hydra/reference/api>. The API
+//! is that of Ory Hydra or of the issuer of this repository (docs/ISSUER.md), at the address in the variable
+//! `hydra_admin_url`.
 //!
 //! The pages send browsers only to addresses that the admin API has returned.
 
@@ -35,10 +36,10 @@ pub(crate) enum Error {
     /// 404: there is no such challenge, or it has expired.
     #[error("Hydra knows no such challenge")]
     Unknown,
-    /// 410: the challenge was answered before. The browser goes on at this address, if Hydra returns one.
+    /// 410: the challenge was answered before. The browser continues at this address, if Hydra returns one.
     #[error("the challenge was answered before")]
     Gone(Option<RedirectUrl>),
-    /// Hydra cannot be reached, is too slow, or answers with an error of its own.
+    /// Hydra cannot be reached, is too slow, or answers with an internal error.
     #[error("Hydra is unavailable: {0}")]
     Unavailable(String),
     /// Hydra has refused the call, or its answer is not of the expected form.

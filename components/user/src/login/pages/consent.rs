@@ -22,7 +22,7 @@ struct ConsentPrompt {
     user: User,
 }
 
-/// What the user grants of a request.
+/// The part of a request that the user grants.
 struct ConsentGrant {
     scopes: Vec<String>,
     audience: Vec<String>,
@@ -94,7 +94,7 @@ impl ConsentPrompt {
         requested.filter(|scope| self.user.may_grant(scope))
     }
 
-    /// What is granted: requested, allowed, and chosen. A form that names other scopes or audiences grants nothing more.
+    /// The granted values: they are requested, allowed and chosen. Other scopes or audiences in the form are not granted.
     fn grant(
         &self,
         has_scope: impl Fn(&str) -> bool,
@@ -189,7 +189,7 @@ fn audience_checkbox(name: &str, index: usize) -> Markup {
     checkbox.render()
 }
 
-/// What a scope allows. An unknown scope is shown by its name.
+/// The description of a scope. An unknown scope is shown by its name.
 fn scope_label<'a>(texts: &Texts, scope: &'a str) -> &'a str {
     match scope {
         "openid" => texts.scope_openid,

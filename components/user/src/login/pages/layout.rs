@@ -1,4 +1,4 @@
-//! The frame of all pages, and the parts that forms are made of.
+//! The frame of all pages, and the parts of forms.
 
 use bytes::Bytes;
 use connect::Body;
@@ -85,7 +85,7 @@ fn finish(document: Markup) -> String {
     finished
 }
 
-/// Redirects the browser, with a GET whatever the method of its request (RFC 9700, section 4.12).
+/// Redirects the browser, with a GET for any method of its request (RFC 9700, section 4.12).
 pub(crate) fn redirect(url: &RedirectUrl) -> Response<Body> {
     let mut response = Response::new(Body::from(Bytes::new()));
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_shown_as_they_are_but_for_characters_that_reorder_a_line() {
+    fn texts_are_escaped_and_lose_characters_that_reorder_a_line() {
         let page = finish(html! { p lang="ja" { ("山田 & <花>") } });
         assert_eq!(page, "<p lang=\"ja\">山田 &amp; &lt;花&gt;</p>");
         let page = finish(html! { ("bank\u{202e}moc.elpmaxe") });

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use connect::Body;
 use http::{HeaderName, HeaderValue, Response, header};
 
-/// The origins that a form may lead to. Chromium checks each redirect after a form, so they are the issuer and the application that
-/// the browser goes back to.
+/// The origins that a form may lead to. Chromium checks each redirect after a form, so they are the issuer and the
+/// application that the browser goes back to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FormDestinations(BTreeSet<String>);
 
@@ -29,8 +29,8 @@ impl FormDestinations {
     }
 }
 
-/// The source expression (CSP 3, section 2.3.1) that covers an address. It has no character that could end a directive, whatever
-/// the address contains.
+/// The source expression (CSP 3, section 2.3.1) that covers an address. For every address, it has no character that could end a
+/// directive.
 fn source(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())

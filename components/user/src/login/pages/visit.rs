@@ -106,13 +106,13 @@ impl Visit {
         self.form.has(ACTION, REFUSE)
     }
 
-    /// Where forms may lead: to the issuer and, over it, to one of these addresses.
+    /// The addresses to which forms may lead: the issuer and, through it, one of these addresses.
     pub(super) fn destinations(&self, addresses: &[String]) -> FormDestinations {
         let issuer = [&*self.settings.issuer];
         FormDestinations::of(issuer.into_iter().chain(addresses.iter().map(String::as_str)))
     }
 
-    /// Where the form for signing out may lead: also to the issuer's last page.
+    /// The addresses to which the form for signing out may lead, including the issuer's last page.
     pub(super) fn logout_destinations(&self, addresses: &[String]) -> FormDestinations {
         let own = [&*self.settings.issuer, &*self.settings.signed_out_url];
         FormDestinations::of(own.into_iter().chain(addresses.iter().map(String::as_str)))

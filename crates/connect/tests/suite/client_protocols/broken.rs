@@ -1,13 +1,13 @@
-//! What a client makes of answers that break the protocol, or that something else gives.
+//! Answers that break the protocol, or that do not come from a server of the protocol.
 
 use akinai_connect::{Code, ConnectError, Response};
 use akinai_connect_test_schema::testing::v1::LookResponse;
 
 use super::{CONNECT, Canned, Change, GRPC, GRPC_WEB, Pairs, count, look, looked, read, sum};
 
-/// What answers that break the protocol are taken for: the codes that the conformance suite wants.
+/// Answers that break the protocol have the codes that the conformance suite expects.
 #[tokio::test]
-async fn one_message_is_wanted_where_a_method_gives_one() {
+async fn unary_answer_without_exactly_one_message_is_an_error() {
     let grpc = || Canned::new("application/grpc");
     let web = || Canned::new("application/grpc-web");
     let connect = || Canned::new("application/connect+proto");

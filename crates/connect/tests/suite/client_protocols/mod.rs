@@ -103,7 +103,7 @@ fn looked(text: &str) -> Vec<u8> {
 
 type CannedBody = StreamBody<stream::LocalBoxStream<'static, Result<Frame<Bytes>, &'static str>>>;
 
-/// What was sent.
+/// A sent request.
 struct Sent {
     head: http::request::Parts,
     body: Bytes,

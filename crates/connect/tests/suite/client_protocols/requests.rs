@@ -1,4 +1,4 @@
-//! What a client sends by each protocol.
+//! The requests of a client by each protocol.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ async fn grpc_requests_follow_the_protocol() {
 }
 
 #[tokio::test]
-async fn all_messages_are_compressed_where_a_client_is_told_to() {
+async fn client_that_compresses_from_0_bytes_compresses_all_messages() {
     let request = LookRequest { text: "short".into() };
     let server = Server::with(Canned::new("application/proto"));
     let client = CONNECT(Client::new(Rc::clone(&server))).gzip_from(0);

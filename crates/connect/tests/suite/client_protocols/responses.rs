@@ -1,4 +1,4 @@
-//! What a client makes of right answers.
+//! Valid answers.
 
 use akinai_connect::{CallOptions, Client, Code, Response};
 use akinai_connect_test_schema::testing::v1::{LookRequest, LookResponse};

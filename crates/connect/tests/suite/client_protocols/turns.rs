@@ -48,7 +48,7 @@ impl Transport for HangsUp {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_at_the_deadline_has_kept_it() {
+async fn broken_connection_at_the_deadline_is_deadline_exceeded() {
     let cases = [(20, Code::DeadlineExceeded), (60_000, Code::Unavailable)];
     for (milliseconds, code) in cases {
         let client = Client::new(HangsUp(Duration::from_millis(30))).grpc();
@@ -84,7 +84,7 @@ impl Transport for Echo {
 }
 
 #[tokio::test]
-async fn requests_and_answers_take_turns() {
+async fn requests_and_answers_can_alternate() {
     let client = Client::new(Echo).encoding(Encoding::Proto).grpc();
     let taken = Rc::new(Cell::new(0));
     let counter = Rc::clone(&taken);

@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Refused texts, and the messages of the errors.
 
 use akinai_connect::json;
 use akinai_connect_test_schema::testing::v1::{Maps, Scalars, Tree, WellKnown};
@@ -7,7 +7,7 @@ use prost::Message as _;
 use super::{refuses, rewritten, types};
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn text_that_is_not_json_is_refused() {
     refuses::<Scalars>(&[
         (
             "",

@@ -46,7 +46,7 @@ fn well_known_types_have_their_form() {
 }
 
 #[test]
-fn what_has_no_json_form_is_not_written() {
+fn value_without_a_json_form_is_not_written() {
     let cases = [
         (
             WellKnown {

@@ -30,7 +30,7 @@ async fn gzip_is_understood_in_every_protocol() {
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_those_who_take_it() {
+async fn large_answers_are_compressed_if_the_client_accepts_it() {
     let text = "marmalade ".repeat(1000);
     let message = format!(r#"{{"text":"{text}"}}"#);
     let json = "content-type: application/json";
@@ -73,7 +73,7 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_refused_by_its_unpacked_size() {
+async fn decompression_bomb_is_refused_by_its_decompressed_size() {
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 1 << 20, "small as sent");
     let answer = post(

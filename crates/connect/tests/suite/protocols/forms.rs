@@ -28,7 +28,7 @@ async fn a_connect_stream_has_messages_and_an_end() {
 }
 
 #[tokio::test]
-async fn a_connect_stream_that_fails_says_so_at_its_end() {
+async fn connect_stream_that_fails_ends_with_the_error() {
     let answer = post(COUNT, STREAM, envelope(0, r#"{"to":1,"errorCode":"aborted"}"#)).await;
     assert_eq!(answer.status, 200, "the status was sent long before the error");
     let expected = [
@@ -197,7 +197,7 @@ async fn grpc_errors_have_a_status_a_message_and_details() {
 }
 
 #[tokio::test]
-async fn a_call_of_what_is_not_there_is_unimplemented_in_the_words_of_its_protocol() {
+async fn call_of_an_unknown_method_is_unimplemented_in_its_protocol() {
     for path in ["/testing.v1.EchoService/Nope", "/a.B/C"] {
         for media in [
             "application/grpc",

@@ -303,7 +303,7 @@ async fn bodies_come_in_pieces_and_break_off() {
 }
 
 #[tokio::test]
-async fn calls_in_one_router_do_not_meet() {
+async fn concurrent_calls_in_one_router_do_not_mix() {
     let router = support::router();
     let calls = (0..16).map(|index| {
         let router = &router;
@@ -329,7 +329,7 @@ async fn calls_in_one_router_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_call_by_get_tells_its_query() {
+async fn call_by_get_has_query_parameters() {
     struct Tell;
     impl akinai_connect::Interceptor for Tell {
         async fn before(

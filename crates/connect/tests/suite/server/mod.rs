@@ -1,4 +1,4 @@
-//! What the router answers to HTTP requests, right ones and wrong ones.
+//! The answers of the router to valid and invalid HTTP requests.
 
 mod calls;
 mod refusals;

@@ -72,7 +72,7 @@ async fn wrong_requests_are_refused_in_connects_shape() {
 
 /// Clients of gRPC, gRPC-Web and Connect's streams read no JSON there, and of others we know nothing: they go by the status.
 #[tokio::test]
-async fn what_is_no_call_is_refused_without_json_in_other_protocols() {
+async fn invalid_call_is_refused_without_json_in_other_protocols() {
     let router = support::router();
     let grpc = "content-type: application/grpc+xml";
     let cases = [
@@ -144,12 +144,12 @@ async fn what_is_no_call_is_refused_without_json_in_other_protocols() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_would_work() {
+async fn refusals_name_the_allowed_methods_and_media_types() {
     let router = support::router();
     let answer = answer_of(&router, request("DELETE", LOOK, "", "")).await;
     assert_eq!(
         answer.headers["allow"], "GET, HEAD, POST",
-        "a wrong method is told the right ones"
+        "the answer to a wrong method names the allowed ones"
     );
     let answer = answer_of(&router, request("POST", LOOK, "content-type: text/html", "")).await;
     assert_eq!(
@@ -157,7 +157,7 @@ async fn refusals_say_what_would_work() {
         "application/json, application/proto, application/grpc+json, application/grpc+proto, \
          application/grpc-web+json, application/grpc-web+proto, application/grpc-web-text+json, \
          application/grpc-web-text+proto",
-        "a wrong media type is told the right ones"
+        "the answer to a wrong media type names the accepted ones"
     );
 }
 

@@ -128,9 +128,9 @@ async fn an_answer_comes_before_the_next_request_is_sent() {
     }
 }
 
-/// The client's half may end while the server's goes on, and the other way round.
+/// The client's half may end while the server's continues, and vice versa.
 #[tokio::test]
-async fn a_server_may_end_a_stream_whose_client_goes_on() {
+async fn server_can_end_a_stream_while_the_client_still_sends() {
     let (mut sender, body) = written();
     let response = support::router().handle(request(TALK, CONNECT, body)).await;
     let stop = envelope(0, r#"{"text":"enough","errorCode":"aborted"}"#);
@@ -170,7 +170,7 @@ async fn requests_are_read_as_fast_as_their_answers() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_dropped_takes_its_handler_and_its_request_along() {
+async fn dropped_response_also_drops_its_handler_and_its_request() {
     let taken = Rc::new(Cell::new(0));
     let before = support::dropped();
     let response = support::router()
@@ -185,7 +185,7 @@ async fn a_response_that_is_dropped_takes_its_handler_and_its_request_along() {
     assert_eq!(
         (support::dropped(), Rc::strong_count(&taken)),
         (before, 2),
-        "it goes on"
+        "the call continues"
     );
     drop(answers);
     assert_eq!(

@@ -37,7 +37,7 @@ const CONNECT: &str = "application/connect+json";
 const GRPC: &str = "application/grpc+json";
 type Piece = Result<Frame<Bytes>, &'static str>;
 
-/// What an answer says: its messages, and how it ended. A Connect stream's end is JSON, gRPC's is trailers.
+/// The content of an answer: its messages, and its end. The end of a Connect stream is JSON, that of a gRPC stream is trailers.
 struct Said {
     messages: Vec<Vec<u8>>,
     end: String,

@@ -19,7 +19,7 @@ thread_local! {
     static DROPPED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// How many calls of `Wait`, `Gather` and `Talk` were given up or came to their end, in this test.
+/// The number of calls of `Wait`, `Gather` and `Talk` that were cancelled or have ended, in this test.
 pub(crate) fn dropped() -> usize {
     DROPPED.get()
 }

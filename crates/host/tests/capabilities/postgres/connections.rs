@@ -48,7 +48,7 @@ async fn cleaned(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_request_sets_ends_with_it() {
+async fn session_state_of_a_request_ends_with_the_request() {
     let (probe, database) = probe().await;
     let set = json!([
         { "statement": "set statement_timeout = 12345" },
@@ -70,7 +70,7 @@ async fn what_a_request_sets_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_left_unread_holds_nothing() {
+async fn unread_result_is_cancelled_and_holds_nothing() {
     let (probe, database) = probe().await;
     let slow = "select n, pg_sleep(0.3), repeat('x', 10000) from generate_series(1, 1000) n";
     let peeked = probe

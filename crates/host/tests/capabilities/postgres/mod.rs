@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::harness::{Database, Probe};
 
-/// A probe that may reach a database of its own.
+/// A probe, and a database that it may reach.
 async fn probe() -> (Probe, Database) {
     let database = Database::create().await;
     (Probe::allowed(&[&database.grant()]).await, database)

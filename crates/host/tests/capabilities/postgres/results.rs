@@ -50,7 +50,7 @@ async fn errors_of_the_server_come_in_their_parts() {
         probe.query(&database, "insert into t values (1)").await["error"]["query-failed"]["detail"].take();
     assert_eq!(detail, "Key (id)=(1) already exists.");
 
-    // What comes after the statement was accepted is text in `query`: client.rs query, its map_err.
+    // An error that comes after the statement was accepted is text in `query`: client.rs query, its map_err.
     let request = json!({ "address": database.address(), "sync": true, "statements": [{ "statement": "insert into t values (1)" }] });
     let result = probe.post("/postgres", request).await["results"][0].take();
     let text = result["error"]["query-failed"]["text"]
@@ -158,7 +158,7 @@ async fn a_statement_is_prepared_once_per_connection() {
 
 /// Spin prepares each time, so a change of the schema never hurts there; nor may it here.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_schema_is_noticed() {
+async fn prepared_statement_follows_a_change_of_the_schema() {
     let (probe, database) = probe().await;
     database
         .execute("create table t (a int); insert into t values (1)")

@@ -183,7 +183,7 @@ async fn parameters_go_as_in_spin() {
 
 /// Spin: factor-outbound-pg/src/client.rs query (through to_sql_parameters) and execute name the same mistake differently.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_that_is_no_value_is_refused_before_it_is_sent() {
+async fn invalid_parameter_is_refused_before_it_is_sent() {
     let (probe, database) = probe().await;
     #[rustfmt::skip]
     let rows = [

@@ -1,4 +1,4 @@
-//! Consent: what the user grants, and what the next request needs no consent for.
+//! Consent: the grants of the user, and the next request, which may skip consent.
 
 use super::super::{BrowserCookies, NextStop};
 use crate::authorization::domain::AcceptedConsent;

@@ -109,7 +109,7 @@ fn new_login_replaces_the_remembered_one_and_its_cookie() {
 }
 
 #[test]
-fn skipped_login_is_prolonged_where_the_page_says_so() {
+fn skipped_login_is_prolonged_if_the_page_requests_it() {
     let (world, mut browser) = signed_in();
     world.store.pass(3000);
     let prolonged = AcceptedLogin {

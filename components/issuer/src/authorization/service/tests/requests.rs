@@ -37,7 +37,7 @@ fn request_goes_over_login_and_consent_to_the_client() {
 }
 
 #[test]
-fn request_with_another_address_or_client_is_shown_to_the_user_only() {
+fn error_of_an_unknown_redirect_uri_or_client_is_shown_to_the_user_only() {
     let world = World::new();
     for (name, value, error) in [
         ("redirect_uri", "https://shop.example/cc", "invalid_request"),

@@ -91,7 +91,7 @@ fn service_gets_no_scope_for_users_and_none_that_it_is_not_registered_for() {
 }
 
 #[test]
-fn access_token_lives_as_long_as_its_audience_says() {
+fn lifetime_of_an_access_token_depends_on_its_audience() {
     let world = World::new();
     for (audience, seconds) in [("", 900), ("nightly", 86400), ("nightly akinai", 900)] {
         let form = form(&BY_CLIENT, &[("audience", audience)]);

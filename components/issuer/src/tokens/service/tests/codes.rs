@@ -9,7 +9,7 @@ use crate::testing::{
 const OTHER_VERIFIER: &str = "another-verifier-of-the-right-length-and-letters";
 
 #[test]
-fn code_gives_tokens_of_what_was_granted() {
+fn code_gives_tokens_with_the_granted_scopes() {
     let (world, mut browser) = (World::new(), BrowserCookies::default());
     let code = world.code(&mut browser, &request(&[]), login(), consent(&["openid"]));
     let tokens = world.issue(public("shop"), &exchange(&code, &[])).unwrap();

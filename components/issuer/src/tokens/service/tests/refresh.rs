@@ -54,7 +54,7 @@ fn replaced_token_whose_successor_was_used_revokes_its_family() {
 }
 
 #[test]
-fn reuse_in_one_sign_in_leaves_the_other_alone() {
+fn reuse_in_one_sign_in_does_not_revoke_another() {
     let world = World::new();
     let (stolen, other) = (world.signed_in(), world.signed_in());
     world.refresh(refresh_token(&stolen)).unwrap();
@@ -126,7 +126,7 @@ fn grant_ends_30_days_after_the_sign_in() {
 }
 
 #[test]
-fn hook_decides_what_the_tokens_say_and_whether_there_are_any() {
+fn hook_decides_whether_tokens_are_issued_and_what_they_contain() {
     let world = World::new();
     let tokens = world.signed_in();
     world.hook.is_configured.set(true);
@@ -155,7 +155,7 @@ fn hook_decides_what_the_tokens_say_and_whether_there_are_any() {
 }
 
 #[test]
-fn hook_is_not_asked_about_a_token_that_is_not_valid() {
+fn hook_is_not_called_for_an_invalid_token() {
     let world = World::new();
     let tokens = world.signed_in();
     world.hook.is_configured.set(true);

@@ -60,7 +60,7 @@ fn name_that_looks_blank_is_refused() {
 fn only_admins_change_the_catalogue() {
     let catalogue = catalogue(1);
     let id = first(&catalogue);
-    // Not even what is wrong with it is told to others.
+    // Other callers do not even learn which fields are wrong.
     let stock = UpdateStock {
         product_id: "no id",
         quantity: -1,

@@ -1,4 +1,4 @@
-//! Who may read and change an account.
+//! The callers that may read and change an account.
 
 use kernel::{Caller, UserId};
 

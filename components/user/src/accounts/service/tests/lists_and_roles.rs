@@ -1,4 +1,4 @@
-//! What admins do: list accounts, revoke tokens and set roles.
+//! The use cases of admins: list accounts, revoke tokens and set roles.
 
 use kernel::{Caller, UserId};
 

@@ -1,60 +1,61 @@
-//! Two calls about one order that are held until they happen at the same time.
+//! Two calls about one order. A gate holds them so that they run at the same time.
 
 use super::*;
 
-/// How often calls meet that should not.
-const MEETINGS: usize = 10;
+/// How often each test repeats its two calls.
+const ROUNDS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn late_reservation_after_a_release_is_refused() {
     let gate = Gate::new();
     let shop = Shop::with(|setup| setup.chaining(Arc::new(gate.clone()))).await;
     let products = Products::of(&shop).await;
-    let counter = shop.counter();
+    let api = shop.api();
     let mut sold = 0;
-    for meeting in 0..MEETINGS {
+    for round in 0..ROUNDS {
         let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::before("ReserveStock")]);
         let releasing = async {
             gate.holds(1).await;
-            if meeting % 2 == 0 {
-                counter.reconcile().await.expect("the reconciler answers");
+            if round % 2 == 0 {
+                api.reconcile().await.expect("the reconciler answers");
                 gate.open();
             } else {
-                // At the same moment.
+                // Opens for both calls at the same moment.
                 let both = [Point::before("ReserveStock"), Point::before("ReleaseReservation")];
                 gate.close(&both);
                 let opening = async {
                     gate.holds(1).await;
                     gate.open();
                 };
-                tokio::join!(counter.reconcile(), opening);
+                tokio::join!(api.reconcile(), opening);
             }
         };
-        let (said, ()) = tokio::join!(request.run(&counter), releasing);
-        // At the same moment the order may just as well be taken before the release comes, as a whole.
-        let end = match said {
-            Said::Done(_) if meeting % 2 == 1 => {
+        let (outcome, ()) = tokio::join!(request.run(&api), releasing);
+        // In the rounds with both calls at the same moment, the whole order can also be confirmed before the release
+        // arrives.
+        let end = match outcome {
+            Outcome::Done(_) if round % 2 == 1 => {
                 sold += 2;
                 CONFIRMED
             }
             _ => {
                 assert_eq!(
-                    said,
-                    Said::Refused("failed_precondition".into()),
-                    "meeting {meeting}"
+                    outcome,
+                    Outcome::Refused("failed_precondition".into()),
+                    "round {round}"
                 );
                 REJECTED
             }
         };
-        shop.settle().await;
+        shop.reconcile_and_check().await;
         let status = shop.status(&request.user, KEY).await;
-        assert_eq!(status.as_deref(), end, "meeting {meeting}");
+        assert_eq!(status.as_deref(), end, "round {round}");
     }
     assert_eq!(
         shop.stock(products.many).await,
         999 - sold,
-        "and nothing else has left the stock"
+        "nothing else has left the stock"
     );
 }
 
@@ -63,8 +64,8 @@ async fn concurrent_checkout_and_reconciler_sell_once() {
     let gate = Gate::new();
     let shop = Shop::with(|setup| setup.chaining(Arc::new(gate.clone()))).await;
     let products = Products::of(&shop).await;
-    let counter = shop.counter();
-    for meeting in 0..MEETINGS {
+    let api = shop.api();
+    for round in 0..ROUNDS {
         let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::before("CommitReservation")]);
         let reconciling = async {
@@ -73,21 +74,21 @@ async fn concurrent_checkout_and_reconciler_sell_once() {
                 gate.holds(2).await;
                 gate.open();
             };
-            tokio::join!(counter.reconcile(), opening);
+            tokio::join!(api.reconcile(), opening);
         };
-        let (said, ()) = tokio::join!(request.run(&counter), reconciling);
-        assert!(matches!(said, Said::Done(_)), "meeting {meeting}: {said:?}");
-        shop.settle().await;
+        let (outcome, ()) = tokio::join!(request.run(&api), reconciling);
+        assert!(matches!(outcome, Outcome::Done(_)), "round {round}: {outcome:?}");
+        shop.reconcile_and_check().await;
         assert_eq!(
             shop.status(&request.user, KEY).await.as_deref(),
             CONFIRMED,
-            "meeting {meeting}"
+            "round {round}"
         );
     }
     assert_eq!(
         shop.stock(products.many).await,
-        999 - 2 * MEETINGS as i32,
-        "each was sold once"
+        999 - 2 * ROUNDS as i32,
+        "each order was sold once"
     );
 }
 
@@ -96,39 +97,39 @@ async fn concurrent_cancellation_and_confirmation_have_one_outcome() {
     let gate = Gate::new();
     let shop = Shop::with(|setup| setup.chaining(Arc::new(gate.clone()))).await;
     let products = Products::of(&shop).await;
-    let counter = shop.counter();
-    for meeting in 0..MEETINGS {
+    let api = shop.api();
+    for round in 0..ROUNDS {
         let request = UserRequest::new(&shop, Action::Buy, products).await;
         gate.close(&[Point::after("CommitReservation")]);
         let cancelling = async {
             gate.holds(1).await;
-            let listed = counter.call(&request.user, "ListOrders", json!({})).await;
-            let Said::Done(listed) = listed else {
-                panic!("the order is there, pending, but: {listed:?}")
+            let listed = api.call(&request.user, "ListOrders", json!({})).await;
+            let Outcome::Done(listed) = listed else {
+                panic!("the list must contain the pending order, but the answer was {listed:?}")
             };
             let message = json!({ "id": listed["orders"][0]["id"] });
-            let early = counter.call(&request.user, "CancelOrder", message.clone()).await;
+            let early = api.call(&request.user, "CancelOrder", message.clone()).await;
             assert_eq!(
                 early,
-                Said::Refused("failed_precondition".into()),
-                "it is still being placed"
+                Outcome::Refused("failed_precondition".into()),
+                "the order is still pending"
             );
             gate.open();
-            let pause = Duration::from_millis(meeting as u64);
+            let pause = Duration::from_millis(round as u64);
             tokio::time::sleep(pause).await;
-            counter.call(&request.user, "CancelOrder", message).await
+            api.call(&request.user, "CancelOrder", message).await
         };
-        let (placed, cancelled) = tokio::join!(request.run(&counter), cancelling);
-        assert!(matches!(placed, Said::Done(_)), "meeting {meeting}: {placed:?}");
+        let (placed, cancelled) = tokio::join!(request.run(&api), cancelling);
+        assert!(matches!(placed, Outcome::Done(_)), "round {round}: {placed:?}");
         let end = match cancelled {
-            Said::Done(_) => CANCELLED,
+            Outcome::Done(_) => CANCELLED,
             _ => CONFIRMED,
         };
-        shop.settle().await;
+        shop.reconcile_and_check().await;
         assert_eq!(
             shop.status(&request.user, KEY).await.as_deref(),
             end,
-            "meeting {meeting}: {cancelled:?}"
+            "round {round}: {cancelled:?}"
         );
     }
 }
