@@ -16,10 +16,28 @@ pub const TABLE_ELEMENTS: usize = 20_000;
 pub const LOG_LINE: usize = 8 * 1024;
 /// The maximum time for a client to send a request's head. A slower client would occupy a connection for nothing.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum time from accepting a connection to the head of its first request.
+pub const FIRST_REQUEST_TIMEOUT: Duration = HEAD_TIMEOUT;
+/// How long a connection may stay without a request. Common clients close theirs after 60 to 90 s.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// The maximum time for which a client may read no byte while there is something to send.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much longer than a request's time the client may take to read the response. Then its connection is closed.
+pub const READ_TIME: Duration = Duration::from_secs(30);
+/// An HTTP/2 client that is silent for this time is sent a ping, and has the same time again to answer.
+pub const HTTP2_PING: Duration = Duration::from_secs(20);
+/// The maximum size of the headers of an HTTP/2 request, in bytes.
+pub const HTTP2_HEADERS: u32 = 16 * 1024;
+/// The time after which a response that still goes on, or a request whose body still arrives, needs one of the few places for
+/// these.
+pub const LONG_AFTER: Duration = Duration::from_secs(1);
+/// Bodies of at most 64 KiB that the host reads at the same time before it calls a component.
+pub const BODIES_READ_AHEAD: usize = 1_024;
 /// The maximum size of a request's head, in bytes, and of the part of a body that is read ahead: the memory of one idle
 /// connection. HTTP/1.1 only; for HTTP/2 it is 16 KiB.
 pub const HEAD_SIZE: usize = 64 * 1024;
-/// Connections open at the same time; more wait in the kernel's backlog. Half of the usual limit of 8,192 or more files.
+/// Connections open at the same time. A further one displaces the least used one. Half of the usual limit of 8,192 or more
+/// files.
 pub const CONNECTIONS: usize = 4_096;
 /// The number of streams of one HTTP/2 connection. The limit prevents that one client takes all of a component's requests.
 pub const HTTP2_STREAMS: u32 = 128;
@@ -40,11 +58,23 @@ pub struct Limits {
     /// The maximum size of a request's body, in bytes. A longer one gets 413. Default 16 MiB: more than the 4 MiB that the
     /// protocol layer accepts for a message, so that clients usually get its more precise refusal.
     pub request_body: u64,
-    /// Requests in flight in one component. Further requests get 503 with `Retry-After`. Default 256: at a few milliseconds
-    /// each that is far more than two cores can handle, and the number of requests that wait for a dead database stays
-    /// small. The same number of short bodies, of at most 64 KiB, may be read for a component before it is called. Memory
-    /// for this number of instances is reserved for each component (address space only).
+    /// Requests from outside that are in flight in one component. Further requests get 503 with `Retry-After`. Default 256: at a
+    /// few milliseconds each that is far more than two cores can handle, and the number of requests that wait for a dead
+    /// database stays small. Calls of other components are counted apart, up to the same number, so that clients cannot take
+    /// their places. Memory for all of these instances is reserved for each component (address space only).
     pub in_flight: usize,
+    /// Responses of one component that may go on for longer than [`LONG_AFTER`], which are usually streams; counted apart for
+    /// clients and for other components. A further one is cut off. Default 64.
+    pub long_responses: usize,
+    /// Requests from outside whose bodies may arrive for longer than [`LONG_AFTER`] while a component reads them. A further one
+    /// gets 503. Default 64.
+    pub long_uploads: usize,
+    /// Requests that one client address may have in flight, in all components. A further one gets 429 with `Retry-After`. An
+    /// IPv6 /64 network counts as one address. Default 64: a quarter of `in_flight`.
+    pub requests_per_address: usize,
+    /// Connections that one client address may have open. A further one is closed at once. Trusted proxies have no limit.
+    /// Default 512.
+    pub connections_per_address: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +84,10 @@ impl Default for Limits {
             request_deadline: Duration::from_secs(30),
             request_body: 16 << 20,
             in_flight: 256,
+            long_responses: 64,
+            long_uploads: 64,
+            requests_per_address: 64,
+            connections_per_address: 512,
         }
     }
 }

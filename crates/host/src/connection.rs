@@ -1,0 +1,287 @@
+//! The times that a client's connection is bound to, whatever the client reads or sends.
+//!
+//! hyper's own limits are not enough: the time for the head of a request starts only when the protocol is known, an idle HTTP/2
+//! connection stays for ever, and a response that the client does not read is never polled.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::limits::{FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
+
+/// The longest pause between two looks at a connection. What happens meanwhile is noticed late by as much.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The reason why the host closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The client sent no request.
+    NoRequest,
+    /// The client sent no further request.
+    Idle,
+    /// The client reads nothing.
+    NotRead,
+    /// A response was not read within its time.
+    Unfinished,
+    /// There are too many connections, and this one is the least used.
+    Displaced,
+}
+
+/// A client's connection.
+pub(crate) struct Connection {
+    state: Mutex<State>,
+    displaced: Notify,
+    /// The maximum time from a request's head until its response is sent.
+    response_time: Duration,
+}
+
+struct State {
+    opened: Instant,
+    /// When the last response was sent; `None` before the first request.
+    idle_since: Option<Instant>,
+    /// The requests whose responses are not sent yet, by number, with the times of their heads.
+    open: BTreeMap<u64, Instant>,
+    next: u64,
+    /// Since when the client has taken no byte of what is to be sent.
+    blocked_since: Option<Instant>,
+}
+
+/// A request whose response is not sent yet.
+pub(crate) struct OpenRequest {
+    connection: Arc<Connection>,
+    number: u64,
+}
+
+impl Connection {
+    pub(crate) fn new(response_time: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                opened: Instant::now(),
+                idle_since: None,
+                open: BTreeMap::new(),
+                next: 0,
+                blocked_since: None,
+            }),
+            displaced: Notify::new(),
+            response_time,
+        })
+    }
+
+    /// Notes the head of a request. The request is open until the returned value is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> OpenRequest {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        state.open.insert(number, Instant::now());
+        OpenRequest {
+            connection: self.clone(),
+            number,
+        }
+    }
+
+    /// Ready with the reason when the connection has to be closed.
+    pub(crate) async fn closed(&self) -> Closed {
+        let time_is_up = async {
+            loop {
+                let (due, reason) = self.state().due(self.response_time);
+                let now = Instant::now();
+                if due <= now {
+                    return reason;
+                }
+                tokio::time::sleep_until(due.min(now + LOOK)).await;
+            }
+        };
+        tokio::select! {
+            reason = time_is_up => reason,
+            () = self.displaced.notified() => Closed::Displaced,
+        }
+    }
+
+    /// Closes the connection for another one.
+    pub(crate) fn displace(&self) {
+        self.displaced.notify_one();
+    }
+
+    /// How little this connection is used: one that sent no request comes before one that is idle, and of each the oldest comes
+    /// first. `None` if a request is open.
+    pub(crate) fn idleness(&self) -> Option<(bool, Instant)> {
+        let state = self.state();
+        let since = state.idle_since.unwrap_or(state.opened);
+        state.open.is_empty().then_some((state.next > 0, since))
+    }
+
+    fn wrote(&self, is_blocked: bool) {
+        let mut state = self.state();
+        state.blocked_since = match is_blocked {
+            true => state.blocked_since.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// When the connection has to be closed, and why, if nothing happens until then.
+    fn due(&self, response_time: Duration) -> (Instant, Closed) {
+        let waiting = match (self.open.values().min(), self.idle_since) {
+            (Some(head), _) => (*head + response_time, Closed::Unfinished),
+            (None, Some(since)) => (since + IDLE_TIMEOUT, Closed::Idle),
+            (None, None) => (self.opened + FIRST_REQUEST_TIMEOUT, Closed::NoRequest),
+        };
+        match self.blocked_since {
+            Some(since) if since + WRITE_TIMEOUT < waiting.0 => (since + WRITE_TIMEOUT, Closed::NotRead),
+            _ => waiting,
+        }
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        let mut state = self.connection.state();
+        state.open.remove(&self.number);
+        state.idle_since = Some(Instant::now());
+    }
+}
+
+/// The stream of a connection, which notes whether the client reads.
+pub(crate) struct Watched {
+    pub(crate) stream: TcpStream,
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl Watched {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.get_mut().stream)
+    }
+
+    fn noted<T>(&self, result: Poll<T>) -> Poll<T> {
+        self.connection.wrote(result.is_pending());
+        result
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = self.as_mut().stream().poll_write(cx, bytes);
+        self.noted(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.as_mut().stream().poll_write_vectored(cx, buffers);
+        self.noted(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESPONSE_TIME: Duration = Duration::from_secs(60);
+
+    /// After how many seconds a connection is closed, and why, if nothing happens: from the time that it was opened.
+    fn due(connection: &Connection) -> (u64, Closed) {
+        let state = connection.state();
+        let (due, reason) = state.due(RESPONSE_TIME);
+        (due.duration_since(state.opened).as_secs(), reason)
+    }
+
+    #[test]
+    fn connection_without_a_request_is_closed() {
+        assert_eq!(due(&Connection::new(RESPONSE_TIME)), (10, Closed::NoRequest));
+    }
+
+    #[test]
+    fn connection_without_a_further_request_is_closed_later() {
+        let connection = Connection::new(RESPONSE_TIME);
+        drop(connection.begin());
+        assert_eq!(due(&connection), (75, Closed::Idle));
+    }
+
+    #[test]
+    fn connection_with_a_response_that_is_not_sent_in_time_is_closed() {
+        let connection = Connection::new(RESPONSE_TIME);
+        let first = connection.begin();
+        let _second = connection.begin();
+        let opened = connection.state().opened;
+        connection
+            .state()
+            .open
+            .insert(1, opened + Duration::from_secs(20));
+        assert_eq!(
+            due(&connection),
+            (60, Closed::Unfinished),
+            "other requests do not prolong the time of the first"
+        );
+        drop(first);
+        assert_eq!(due(&connection), (80, Closed::Unfinished), "the second has its own time");
+    }
+
+    #[test]
+    fn connection_whose_client_reads_nothing_is_closed() {
+        let connection = Connection::new(RESPONSE_TIME);
+        let _open = connection.begin();
+        connection.wrote(true);
+        let blocked_since = connection.state().blocked_since;
+        connection.wrote(true);
+        assert_eq!(connection.state().blocked_since, blocked_since, "since the first time");
+        assert_eq!(due(&connection), (20, Closed::NotRead));
+        connection.wrote(false);
+        assert_eq!(due(&connection), (60, Closed::Unfinished), "the client has read meanwhile");
+    }
+
+    #[test]
+    fn least_used_connection_is_displaced_first() {
+        let (new, idle, used) = (
+            Connection::new(RESPONSE_TIME),
+            Connection::new(RESPONSE_TIME),
+            Connection::new(RESPONSE_TIME),
+        );
+        drop(idle.begin());
+        let _open = used.begin();
+        assert!(
+            new.idleness() < idle.idleness(),
+            "no request was sent over the first"
+        );
+        assert_eq!(used.idleness(), None, "a request is open");
+    }
+
+    #[tokio::test]
+    async fn displaced_connection_is_closed_at_once() {
+        let connection = Connection::new(RESPONSE_TIME);
+        connection.displace();
+        assert_eq!(connection.closed().await, Closed::Displaced);
+    }
+}
