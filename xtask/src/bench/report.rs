@@ -1,4 +1,4 @@
-//! The figures: medians, ratios, a table for people and JSON for programs.
+//! The results: medians, ratios, a table for people and JSON for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,26 +9,26 @@ use super::names::*;
 use super::wrk::Sample;
 use super::{COUNTED, Options};
 
-/// What one round has shown.
+/// The results of one round.
 pub(super) struct Round {
-    /// What wrk saw.
+    /// The results of wrk.
     pub(super) sample: Sample,
-    /// What processors spent on the process meanwhile. Unlike the rate, it hardly depends on what else the machine does.
+    /// The processor time of the process in the round. Unlike the rate, it hardly depends on the machine's other load.
     pub(super) processor: Duration,
     /// The physical memory of the process at the end, in bytes.
     pub(super) resident: u64,
 }
 
-/// How often others were asked for one request.
+/// How many commands one request sends to the servers.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
-    /// SQL statements: each of them a round trip to Postgres, and a transaction of its own.
+    /// SQL statements. Each is a round trip to Postgres and a transaction of its own.
     pub(super) statements: f64,
     /// Round trips to Redis.
     pub(super) redis: f64,
 }
 
-/// What was found out about one target.
+/// The results of one target.
 pub(super) struct Measured {
     name: &'static str,
     asked: Asked,
@@ -66,7 +66,7 @@ impl Measured {
         median(self.rounds.iter().map(per_request))
     }
 
-    /// The most memory that a round ended with, in bytes.
+    /// The largest memory at the end of a round, in bytes.
     fn resident(&self) -> u64 {
         self.rounds
             .iter()
@@ -75,7 +75,7 @@ impl Measured {
             .unwrap_or_default()
     }
 
-    /// The slowest and the fastest round, in requests a second: how much to trust the median.
+    /// The slowest and the fastest round, in requests a second. They show how reliable the median is.
     fn range(&self) -> (f64, f64) {
         let all = self.rounds.iter().map(|round| round.sample.per_second);
         (all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max))
@@ -97,7 +97,7 @@ impl Measured {
     }
 }
 
-/// Requests a second of one target as a share of another's.
+/// Requests a second of one target, divided by those of another.
 const RATIOS: [(&str, &str, &str); 10] = [
     ("GetProduct, platform / native", GET_PRODUCT, GET_PRODUCT_NATIVE),
     (
@@ -119,14 +119,14 @@ const RATIOS: [(&str, &str, &str); 10] = [
     ),
 ];
 
-/// All that was measured.
+/// All results.
 pub(super) struct Report {
     pub(super) options: Options,
     pub(super) measured: Vec<Measured>,
 }
 
 impl Report {
-    /// Those of which both sides were measured.
+    /// The ratios whose two targets were both measured.
     fn ratios(&self) -> Vec<(&'static str, f64)> {
         let rate = |name: &str| {
             let measured = self.measured.iter().find(|measured| measured.name == name);
@@ -207,7 +207,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The middle one; of an even number the lower of the two in the middle, so that it is one that was seen.
+/// The middle value. For an even count, the lower of the two in the middle, so that it is a measured value.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_of_what_was_measured() {
+    fn ratio_needs_both_targets() {
         let mut report = Report {
             options: OPTIONS,
             measured: vec![

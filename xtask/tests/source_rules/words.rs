@@ -3,7 +3,7 @@
 use crate::source::files;
 use crate::{Offence, assert_refused};
 
-/// Spelled in halves, or this file would be counted.
+/// Written in two parts, so that this file is not counted.
 const WORDS: [&str; 8] = [
     concat!("nob", "ody"),
     concat!("no ", "one"),
@@ -15,7 +15,7 @@ const WORDS: [&str; 8] = [
     concat!("one ", "another"),
 ];
 
-/// As many as there are: in the license, in migrations that were merged, in a file of another project, and the name of a user of
+/// The present number: in the license, in merged migrations, in a file of another project, and in the name of a user of
 /// the operating system.
 const MOST: usize = 17;
 
@@ -56,7 +56,7 @@ fn words_that_hide_a_noun_are_rare() {
 }
 
 #[test]
-fn such_a_word_is_found_with_its_line() {
+fn listed_word_is_reported_with_its_line() {
     let text = format!("A client calls.\n{} calls.", WORDS[0].to_uppercase());
     assert_refused(&offences_in("README.md", &text), "README.md:2: ", "Name the noun");
 }
