@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use self::counters::Counters;
 use self::names::*;
-use self::report::{Asked, Measured, Report, Round};
+use self::report::{CommandsPerRequest, Measured, Report, Round};
 use self::servers::{BenchServer, Servers};
 use self::wrk::{Lines, Load, Sample, Wrk};
 use crate::build;
@@ -78,13 +78,13 @@ impl Options {
         const A_SECOND: u64 = 1_200;
         let seconds = WARM_UP.as_secs() + self.seconds * u64::from(self.rounds);
         let runs = 1 + u64::from(self.rounds);
-        let most = COUNTED as u64 + seconds * A_SECOND + runs * self.not_awaited();
+        let most = COUNTED as u64 + seconds * A_SECOND + runs * self.uncounted_requests();
         most.try_into().unwrap_or(u32::MAX)
     }
 
     /// Requests that wrk sends without counting their answers: those that are running when its time is up, and one to
     /// check the answer.
-    fn not_awaited(&self) -> u64 {
+    fn uncounted_requests(&self) -> u64 {
         u64::from(self.concurrency) + 1
     }
 
@@ -92,16 +92,16 @@ impl Options {
     /// `rounds` rounds: the requested time, or the whole seconds for which the messages last.
     fn time(&self, per_second: f64, left: Option<usize>, rounds: u32) -> Duration {
         /// The factor by which a round may be faster than the round before it.
-        const IN_CASE: f64 = 1.25;
+        const MARGIN: f64 = 1.25;
         let wanted = Duration::from_secs(self.seconds);
         let Some(left) = left else { return wanted };
-        let share = left as f64 / f64::from(rounds) - self.not_awaited() as f64;
-        let lasts = (share / (per_second * IN_CASE)).floor().max(1.0);
+        let share = left as f64 / f64::from(rounds) - self.uncounted_requests() as f64;
+        let lasts = (share / (per_second * MARGIN)).floor().max(1.0);
         Duration::try_from_secs_f64(lasts).map_or(wanted, |lasts| wanted.min(lasts))
     }
 
     /// Whether the target of this name is to be measured.
-    fn wants(&self, name: &str) -> bool {
+    fn selects(&self, name: &str) -> bool {
         let part = self.only.as_deref().unwrap_or_default();
         name.to_lowercase().contains(&part.to_lowercase())
     }
@@ -114,7 +114,7 @@ impl Options {
 /// In the last two cases the figures would mean nothing.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     ensure!(
-        ALL.iter().any(|name| options.wants(name)),
+        ALL.iter().any(|name| options.selects(name)),
         "no target has this in its name. The targets are: {}",
         ALL.join("; ")
     );
@@ -138,7 +138,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     steps.begin("start the platform, the native program and the hello component");
     let tokens = scratch.path().join("tokens");
     // Signing a token takes milliseconds. Only the target that sends each token once needs many.
-    let wanted = match options.wants(GET_USER_FRESH) {
+    let wanted = match options.selects(GET_USER_FRESH) {
         true => options.most_requests().saturating_add(1),
         false => 1,
     };
@@ -146,7 +146,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let platform = servers.platform(workspace, &issuer).await?;
     let native = servers.native(workspace).await?;
     let hello = servers.hello(workspace).await?;
-    answer_alike(&platform, &native).await?;
+    check_same_answers(&platform, &native).await?;
 
     steps.begin(format_args!(
         "measure: {} rounds of {} s each",
@@ -154,7 +154,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     ));
     let loads = Loads::new(scratch.path(), &tokens)?;
     let mut targets = targets(&loads, &options, [&platform, &native, &hello]).await?;
-    targets.retain(|target| options.wants(target.name));
+    targets.retain(|target| options.selects(target.name));
     let measured = measure(&wrk, &targets, servers.counters().await?, &options).await?;
     steps.finish();
 
@@ -204,7 +204,12 @@ impl Loads {
     }
 
     /// Messages that are sent repeatedly, without a token.
-    fn anyone(&self, name: &str, path: &'static str, messages: impl Iterator<Item = String>) -> Result<Load> {
+    fn anonymous(
+        &self,
+        name: &str,
+        path: &'static str,
+        messages: impl Iterator<Item = String>,
+    ) -> Result<Load> {
         let messages = Lines::again(self.file(name, "messages"), messages)?;
         Ok(Load::calls(path, messages, None))
     }
@@ -253,11 +258,11 @@ async fn targets<'a>(
     let new_orders = seed::create_orders(options.most_requests());
     let deep = deep_page(platform, loads.seen()).await?;
 
-    let get = loads.anyone("get", GET_PRODUCT_PATH, every_product())?;
-    let get_native = loads.anyone("get-native", GET_PRODUCT_PATH, every_product())?;
-    let list = loads.anyone("list", LIST_PRODUCTS_PATH, first_page())?;
-    let list_native = loads.anyone("list-native", LIST_PRODUCTS_PATH, first_page())?;
-    let search = loads.anyone("search", LIST_PRODUCTS_PATH, queries)?;
+    let get = loads.anonymous("get", GET_PRODUCT_PATH, every_product())?;
+    let get_native = loads.anonymous("get-native", GET_PRODUCT_PATH, every_product())?;
+    let list = loads.anonymous("list", LIST_PRODUCTS_PATH, first_page())?;
+    let list_native = loads.anonymous("list-native", LIST_PRODUCTS_PATH, first_page())?;
+    let search = loads.anonymous("search", LIST_PRODUCTS_PATH, queries)?;
     let seen = loads.user("seen", GET_USER_PATH, seed::GET_USER)?;
     let fresh = loads.fresh("fresh", GET_USER_PATH, seed::GET_USER)?;
     let cart = loads.user("cart", GET_CART_PATH, seed::GET_CART)?;
@@ -319,7 +324,7 @@ async fn measure(
             "{}: {lost} of {total} requests got a wrong answer or none",
             target.name
         );
-        let sent = total + options.not_awaited();
+        let sent = total + options.uncounted_requests();
         target.load.sent(sent.try_into()?).with_context(|| target.name)?;
         target.per_second.set(sample.per_second);
         Ok(sample)
@@ -327,8 +332,8 @@ async fn measure(
     let mut measured = Vec::with_capacity(targets.len());
     for target in targets {
         once(target, WARM_UP).await?;
-        let asked = count(target, &mut counters).await.with_context(|| target.name)?;
-        measured.push(Measured::new(target.name, asked));
+        let commands = count(target, &mut counters).await.with_context(|| target.name)?;
+        measured.push(Measured::new(target.name, commands));
     }
     for round in 1..=options.rounds {
         for (target, measured) in targets.iter().zip(&mut measured) {
@@ -355,9 +360,9 @@ async fn measure(
 }
 
 /// Counts the commands to Postgres and Redis per request.
-async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
+async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<CommandsPerRequest> {
     let requests = target.load.take(COUNTED)?;
-    let before = counters.at_rest().await?;
+    let before = counters.when_idle().await?;
     let mut answers: JoinSet<Result<String>> = requests
         .into_iter()
         .map(|request| target.server.send(request))
@@ -365,16 +370,16 @@ async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
     while let Some(answer) = answers.join_next().await {
         answer??;
     }
-    let after = counters.at_rest().await?;
+    let after = counters.when_idle().await?;
     let per_request = |before: u64, after: u64| (after - before) as f64 / COUNTED as f64;
-    Ok(Asked {
+    Ok(CommandsPerRequest {
         statements: per_request(before.statements, after.statements),
         redis: per_request(before.questions, after.questions),
     })
 }
 
 /// The comparison is fair only if both answer the same calls with the same products.
-async fn answer_alike(platform: &BenchServer, native: &BenchServer) -> Result<()> {
+async fn check_same_answers(platform: &BenchServer, native: &BenchServer) -> Result<()> {
     let calls = [
         (GET_PRODUCT_PATH, seed::get_product(1)),
         (LIST_PRODUCTS_PATH, seed::FIRST_PAGE.to_owned()),

@@ -159,7 +159,7 @@ pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secr
         .bind(LOCK)
         .execute(&mut connection)
         .await?;
-    close_to_others(&mut connection).await?;
+    revoke_default_privileges(&mut connection).await?;
     for schema in schemas {
         let password = schema.password(secrets)?;
         prepare(&mut connection, &schema.role(), &password)
@@ -172,7 +172,7 @@ pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secr
 }
 
 /// Revokes the privileges that every role on the server has by default: to connect, and to create temporary tables.
-async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
+async fn revoke_default_privileges(connection: &mut PgConnection) -> Result<()> {
     run(
         connection,
         "select format('revoke all on database %I from public', current_database())",

@@ -102,7 +102,7 @@ impl Process {
             end_signal,
             ended: None,
         };
-        tell_guard(&format!("watch {} {group}", end_signal.name()))?;
+        write_to_guard(&format!("watch {} {group}", end_signal.name()))?;
         Ok(process)
     }
 
@@ -127,7 +127,7 @@ impl Process {
                 .try_wait()
                 .with_context(|| format!("cannot wait for {}", self.name))?;
             if self.ended.is_some() {
-                self.kill_the_rest()?;
+                self.kill_rest_of_group()?;
             }
         }
         Ok(self.ended)
@@ -160,7 +160,7 @@ impl Process {
     /// # Errors
     /// As [`Process::try_wait`].
     pub async fn stop(&mut self, patience: Duration) -> Result<()> {
-        self.ask_to_end();
+        self.send_end_signal();
         let deadline = Instant::now() + patience;
         while self.try_wait()?.is_none() && Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
@@ -168,7 +168,7 @@ impl Process {
         self.kill()
     }
 
-    fn ask_to_end(&self) {
+    fn send_end_signal(&self) {
         if self.ended.is_none() {
             // Only the leader gets the signal: it ends its own children best. It may have ended just before; that is no
             // error.
@@ -184,21 +184,21 @@ impl Process {
                     .wait()
                     .with_context(|| format!("cannot wait for {}", self.name))?,
             );
-            self.kill_the_rest()?;
+            self.kill_rest_of_group()?;
         }
         Ok(())
     }
 
     /// A leader can end before its children. `cargo` does, when it gets the signal during a build.
-    fn kill_the_rest(&self) -> Result<()> {
+    fn kill_rest_of_group(&self) -> Result<()> {
         let _ = kill_process_group(self.group, Signal::KILL);
-        tell_guard(&format!("forget {}", self.group))
+        write_to_guard(&format!("forget {}", self.group))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.ask_to_end();
+        self.send_end_signal();
         let deadline = Instant::now() + PATIENCE;
         while matches!(self.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL);
@@ -225,7 +225,7 @@ impl Scratch {
             .permissions(std::fs::Permissions::from_mode(0o711))
             .tempdir()
             .with_context(|| format!("cannot make a folder in {}", std::env::temp_dir().display()))?;
-        tell_guard(&format!("remove {}", folder.path().display()))?;
+        write_to_guard(&format!("remove {}", folder.path().display()))?;
         Ok(Scratch(folder))
     }
 
@@ -238,7 +238,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // The guard gets its line first: if the deletion below fails, only an orphaned folder is left.
-        let _ = tell_guard(&format!("keep {}", self.0.path().display()));
+        let _ = write_to_guard(&format!("keep {}", self.0.path().display()));
     }
 }
 
@@ -319,7 +319,7 @@ fn guard() -> Result<&'static Mutex<ChildStdin>> {
     Ok(GUARD.get_or_init(|| Mutex::new(pipe)))
 }
 
-fn tell_guard(line: &str) -> Result<()> {
+fn write_to_guard(line: &str) -> Result<()> {
     let mut pipe = guard()?.lock().unwrap_or_else(PoisonError::into_inner);
     pipe.write_all(format!("{line}\n").as_bytes())
         .context("the shell that watches over child processes is gone: was it killed? Start again")

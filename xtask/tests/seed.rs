@@ -60,7 +60,7 @@ impl World {
     }
 
     /// The same database with the secrets of another checkout.
-    fn elsewhere(&mut self) {
+    fn use_other_checkout(&mut self) {
         let file = self.scratch.path().join("others.json");
         self.secrets = Secrets::open(&file).expect("an absent file is an empty one");
     }
@@ -76,7 +76,7 @@ impl World {
         self.connection.execute(statement).await.expect(statement);
     }
 
-    async fn is(&mut self, condition: &str) -> bool {
+    async fn holds(&mut self, condition: &str) -> bool {
         let query = format!("select {condition}");
         sqlx::query_scalar(&query)
             .fetch_one(&mut self.connection)
@@ -108,7 +108,7 @@ async fn seeding_again_changes_nothing() {
     let mut world = World::new().await;
     let first = world.seeded().await;
     let state = world.state().await;
-    for what in [
+    for condition in [
         "(select count(*) = 1 from issuer_service.signing_keys)",
         "(select count(*) = 2 from issuer_service.clients)",
         "(select secret_hash is null from issuer_service.clients where id = 'shop')",
@@ -117,7 +117,7 @@ async fn seeding_again_changes_nothing() {
         "(select roles = '{admin}' from user_service.users where email = 'admin@example.com')",
         "(select bool_and(password_hash like '$argon2id$%') from user_service.users)",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 
     let again = world.seeded().await;
@@ -178,7 +178,7 @@ async fn existing_rows_are_not_changed() {
         sign_in.service_secret.is_none(),
         "a secret was claimed that is not the client's"
     );
-    for what in [
+    for condition in [
         &format!(
             "(select password_hash = '{hash}' and roles = '{{}}' and email = 'Admin@Example.com' from user_service.users where email_key = 'admin@example.com')"
         ),
@@ -188,7 +188,7 @@ async fn existing_rows_are_not_changed() {
         ),
         "(select count(*) = 1 from issuer_service.clients where id = 'shop')",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 }
 
@@ -197,7 +197,7 @@ async fn seeding_from_another_checkout_changes_nothing() {
     let mut world = World::new().await;
     world.seeded().await;
     let state = world.state().await;
-    world.elsewhere();
+    world.use_other_checkout();
     let error = world
         .seed()
         .await
@@ -240,12 +240,12 @@ async fn missing_rows_are_added_beside_existing_ones() {
         passwords(&first),
         "a new account got another password than the stored one"
     );
-    for what in [
+    for condition in [
         "(select count(*) = 2 from issuer_service.clients)",
         "(select count(*) = 1 from user_service.users where email = 'demo@example.com' and not is_deleted)",
         "(select count(*) = 1 from issuer_service.signing_keys where retired_at is null)",
         "(select count(*) = 2 from issuer_service.signing_keys)",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 use url::form_urlencoded::parse;
 use xtask::origin::Origin;
 use xtask::secret::Secret;
-use xtask::token::{Wish, obtain};
+use xtask::token::{WantedToken, obtain};
 
 /// The behaviour of the server.
 #[derive(Clone, Copy, Default)]
@@ -18,7 +18,7 @@ struct Script {
     /// Refuses any password.
     refuses_password: bool,
     /// Grants all scopes but `admin`.
-    keeps_admin: bool,
+    withholds_admin: bool,
     /// The error that the authorization endpoint returns at once.
     error: Option<&'static str>,
     /// Redirects the browser with another `state`.
@@ -152,7 +152,7 @@ impl Server {
             }
             ("/oauth2/token", _) => {
                 assert!(has("code", "the+code") && values("code_verifier")[0].len() >= 43);
-                let admin = !self.script.keeps_admin;
+                let admin = !self.script.withholds_admin;
                 let scope: Vec<String> = self
                     .wanted()
                     .into_iter()
@@ -216,19 +216,19 @@ fn redirect(location: &str, headers: &str) -> String {
     format!("HTTP/1.1 303 See Other\r\nlocation: {location}\r\n{headers}content-length: 0\r\n\r\n")
 }
 
-async fn asked(server: &Server, scopes: &[&str]) -> Result<Secret, String> {
-    let wish = Wish {
+async fn request_token(server: &Server, scopes: &[&str]) -> Result<Secret, String> {
+    let wanted = WantedToken {
         issuer: server.origin.parse::<Origin>().expect("an origin"),
         email: "mina@example.com".into(),
         password: Secret::new("correct horse"),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
     };
-    obtain(&wish).await.map_err(|error| format!("{error:#}"))
+    obtain(&wanted).await.map_err(|error| format!("{error:#}"))
 }
 
 async fn refused(script: Script) -> String {
     let server = Server::start(script).await;
-    asked(&server, &["openid", "admin"])
+    request_token(&server, &["openid", "admin"])
         .await
         .expect_err("a token was returned in spite of the error")
 }
@@ -236,7 +236,9 @@ async fn refused(script: Script) -> String {
 #[tokio::test]
 async fn full_sign_in_flow_returns_a_token() {
     let server = Server::start(Script::default()).await;
-    let token = asked(&server, &["openid", "admin"]).await.expect("a token");
+    let token = request_token(&server, &["openid", "admin"])
+        .await
+        .expect("a token");
     assert_eq!(token.reveal(), "a.b.c");
     let said = server.said.lock().expect("no panic").join(" ");
     assert_eq!(
@@ -259,7 +261,7 @@ async fn error_messages_give_the_reason() {
     );
 
     let no_admin = Script {
-        keeps_admin: true,
+        withholds_admin: true,
         ..Script::default()
     };
     let error = refused(no_admin).await;
@@ -301,13 +303,13 @@ async fn error_without_a_server_says_what_to_start() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let wish = Wish {
+    let wanted = WantedToken {
         issuer: origin.parse().expect("an origin"),
         email: "mina@example.com".into(),
         password: Secret::new("hunter2"),
         scopes: vec!["openid".into()],
     };
-    let error = format!("{:#}", obtain(&wish).await.expect_err("no server answers"));
+    let error = format!("{:#}", obtain(&wanted).await.expect_err("no server answers"));
     assert!(
         error.contains("start `cargo xtask up`") && !error.contains("hunter2"),
         "{error}"

@@ -63,7 +63,7 @@ impl Counters {
     ///
     /// # Errors
     /// The servers do not become idle, or do not answer.
-    pub(super) async fn at_rest(&mut self) -> Result<Counts> {
+    pub(super) async fn when_idle(&mut self) -> Result<Counts> {
         let began = Instant::now();
         let mut last = self.read().await?;
         while began.elapsed() < REST_LIMIT {
@@ -88,11 +88,11 @@ impl Counters {
         .context("Postgres does not return the number of its statements")?;
         Ok(Counts {
             statements: statements.try_into()?,
-            questions: scripts_run(&self.ask_redis("INFO commandstats").await?),
+            questions: scripts_run(&self.send_to_redis("INFO commandstats").await?),
         })
     }
 
-    async fn ask_redis(&self, command: &str) -> Result<String> {
+    async fn send_to_redis(&self, command: &str) -> Result<String> {
         let address = (
             self.redis.host_str().unwrap_or_default(),
             self.redis.port().unwrap_or_default(),

@@ -21,7 +21,7 @@ pub(super) struct Round {
 
 /// How many commands one request sends to the servers.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct CommandsPerRequest {
     /// SQL statements. Each is a round trip to Postgres and a transaction of its own.
     pub(super) statements: f64,
     /// Round trips to Redis.
@@ -31,15 +31,15 @@ pub(super) struct Asked {
 /// The results of one target.
 pub(super) struct Measured {
     name: &'static str,
-    asked: Asked,
+    commands: CommandsPerRequest,
     rounds: Vec<Round>,
 }
 
 impl Measured {
-    pub(super) fn new(name: &'static str, asked: Asked) -> Measured {
+    pub(super) fn new(name: &'static str, commands: CommandsPerRequest) -> Measured {
         Measured {
             name,
-            asked,
+            commands,
             rounds: Vec::new(),
         }
     }
@@ -90,8 +90,8 @@ impl Measured {
             "p99Milliseconds": self.p99(),
             "requests": self.rounds.iter().map(|round| round.sample.requests).sum::<u64>(),
             "processorMicrosecondsPerRequest": self.processor_micros(),
-            "sqlStatementsPerRequest": self.asked.statements,
-            "redisRoundTripsPerRequest": self.asked.redis,
+            "sqlStatementsPerRequest": self.commands.statements,
+            "redisRoundTripsPerRequest": self.commands.redis,
             "residentBytes": self.resident(),
         })
     }
@@ -186,8 +186,8 @@ impl fmt::Display for Report {
                 measured.p50(),
                 measured.p99(),
                 measured.processor_micros(),
-                measured.asked.statements,
-                measured.asked.redis,
+                measured.commands.statements,
+                measured.commands.redis,
                 measured.resident() >> 20
             )?;
         }
@@ -230,11 +230,11 @@ mod tests {
     };
 
     fn measured(name: &'static str, per_second: f64) -> Measured {
-        let asked = Asked {
+        let commands = CommandsPerRequest {
             statements: 1.0,
             redis: 1.0,
         };
-        let mut measured = Measured::new(name, asked);
+        let mut measured = Measured::new(name, commands);
         measured.add(Round {
             sample: Sample {
                 requests: 10,

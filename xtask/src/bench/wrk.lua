@@ -7,11 +7,11 @@
 local requests = {}
 local sent = 0
 
-local function lines(file, passed)
+local function lines(file, skipped)
   local found = {}
   for line in io.lines(file) do
-    passed = passed - 1
-    if passed < 0 then
+    skipped = skipped - 1
+    if skipped < 0 then
       found[#found + 1] = line
     end
   end

@@ -86,7 +86,7 @@ impl Lines {
     }
 
     /// How many lines to skip.
-    fn passed(&self) -> usize {
+    fn skipped(&self) -> usize {
         self.sent.as_ref().map_or(0, Cell::get)
     }
 
@@ -255,7 +255,7 @@ impl Wrk {
         {
             command.args(["--", path]);
             for lines in [Some(messages), tokens.as_ref()].into_iter().flatten() {
-                command.arg(&lines.file).arg(lines.passed().to_string());
+                command.arg(&lines.file).arg(lines.skipped().to_string());
             }
         }
         let output = File::create(self.output.path())?;

@@ -133,15 +133,20 @@ impl Home {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
-        self.give(&folder)?;
+        self.change_owner(&folder)?;
         Ok(folder)
     }
 
     /// Makes the servers' user the owner of a file or folder.
-    pub(super) fn give(&self, path: &Path) -> Result<()> {
+    pub(super) fn change_owner(&self, path: &Path) -> Result<()> {
         match &self.user {
-            Some(user) => chown(path, Some(user.uid), Some(user.gid))
-                .with_context(|| format!("cannot give {} to the user `{}`", path.display(), user.name)),
+            Some(user) => chown(path, Some(user.uid), Some(user.gid)).with_context(|| {
+                format!(
+                    "cannot change the owner of {} to the user `{}`",
+                    path.display(),
+                    user.name
+                )
+            }),
             None => Ok(()),
         }
     }

@@ -171,7 +171,7 @@ impl Postgres {
         }
         let password_file = self.folder.join("password");
         write_private(&password_file, self.password.reveal())?;
-        self.home.give(&password_file)?;
+        self.home.change_owner(&password_file)?;
         let log = create_log(&self.log())?;
         let mut command = self.program("initdb");
         command

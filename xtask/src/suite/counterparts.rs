@@ -37,7 +37,7 @@ impl Counterparts {
         })
     }
 
-    pub(super) fn say_what_is_left_out(&self) {
+    pub(super) fn print_omitted_parts(&self) {
         let parts = [
             ("ALL THAT NEEDS A BROWSER", self.browser.as_ref().err()),
             ("THE CLIENTS IN GO AND GRPCURL", self.go.as_ref().err()),

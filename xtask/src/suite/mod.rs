@@ -49,7 +49,7 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
     // Repeated at the end, where it is read: a run that left out a part must not look like a complete one.
     if let Some(counterparts) = counterparts {
-        counterparts.say_what_is_left_out();
+        counterparts.print_omitted_parts();
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn test_all(workspace: &Workspace, options: &Options) -> Result<Counterpar
         "compile the components and the tests, with clippy's lints; meanwhile, get the counterparts of the tests",
     );
     let ((), counterparts) = tokio::try_join!(compile(workspace), Counterparts::get(workspace))?;
-    counterparts.say_what_is_left_out();
+    counterparts.print_omitted_parts();
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
     let hydra = counterparts.hydra.as_deref().ok();
@@ -102,7 +102,7 @@ async fn test_few(workspace: &Workspace, arguments: &[String]) -> Result<Option<
         false => None,
     };
     if let Some(counterparts) = &counterparts {
-        counterparts.say_what_is_left_out();
+        counterparts.print_omitted_parts();
     }
     steps.begin("start the servers that they need");
     let hydra = counterparts
@@ -159,7 +159,7 @@ async fn run_tests(
         .args(arguments)
         .current_dir(workspace.root());
     if let Some(servers) = servers {
-        servers.describe_to(&mut cargo);
+        servers.pass_to(&mut cargo);
     }
     if let Some(Ok(program)) = counterparts.map(|found| &found.browser) {
         cargo.env("AKINAI_TEST_BROWSER", program);

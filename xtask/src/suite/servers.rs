@@ -52,7 +52,7 @@ impl TestServers {
     }
 
     /// Passes the addresses of the servers to the tests.
-    pub(super) fn describe_to(&self, cargo: &mut Command) {
+    pub(super) fn pass_to(&self, cargo: &mut Command) {
         cargo
             .env("AKINAI_TEST_POSTGRES", self.postgres.admin_url().reveal())
             .env("AKINAI_TEST_REDIS", self.redis.admin_url().reveal())

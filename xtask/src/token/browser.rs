@@ -83,7 +83,7 @@ impl Browser {
                 ),
                 _ => return Ok(Arrival::Page(url, answer)),
             };
-            if is_back(&next, callback) {
+            if is_callback(&next, callback) {
                 return Ok(Arrival::Back(next));
             }
             request = Request::get(next);
@@ -93,7 +93,7 @@ impl Browser {
 }
 
 /// Whether `url` is `callback`, with any query.
-fn is_back(url: &Url, callback: &str) -> bool {
+fn is_callback(url: &Url, callback: &str) -> bool {
     url[..url::Position::AfterPath] == *callback
 }
 
@@ -221,13 +221,16 @@ mod tests {
     #[test]
     fn callback_is_compared_without_its_query() {
         let callback = "http://127.0.0.1:3000/callback";
-        assert!(is_back(&url("http://127.0.0.1:3000/callback?code=x#y"), callback));
+        assert!(is_callback(
+            &url("http://127.0.0.1:3000/callback?code=x#y"),
+            callback
+        ));
         for other in [
             "http://127.0.0.1:3000/callback2?code=x",
             "http://127.0.0.1:3000/?http://127.0.0.1:3000/callback",
             "http://127.0.0.1:30001/callback",
         ] {
-            assert!(!is_back(&url(other), callback), "{other}");
+            assert!(!is_callback(&url(other), callback), "{other}");
         }
     }
 

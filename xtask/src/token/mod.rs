@@ -72,21 +72,21 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         Some(url) => url,
         None => Origin::of_last_up(workspace)?,
     };
-    let wish = Wish {
+    let wanted = WantedToken {
         issuer,
         email: options.user,
         password,
         scopes: scopes(&options.scope),
     };
-    let token = obtain(&wish).await?;
+    let token = obtain(&wanted).await?;
     println!("{}", token.reveal());
     Ok(())
 }
 
 /// `openid` and the requested scopes, each once. One argument may name several.
-fn scopes(asked: &[String]) -> Vec<String> {
+fn scopes(requested: &[String]) -> Vec<String> {
     let mut scopes = vec!["openid".to_owned()];
-    for scope in asked.iter().flat_map(|scopes| scopes.split_whitespace()) {
+    for scope in requested.iter().flat_map(|scopes| scopes.split_whitespace()) {
         if !scopes.iter().any(|known| known == scope) {
             scopes.push(scope.to_owned());
         }
@@ -96,7 +96,7 @@ fn scopes(asked: &[String]) -> Vec<String> {
 
 /// The wanted token: its user, issuer and scopes.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct WantedToken {
     /// The issuer.
     pub issuer: Origin,
     /// The account's e-mail address.
@@ -111,23 +111,23 @@ pub struct Wish {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn obtain(wish: &Wish) -> Result<Secret> {
-    let provider = Provider::discover(&wish.issuer).await?;
+pub async fn obtain(wanted: &WantedToken) -> Result<Secret> {
+    let provider = Provider::discover(&wanted.issuer).await?;
     let pkce = Pkce::new()?;
-    eprintln!("signing in at {} as {} …", wish.issuer, wish.email);
-    let back = sign_in(wish, provider.request(wish, &pkce)?).await?;
+    eprintln!("signing in at {} as {} …", wanted.issuer, wanted.email);
+    let back = sign_in(wanted, provider.request(wanted, &pkce)?).await?;
     let code = code(&back, &pkce.state)?;
     let tokens = provider.exchange(&code, &pkce).await?;
     let granted = tokens["scope"]
         .as_str()
         .map(|scopes| scopes.split(' ').collect::<Vec<_>>());
     if let Some(granted) = granted
-        && let Some(missing) = wish
+        && let Some(missing) = wanted
             .scopes
             .iter()
             .find(|scope| !granted.contains(&scope.as_str()))
     {
-        bail!("{}", not_granted(missing, &wish.email));
+        bail!("{}", not_granted(missing, &wanted.email));
     }
     let token = tokens["access_token"].as_str();
     token
@@ -194,13 +194,13 @@ impl Provider {
         })
     }
 
-    fn request(&self, wish: &Wish, pkce: &Pkce) -> Result<Url> {
+    fn request(&self, wanted: &WantedToken, pkce: &Pkce) -> Result<Url> {
         let mut url = self.authorization_endpoint.clone();
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", SHOP),
             ("redirect_uri", CALLBACK),
-            ("scope", &wish.scopes.join(" ")),
+            ("scope", &wanted.scopes.join(" ")),
             ("audience", seed::AUDIENCE),
             ("state", pkce.state.reveal()),
             ("nonce", Secret::random()?.reveal()),
@@ -236,7 +236,7 @@ fn refusal(body: &Value) -> String {
 }
 
 /// Goes from the authorization endpoint through all pages to the client's redirect URI.
-async fn sign_in(wish: &Wish, request: Url) -> Result<Url> {
+async fn sign_in(wanted: &WantedToken, request: Url) -> Result<Url> {
     let mut browser = Browser::default();
     let mut arrival = browser.open(request, CALLBACK).await?;
     let mut has_tried_password = false;
@@ -248,31 +248,31 @@ async fn sign_in(wish: &Wish, request: Url) -> Result<Url> {
         let forms = form::forms(&page.body);
         let login = forms.iter().find(|form| form.is_login());
         arrival = match (login, forms.iter().find(|form| form.is_question())) {
-            (Some(_), _) if has_tried_password => bail!("{}", not_signed_in(wish, &page)),
+            (Some(_), _) if has_tried_password => bail!("{}", not_signed_in(wanted, &page)),
             (Some(login), _) => {
                 has_tried_password = true;
                 eprintln!("  {}: e-mail address and password", url.path());
-                let fields = login.signed_in(&wish.email, wish.password.reveal());
+                let fields = login.signed_in(&wanted.email, wanted.password.reveal());
                 browser.submit(&url, login, &fields, CALLBACK).await?
             }
             (None, Some(question)) => {
-                eprintln!("  {}: grant {}", url.path(), wish.scopes.join(", "));
+                eprintln!("  {}: grant {}", url.path(), wanted.scopes.join(", "));
                 browser
-                    .submit(&url, question, &question.granted(&wish.scopes), CALLBACK)
+                    .submit(&url, question, &question.granted(&wanted.scopes), CALLBACK)
                     .await?
             }
-            (None, None) => bail!("{}", no_way_on(&url, &page)),
+            (None, None) => bail!("{}", unknown_page(&url, &page)),
         };
     }
     bail!("there are too many pages, and none leads back to the client")
 }
 
-fn not_signed_in(wish: &Wish, page: &Answer) -> String {
+fn not_signed_in(wanted: &WantedToken, page: &Answer) -> String {
     let said = form::message(&page.body).unwrap_or_else(|| "the login page was shown again".to_owned());
-    format!("{} cannot sign in with this password: {said}", wish.email)
+    format!("{} cannot sign in with this password: {said}", wanted.email)
 }
 
-fn no_way_on(url: &Url, page: &Answer) -> String {
+fn unknown_page(url: &Url, page: &Answer) -> String {
     let said = form::message(&page.body).unwrap_or_else(|| page.body.trim().chars().take(300).collect());
     format!(
         "{} has answered {} without a known form: {said}",
@@ -307,8 +307,8 @@ mod tests {
 
     #[test]
     fn each_scope_is_requested_once() {
-        let asked = ["admin", "openid", "offline_access admin"].map(str::to_owned);
-        assert_eq!(scopes(&asked), ["openid", "admin", "offline_access"]);
+        let requested = ["admin", "openid", "offline_access admin"].map(str::to_owned);
+        assert_eq!(scopes(&requested), ["openid", "admin", "offline_access"]);
         assert_eq!(scopes(&[]), ["openid"]);
     }
 

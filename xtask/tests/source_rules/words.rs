@@ -17,7 +17,7 @@ const WORDS: [&str; 8] = [
 
 /// The present number: in the license, in merged migrations, in a file of another project, and in the name of a user of
 /// the operating system.
-const MOST: usize = 17;
+const LARGEST_COUNT: usize = 17;
 
 const TEXT: [&str; 20] = [
     "", "css", "go", "html", "js", "json", "lua", "md", "mod", "proto", "py", "rs", "sh", "sql", "toml",
@@ -48,8 +48,8 @@ fn words_that_hide_a_noun_are_rare() {
         .collect();
     let lines: Vec<String> = offences.iter().map(Offence::to_string).collect();
     assert!(
-        lines.len() <= MOST,
-        "there are {} of these words, and at most {MOST} are allowed:\n{}",
+        lines.len() <= LARGEST_COUNT,
+        "there are {} of these words, and at most {LARGEST_COUNT} are allowed:\n{}",
         lines.len(),
         lines.join("\n")
     );
