@@ -6,7 +6,7 @@ use sqlx::Connection as _;
 
 use crate::backing::Database;
 
-/// Gives the role to the active account with that address. Returns whether there is such an account, and whether it
+/// Gives the role to the living account with that address. Returns whether there is such an account, and whether it
 /// lacked the role.
 ///
 /// The address is compared as the user service compares it.
@@ -22,7 +22,7 @@ const MAKE_ADMIN: &str = "
 /// Makes the account with this address an admin. Returns whether it was not an admin before.
 ///
 /// # Errors
-/// The text is not an e-mail address; no active account has it; the table of accounts is missing; or the database does
+/// The text is not an e-mail address; no living account has it; the table of accounts is missing; or the database does
 /// not answer.
 pub async fn make_admin(database: &Database, email: &str) -> Result<bool> {
     let address: Email = email

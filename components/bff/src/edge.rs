@@ -33,10 +33,10 @@ use crate::{
 /// How long the user service may take to check a token.
 const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
-/// How often one token is checked when revocations come in between.
+/// How often one token is checked if the user is revoked during the check.
 const MAX_CHECKS: usize = 2;
 
-/// A client's name for a request that makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header). The service reads
+/// A client's key that makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header). The service reads
 /// it.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
