@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_media_type_is_read_back() {
+    fn every_written_media_type_can_be_read() {
         for (name, protocol, encoding) in TABLE {
             assert_eq!(parsed(name), Some((protocol, encoding)), "{name}");
             assert_eq!(MediaType { protocol, encoding }.header(), name);

@@ -41,7 +41,7 @@ pub(crate) fn head(media: MediaType, compression: Compression, mut headers: Head
     headers
 }
 
-/// The body of a response whose messages are in envelopes; `end` makes its last frame, for an error or for success.
+/// The body of a response whose messages are in envelopes. `end` makes its last frame, for an error or for success.
 pub(crate) fn body(
     result: Result<Reply, ConnectError>,
     compression: Compression,

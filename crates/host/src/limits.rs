@@ -10,16 +10,18 @@ pub const INSTANCE_CONCURRENCY: usize = 16;
 pub const INSTANCE_IDLE: Duration = Duration::from_secs(1);
 /// The interval after which a computing instance yields its thread: Spin's tick. A deadline can be late by this time.
 pub const EPOCH_TICK: Duration = Duration::from_millis(10);
-/// Table elements of one instance. A component of ours has about 2,000 function pointers; a slot costs 8 bytes each.
+/// Table elements of one instance. Our components have about 2,000 function pointers each, and a slot costs 8 bytes for
+/// each element.
 pub const TABLE_ELEMENTS: usize = 20_000;
 /// The maximum length of a line of a component's output in the log, in bytes. A longer line is logged in pieces.
 pub const LOG_LINE: usize = 8 * 1024;
-/// The maximum time for a client to send a request's head. A slower client would occupy a connection for nothing.
+/// The maximum time for a client to send a request's head. A slower client would occupy a connection without use.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum size of a request's head, in bytes, and of the part of a body that is read ahead: the memory of one idle
 /// connection. HTTP/1.1 only; for HTTP/2 it is 16 KiB.
 pub const HEAD_SIZE: usize = 64 * 1024;
-/// Connections open at the same time; more wait in the kernel's backlog. Half of the usual limit of 8,192 or more files.
+/// The number of open connections. Further ones wait in the kernel's backlog. It is half of the usual limit of 8,192 or
+/// more files.
 pub const CONNECTIONS: usize = 4_096;
 /// The number of streams of one HTTP/2 connection. The limit prevents that one client takes all of a component's requests.
 pub const HTTP2_STREAMS: u32 = 128;
@@ -40,10 +42,11 @@ pub struct Limits {
     /// The maximum size of a request's body, in bytes. A longer one gets 413. Default 16 MiB: more than the 4 MiB that the
     /// protocol layer accepts for a message, so that clients usually get its more precise refusal.
     pub request_body: u64,
-    /// Requests in flight in one component. Further requests get 503 with `Retry-After`. Default 256: at a few milliseconds
-    /// each that is far more than two cores can handle, and the number of requests that wait for a dead database stays
-    /// small. The same number of short bodies, of at most 64 KiB, may be read for a component before it is called. Memory
-    /// for this number of instances is reserved for each component (address space only).
+    /// Requests in flight in one component. Further requests get 503 with `Retry-After`. Default 256: at a few
+    /// milliseconds each, that is far more than two cores can handle, and the number of requests that wait for a
+    /// database that does not answer stays small. The same number of short bodies, of at most 64 KiB, may be read for a
+    /// component before it is called. Memory for this number of instances is reserved for each component (address space
+    /// only).
     pub in_flight: usize,
 }
 
