@@ -260,7 +260,7 @@ fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
     })
 }
 
-/// Waits until Hydra ends by itself. Waits for ever if there is no Hydra.
+/// Waits until Hydra ends by itself. Never returns if there is no Hydra.
 async fn end_of(hydra: &mut Option<Hydra>) -> Result<ExitStatus> {
     match hydra {
         Some(hydra) => hydra.wait().await,

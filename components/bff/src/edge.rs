@@ -366,7 +366,7 @@ fn apply_admission(admission: &Admission, headers: &mut HeaderMap) -> Result<(),
     Err(ConnectError::resource_exhausted(refusal))
 }
 
-/// The headers of draft-ietf-httpapi-ratelimit-headers-06, which clients know today.
+/// The headers of draft-ietf-httpapi-ratelimit-headers-06, which present clients support.
 fn write_quota(headers: &mut HeaderMap, quota: Quota, seconds: u64) {
     headers.insert(HeaderName::from_static("ratelimit-limit"), quota.limit.into());
     headers.insert(

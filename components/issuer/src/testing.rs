@@ -399,7 +399,7 @@ impl World {
         self.issue(public("shop"), &refreshing(token, &[]))
     }
 
-    /// Whether introspection says that a token is active.
+    /// Whether introspection reports a token as active.
     pub(crate) fn is_active(&self, token: &str) -> bool {
         use crate::tokens::service::Introspection;
         let seen = run(self.tokens().introspect(token, ""));

@@ -38,7 +38,7 @@ pub(crate) struct Status {
     pub(crate) details: Vec<prost_types::Any>,
 }
 
-/// The response for the result of a method. Its HTTP status is always 200: the trailers say whether the call failed.
+/// The response for the result of a method. Its HTTP status is always 200: the trailers show whether the call failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,

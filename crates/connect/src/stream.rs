@@ -16,7 +16,8 @@ use crate::messages::EncodedMessages;
 use crate::metadata;
 use crate::reply::Reply;
 
-/// The response for the result of a method. Its HTTP status is always 200: the last envelope says whether the call failed.
+/// The response for the result of a method. Its HTTP status is always 200: the last envelope shows whether the call
+/// failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,

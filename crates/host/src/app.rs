@@ -35,7 +35,7 @@ impl App {
     /// No component runs yet.
     ///
     /// [`LoadError`]: the reason why the application cannot run.
-    /// [`LoadError`] says why the application cannot run.
+    /// [`LoadError`]: the reason why the application cannot run.
     pub fn load(config: Config) -> BoxFuture<'static, Result<Self, LoadError>> {
         async move {
             let loading = tokio::task::spawn_blocking(move || load::load(&config));

@@ -109,7 +109,7 @@ fn chained_component(host: &str) -> Option<&str> {
         .filter(|name| !name.contains('.'))
 }
 
-/// The address that a component wants to reach.
+/// The target address of a component's request.
 struct Target {
     scheme: String,
     host: Host,

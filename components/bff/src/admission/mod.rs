@@ -29,7 +29,7 @@ use crate::settings::{RateLimit, SERVICES, Settings};
 /// The number of invalid tokens, within [`FAILED_TOKENS_WINDOW`], that blocks an address for tokens without a status.
 const MOST_FAILED_TOKENS: i64 = 10;
 
-/// How often the log says that Redis is unavailable.
+/// How often the log reports that Redis is unavailable.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 thread_local! {

@@ -237,7 +237,7 @@ impl Query {
     /// The longest query, in characters.
     const MOST: usize = 100;
 
-    /// Cleans the text of a search. A blank text is no search.
+    /// Cleans the text of a search. `None` for a blank text.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, TextError> {
         let text = clean(text, Self::MOST)?;
         Ok((!text.is_empty()).then_some(Self(text)))

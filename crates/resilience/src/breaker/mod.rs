@@ -86,7 +86,7 @@ impl Breaker {
         };
         if is_probe {
             set_state(self.service, BreakerState::open_for(lease));
-            // Without Redis the instance decides alone.
+            // Without Redis, the instance decides on its own.
             if self.is_shared && matches!(self.acquire_probe(lease).await, Ok(false)) {
                 return Err(BreakerOpen);
             }

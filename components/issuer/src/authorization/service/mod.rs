@@ -195,7 +195,7 @@ where
         };
         let session = self.store.session_of_cookie(&cookie).await?;
         Ok(session.filter(|session| {
-            // Less than `max_age`, not equal: 0 asks for a new login (OpenID Connect Core, section 3.1.2.1).
+            // Less than `max_age`, not equal: 0 requests a new login (OpenID Connect Core, section 3.1.2.1).
             let is_recent = request
                 .max_age
                 .is_none_or(|max_age| session.age < i64::try_from(max_age).unwrap_or(i64::MAX));
