@@ -4,14 +4,14 @@
 //! works with this host also works with Spin. These differences are deliberate:
 //!
 //! - **Statements are prepared once per connection** and kept, up to [`STATEMENTS_PER_CONNECTION`], so a query costs
-//! one round trip. Spin prepares a statement each time. If a change of the schema invalidates a statement, it is
-//! prepared again.
+//!   one round trip. Spin prepares a statement each time. If a change of the schema invalidates a statement, it is
+//!   prepared again.
 //! - **No connection keeps the state of its last user.** A connection that ran more than plain reads and writes (a transaction,
 //!   `set`, …) is rolled back and reset when it is returned. If its statement does not end soon, the statement is cancelled and the
 //!   connection is closed. Spin resets a connection before the next use, but does not roll back. The host does not detect effects of
 //!   a function that a plain statement calls, nor the value of `lastval()`.
 //! - **Opening never waits for longer than [`Limits::open_timeout`]**, neither for a place in the pool nor for the
-//! server. A connection that the server closed is replaced when the next one is opened.
+//!   server. A connection that the server closed is replaced when the next one is opened.
 //! - **The address check cannot be bypassed**: `hostaddr` is also checked, and so is `connection-builder.build`.
 //! - TLS uses rustls, with Mozilla's roots and the one that `set-ca-root` gives, instead of the system's.
 //!

@@ -272,12 +272,7 @@ impl Browser {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let answer = world.get(path, &[("cookie", &cookies.join("; "))]).await;
-        assert_eq!(
-            answer.status,
-            303,
-            "{path} must redirect, but: {}",
-            answer.text()
-        );
+        assert_eq!(answer.status, 303, "{path} must redirect, but: {}", answer.text());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(
             answer.header("referrer-policy"),
