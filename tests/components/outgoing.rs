@@ -182,7 +182,7 @@ async fn must_talk(client: &Server, server: (&str, u16)) {
         }),
         full_duplex: true,
     };
-    // Each answer is awaited before the next request is sent.
+    // The client waits for each answer before it sends the next request.
     let outcome = carry_out(client, server, &[first, BidiStreamRequest::default()]).await;
     assert_eq!(outcome.error, None, "the call succeeds");
     let data: Vec<_> = outcome.payloads.iter().map(|payload| &payload.data[..]).collect();
@@ -249,7 +249,7 @@ async fn first_bytes(is_named: bool) -> [u8; 4] {
     assert_eq!(
         outcome.error.map(|error| error.code),
         Some(14),
-        "a server that hangs up is unavailable"
+        "a server that closes the connection is unavailable"
     );
     first
 }

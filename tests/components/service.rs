@@ -1,4 +1,4 @@
-//! A component alone in an instance, to be called through the WIT interfaces that it exports.
+//! A component alone in an instance, for calls through its WIT interfaces.
 
 use harness::Setup;
 use host::State;

@@ -13,7 +13,7 @@ async fn create(platform: &Platform, request: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_stored_as_it_is_returned() {
+async fn account_is_stored_as_it_is_returned() {
     let platform = Platform::start().await;
     let request =
         json!({ "email": " Hana.Yamada@Example.com ", "password": "correct horse", "name": "  山田 花 " });
@@ -140,7 +140,7 @@ async fn equal_passwords_have_different_hashes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_email_is_taken_in_any_spelling_of_it() {
+async fn email_address_is_taken_in_any_of_its_spellings() {
     let platform = Platform::start().await;
     let request = |email: &str| json!({ "email": email, "password": "correct horse" });
     create(&platform, request("Jos\u{e9}@Example.com")).await;
@@ -161,7 +161,7 @@ async fn an_email_is_taken_in_any_spelling_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_email_of_a_deleted_account_can_be_used_again() {
+async fn email_address_of_a_deleted_account_can_be_used_again() {
     let platform = Platform::start().await;
     let request = json!({ "email": "a@example.com", "password": "correct horse" });
     let first = create(&platform, request.clone()).await;
@@ -201,7 +201,7 @@ async fn one_of_sixteen_concurrent_sign_ups_gets_the_address() {
         let failure = answer.failure();
         assert_eq!(
             failure.code, "already_exists",
-            "the others must be told that it is taken: {failure:?}"
+            "the others must get the error that it is taken: {failure:?}"
         );
     }
     let row = platform
@@ -253,7 +253,7 @@ async fn all_wrong_fields_are_named_at_once() {
         );
         assert_ne!(
             failure.violations[0].description, "",
-            "and say what is wrong with it: {failure:?}"
+            "and describe the fault: {failure:?}"
         );
     }
 
@@ -275,7 +275,7 @@ async fn all_wrong_fields_are_named_at_once() {
     assert_eq!(
         row.await.expect("a count").get::<_, i64>(0),
         0,
-        "what is refused must leave no row"
+        "a refused request must insert no row"
     );
 }
 
@@ -319,7 +319,7 @@ async fn getting_an_account_needs_a_token() {
         assert_eq!(
             answer.header("www-authenticate"),
             Some("Bearer realm=\"akinai\""),
-            "the answer must say which kind of token"
+            "the answer must name the kind of token"
         );
     }
 }
@@ -359,7 +359,7 @@ async fn changing_listing_and_revoking_accounts_need_a_token() {
     assert_eq!(
         row.await.expect("a count").get::<_, i64>(0),
         1,
-        "the account must be as it was"
+        "the account must be unchanged"
     );
 }
 

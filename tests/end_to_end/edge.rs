@@ -1,4 +1,4 @@
-//! Things that the bff does with every request, on every path.
+//! What the bff does with every request, on every path.
 
 use harness::{Answer, Platform, Setup};
 use http::{HeaderValue, header};
@@ -172,7 +172,7 @@ async fn methods_for_services_are_not_reachable_by_clients() {
         assert_eq!(
             answer.failure().code,
             "unimplemented",
-            "the error must be the same as for any wrong path"
+            "the error must be the same as for any unknown path"
         );
     }
 }

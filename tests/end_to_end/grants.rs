@@ -146,7 +146,7 @@ async fn product_component_reaches_its_own_schema() {
     assert_eq!(
         count["rows"],
         json!([[{ "int64": 0 }]]),
-        "and read its own tables, or the refusals below mean nothing"
+        "and read its own tables; otherwise the refusals below prove nothing"
     );
 }
 

@@ -51,7 +51,7 @@ async fn health_follows_postgres_and_watchers_get_each_change() {
     assert_eq!(
         statuses,
         ["SERVING", "NOT_SERVING"],
-        "the status at first, and when it changes: {told:?}"
+        "the first status, and each change: {told:?}"
     );
 }
 

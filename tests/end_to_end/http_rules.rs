@@ -36,7 +36,7 @@ async fn ask(platform: &Platform, method: &str, path: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_is_answered_as_a_get_without_content() {
+async fn head_is_answered_as_a_get_without_content() {
     let platform = start().await;
 
     for path in READ {
@@ -125,7 +125,7 @@ async fn refused_method_is_answered_with_the_allowed_methods() {
     assert_eq!(
         (preflight.status.as_u16(), preflight.header("allow")),
         (204, Some("POST, OPTIONS")),
-        "OPTIONS says it, too"
+        "OPTIONS has the same answer"
     );
 }
 
@@ -152,7 +152,7 @@ async fn any_bytes_in_a_header_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_for_one_host_and_names_it_in_form() {
+async fn request_must_name_exactly_one_valid_host() {
     let platform = start().await;
     let paths = [
         "/health",

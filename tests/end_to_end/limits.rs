@@ -184,7 +184,7 @@ async fn users_have_limits_apart_from_their_address() {
     let world = World::start(1, &[("rate_per_second", "0"), ("rate_burst", "8")]).await;
     let (mina, ken) = (world.user("mina").await, world.user("ken").await);
     let (minas, kens) = (world.issuer.token(&mina), world.issuer.token(&ken));
-    // The first request with a token counts for the address and for its user; the next ones for the user alone.
+    // The first request with a token counts for the address and for its user. The next ones count only for the user.
     for number in 0..8 {
         let answer = world.get_user(&mina, &minas).await;
         assert_eq!(answer.status.as_u16(), 200, "request {number}: {}", answer.text());
@@ -197,7 +197,7 @@ async fn users_have_limits_apart_from_their_address() {
     assert_eq!(
         world.get_user(&ken, &kens).await.status.as_u16(),
         200,
-        "his limit is not"
+        "his limit is not used up"
     );
 }
 
@@ -348,12 +348,12 @@ async fn forged_values_in_redis_are_not_trusted() {
     assert_eq!(
         world.get_user(&ken, &minas).await.status.as_u16(),
         403,
-        "Mina does not become Ken"
+        "Mina does not get Ken's status"
     );
     assert_eq!(
         world.get_user(&mina, &minas).await.status.as_u16(),
         200,
-        "she still is herself"
+        "she keeps her own status"
     );
 
     // Each byte of a status, altered.
@@ -366,7 +366,7 @@ async fn forged_values_in_redis_are_not_trusted() {
         assert_eq!(status, 200, "byte {index} altered: checked again, not trusted");
     }
 
-    // The key of a forger.
+    // The signing key of an attacker.
     let forger = Issuer::start().await;
     let forged = forger.sign(&world.issuer.claims(&mina));
     put(&mut world, "akinai:limits:jwks", br#"{"keys":[]}"#).await;
@@ -398,7 +398,7 @@ async fn damaged_values_in_redis_do_not_switch_the_limits_off() {
             assert_eq!(answer.status.as_u16(), 200, "{key} with {damaged:?}: {answer:?}");
             assert!(
                 answer.header("ratelimit-limit").is_some(),
-                "the limits are on although {key} has {damaged:?}"
+                "the limits are applied although {key} has {damaged:?}"
             );
             let refused = world.get_user(&mina, "junk").await;
             assert_eq!(
@@ -419,7 +419,7 @@ async fn damaged_values_in_redis_do_not_switch_the_limits_off() {
     assert_eq!(
         world.get_user(&mina, &token).await.status.as_u16(),
         401,
-        "a revocation that cannot be read is a revocation"
+        "an unreadable revocation mark counts as a revocation"
     );
 }
 

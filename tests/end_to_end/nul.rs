@@ -1,4 +1,4 @@
-//! A NUL character in every text of every RPC. Postgres cannot store it, so each service has to refuse it before.
+//! A NUL character in every text of every RPC. Postgres cannot store it, so each service has to refuse it earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -194,7 +194,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
         Value::Object(members) => members
             .iter()
             .flat_map(|(name, value)| match value {
-                // Durations are no texts.
+                // Durations are not texts.
                 Value::String(_) if name == "ttl" => vec![],
                 Value::String(_) => vec![name.clone()],
                 Value::Array(list) if list.iter().all(Value::is_string) => vec![name.clone()],
@@ -307,7 +307,7 @@ fn token(service: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_in_any_text_of_any_rpc_is_refused() {
+async fn nul_in_any_text_of_any_rpc_is_refused() {
     let (contracts, samples, services) = (Contracts::read(), samples(), Services::start().await);
     let mut count = 0;
     for method in &contracts.methods {
@@ -329,7 +329,7 @@ async fn a_nul_in_any_text_of_any_rpc_is_refused() {
         let is_valid = !valid.status.is_server_error() && code(&valid) != "invalid_argument";
         assert!(
             is_valid,
-            "{}: its sample is no valid message: {}",
+            "{}: its sample is not a valid message: {}",
             method.name,
             valid.text()
         );
@@ -361,7 +361,7 @@ async fn a_nul_in_any_text_of_any_rpc_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_in_a_header_is_refused_by_the_host() {
+async fn nul_in_a_header_is_refused_by_the_host() {
     let platform = Platform::start().await;
     for name in [
         "idempotency-key",

@@ -13,7 +13,7 @@ use crate::services::Inside;
 
 const RECONCILE: &str = "/internal/reconcile";
 
-/// Inserts an order that was made a while ago.
+/// Inserts an order that was created some time ago.
 async fn place(platform: &Platform, user: Uuid, status: &str) -> Uuid {
     const SQL: &str = "
         with placed as (
@@ -66,7 +66,7 @@ pub(crate) fn streaming(client: &Client, path: &str, message: &Value) -> Request
     request
 }
 
-/// The messages of a stream, its end included.
+/// The messages of a stream, including its end.
 pub(crate) fn messages(answer: &Answer) -> Vec<Value> {
     let (mut rest, mut messages) = (&answer.body[..], Vec::new());
     while let [_, a, b, c, d, after @ ..] = rest {
@@ -91,7 +91,7 @@ async fn reconcile(inside: &Inside, secret: Option<&str>) -> Answer {
 const SECRET: &str = "the-secret-that-the-reconciler-is-called-with";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_read_listed_and_cancelled_by_their_user_alone() {
+async fn orders_are_read_listed_and_cancelled_only_by_their_user() {
     let inside = Inside::start().await;
     let (owner, another) = (Uuid::now_v7(), Uuid::now_v7());
     let id = place(&inside.platform, owner, "confirmed").await;
@@ -169,7 +169,7 @@ async fn stream_has_the_current_state_and_each_change_also_without_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_idempotency_key_may_come_as_a_header() {
+async fn idempotency_key_may_be_a_header() {
     let inside = Inside::start().await;
     let token = inside.issuer.token(&Uuid::now_v7().to_string());
     let address = json!({ "name": "山田 花", "country": "JP", "city": "京都市", "line1": "寺町通" });
@@ -266,14 +266,14 @@ async fn reconciler_needs_its_secret() {
     assert_eq!(
         reconcile(&short, Some("")).await.status.as_u16(),
         500,
-        "no secret opens nothing"
+        "without a secret there is no access"
     );
     let outside = Platform::start().await;
     let answer = outside.client().send(outside.client().post(RECONCILE, "")).await;
     assert_eq!(
         answer.status.as_u16(),
         401,
-        "from outside it wants its secret, too: {}",
+        "a call from outside also needs the secret: {}",
         answer.text()
     );
 }
@@ -302,7 +302,7 @@ async fn reconciler_relays_each_change_once_and_in_order() {
     assert_eq!(
         relayed(&first) + relayed(&second),
         2,
-        "two at once tell of it once"
+        "two concurrent runs relay it once"
     );
     sql.execute(
         "update order_service.outbox set relayed_at = null, claimed_until = '-infinity'",
@@ -333,10 +333,7 @@ async fn reconciler_relays_each_change_once_and_in_order() {
     let entries: Vec<(String, Vec<String>)> = entries.query_async(&mut redis).await.expect("a stream");
     let kinds: Vec<&str> = entries.iter().map(|(_, fields)| fields[3].as_str()).collect();
     assert_eq!(kinds, ["order.confirmed", "order.cancelled"], "{entries:?}");
-    assert_eq!(
-        entries[0].1[9], "{\"a\": \"茶\"}",
-        "the payload as it was written"
-    );
+    assert_eq!(entries[0].1[9], "{\"a\": \"茶\"}", "the payload is unchanged");
     for key in [key.clone(), format!("{key}:version:{id}")] {
         let left: i64 = redis::cmd("TTL")
             .arg(&key)

@@ -56,7 +56,7 @@ async fn calls_are_unavailable_without_postgres_and_served_when_it_is_back() {
             );
             assert!(
                 took < SOON,
-                "outage {outage}: {method} must say so within {SOON:?}, but took {took:?}"
+                "outage {outage}: {method} must answer within {SOON:?}, but took {took:?}"
             );
             for secret in ["password", "127.0.0.1", "product_service", "user_service"] {
                 assert!(
@@ -133,7 +133,7 @@ async fn hanging_postgres_does_not_block_the_platform() {
     );
     assert!(
         took < SOON,
-        "ListProducts must say so within {SOON:?}, but took {took:?}"
+        "ListProducts must answer within {SOON:?}, but took {took:?}"
     );
 
     let (ready, took) = timed(platform.client().get("/ready")).await;
@@ -172,7 +172,7 @@ async fn without_redis_the_catalogue_is_served() {
     assert_eq!(
         (ready.status.as_u16(), ready.text().as_str()),
         expected,
-        "without Redis the platform is ready, too"
+        "the platform is also ready without Redis"
     );
 }
 
@@ -194,7 +194,7 @@ async fn ready_names_redis_while_it_is_stopped() {
     assert_eq!(
         ready().await,
         "Ready",
-        "with Redis back, nothing is degraded any more"
+        "with Redis running again, nothing is degraded any more"
     );
 }
 

@@ -25,7 +25,7 @@ struct Provider {
 impl Provider {
     async fn start() -> Self {
         let folder = client("oidc-provider");
-        // `ci` installs exactly what the lock file names, and nothing else.
+        // `ci` installs exactly the versions in the lock file.
         must(command("npm", &folder).arg("ci")).await;
         let mut process = command("node", &folder)
             .arg("provider.js")
@@ -88,7 +88,7 @@ async fn tokens_of_a_certified_provider_are_accepted_before_and_after_a_rotation
     assert_eq!(
         machine.failure().code,
         "permission_denied",
-        "its scope makes no machine an admin"
+        "its scope does not make a machine an admin"
     );
 
     provider.http.get("/rotate").await;
@@ -103,6 +103,6 @@ async fn tokens_of_a_certified_provider_are_accepted_before_and_after_a_rotation
     assert_eq!(
         call(&platform, list, &old).await.status,
         200,
-        "the old key still counts"
+        "the old key is still valid"
     );
 }

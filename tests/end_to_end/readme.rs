@@ -24,7 +24,7 @@ const STORY: &str = "## Talk to it";
 /// The commands that a reader types: each block of indented lines.
 fn commands() -> Vec<String> {
     let readme = std::fs::read_to_string(Workspace::here().root().join("README.md")).expect("the README");
-    let (_, story) = readme.split_once(STORY).expect("the README has its story");
+    let (_, story) = readme.split_once(STORY).expect("the README has the heading");
     let (story, _) = story.split_once("\n## ").expect("another part follows");
     let indented = |block: &&str| block.starts_with("    ");
     story
@@ -35,7 +35,7 @@ fn commands() -> Vec<String> {
         .collect()
 }
 
-/// A reader at a shell.
+/// A reader who runs the commands in a shell.
 struct Reader {
     world: World,
     product: Option<String>,
@@ -43,7 +43,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn sit_down(issuer: Issuer) -> Self {
+    async fn start(issuer: Issuer) -> Self {
         let world = World::start(issuer).await;
         // The same preparation as `up`: a catalogue, and the redirect URI that `cargo xtask token` has for the application.
         let catalogue = Workspace::here().root().join("xtask/seed/catalogue.sql");
@@ -60,7 +60,7 @@ impl Reader {
     }
 
     /// Runs a command, with earlier results instead of its placeholders. Returns its output.
-    async fn types(&self, command: &str) -> String {
+    async fn run(&self, command: &str) -> String {
         let token = format!("{} token --url {}", xtask().display(), self.world.issuer_url);
         let mut command = command.replace(UP, &self.world.url).replace(TOKEN, &token);
         if let Some(product) = &self.product {
@@ -75,22 +75,23 @@ impl Reader {
     }
 
     /// Runs a command and parses its output as JSON.
-    async fn asks(&self, command: &str) -> Value {
-        let answer = self.types(command).await;
+    async fn run_json(&self, command: &str) -> Value {
+        let answer = self.run(command).await;
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{command}\nanswered {answer}"))
     }
 
-    async fn follows(&mut self, command: &str) -> &'static str {
+    /// Runs a command and checks its output. Returns a name for the step.
+    async fn check(&mut self, command: &str) -> &'static str {
         let has = |part: &str| command.contains(part);
         if has(TOKEN) {
-            self.token = self.types(command).await;
+            self.token = self.run(command).await;
             return "signs in";
         }
         if has("/ready") {
-            self.types(command).await;
-            return "looks whether it is well";
+            self.run(command).await;
+            return "checks readiness";
         }
-        let answer = self.asks(command).await;
+        let answer = self.run_json(command).await;
         let at = |place: &str| answer.pointer(place).cloned().unwrap_or_default();
         match () {
             () if has("ListProducts") => {
@@ -101,11 +102,11 @@ impl Reader {
                 });
                 let id = found.and_then(|product| product["id"].as_str());
                 self.product = id.map(str::to_owned).or(self.product.take());
-                "looks around"
+                "lists products"
             }
             () if has("GetProduct") => {
                 assert_eq!(at("/product/id").as_str(), self.product.as_deref(), "{answer}");
-                "looks at a product"
+                "reads a product"
             }
             () if has("CreateUser") => {
                 assert_eq!(at("/user/email"), "mina@example.com", "{answer}");
@@ -113,14 +114,18 @@ impl Reader {
             }
             () if has("AddToCart") => {
                 assert_eq!(at("/cart/items/0/quantity"), 2, "{answer}");
-                "fills the cart"
+                "adds to the cart"
             }
             () if has("CreateOrder") => {
                 assert_eq!(at("/order/status"), "ORDER_STATUS_CONFIRMED", "{answer}");
-                assert_eq!(self.asks(command).await, answer, "a repeat is no second order");
+                assert_eq!(
+                    self.run_json(command).await,
+                    answer,
+                    "a repeat creates no second order"
+                );
                 "orders"
             }
-            () => panic!("no check is written for this command of the README: {command}"),
+            () => panic!("there is no check for this command of the README: {command}"),
         }
     }
 }
@@ -133,23 +138,23 @@ fn xtask() -> PathBuf {
 over_both_issuers!(the_readme_leads_from_signing_up_to_a_confirmed_order);
 
 async fn the_readme_leads_from_signing_up_to_a_confirmed_order(issuer: Issuer) {
-    let mut reader = Reader::sit_down(issuer).await;
+    let mut reader = Reader::start(issuer).await;
     let mut story = Vec::new();
     for command in commands() {
-        story.push(reader.follows(&command).await);
+        story.push(reader.check(&command).await);
     }
     assert_eq!(
         story,
         [
-            "looks around",
-            "looks around",
-            "looks at a product",
+            "lists products",
+            "lists products",
+            "reads a product",
             "signs up",
             "signs in",
-            "fills the cart",
+            "adds to the cart",
             "orders",
-            "looks whether it is well",
+            "checks readiness",
         ],
-        "the README's story"
+        "the commands of the README"
     );
 }

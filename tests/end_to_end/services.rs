@@ -1,6 +1,6 @@
-//! The services without the bff in front, as an attacker in the network could call them.
+//! Calls of the services without the bff in front, as an attacker in the network could make them.
 //!
-//! The manifest is the real one, with additional routes to the services, which only these tests have.
+//! The manifest is the real one, with additional routes to the services, which exist only in these tests.
 
 use harness::{Answer, Issuer, Platform, Setup, now, order_service_key, service_key};
 use http::HeaderValue;
@@ -14,7 +14,7 @@ const LIST_USERS: &str = "/user.v1.UserService/ListUsers";
 const CHECK_SESSION: &str = "/user.v1.SessionService/CheckSession";
 const LIST_PRODUCTS: &str = "/product.v1.ProductService/ListProducts";
 
-/// The real application, with routes past the bff.
+/// The real application, with routes that do not pass the bff.
 pub(crate) struct Inside {
     pub(crate) platform: Platform,
     pub(crate) issuer: Issuer,
@@ -51,7 +51,7 @@ impl Inside {
     }
 }
 
-/// Routes past the bff.
+/// Routes that do not pass the bff.
 const PAST_THE_BFF: [(&str, &str); 4] = [
     ("/user.v1.UserService/...", "user"),
     ("/user.v1.SessionService/...", "user"),
@@ -84,7 +84,7 @@ fn mint(minter: &Minter, principal: &Principal, at: u64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_takes_the_tokens_of_its_callers() {
+async fn service_accepts_the_tokens_of_its_callers() {
     let inside = Inside::start().await;
     let to_user = mint(&minter("bff", "user", &service_key("user")), &admin(), now());
     assert_eq!(inside.call(LIST_USERS, Some(&to_user)).await.status.as_u16(), 200);
@@ -115,7 +115,7 @@ async fn service_refuses_other_tokens() {
             Some(mint(&to_user, &admin(), now() - LIFETIME - 60)),
         ),
         (
-            "a token of tomorrow",
+            "a token from the future",
             Some(mint(&to_user, &admin(), now() + 86_400)),
         ),
         (
@@ -167,7 +167,7 @@ async fn service_refuses_other_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn order_component_reads_deletions_and_has_no_other_access_to_users() {
     let inside = Inside::start().await;
-    // The most that the order component could claim: its call is on behalf of an admin.
+    // The largest claim of the order component: its call is on behalf of an admin.
     let of = |caller: &str, key: &str| mint(&minter(caller, "user", key), &admin(), now());
     let order = of("order", &order_service_key("user"));
     let bff = of("bff", &service_key("user"));
@@ -209,7 +209,7 @@ async fn order_component_reads_deletions_and_has_no_other_access_to_users() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_make_no_identity() {
+async fn headers_of_clients_give_no_identity() {
     let inside = Inside::start().await;
     for name in [
         "x-akinai-user",
@@ -230,7 +230,7 @@ async fn headers_make_no_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_replaced_without_a_pause() {
+async fn key_is_replaced_without_an_interruption() {
     let (old, new) = (
         service_key("user"),
         "2:bmV3LW5ldy1uZXctbmV3LW5ldy1uZXctbmV3LW5ldy1uZXc",
@@ -246,7 +246,7 @@ async fn a_key_is_replaced_without_a_pause() {
         assert_eq!(
             inside.call(LIST_USERS, Some(&token)).await.status.as_u16(),
             200,
-            "both count"
+            "both are valid"
         );
     }
     let inside = Inside::with(|setup| setup.variable("bff_user_service_key", new)).await;

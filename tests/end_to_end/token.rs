@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use xtask::secret::Secret;
-use xtask::token::{Wish, obtain};
+use xtask::token::{WantedToken, obtain};
 
 use crate::sign_in::{Issuer, World, over_both_issuers, shop_at};
 
@@ -26,13 +26,13 @@ async fn world(issuer: Issuer) -> World {
 
 /// The token, or the error message.
 async fn token(world: &World, password: &str, scopes: &[&str]) -> Result<Secret, String> {
-    let wish = Wish {
+    let wanted = WantedToken {
         issuer: world.issuer_url.parse().expect("an origin"),
         email: EMAIL.to_owned(),
         password: Secret::new(password),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
     };
-    obtain(&wish).await.map_err(|error| format!("{error:#}"))
+    obtain(&wanted).await.map_err(|error| format!("{error:#}"))
 }
 
 async fn printed_token_is_accepted_by_the_platform(issuer: Issuer) {

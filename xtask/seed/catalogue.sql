@@ -1,7 +1,7 @@
--- The demo catalogue: something to look at after the first `cargo xtask up`.
+-- The demo catalogue: products for the first `cargo xtask up`.
 --
--- The ids are fixed, so running this again adds nothing and brings nothing back that was deleted. They are UUIDv7 like
--- all others, an hour apart, hence listed in the reverse of this order.
+-- The ids are fixed, so a second run adds no product and restores no deleted one. They are UUIDv7 like all other ids, and an
+-- hour apart, so the products are listed in the reverse of this order.
 with demo (id, name, description, price, currency, quantity) as (values
     ('019b8b74-1800-7000-8000-000000000001'::uuid, 'Gyokuro from Uji', 'Shade-grown green tea, first flush, 50 g. Brew at 50 °C for two minutes.', 2160, 'JPY', 120),
     ('019b8bab-0680-7000-8000-000000000002'::uuid, '煎茶 静岡', '深蒸し煎茶、一番茶。100 g 袋入り。', 1080, 'JPY', 300),

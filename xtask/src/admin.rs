@@ -1,4 +1,4 @@
-//! `cargo xtask admin EMAIL`: makes a user an admin. No admin exists yet who could appoint the first one.
+//! `cargo xtask admin EMAIL`: makes a user an admin. It exists because no admin can appoint the first one.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kernel::Email;
@@ -6,7 +6,8 @@ use sqlx::Connection as _;
 
 use crate::backing::Database;
 
-/// Gives the role to the living account with that address. Answers whether there is one, and whether it lacked the role.
+/// Gives the role to the living account with that address. Returns whether there is such an account, and whether it
+/// lacked the role.
 ///
 /// The address is compared as the user service compares it.
 const MAKE_ADMIN: &str = "
@@ -18,10 +19,11 @@ const MAKE_ADMIN: &str = "
         returning id)
     select exists (select from account), exists (select from changed)";
 
-/// Makes the account with this address an admin. Answers whether it was none before.
+/// Makes the account with this address an admin. Returns whether it was not an admin before.
 ///
 /// # Errors
-/// It is no e-mail address; there is no such living account, or no table of accounts; or the database does not answer.
+/// The text is not an e-mail address; no living account has it; the table of accounts is missing; or the database does
+/// not answer.
 pub async fn make_admin(database: &Database, email: &str) -> Result<bool> {
     let address: Email = email
         .parse()

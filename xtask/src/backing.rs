@@ -1,4 +1,4 @@
-//! What the platform stands on: a Postgres and a Redis, private ones unless `DATABASE_URL` and `REDIS_URL` name others.
+//! The Postgres and the Redis of the platform: private servers, unless `DATABASE_URL` and `REDIS_URL` name others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::seed::{self, SignIn};
 use crate::services::{Durability, Postgres, Redis, SECRETS_FILE};
 use crate::workspace::Workspace;
 
-/// The private server's database that the services share.
+/// The database on the private server that the services share.
 const DATABASE: &str = "akinai";
 
-/// Hydra's database beside it, and the role that owns that. Not `hydra`: the server of `DATABASE_URL` may have
-/// another Hydra's of that name.
+/// Hydra's database on the same server, and the role that owns it. The name is not `hydra`, because the server of
+/// `DATABASE_URL` may already have a database of that name for another Hydra.
 const HYDRA_DATABASE: &str = "akinai_hydra";
 
-/// Under which name the key of the refresh hook is kept.
+/// The name under which the key of the refresh hook is stored.
 pub(crate) const HOOK_KEY: &str = "hook.refresh";
 
 /// The demo catalogue.
@@ -32,7 +32,7 @@ const CATALOGUE: &str = include_str!("../seed/catalogue.sql");
 /// The application's variables (see `[variables]` in `spin.toml`), by name.
 pub type Variables = BTreeMap<String, Secret>;
 
-/// The services' database. A private server ends when this is dropped.
+/// The services' database. Dropping this stops a private server.
 #[derive(Debug)]
 pub struct Database {
     url: Secret,
@@ -42,7 +42,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database that `DATABASE_URL` names, else one on a private server in `folder`, started now.
+    /// Opens the database that `DATABASE_URL` names. Without that variable: one on a private server in `folder`, which
+    /// is started now.
     ///
     /// # Errors
     /// As [`Postgres::start`]; or the migrations cannot be read.
@@ -55,7 +56,7 @@ impl Database {
         Database::new(workspace, folder, server.admin_url_of(DATABASE), Some(server))
     }
 
-    /// The database of a private server in `folder` that another process runs, if one does.
+    /// The database of the private server in `folder`, if another process runs that server.
     ///
     /// # Errors
     /// The migrations or the passwords cannot be read.
@@ -85,10 +86,11 @@ impl Database {
         migrate::migrate(&self.url, &self.schemas, &mut self.secrets).await
     }
 
-    /// Fills an empty catalogue with a few dozen products. One that has a row, deleted ones included, is left alone.
+    /// Fills an empty catalogue with a few dozen products. A catalogue that has any row, even a deleted product, is not
+    /// changed.
     ///
     /// # Errors
-    /// The tables are not there, or have another shape.
+    /// The tables do not exist, or have another shape.
     pub async fn seed(&self) -> Result<()> {
         let mut connection = self.connect().await?;
         connection.execute("set search_path = product_service").await?;
@@ -105,7 +107,7 @@ impl Database {
         Ok(())
     }
 
-    /// Adds what signing in needs: see [`seed::seed`].
+    /// Adds the data for signing in: see [`seed::seed`].
     ///
     /// # Errors
     /// As [`seed::seed`].
@@ -117,8 +119,8 @@ impl Database {
         Ok(sign_in)
     }
 
-    /// Adds the accounts alone: see [`seed::seed_accounts`]. `service_secret` is that of the client [`seed::SERVICE`], if Hydra
-    /// has it.
+    /// Adds only the accounts: see [`seed::seed_accounts`]. `service_secret` is the secret of the client
+    /// [`seed::SERVICE`], if Hydra has that client.
     ///
     /// # Errors
     /// As [`seed::seed_accounts`].
@@ -137,8 +139,8 @@ impl Database {
         })
     }
 
-    /// A database of Hydra's own on the same server, made when it is not there, and what else Hydra keeps to itself. It asks the
-    /// platform at `platform` whether users may refresh.
+    /// Creates Hydra's own database on the same server if it does not exist, and returns it with the other settings
+    /// that only Hydra may see. Hydra calls the platform at `platform` to check whether a user may refresh.
     ///
     /// # Errors
     /// The user of the database's URL may not create roles and databases, or a secret cannot be saved.
@@ -159,13 +161,13 @@ impl Database {
         self.secrets.get(&seed::client_secret(seed::SERVICE))
     }
 
-    /// Where the passwords are kept.
+    /// The file in which the passwords are stored.
     pub fn secrets_file(&self) -> &Path {
         self.secrets.file()
     }
 
-    /// The variables with the keys that components have in common: what they call each other with, and what the bff seals
-    /// with.
+    /// The variables with the keys that components share: the keys for calls between components, and the key with which
+    /// the bff seals.
     ///
     /// # Errors
     /// A key cannot be saved.
@@ -173,12 +175,12 @@ impl Database {
         keys(&mut self.secrets)
     }
 
-    /// A connection to it, as the role that migrates.
+    /// A connection to the database, as the role that migrates.
     pub(crate) async fn connect(&self) -> Result<PgConnection> {
         migrate::connect(&self.url).await
     }
 
-    /// The variables that lead each service to the database.
+    /// The variables with which each service connects to the database.
     ///
     /// # Errors
     /// A password cannot be saved.
@@ -202,7 +204,7 @@ impl Database {
     }
 }
 
-/// The keys that components have in common, made when they are first asked for.
+/// The keys that components share. A missing key is created.
 ///
 /// # Errors
 /// A key cannot be saved.
@@ -216,7 +218,7 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
         ("order", "user"),
     ] {
         let key = secrets.get(&format!("service.{caller}.{callee}"))?;
-        // A callee tells its callers' keys apart by their names.
+        // A callee distinguishes the keys of its callers by their names.
         let named = Secret::new(format!("{caller}-1:{}", key.reveal()));
         keys.insert(format!("{caller}_{callee}_service_key"), named);
     }
@@ -231,25 +233,25 @@ pub fn keys(secrets: &mut Secrets) -> Result<Variables> {
     Ok(keys)
 }
 
-/// The Redis of the components. A private server ends when this is dropped.
+/// The Redis of the components. Dropping this stops a private server.
 #[derive(Debug)]
 pub struct Cache {
     host: String,
     port: u16,
-    /// How each component logs in.
+    /// The login of each component.
     logins: Vec<(&'static str, Login)>,
     _server: Option<Redis>,
 }
 
 impl Cache {
-    /// The Redis that `REDIS_URL` names, else a private one in `folder`, started now.
+    /// Opens the Redis that `REDIS_URL` names. Without that variable: a private one in `folder`, which is started now.
     ///
     /// # Errors
-    /// `REDIS_URL` is no `redis://` URL, or as [`Redis::start`].
+    /// `REDIS_URL` is not a `redis://` URL, or as [`Redis::start`].
     pub async fn open(folder: &Path) -> Result<Cache> {
         if let Ok(url) = std::env::var("REDIS_URL") {
             let (host, port, login) = parse_redis_url(&url)?;
-            // One login for all: what each of them may do there is decided by the operator of that server.
+            // All components share one login. The operator of that server decides what it may do.
             let logins = Redis::component_users().map(|user| (user, login.clone()));
             return Ok(Cache {
                 host,
@@ -274,7 +276,7 @@ impl Cache {
         })
     }
 
-    /// The variables that lead the components to it.
+    /// The variables with which the components connect to it.
     pub fn variables(&self) -> Variables {
         let mut variables = Variables::from([
             ("redis_host".to_owned(), Secret::new(&self.host)),
@@ -288,7 +290,7 @@ impl Cache {
     }
 }
 
-/// How a component logs in. User and password are spelled as in a URL, because the manifest puts them into one.
+/// The login of a component. User and password are URL-encoded, because the manifest puts them into a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Login {
     user: String,

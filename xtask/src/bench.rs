@@ -1,9 +1,11 @@
-//! `cargo xtask bench`: how fast the platform is, beside two yardsticks that ran in the same minute on the same machine.
+//! `cargo xtask bench`: how fast the platform is, compared with two baselines that are measured in the same minute on
+//! the same machine.
 //!
-//! One yardstick is a component that only answers "hello": the host's own cost per request. The other is the same two
-//! hops written natively (`tests/native`): what components cost. All are measured by wrk, in rounds that take turns, so
-//! that a busy moment of the machine hits all of them; of each figure the median round is shown. How often Postgres and
-//! Redis are asked for a request depends on no machine: that is counted, not timed.
+//! One baseline is a component that only answers "hello": it shows the host's own cost per request. The other baseline
+//! is a native program with the same two hops (`tests/native`): it shows what components cost. wrk measures all of them
+//! in alternating rounds, so that a busy moment of the machine affects all of them. The median round of each figure is
+//! shown. The number of Postgres and Redis commands per request does not depend on the machine, so it is counted, not
+//! timed.
 
 mod counters;
 mod names;
@@ -21,7 +23,7 @@ use tokio::task::JoinSet;
 
 use self::counters::Counters;
 use self::names::*;
-use self::report::{Asked, Measured, Report, Round};
+use self::report::{CommandsPerRequest, Measured, Report, Round};
 use self::servers::{BenchServer, Servers};
 use self::wrk::{Lines, Load, Sample, Wrk};
 use crate::build;
@@ -36,11 +38,13 @@ const GET_CART_PATH: &str = "/order.v1.OrderService/GetCart";
 const CREATE_ORDER_PATH: &str = "/order.v1.OrderService/CreateOrder";
 const LIST_ORDERS_PATH: &str = "/order.v1.OrderService/ListOrders";
 
-/// Over how many requests of each kind it is counted how often Postgres and Redis are asked. Enough for many to be under way
-/// at once, and all are waited for: wrk cuts off those that are under way when its time is up.
+/// The number of requests of each kind over which the commands to Postgres and Redis are counted. It is large enough
+/// for many requests to run at once. The count waits for all of them; wrk would abort the requests that are running
+/// when its time is up.
 const COUNTED: usize = 128;
 
-/// How long each target runs before it is measured: connections are opened, instances made, statements prepared.
+/// How long each target runs before it is measured. In this time connections are opened, instances created and
+/// statements prepared.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// The options of `cargo xtask bench`.
@@ -50,15 +54,15 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
 
-    /// How many rounds; the median one counts.
+    /// How many rounds. The median round is reported.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
 
-    /// How many requests are under way at the same time.
+    /// How many requests run at the same time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     concurrency: u32,
 
-    /// Measures only what has this in its name, such as "order".
+    /// Measure only the targets whose name contains this, such as "order".
     #[arg(long, value_name = "NAME_PART")]
     only: Option<String>,
 
@@ -68,35 +72,36 @@ pub struct Options {
 }
 
 impl Options {
-    /// As many requests as are made of what must not be sent twice. A machine that answers more of them a second is measured
-    /// for a shorter time: see [`Options::time`].
+    /// The largest number of requests with messages that must not be sent twice. A target that answers more of them a
+    /// second is measured for a shorter time: see [`Options::time`].
     fn most_requests(&self) -> u32 {
         const A_SECOND: u64 = 1_200;
         let seconds = WARM_UP.as_secs() + self.seconds * u64::from(self.rounds);
         let runs = 1 + u64::from(self.rounds);
-        let most = COUNTED as u64 + seconds * A_SECOND + runs * self.not_awaited();
+        let most = COUNTED as u64 + seconds * A_SECOND + runs * self.uncounted_requests();
         most.try_into().unwrap_or(u32::MAX)
     }
 
-    /// Requests that a run of wrk makes beyond those that it sees answered: what is under way at its end, and one to look at.
-    fn not_awaited(&self) -> u64 {
+    /// Requests that wrk sends without counting their answers: those that are running when its time is up, and one to
+    /// check the answer.
+    fn uncounted_requests(&self) -> u64 {
         u64::from(self.concurrency) + 1
     }
 
-    /// How long a target is measured that answers so many requests a second, when so many are left for so many rounds: as long
-    /// as was asked for, or for as many whole seconds as they last.
+    /// How long to measure a target that answers `per_second` requests a second, when `left` messages must last for
+    /// `rounds` rounds: the requested time, or the whole seconds for which the messages last.
     fn time(&self, per_second: f64, left: Option<usize>, rounds: u32) -> Duration {
-        /// A round may be faster than the one before it.
-        const IN_CASE: f64 = 1.25;
+        /// The factor by which a round may be faster than the round before it.
+        const MARGIN: f64 = 1.25;
         let wanted = Duration::from_secs(self.seconds);
         let Some(left) = left else { return wanted };
-        let share = left as f64 / f64::from(rounds) - self.not_awaited() as f64;
-        let lasts = (share / (per_second * IN_CASE)).floor().max(1.0);
+        let share = left as f64 / f64::from(rounds) - self.uncounted_requests() as f64;
+        let lasts = (share / (per_second * MARGIN)).floor().max(1.0);
         Duration::try_from_secs_f64(lasts).map_or(wanted, |lasts| wanted.min(lasts))
     }
 
-    /// Whether the target of this name is wanted.
-    fn wants(&self, name: &str) -> bool {
+    /// Whether the target of this name is to be measured.
+    fn selects(&self, name: &str) -> bool {
         let part = self.only.as_deref().unwrap_or_default();
         name.to_lowercase().contains(&part.to_lowercase())
     }
@@ -105,12 +110,12 @@ impl Options {
 /// Measures and prints a table.
 ///
 /// # Errors
-/// Something cannot be built or started, the platform and the native program answer differently, or a request is lost:
-/// then the figures would mean nothing.
+/// Something cannot be built or started; the platform and the native program answer differently; or a request is lost.
+/// In the last two cases the figures would mean nothing.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     ensure!(
-        ALL.iter().any(|name| options.wants(name)),
-        "nothing that is measured has this in its name; there are: {}",
+        ALL.iter().any(|name| options.selects(name)),
+        "no target has this in its name. The targets are: {}",
         ALL.join("; ")
     );
     let mut steps = Steps::new(5);
@@ -126,14 +131,14 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         seed::PRODUCTS,
         seed::ORDERS
     ));
-    // Declared first, dropped last: the servers live in it.
+    // Declared first, so that it is dropped last: the servers use this folder.
     let scratch = Scratch::new("bench")?;
     let servers = Servers::start(workspace, scratch.path()).await?;
 
     steps.begin("start the platform, the native program and the hello component");
     let tokens = scratch.path().join("tokens");
-    // Signing takes milliseconds each: only the target that sends them once needs many.
-    let wanted = match options.wants(GET_USER_FRESH) {
+    // Signing a token takes milliseconds. Only the target that sends each token once needs many.
+    let wanted = match options.selects(GET_USER_FRESH) {
         true => options.most_requests().saturating_add(1),
         false => 1,
     };
@@ -141,7 +146,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let platform = servers.platform(workspace, &issuer).await?;
     let native = servers.native(workspace).await?;
     let hello = servers.hello(workspace).await?;
-    answer_alike(&platform, &native).await?;
+    check_same_answers(&platform, &native).await?;
 
     steps.begin(format_args!(
         "measure: {} rounds of {} s each",
@@ -149,7 +154,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     ));
     let loads = Loads::new(scratch.path(), &tokens)?;
     let mut targets = targets(&loads, &options, [&platform, &native, &hello]).await?;
-    targets.retain(|target| options.wants(target.name));
+    targets.retain(|target| options.selects(target.name));
     let measured = measure(&wrk, &targets, servers.counters().await?, &options).await?;
     steps.finish();
 
@@ -165,7 +170,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     Ok(())
 }
 
-/// What is measured, and with what.
+/// A target to measure, and its load.
 struct Target<'a> {
     name: &'static str,
     server: &'a BenchServer,
@@ -174,7 +179,7 @@ struct Target<'a> {
     per_second: Cell<f64>,
 }
 
-/// Makes the files that loads are read from.
+/// Writes the files from which loads are read.
 struct Loads {
     folder: PathBuf,
     tokens: Vec<String>,
@@ -193,25 +198,30 @@ impl Loads {
         self.folder.join(format!("{name}.{kind}"))
     }
 
-    /// The first of the tokens: the platform sees it again and again.
+    /// The first of the tokens. The platform sees it repeatedly.
     fn seen(&self) -> &str {
         self.tokens.first().map(String::as_str).unwrap_or_default()
     }
 
     /// Messages that are sent repeatedly, without a token.
-    fn anyone(&self, name: &str, path: &'static str, messages: impl Iterator<Item = String>) -> Result<Load> {
+    fn anonymous(
+        &self,
+        name: &str,
+        path: &'static str,
+        messages: impl Iterator<Item = String>,
+    ) -> Result<Load> {
         let messages = Lines::again(self.file(name, "messages"), messages)?;
         Ok(Load::calls(path, messages, None))
     }
 
-    /// A message that is sent again and again by the user, with the token that was seen.
+    /// A message that the user sends repeatedly, with the token that was seen before.
     fn user(&self, name: &str, path: &'static str, message: &str) -> Result<Load> {
         let message = [message.to_owned()].into_iter();
         let messages = Lines::again(self.file(name, "messages"), message)?;
         Ok(Load::calls(path, messages, Some(self.seen_token(name)?)))
     }
 
-    /// Messages that are sent once each by the user, with the token that was seen.
+    /// Messages that the user sends once each, with the token that was seen before.
     fn user_once(
         &self,
         name: &str,
@@ -222,7 +232,7 @@ impl Loads {
         Ok(Load::calls(path, messages, Some(self.seen_token(name)?)))
     }
 
-    /// A message that is sent again and again by the user, each time with another token.
+    /// A message that the user sends repeatedly, each time with another token.
     fn fresh(&self, name: &str, path: &'static str, message: &str) -> Result<Load> {
         let message = [message.to_owned()].into_iter();
         let messages = Lines::again(self.file(name, "messages"), message)?;
@@ -248,11 +258,11 @@ async fn targets<'a>(
     let new_orders = seed::create_orders(options.most_requests());
     let deep = deep_page(platform, loads.seen()).await?;
 
-    let get = loads.anyone("get", GET_PRODUCT_PATH, every_product())?;
-    let get_native = loads.anyone("get-native", GET_PRODUCT_PATH, every_product())?;
-    let list = loads.anyone("list", LIST_PRODUCTS_PATH, first_page())?;
-    let list_native = loads.anyone("list-native", LIST_PRODUCTS_PATH, first_page())?;
-    let search = loads.anyone("search", LIST_PRODUCTS_PATH, queries)?;
+    let get = loads.anonymous("get", GET_PRODUCT_PATH, every_product())?;
+    let get_native = loads.anonymous("get-native", GET_PRODUCT_PATH, every_product())?;
+    let list = loads.anonymous("list", LIST_PRODUCTS_PATH, first_page())?;
+    let list_native = loads.anonymous("list-native", LIST_PRODUCTS_PATH, first_page())?;
+    let search = loads.anonymous("search", LIST_PRODUCTS_PATH, queries)?;
     let seen = loads.user("seen", GET_USER_PATH, seed::GET_USER)?;
     let fresh = loads.fresh("fresh", GET_USER_PATH, seed::GET_USER)?;
     let cart = loads.user("cart", GET_CART_PATH, seed::GET_CART)?;
@@ -282,7 +292,7 @@ async fn targets<'a>(
     ])
 }
 
-/// What to send for a page deep in the user's orders: walks there, as a client would.
+/// The message for a page deep in the user's orders. It pages there, as a client would.
 async fn deep_page(platform: &BenchServer, token: &str) -> Result<String> {
     let mut page_token = String::new();
     let mut seen = 0;
@@ -311,10 +321,10 @@ async fn measure(
         let (lost, total) = (sample.lost, sample.requests);
         ensure!(
             lost == 0,
-            "{}: {lost} of {total} requests were not answered as they must be",
+            "{}: {lost} of {total} requests got a wrong answer or none",
             target.name
         );
-        let sent = total + options.not_awaited();
+        let sent = total + options.uncounted_requests();
         target.load.sent(sent.try_into()?).with_context(|| target.name)?;
         target.per_second.set(sample.per_second);
         Ok(sample)
@@ -322,8 +332,8 @@ async fn measure(
     let mut measured = Vec::with_capacity(targets.len());
     for target in targets {
         once(target, WARM_UP).await?;
-        let asked = count(target, &mut counters).await.with_context(|| target.name)?;
-        measured.push(Measured::new(target.name, asked));
+        let commands = count(target, &mut counters).await.with_context(|| target.name)?;
+        measured.push(Measured::new(target.name, commands));
     }
     for round in 1..=options.rounds {
         for (target, measured) in targets.iter().zip(&mut measured) {
@@ -349,10 +359,10 @@ async fn measure(
     Ok(measured)
 }
 
-/// Counts how often Postgres and Redis are asked for a request.
-async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
+/// Counts the commands to Postgres and Redis per request.
+async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<CommandsPerRequest> {
     let requests = target.load.take(COUNTED)?;
-    let before = counters.at_rest().await?;
+    let before = counters.when_idle().await?;
     let mut answers: JoinSet<Result<String>> = requests
         .into_iter()
         .map(|request| target.server.send(request))
@@ -360,16 +370,16 @@ async fn count(target: &Target<'_>, counters: &mut Counters) -> Result<Asked> {
     while let Some(answer) = answers.join_next().await {
         answer??;
     }
-    let after = counters.at_rest().await?;
+    let after = counters.when_idle().await?;
     let per_request = |before: u64, after: u64| (after - before) as f64 / COUNTED as f64;
-    Ok(Asked {
+    Ok(CommandsPerRequest {
         statements: per_request(before.statements, after.statements),
         redis: per_request(before.questions, after.questions),
     })
 }
 
 /// The comparison is fair only if both answer the same calls with the same products.
-async fn answer_alike(platform: &BenchServer, native: &BenchServer) -> Result<()> {
+async fn check_same_answers(platform: &BenchServer, native: &BenchServer) -> Result<()> {
     let calls = [
         (GET_PRODUCT_PATH, seed::get_product(1)),
         (LIST_PRODUCTS_PATH, seed::FIRST_PAGE.to_owned()),
@@ -380,7 +390,7 @@ async fn answer_alike(platform: &BenchServer, native: &BenchServer) -> Result<()
             native.call(path, None, &message).await?,
         ];
         for answer in &mut answers {
-            // Opaque, and theirs alone.
+            // Opaque, and different in each program.
             if let Some(fields) = answer.as_object_mut() {
                 fields.remove("nextPageToken");
             }
@@ -398,7 +408,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_once_lasts_for_all_rounds() {
+    fn messages_that_are_sent_once_last_for_all_rounds() {
         let options = Options {
             seconds: 5,
             rounds: 3,
@@ -407,23 +417,23 @@ mod tests {
             json: None,
         };
         let seconds = |per_second, left, rounds| options.time(per_second, left, rounds).as_secs();
-        assert_eq!(seconds(10_000.0, None, 3), 5, "there is no end to it");
+        assert_eq!(seconds(10_000.0, None, 3), 5, "the messages are not limited");
         assert_eq!(seconds(600.0, Some(15_000), 3), 5, "plenty");
         assert_eq!(
             seconds(1_500.0, Some(15_000), 3),
             2,
-            "5,000 a round, at 1,500 a second and some more"
+            "5,000 a round, at a little more than 1,500 a second"
         );
         assert_eq!(
             seconds(1_500.0, Some(5_000), 1),
             2,
-            "all that is left is for the last round"
+            "the last round may use all that is left"
         );
         assert_eq!(
             seconds(9_000.0, Some(600), 3),
             1,
-            "no time is not a time; running out is said when it happens"
+            "the shortest time is one second; running out is reported when it happens"
         );
-        assert_eq!(seconds(0.0, Some(15_000), 3), 5, "nothing is known of its pace");
+        assert_eq!(seconds(0.0, Some(15_000), 3), 5, "its speed is not known yet");
     }
 }

@@ -1,4 +1,4 @@
-//! A browser without windows for the tests: Debian's Chromium, unpacked, or an installed one.
+//! A headless browser for the tests: Debian's Chromium, unpacked, or an installed one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::setup::{quote, write_script};
 use crate::ui;
 use crate::workspace::Workspace;
 
-/// What an installed Chromium, or Google's Chrome, is called.
+/// The program names of an installed Chromium or Google Chrome.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// What Debian's packages bring.
+/// The Debian packages to unpack.
 const PROGRAM: &str = "usr/lib/chromium/chromium-headless-shell";
 
-/// Fonts with Latin and Japanese letters, because a machine without a desktop has none.
+/// Fonts with Latin and Japanese letters. A machine without a desktop has none.
 const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-ipafont-gothic"];
 
-/// A program that Playwright can drive. Debian's is unpacked into the private folder, once, about 100 MB; where that cannot be,
-/// one of the folders of `PATH` may have one.
+/// Returns a browser that Playwright can drive. Debian's Chromium is unpacked into the private folder once (about 100
+/// MB). If that fails, a browser from the `PATH` is used.
 ///
 /// # Errors
-/// There is none, and none can be had: the message says how to get one.
+/// There is no browser, and none can be unpacked. The message says how to install one.
 pub async fn browser(workspace: &Workspace) -> Result<PathBuf> {
     let unpacked = Unpacked::new(workspace);
     let cause = match unpacked.get().await {
@@ -48,7 +48,7 @@ pub async fn browser(workspace: &Workspace) -> Result<PathBuf> {
     }
 }
 
-/// The first of [`NAMES`] that is on the `PATH`.
+/// The first program of [`NAMES`] on the `PATH`.
 fn installed() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -63,7 +63,7 @@ fn is_program(file: &Path) -> bool {
     file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// Debian's, in a folder of ours.
+/// Debian's Chromium, in a folder of ours.
 struct Unpacked {
     folder: PathBuf,
 }
@@ -83,7 +83,7 @@ impl Unpacked {
         let root = debian::unpack(&wanted, &self.folder).await?;
         let fonts = self.folder.join("fonts.conf");
         std::fs::write(&fonts, fonts_configuration(&root, &self.folder))?;
-        // A script, because the program finds neither its libraries nor its fonts by itself.
+        // A script, because the program does not find its libraries and fonts by itself.
         let script = self.folder.join("chromium");
         let libraries = debian::search_path(&library_folders(&root)?);
         write_script(
@@ -98,13 +98,13 @@ impl Unpacked {
         let version = output(std::process::Command::new(&script).arg("--version"))
             .context("the unpacked Chromium does not start")?;
         if version.trim().is_empty() {
-            bail!("the unpacked Chromium says nothing when it is asked for its version");
+            bail!("the unpacked Chromium does not print its version");
         }
         Ok(script)
     }
 }
 
-/// PulseAudio keeps a library of its own in a folder beside the others.
+/// PulseAudio has a private library in a folder beside the others.
 fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
     let folders = debian::library_folders(root)?;
     let inner = folders.iter().map(|folder| folder.join("pulseaudio"));
@@ -112,8 +112,8 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
     Ok([folders, inner].concat())
 }
 
-/// What fontconfig needs to know where there is none of the system's configuration. Latin letters come first: the Japanese font
-/// has some, too, as wide as its own.
+/// The configuration that fontconfig needs on a system that has none. The Latin font comes first: the Japanese font
+/// also has Latin letters, but they are as wide as the Japanese ones.
 fn fonts_configuration(root: &Path, folder: &Path) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"urn:fontconfig:fonts.dtd\">\n<fontconfig>\n\
@@ -125,7 +125,7 @@ fn fonts_configuration(root: &Path, folder: &Path) -> String {
     )
 }
 
-/// A path as XML's text.
+/// A path, escaped as XML text.
 fn escaped(path: &Path) -> String {
     let path = path.to_string_lossy();
     path.replace('&', "&amp;").replace('<', "&lt;")
@@ -136,21 +136,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_text_in_the_fonts_configuration() {
+    fn path_is_escaped_in_the_fonts_configuration() {
         let text = fonts_configuration(Path::new("/a&b"), Path::new("/c<d"));
         assert!(text.contains("<dir>/a&amp;b/usr/share/fonts</dir>"), "{text}");
         assert!(text.contains("<cachedir>/c&lt;d/font-cache</cachedir>"), "{text}");
     }
 
     #[test]
-    fn only_what_can_be_run_is_a_program() {
+    fn only_an_executable_file_is_a_program() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("chromium");
-        assert!(!is_program(&file), "it is not there");
+        assert!(!is_program(&file), "the file does not exist");
         std::fs::write(&file, "").expect("written");
         assert!(!is_program(&file), "the file is not executable");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
         assert!(is_program(&file));
-        assert!(!is_program(folder.path()), "a folder is none");
+        assert!(!is_program(folder.path()), "a folder is not a program");
     }
 }

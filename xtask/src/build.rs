@@ -12,11 +12,11 @@ use crate::process::{self, output, run};
 use crate::setup::{self, TARGET};
 use crate::workspace::{BuildProfile, Workspace};
 
-/// Compiles every component of the application (the packages in `components/`), and the `extra` packages, to
-/// `target/wasm/wasm32-wasip2/component/*.wasm`. Gets the compiler first, if need be.
+/// Compiles every component of the application (the packages in `components/`) and the `extra` packages to
+/// `target/wasm/wasm32-wasip2/component/*.wasm`. Gets the compiler first if it is missing.
 ///
 /// # Errors
-/// There is no compiler for components, or the code does not compile: cargo has said why.
+/// There is no compiler for components, or the code does not compile. Cargo has printed the reason.
 pub async fn components(workspace: &Workspace, extra: &[&str]) -> Result<()> {
     let mut packages: Vec<String> = packages_of_application(workspace)?.into_iter().collect();
     packages.extend(extra.iter().map(|&package| package.to_owned()));
@@ -30,7 +30,7 @@ const COMPONENTS_FAIL: &str = "the components do not compile";
 async fn components_command(workspace: &Workspace, packages: &[String]) -> Result<Command> {
     let rust = setup::wasm_rust(workspace, None).await?;
     let mut cargo = rust.cargo();
-    // A target folder of its own: the unpacked compiler and the installed one would throw away each other's work.
+    // A separate target folder: the unpacked compiler and the installed one would discard each other's results.
     cargo
         .args([
             "build",
@@ -60,8 +60,8 @@ pub async fn components_and_those_of_tests(workspace: &Workspace) -> Result<Warn
         .context(COMPONENTS_FAIL)
 }
 
-/// Compiles the components of these packages for a run of a few tests: without link-time optimization, so that a change is
-/// compiled in less time. Cargo keeps the results of both kinds, and the next whole build uses its own again.
+/// Compiles the components of these packages for a run of a few tests. Link-time optimization is off, so that a change
+/// compiles faster. Cargo keeps the results of both builds, and the next full build uses its own again.
 ///
 /// # Errors
 /// As [`components`].
@@ -79,8 +79,8 @@ pub async fn components_for_few_tests(workspace: &Workspace, packages: &BTreeSet
     run(&mut cargo).await.context(COMPONENTS_FAIL)
 }
 
-/// Compiles all tests, and the programs that they start, with clippy's lints, and tells which packages had warnings. Of a
-/// component that is only what its unit tests see: it does not link natively.
+/// Compiles all tests, and the programs that they start, with clippy's lints. Returns the packages that had warnings.
+/// Of a component it compiles only what its unit tests use, because a component does not link natively.
 ///
 /// # Errors
 /// The code does not compile, or clippy is not installed.
@@ -101,10 +101,10 @@ pub async fn tests(workspace: &Workspace) -> Result<Warned> {
     Ok(warned)
 }
 
-/// Compiles the native host, and the `extra` programs, to be run: in the profile `dist`.
+/// Compiles the native host and the `extra` programs in the profile `dist`.
 ///
 /// # Errors
-/// The code does not compile: cargo has said why.
+/// The code does not compile. Cargo has printed the reason.
 pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
     programs(workspace, BuildProfile::Dist, &[&["akinai-host"], extra].concat()).await
 }
@@ -112,14 +112,15 @@ pub async fn native(workspace: &Workspace, extra: &[&str]) -> Result<()> {
 /// Compiles native programs.
 ///
 /// # Errors
-/// The code does not compile: cargo has said why.
+/// The code does not compile. Cargo has printed the reason.
 pub async fn programs(workspace: &Workspace, profile: BuildProfile, names: &[&str]) -> Result<()> {
     let mut cargo = match profile {
-        // As the tests are: what they have compiled is not compiled again.
+        // The same profile as the tests, so that shared crates are not compiled twice.
         BuildProfile::Dev => compile::linting_cargo()?,
         BuildProfile::Dist => with_lto(process::cargo()),
     };
-    // `--workspace`, not `-p`: with the same features whatever else is compiled, or wasmtime would be compiled twice.
+    // `--workspace`, not `-p`: the features then do not depend on the chosen packages. Otherwise wasmtime would be
+    // compiled twice.
     cargo
         .args(["build", "--workspace", "--profile", profile.name()])
         .current_dir(workspace.root());
@@ -131,8 +132,8 @@ pub async fn programs(workspace: &Workspace, profile: BuildProfile, names: &[&st
         .context("the native programs do not compile")
 }
 
-/// A cargo that heeds the profile's LTO. Flags in the environment replace those of .cargo/config.toml, which switch it off for
-/// `dev`; no flags are flags, too.
+/// A cargo that uses the profile's LTO. Flags in the environment replace the flags of .cargo/config.toml, which switch
+/// LTO off for `dev`. An empty value also replaces them.
 fn with_lto(mut cargo: Command) -> Command {
     if std::env::var_os("RUSTFLAGS").is_none() {
         cargo.env("RUSTFLAGS", "");
@@ -140,7 +141,7 @@ fn with_lto(mut cargo: Command) -> Command {
     cargo
 }
 
-/// What `cargo metadata` says of the packages of the workspace.
+/// The output of `cargo metadata` for the workspace.
 pub(crate) fn metadata(workspace: &Workspace) -> Result<Value> {
     let mut cargo = process::cargo();
     cargo
@@ -164,7 +165,7 @@ pub(crate) fn packages_of_all_components(metadata: &Value, workspace: &Workspace
         .collect()
 }
 
-/// Whether the component of this package was ever compiled.
+/// Whether the component of this package has been compiled before.
 pub(crate) fn is_built(workspace: &Workspace, package: &str, metadata: &Value) -> bool {
     let folder = workspace
         .root()

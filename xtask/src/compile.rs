@@ -1,7 +1,7 @@
-//! Runs of cargo that compile, and are listened to: what warnings there were, and in which packages.
+//! Runs cargo and reads its messages: which packages had warnings.
 //!
-//! The crates of the workspace are compiled by clippy's driver: it is the compiler, and says what clippy says on the way.
-//! `cargo clippy` would compile every dependency once more, for nothing but to look at ours (docs/decisions/0007).
+//! The workspace's crates are compiled by clippy's driver. It is the compiler, and it also prints clippy's warnings.
+//! `cargo clippy` would compile every dependency a second time, only to check our crates (docs/decisions/0007).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
@@ -18,7 +18,7 @@ use crate::process::{self, EndSignal, Process, command_line, output};
 pub struct Warned(BTreeSet<String>);
 
 impl Warned {
-    /// The packages of either.
+    /// The packages of both.
     #[must_use]
     pub fn and(mut self, other: Warned) -> Warned {
         self.0.extend(other.0);
@@ -31,7 +31,7 @@ impl Warned {
         let names: Vec<String> = self.0.into_iter().collect();
         match names.is_empty() {
             true => Ok(()),
-            false => bail!("there are warnings, which are above, in {}", names.join(", ")),
+            false => bail!("there are warnings (see above) in {}", names.join(", ")),
         }
     }
 }
@@ -46,7 +46,8 @@ pub fn linting_cargo() -> Result<Command> {
     Ok(cargo)
 }
 
-/// Its whole path, since cargo tells builds by it: rustup's own `clippy-driver` would be another.
+/// The driver's full path, because cargo keeps separate build results for each path. rustup's own `clippy-driver` would
+/// be another path.
 fn clippy_driver() -> Result<PathBuf> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let driver = PathBuf::from(sysroot.trim()).join("bin/clippy-driver");
@@ -59,8 +60,8 @@ fn clippy_driver() -> Result<PathBuf> {
     Ok(driver)
 }
 
-/// Runs a command of cargo's that compiles, and prints what the compiler says. Cargo repeats the warnings of what it did not
-/// need to compile again.
+/// Runs a cargo command that compiles, and prints the compiler's messages. Cargo repeats the warnings of crates that it
+/// does not need to compile again.
 ///
 /// # Errors
 /// The code does not compile.
@@ -71,7 +72,7 @@ pub async fn run(cargo: &mut Command) -> Result<Warned> {
     };
     let mut process = Process::spawn(cargo.arg(format).stdout(Stdio::piped()), EndSignal::Terminate)?;
     let messages = process.stdout().context("cargo was started without a pipe")?;
-    // It ends with the pipe, which cargo's end closes, and its being killed, too.
+    // The reader ends when the pipe closes. The pipe closes when cargo ends, also when cargo is killed.
     let listening = tokio::task::spawn_blocking(move || listen(messages));
     let status = process.wait().await?;
     let warned = listening.await??;
@@ -84,7 +85,7 @@ pub async fn run(cargo: &mut Command) -> Result<Warned> {
 fn listen(messages: ChildStdout) -> Result<Warned> {
     let mut warned = Warned::default();
     for line in BufReader::new(messages).lines() {
-        let line = line.context("cargo cannot be listened to")?;
+        let line = line.context("cannot read cargo's messages")?;
         let message: Value = serde_json::from_str(&line).context("cargo printed no JSON")?;
         if message["reason"] != "compiler-message" {
             continue;
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packages_are_named_as_cargo_names_them() {
+    fn package_name_is_read_from_cargos_package_id() {
         for (id, name) in [
             ("path+file:///a/crates/host#akinai-host@0.1.0", "akinai-host"),
             ("path+file:///a/xtask#0.1.0", "xtask"),
@@ -122,9 +123,9 @@ mod tests {
         }
     }
 
-    /// A whole crate with one warning of clippy's, compiled as the workspace is.
+    /// A whole crate with one clippy warning, compiled in the same way as the workspace.
     #[tokio::test]
-    async fn a_warning_of_clippy_is_noticed_again_when_nothing_is_compiled() {
+    async fn clippy_warning_is_reported_again_when_nothing_is_compiled() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).expect("a file");
         write(
@@ -145,6 +146,6 @@ mod tests {
         cargo.args(["build", "--offline", "--quiet"]);
         cargo.env_remove("CARGO_TARGET_DIR").current_dir(folder.path());
         let warned = run(&mut cargo).await.expect("it compiles");
-        assert_eq!(warned, Warned::default(), "nothing is left to warn of");
+        assert_eq!(warned, Warned::default(), "there is no warning left");
     }
 }

@@ -12,13 +12,13 @@ const HEADER: &str = "# Configuration\n\n\
     Generated from `spin.toml` by `cargo xtask configuration`; a test fails when this page is stale.\n\
     Set a variable with `SPIN_VARIABLE_NAME` in the environment, or with `--variable name=value`.\n";
 
-/// The lines of spin.toml between which variables are declared.
+/// The headings in spin.toml between which the variables are declared.
 const VARIABLES: &str = "[variables]";
 
 /// Writes `docs/CONFIGURATION.md`.
 ///
 /// # Errors
-/// `spin.toml` cannot be read or is no manifest, or the file cannot be written.
+/// `spin.toml` cannot be read or is not a manifest, or the file cannot be written.
 pub fn write(workspace: &Workspace) -> Result<()> {
     let file = file(workspace);
     std::fs::write(&file, reference(workspace)?)
@@ -27,7 +27,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The file that [`write`] writes.
+/// The path of the file that [`write`] writes.
 pub fn file(workspace: &Workspace) -> PathBuf {
     workspace.root().join("docs/CONFIGURATION.md")
 }
@@ -35,10 +35,10 @@ pub fn file(workspace: &Workspace) -> PathBuf {
 /// The reference: a heading, a description and a table for each group of variables, in the order of `spin.toml`.
 ///
 /// # Errors
-/// `spin.toml` cannot be read, or is no manifest.
+/// `spin.toml` cannot be read, or is not a manifest.
 pub fn reference(workspace: &Workspace) -> Result<String> {
     let text = std::fs::read_to_string(workspace.manifest()).context("cannot read spin.toml")?;
-    let manifest: Table = text.parse().context("spin.toml is no TOML")?;
+    let manifest: Table = text.parse().context("spin.toml is not TOML")?;
     let mut page = HEADER.to_owned();
     for group in groups(&text) {
         let description = match group.description.is_empty() {
@@ -106,7 +106,7 @@ fn row(manifest: &Table, name: &str) -> Result<String> {
     Ok(format!("| `{name}` | {default}{secret} | {components} |\n"))
 }
 
-/// The components that get a variable, by a variable of their own or in an address that they may reach.
+/// The components that use a variable: in a variable of their own, or in an address that they may call.
 fn components_with<'a>(manifest: &'a Table, name: &str) -> Vec<&'a str> {
     let template = format!("{{{{ {name} }}}}");
     let components = manifest.get("component").and_then(Value::as_table);

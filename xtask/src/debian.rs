@@ -1,5 +1,5 @@
-//! Debian's packages as a source of programs, without installing anything: `apt-get download`, then `dpkg -x` into a
-//! folder of ours. Works as an ordinary user. Versions, and the package names that contain them, come from apt itself.
+//! Takes programs from Debian's packages without installing them: `apt-get download`, then `dpkg -x` into a folder of
+//! ours. An ordinary user can do this. apt itself provides the versions, and the package names that contain versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -15,18 +15,19 @@ use crate::ui;
 /// What to unpack.
 #[derive(Clone, Copy, Debug)]
 pub struct WantedPackage<'a> {
-    /// The packages asked for.
+    /// The requested packages.
     pub packages: &'a [&'a str],
-    /// Names of dependencies that start like this are unpacked as well. Libraries (`lib…`) need no mention: those that
-    /// the system lacks always are.
+    /// Dependencies whose names start like this are unpacked as well. Libraries (`lib…`) need not be listed: libraries
+    /// that the system lacks are always unpacked.
     pub family: &'a [&'a str],
 }
 
-/// Unpacks what is wanted into `folder`/root and returns that. Done before: returns at once. Killed halfway: goes on
-/// with the packages that are still missing.
+/// Unpacks the wanted packages into `folder`/root and returns that path. Returns at once if this was done before. After
+/// an interruption it continues with the packages that are still missing.
 ///
 /// # Errors
-/// This is no Debian (or relative), no package source is reachable, or the disk is full; the message has apt's own words.
+/// The system is not Debian or related to it, no package source is reachable, or the disk is full. The message contains
+/// apt's own text.
 pub async fn unpack(wanted: &WantedPackage<'_>, folder: &Path) -> Result<PathBuf> {
     let root = folder.join("root");
     if root.is_dir() {
@@ -36,7 +37,7 @@ pub async fn unpack(wanted: &WantedPackage<'_>, folder: &Path) -> Result<PathBuf
     let lock = File::create(folder.join("lock"))?;
     lock.lock()
         .context("cannot wait for another run that is unpacking")?;
-    // That other run may have done it all.
+    // The other run may have unpacked everything.
     if root.is_dir() {
         return Ok(root);
     }
@@ -53,7 +54,7 @@ pub async fn unpack(wanted: &WantedPackage<'_>, folder: &Path) -> Result<PathBuf
     for archive in &archives {
         output(Command::new("dpkg").arg("-x").arg(archive).arg(&new))?;
     }
-    // The name `root` means complete: it appears last, at once.
+    // The name `root` means complete: a rename creates it last, in one step.
     std::fs::rename(&new, &root)?;
     std::fs::remove_dir_all(folder.join("debs"))?;
     Ok(root)
@@ -70,7 +71,7 @@ pub fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
         std::fs::read_dir(&libraries).with_context(|| format!("cannot read {}", libraries.display()))?
     {
         let folder = entry?.path();
-        // Debian's `usr/lib/x86_64-linux-gnu`, whatever the machine is called.
+        // Debian's `usr/lib/x86_64-linux-gnu`; the name depends on the architecture.
         if folder
             .file_name()
             .is_some_and(|name| name.to_string_lossy().contains("-linux-"))
@@ -81,7 +82,7 @@ pub fn library_folders(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The value of `LD_LIBRARY_PATH` that puts `folders` before what it has now.
+/// The value of `LD_LIBRARY_PATH` with `folders` in front of the present value.
 pub fn search_path(folders: &[PathBuf]) -> OsString {
     let inherited = std::env::var_os("LD_LIBRARY_PATH").filter(|path| !path.is_empty());
     let inherited = inherited.iter().flat_map(std::env::split_paths);
@@ -89,24 +90,24 @@ pub fn search_path(folders: &[PathBuf]) -> OsString {
     std::env::join_paths(all).unwrap_or_default()
 }
 
-/// Downloads with the system's package lists, and where they are absent or too old, with fresh ones of our own.
+/// Downloads with the system's package lists. If these are missing or too old, downloads with fresh lists of our own.
 async fn download(wanted: &WantedPackage<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     if let Err(error) = output(Command::new("apt-get").arg("--version")) {
-        return Err(error.context("this machine has no apt: it is no Debian or Ubuntu"));
+        return Err(error.context("this machine has no apt: it is not Debian or Ubuntu"));
     }
     let first = match download_with(&Apt::system(), wanted, folder).await {
         Ok(archives) => return Ok(archives),
         Err(error) => error,
     };
     ui::detail(format_args!(
-        "the system's package lists do not do ({}): fetching new ones",
+        "the system's package lists cannot be used ({}): fetching new ones",
         one_line(&first)
     ));
     let apt = Apt::private(&folder.join("apt"))?;
     let updated = apt.update(folder).await;
     let archives = match (download_with(&apt, wanted, folder).await, updated) {
         (Ok(archives), _) => archives,
-        // Why the lists could not be fetched explains the rest.
+        // The reason why the lists could not be fetched explains the other error.
         (Err(_), Err(error)) => return Err(error),
         (Err(error), Ok(())) => return Err(error),
     };
@@ -116,7 +117,7 @@ async fn download(wanted: &WantedPackage<'_>, folder: &Path) -> Result<Vec<PathB
 
 async fn download_with(apt: &Apt, wanted: &WantedPackage<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     ui::detail(format_args!(
-        "asking apt what {} needs",
+        "reading the dependencies of {}",
         wanted.packages.join(", ")
     ));
     let names = apt.closure(wanted)?;
@@ -138,7 +139,7 @@ async fn download_with(apt: &Apt, wanted: &WantedPackage<'_>, folder: &Path) -> 
     Ok(files)
 }
 
-/// The first line of an error and its causes, for a remark in passing.
+/// An error and its causes on one line, for a short message.
 fn one_line(error: &anyhow::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
@@ -150,12 +151,12 @@ struct Apt {
 }
 
 impl Apt {
-    /// The lists that the system keeps.
+    /// The system's package lists.
     fn system() -> Apt {
         Apt { options: Vec::new() }
     }
 
-    /// Lists of our own in `folder`: an ordinary user may update those.
+    /// Package lists of our own in `folder`, which an ordinary user may update.
     fn private(folder: &Path) -> Result<Apt> {
         let lists = folder.join("lists");
         let cache = folder.join("cache");
@@ -172,7 +173,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // Run by root, apt downloads as a user of its own, who may not enter our folders.
+        // When root runs apt, apt downloads as a user of its own, which has no access to our folders.
         command
             .args(["-o", "APT::Sandbox::User=root"])
             .args(&self.options)
@@ -185,7 +186,7 @@ impl Apt {
             .await
     }
 
-    /// Downloads the package `name` to `file`, which appears when it is complete.
+    /// Downloads the package `name` to `file`. The file appears when it is complete.
     async fn download(&self, name: &str, file: &Path, folder: &Path) -> Result<()> {
         let partial = file.with_extension("partial");
         if partial.exists() {
@@ -207,7 +208,7 @@ impl Apt {
         Ok(())
     }
 
-    /// Runs a command of apt with its output in a log, which becomes the error if there is one.
+    /// Runs an apt command with its output in a log. If the command fails, the log becomes the error.
     async fn logged(&self, command: &mut Command, folder: &Path) -> Result<()> {
         let path = folder.join("apt.log");
         let log = File::create(&path)?;
@@ -228,8 +229,8 @@ impl Apt {
         );
     }
 
-    /// The wanted packages and, down the tree of dependencies, the rest of their family and the libraries that the
-    /// system lacks.
+    /// The wanted packages, and of all their dependencies: those of the same family, and the libraries that the system
+    /// lacks.
     fn closure(&self, wanted: &WantedPackage<'_>) -> Result<Vec<String>> {
         let installed = parse_installed(&output(Command::new("dpkg-query").args([
             "--show",
@@ -264,13 +265,13 @@ const DEPENDS_ONLY: [&str; 7] = [
     "--no-enhances",
 ];
 
-/// Packages of which one is needed, in Debian's order of preference.
+/// Packages of which one is required, in Debian's order of preference.
 type Alternatives = Vec<String>;
 
-/// Reads `apt-cache depends`: of each package, what it depends on.
+/// Reads the output of `apt-cache depends`: the dependencies of each package.
 ///
-/// A package starts in the first column; ` |Depends: a` and the next `  Depends: b` are alternatives; deeper lines name
-/// the packages that provide the one above; `<x>` is a name that only others provide.
+/// A package starts in the first column. ` |Depends: a` and the next `  Depends: b` are alternatives. Deeper lines name
+/// the packages that provide the one above. `<x>` is a virtual package, which only other packages provide.
 fn parse_depends(text: &str) -> BTreeMap<String, Vec<Alternatives>> {
     let mut packages: BTreeMap<String, Vec<Alternatives>> = BTreeMap::new();
     let mut groups: Option<&mut Vec<Alternatives>> = None;
@@ -331,7 +332,7 @@ fn choose(
     group.iter().find(|name| name.starts_with("lib")).cloned()
 }
 
-/// Reads lines of `NAME STATUS`: the packages whose status is installed (`ii`).
+/// Reads lines of `NAME STATUS` and returns the packages that are installed (`ii`).
 fn parse_installed(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines
@@ -396,12 +397,12 @@ postgresql-15
         assert_eq!(
             chosen("postgresql-15", &[], &["libpq5"]),
             [""; 0],
-            "locales and debconf are no libraries"
+            "locales and debconf are not libraries"
         );
         assert_eq!(
             chosen("redis-tools", &["libssl"], &["libc6", "libssl3", "libsystemd0"]),
             ["libssl3"],
-            "the family comes along even where it is installed"
+            "the family is unpacked even where it is installed"
         );
     }
 

@@ -1,6 +1,8 @@
-//! `cargo xtask secrets`: the files that `deployments/compose.yaml` takes its secrets from, and the variables that go with them.
+//! `cargo xtask secrets`: the secret files that `deployments/compose.yaml` mounts, and the matching variables of the
+//! application.
 //!
-//! They are made from the same secrets as `migrate` uses, so that what the servers ask for and what the components say agree.
+//! They are made from the same secrets that `migrate` uses, so that the servers and the components have the same
+//! passwords.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -18,13 +20,13 @@ use crate::seed;
 use crate::services::{Home, Redis, SECRETS_FILE};
 use crate::workspace::Workspace;
 
-/// Where Hydra, in its container, reaches the platform, on the machine that the containers run on.
+/// The address at which Hydra, in its container, reaches the platform on the machine that runs the containers.
 const PLATFORM: &str = "http://host.docker.internal:3000";
 
-/// Where the platform reaches Hydra's admin API: an address of the containers' own network (deployments/README.md).
+/// The address at which the platform reaches Hydra's admin API, in the containers' own network (deployments/README.md).
 const HYDRA_ADMIN: &str = "http://172.30.45.2:4445";
 
-/// Writes the files, new secrets where there are none yet, into `deployments/secrets/`.
+/// Writes the files into `deployments/secrets/`. A missing secret is created.
 ///
 /// # Errors
 /// They cannot be written.
@@ -33,8 +35,8 @@ pub fn write(workspace: &Workspace) -> Result<()> {
     let mut secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
     let failed = || format!("cannot write to {}", folder.display());
     std::fs::create_dir_all(&folder).with_context(failed)?;
-    // No other user of this machine enters the folder; the files themselves are mounted into containers, whose users have other
-    // numbers than we have.
+    // No other user of this machine can enter the folder. The files themselves are mounted into containers, whose users
+    // have other user ids than ours.
     std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).with_context(failed)?;
     for (name, text) in files(workspace, &mut secrets)? {
         let path = folder.join(name);
@@ -42,7 +44,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).with_context(failed)?;
     }
     println!(
-        "Written: {}. What to do with it: deployments/README.md",
+        "Written: {}. How to use it: deployments/README.md",
         folder.display()
     );
     Ok(())
@@ -64,7 +66,7 @@ pub fn files(workspace: &Workspace, secrets: &mut Secrets) -> Result<Vec<(&'stat
     ])
 }
 
-/// What Hydra must keep to itself. JSON is YAML, too.
+/// Hydra's secret settings. JSON is also YAML.
 fn hydra(secrets: &mut Secrets) -> Result<Secret> {
     let password = secrets.get("compose.hydra_db")?;
     let dsn = format!(
@@ -110,7 +112,7 @@ fn variables(workspace: &Workspace, secrets: &mut Secrets) -> Result<Variables> 
         ("allowed_origins", seed::ORIGINS.join(",")),
     ];
     variables.extend(plain.map(|(name, value)| (name.to_owned(), Secret::new(value))));
-    // Nothing of the issuer component, which is not there.
+    // No variables of the issuer component, because this deployment does not have it.
     let declared = [
         manifest::for_hydra(workspace, workspace.root())?,
         std::fs::read_to_string(workspace.events_manifest())?.parse()?,
@@ -123,7 +125,7 @@ fn variables(workspace: &Workspace, secrets: &mut Secrets) -> Result<Variables> 
     Ok(variables)
 }
 
-/// For a shell to read (`. FILE`). No value has a quote in it.
+/// Text that a shell can read (`. FILE`). No value contains a quote.
 fn environment(variables: &Variables) -> Secret {
     let mut text = String::new();
     for (name, value) in variables {
@@ -150,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn in_a_cluster_people_see_the_pages_by_https() {
+    fn in_a_cluster_the_pages_are_served_by_https() {
         let cluster = Workspace::here().root().join("deployments/kubernetes/app.yaml");
         let cluster = std::fs::read_to_string(cluster).expect("the application in a cluster");
         for name in ["login_url", "signed_out_url"] {
             let entry = format!("{{ name: {name}, value: \"https://");
             assert!(
                 cluster.contains(&entry),
-                "{name} must be an https address: the cookies' safety hangs on it"
+                "{name} must be an https address: the cookies are secure only then"
             );
         }
     }
@@ -176,7 +178,7 @@ mod tests {
             let required: Vec<&String> = required.map(|(name, _)| name).collect();
             assert!(
                 !required.is_empty(),
-                "no variable is required: is the manifest written otherwise now?"
+                "no variable is required: has the manifest's form changed?"
             );
             for name in required {
                 let line = format!("SPIN_VARIABLE_{}='", name.to_uppercase());
@@ -242,7 +244,7 @@ mod tests {
             .split("[[trigger.http]]")
             .filter(|trigger| trigger.contains("component = \"user\""))
             .filter_map(|trigger| trigger.split_once("route = \"")?.1.split('"').next())
-            // Hydra asks there, from within.
+            // Hydra calls this one from within the cluster.
             .filter(|route| *route != "/oauth2/hooks/refresh")
             .collect();
         assert!(pages.len() > 5, "the pages have routes: {pages:?}");

@@ -1,5 +1,5 @@
-//! Programs of others, written in Go: built once from a pinned module of ours (`tools/NAME/go.mod` and `go.sum`) into
-//! `.akinai/go/`.
+//! Go programs of other projects. Each is built once from a pinned module of ours (`tools/NAME/go.mod` and `go.sum`)
+//! into `.akinai/go/`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,25 @@ use crate::process::{EndSignal, Process, output};
 use crate::ui;
 use crate::workspace::Workspace;
 
-/// How often a build says how far it is.
+/// How often a build reports its progress.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(15);
 
-/// How many lines of what the compiler said are shown when a build fails.
+/// How many lines of the compiler's output are shown when a build fails.
 const SHOWN_LINES: usize = 20;
 
 /// A program in Go.
 #[derive(Clone, Copy, Debug)]
 pub struct GoProgram {
-    /// The program's name, which is the folder of its module below `tools/`, too.
+    /// The program's name. The folder of its module below `tools/` has the same name.
     pub name: &'static str,
-    /// The package of its `main`.
+    /// The package with `main`.
     pub package: &'static str,
-    /// What the linker is told (`-ldflags`).
+    /// Options for the linker (`-ldflags`).
     pub linker_flags: &'static str,
 }
 
 impl GoProgram {
-    /// The built program. It is built when it was not yet, or when its module has changed since.
+    /// Returns the built program. It is built if it was not built yet, or if its module has changed since.
     ///
     /// # Errors
     /// Go is not installed, a module cannot be downloaded, or the program does not compile; the message says which.
@@ -50,7 +50,8 @@ impl GoProgram {
         let log = built.folder.join(format!("{}.log", self.name));
         let new = built.folder.join(format!("{}.new", self.name));
         let mut go = Command::new("go");
-        // Without cgo no C compiler is needed, and the program needs no library of the machine. `-v`: a line a package.
+        // Without cgo the build needs no C compiler, and the program needs no library of the machine. `-v` prints one
+        // line per package.
         go.args([
             "build",
             "-v",
@@ -91,12 +92,12 @@ impl GoProgram {
     }
 }
 
-/// Where a program is built, and what from.
+/// Where a program is built, and from which files.
 struct Built {
     module: PathBuf,
     folder: PathBuf,
     program: PathBuf,
-    /// Has the fingerprint of what the program was built from.
+    /// Contains the fingerprint of the sources of the build.
     stamp: PathBuf,
     fingerprint: String,
 }
@@ -129,10 +130,10 @@ impl Built {
     }
 }
 
-/// Whether there is a Go.
+/// Checks that Go is installed.
 ///
 /// # Errors
-/// There is none; the message says what to install.
+/// It is not installed. The message says what to install.
 pub(crate) fn find_go() -> Result<()> {
     let version = output(Command::new("go").arg("version"));
     version
@@ -140,7 +141,7 @@ pub(crate) fn find_go() -> Result<()> {
         .context("Go is not installed: get Go 1.24 or newer (https://go.dev/dl)")
 }
 
-/// How far a build is, by what Go has said: a line a module that it downloads, and one a package that it compiles.
+/// The progress of a build, read from Go's output: one line per downloaded module, and one per compiled package.
 fn progress(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let downloaded = text
@@ -168,7 +169,7 @@ mod tests {
     };
 
     #[test]
-    fn progress_is_read_from_what_go_says() {
+    fn progress_is_read_from_the_output_of_go() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("log");
         std::fs::write(
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn another_build_is_not_taken_for_the_current_one() {
+    fn build_with_other_flags_is_not_current() {
         let built = Built::of(&PROGRAM, &Workspace::here()).expect("the module is there");
         let other = GoProgram {
             linker_flags: "-s",
@@ -204,6 +205,6 @@ mod tests {
         std::fs::write(&built.program, "").expect("written");
         std::fs::write(&built.stamp, &built.fingerprint).expect("written");
         assert!(built.is_current());
-        assert!(!other.is_current(), "it was built otherwise");
+        assert!(!other.is_current(), "it was built with other flags");
     }
 }

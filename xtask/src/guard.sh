@@ -1,12 +1,12 @@
-# Ends what its parent leaves behind, however the parent ended.
+# Ends the processes that its parent leaves behind, and deletes its temporary folders, however the parent ended.
 #
-# The parent holds the other end of our standard input. It cannot be forgotten: the kernel closes it, also after a
-# SIGKILL. Until then the parent tells us, a line each, what there is to end:
+# The parent holds the other end of this script's standard input. The kernel closes it in any case, also after a SIGKILL.
+# Until then the parent writes one line for each process group and folder:
 #
-#   watch SIGNAL GROUP   a process group, and the signal that asks it to end
-#   forget GROUP         it has ended
-#   remove FOLDER        a temporary folder, to delete at the end
-#   keep FOLDER          it has been deleted
+#   watch SIGNAL GROUP   a process group to end, and the signal for it
+#   forget GROUP         the group has ended
+#   remove FOLDER        a temporary folder to delete at the end
+#   keep FOLDER          the folder has been deleted
 trap '' HUP INT QUIT TERM
 newline='
 '

@@ -1,5 +1,5 @@
-//! HTTP, as far as this crate needs it: one request a connection, over plain TCP, to this machine. A client with everything
-//! would be the largest of its dependencies, and the first thing that a newcomer waits for.
+//! A small HTTP client for this crate: one request a connection, over plain TCP, to this machine. A full client would
+//! be the crate's largest dependency, and the first long wait of a new developer.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-/// The longest answer that is read, in bytes: pages and tokens have some kilobytes.
+/// The longest response that is read, in bytes. Pages and tokens have some kilobytes.
 const LONGEST_ANSWER: usize = 4 << 20;
 
-/// What is asked.
+/// A request.
 #[derive(Clone)]
 pub struct Request {
     /// `GET`, `POST`.
     pub method: &'static str,
-    /// Where. Of the scheme `http`; its fragment is not sent.
+    /// The URL. Its scheme is `http`; its fragment is not sent.
     pub url: Url,
-    /// Names and values, besides `host`, `connection` and `content-length`.
+    /// Names and values of the headers, except `host`, `connection` and `content-length`.
     pub headers: Vec<(&'static str, String)>,
-    /// Empty for none.
+    /// Empty if there is no body.
     pub body: String,
 }
 
@@ -70,7 +70,7 @@ impl Request {
             self.body.len()
         );
         for (name, value) in &self.headers {
-            // Values come from URLs, cookies and constants; a line break in one would be another header.
+            // The values come from URLs, cookies and constants. A line break in a value would start another header.
             let value: String = value.chars().filter(|c| !c.is_control()).collect();
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -78,30 +78,30 @@ impl Request {
     }
 }
 
-/// Without headers and body: they may have cookies and passwords.
+/// Leaves out headers and body: they may contain cookies and passwords.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.url.path())
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     headers: Vec<(String, String)>,
-    /// The body, as text: what is no UTF-8 in it is replaced.
+    /// The body as text. Bytes that are not UTF-8 are replaced.
     pub body: String,
 }
 
 impl Answer {
-    /// The first header of this name, given in lower case.
+    /// The first header of this name. The name is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers_named(name).next()
     }
 
-    /// All headers of this name, given in lower case, in their order.
+    /// All headers of this name, in their order. The name is given in lower case.
     pub fn headers_named(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
@@ -110,27 +110,27 @@ impl Answer {
     }
 }
 
-/// Without headers and body: they may have cookies and tokens.
+/// Leaves out headers and body: they may contain cookies and tokens.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answer({})", self.status)
     }
 }
 
-/// Sends a request and reads its answer, within `limit`.
+/// Sends a request and reads its response, within `limit`.
 ///
 /// # Errors
-/// The URL is not of the scheme `http`, no server listens there, or what comes back within the time is no whole HTTP response.
+/// The URL's scheme is not `http`, no server listens there, or no complete HTTP response arrives within the time.
 pub async fn send(request: &Request, limit: Duration) -> Result<Answer> {
     let place = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     if request.url.scheme() != "http" {
         bail!(
-            "{place} is asked by {}: only http is spoken here",
+            "{place} has the scheme {}, but only http is supported",
             request.url.scheme()
         );
     }
     match tokio::time::timeout(limit, exchange(request)).await {
-        Ok(answer) => answer.with_context(|| format!("cannot ask http://{place}")),
+        Ok(answer) => answer.with_context(|| format!("cannot call http://{place}")),
         Err(_) => bail!("http://{place} did not answer within {} s", limit.as_secs()),
     }
 }
@@ -139,7 +139,7 @@ async fn exchange(request: &Request) -> Result<Answer> {
     let host = match request.url.host().context("the URL names no host")? {
         Host::Domain(name) => name.to_owned(),
         Host::Ipv4(address) => address.to_string(),
-        // In a URL it is in brackets.
+        // A URL has it in brackets.
         Host::Ipv6(address) => address.to_string(),
     };
     let port = request.url.port_or_known_default().unwrap_or(80);
@@ -157,7 +157,7 @@ async fn exchange(request: &Request) -> Result<Answer> {
     }
 }
 
-/// The answer in what was received (RFC 9112, section 6.3); `None` while some of it is missing. `has_ended`: nothing follows.
+/// Parses a response (RFC 9112, section 6.3). `None` while some of it is missing. `has_ended`: no more bytes follow.
 fn parse(received: &[u8], has_ended: bool) -> Result<Option<Answer>> {
     let Some(end) = find(received, b"\r\n\r\n") else {
         return Ok(None);
@@ -168,7 +168,9 @@ fn parse(received: &[u8], has_ended: bool) -> Result<Option<Answer>> {
     let mut words = lines.next().unwrap_or_default().split(' ');
     let is_http = words.next().is_some_and(|version| version.starts_with("HTTP/1."));
     let status = words.next().and_then(|status| status.parse::<u16>().ok());
-    let status = status.filter(|_| is_http).context("that is no HTTP response")?;
+    let status = status
+        .filter(|_| is_http)
+        .context("the answer is not an HTTP response")?;
     if (100..200).contains(&status) {
         return parse(rest, has_ended);
     }
@@ -185,9 +187,9 @@ fn parse(received: &[u8], has_ended: bool) -> Result<Option<Answer>> {
     ) {
         _ if matches!(status, 204 | 304) => Some(Vec::new()),
         (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => unchunked(rest)?,
-        (Some(_), _) => bail!("the answer has a transfer coding that is not known here"),
+        (Some(_), _) => bail!("the answer has a transfer coding that is not supported"),
         (None, Some(length)) => {
-            let length: usize = length.parse().context("content-length is no number")?;
+            let length: usize = length.parse().context("content-length is not a number")?;
             rest.get(..length).map(<[u8]>::to_vec)
         }
         (None, None) => has_ended.then(|| rest.to_vec()),
@@ -219,7 +221,7 @@ fn unchunked(mut rest: &[u8]) -> Result<Option<Vec<u8>>> {
             return Ok(None);
         };
         if !chunk.ends_with(b"\r\n") {
-            bail!("a chunk is longer than it says");
+            bail!("a chunk is longer than its size");
         }
         body.extend_from_slice(&chunk[..size]);
         rest = &rest[size + 2..];
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_answer_is_none() {
+    fn incomplete_response_is_not_parsed() {
         let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nRea\r\n2\r\ndy\r\n0";
         let counted = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nRead";
         for whole in [chunked, counted] {
@@ -268,7 +270,7 @@ mod tests {
                 assert_eq!(
                     half,
                     None,
-                    "half an answer was taken for a whole one: {:?}",
+                    "an incomplete response was taken for a complete one: {:?}",
                     &whole[..end]
                 );
             }
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_an_error() {
+    fn text_that_is_not_http_is_an_error() {
         for wrong in [
             "SSH-2.0-OpenSSH\r\n\r\n",
             "HTTP/1.1 abc\r\n\r\n",
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_found_by_any_spelling_and_all_of_them() {
+    fn headers_are_found_in_any_case_and_repeated_ones_too() {
         let text = "HTTP/1.1 303 See Other\r\nSet-Cookie: a=1\r\nset-cookie:b=2\r\nLOCATION: /next \r\ncontent-length: 0\r\n\r\n";
         let answer = parse(text.as_bytes(), false).expect("HTTP").expect("whole");
         assert_eq!(answer.header("location"), Some("/next"));
@@ -309,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_cannot_become_two() {
+    fn line_break_in_a_header_value_adds_no_header() {
         let mut request = Request::get(Url::parse("http://[::1]:3000/a b?c=d#e").expect("a URL"));
         request.headers.push(("cookie", "a=1\r\nx-admin: yes".into()));
         assert_eq!(

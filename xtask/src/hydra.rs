@@ -1,5 +1,5 @@
-//! Ory Hydra: which one, and what it is told beside `deployments/hydra/hydra.yml`, for a container (`cargo xtask secrets`), for
-//! `up --issuer hydra` and for tests alike. [`crate::services::Hydra`] runs it.
+//! Ory Hydra: its version, and its settings besides `deployments/hydra/hydra.yml`. They are used for a container
+//! (`cargo xtask secrets`), for `up --issuer hydra` and for tests. [`crate::services::Hydra`] runs it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,13 +21,15 @@ use crate::services::free_ports;
 use crate::ui;
 use crate::workspace::Workspace;
 
-/// The version that everything here is made for: of `tools/hydra/go.mod`, and of the image in `deployments/compose.yaml`.
+/// The version that all of this is written for. `tools/hydra/go.mod` and the image in `deployments/compose.yaml` have
+/// the same one.
 pub const VERSION: &str = "v2.3.0";
 
-/// What the databases of tests are copied from, and the role that owns all of them.
+/// The template from which the databases of tests are copied, and the role that owns all of them.
 pub const TEMPLATE: &str = "hydra_template";
 
-/// Where Hydra asks the platform whether a user may still refresh: with a key of its own, and no ingress lets it in.
+/// The path at which Hydra checks whether a user may still refresh. Hydra sends a key of its own, and no ingress routes
+/// to this path.
 pub const REFRESH_HOOK: &str = "/oauth2/hooks/refresh";
 
 /// Hydra, built by us.
@@ -40,10 +42,10 @@ const PROGRAM: GoProgram = GoProgram {
 /// How long one answer of Hydra may take.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// The `hydra` on the `PATH` if it is of our [`VERSION`], else one that is built here, once.
+/// The `hydra` on the `PATH` if it has our [`VERSION`]. Otherwise one that is built here, once.
 ///
 /// # Errors
-/// There is none, and none can be built; the message says what to install.
+/// There is no Hydra, and none can be built. The message says what to install.
 pub async fn program(workspace: &Workspace) -> Result<PathBuf> {
     match installed() {
         Some(version) if version == VERSION => return Ok(PathBuf::from("hydra")),
@@ -59,7 +61,7 @@ pub async fn program(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
-/// The version of the installed Hydra. Another program of that name, the password guesser, says nothing of the kind.
+/// The version of the installed Hydra. The password cracker of the same name prints no such line.
 fn installed() -> Option<String> {
     version(&output(Command::new("hydra").arg("version")).ok()?)
 }
@@ -70,21 +72,21 @@ fn version(text: &str) -> Option<String> {
     Some(version.trim().to_owned())
 }
 
-/// What Hydra must keep to itself.
+/// Hydra's secret settings.
 #[derive(Clone, Debug)]
 pub struct Private {
     /// Its database, as a `postgres://` URL.
     pub dsn: Secret,
-    /// What it encrypts in its database.
+    /// The secret with which it encrypts data in its database.
     pub system: Secret,
-    /// What it signs its cookies with.
+    /// The secret with which it signs its cookies.
     pub cookie: Secret,
-    /// The URL of [`REFRESH_HOOK`], and the bearer key that it is asked with.
+    /// The URL of [`REFRESH_HOOK`], and the bearer key that Hydra sends there.
     pub hook: Option<(String, Secret)>,
 }
 
 impl Private {
-    /// With the keys that are kept in `secrets`, made when they are first asked for.
+    /// Takes the keys from `secrets`. A missing key is created.
     ///
     /// # Errors
     /// A key cannot be saved.
@@ -97,7 +99,7 @@ impl Private {
         })
     }
 
-    /// As Hydra's configuration has it.
+    /// The settings in the form of Hydra's configuration.
     pub fn settings(&self) -> Value {
         let mut settings = json!({
             "dsn": self.dsn.reveal(),
@@ -117,27 +119,27 @@ impl Private {
     }
 }
 
-/// Where Hydra and the platform are, where that is another place than in `hydra.yml`.
+/// The addresses of Hydra and the platform that differ from those in `hydra.yml`.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Where Hydra's public API listens.
     pub public: SocketAddr,
-    /// Where its admin API listens. It authenticates no caller, so this is an address that only this machine reaches.
+    /// Where its admin API listens. It does not authenticate callers, so only this machine can reach the address.
     pub admin: SocketAddr,
-    /// How browsers reach the public API: the `iss` of its tokens.
+    /// The address of the public API for browsers: the `iss` of its tokens.
     pub issuer: Origin,
-    /// How browsers reach the pages for signing in.
+    /// The address of the sign-in pages for browsers.
     pub pages: Origin,
-    /// Origins whose pages may call the public API from a browser, in place of those in `hydra.yml`. Besides, those that a client
-    /// lists may, where the request names the client.
+    /// Origins whose pages may call the public API from a browser. They replace those in `hydra.yml`. In addition, the
+    /// origins that a client lists may call, where the request names the client.
     pub allowed_origins: Option<Vec<String>>,
 }
 
 impl Place {
-    /// On free ports of this machine, for a platform whose pages are at `pages`.
+    /// Uses free ports of this machine, for a platform whose pages are at `pages`.
     ///
     /// # Errors
-    /// No port is left.
+    /// No port is free.
     pub fn on_free_ports(pages: Origin) -> Result<Place> {
         let [public, admin] = free_ports()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         Ok(Place {
@@ -149,10 +151,10 @@ impl Place {
         })
     }
 
-    /// The same on other free ports: for another try, when something else has taken one of them.
+    /// The same on other free ports: for a second try after another program has taken one of them.
     ///
     /// # Errors
-    /// No port is left.
+    /// No port is free.
     pub fn on_other_ports(self) -> Result<Place> {
         Ok(Place {
             allowed_origins: self.allowed_origins,
@@ -160,7 +162,7 @@ impl Place {
         })
     }
 
-    /// As Hydra's configuration has it.
+    /// The addresses in the form of Hydra's configuration.
     pub fn settings(&self) -> Value {
         let page = |name: &str| format!("{}/oauth2/{name}", self.pages);
         let listen =
@@ -182,12 +184,12 @@ impl Place {
         settings
     }
 
-    /// Where the platform's components reach the admin API: the variable `hydra_admin_url`.
+    /// The address at which the platform's components reach the admin API: the variable `hydra_admin_url`.
     pub fn admin_url(&self) -> String {
         format!("http://{}", self.admin)
     }
 
-    /// The variables that have the platform believe this Hydra's tokens and ask its admin API.
+    /// The variables with which the platform accepts this Hydra's tokens and calls its admin API.
     pub fn variables(&self) -> Variables {
         let variables = [
             ("issuer", self.issuer.to_string()),
@@ -199,8 +201,8 @@ impl Place {
             .into()
     }
 
-    /// Adds the clients of `deployments/hydra/clients/` that are missing. One that is there keeps what it has. Answers whether
-    /// the client [`SERVICE`] has the secret `service_secret`.
+    /// Adds the missing clients of `deployments/hydra/clients/`. An existing client is not changed. Returns whether the
+    /// client [`SERVICE`] has the secret `service_secret`.
     ///
     /// # Errors
     /// Hydra does not answer, or refuses a client.
@@ -231,13 +233,13 @@ impl Place {
         match added.status {
             201 => Ok(()),
             status => bail!(
-                "Hydra does not take the client `{id}` ({status}): {}",
+                "Hydra refuses the client `{id}` ({status}): {}",
                 added.body.trim()
             ),
         }
     }
 
-    /// Asks for a token with it: nothing else tells.
+    /// Requests a token with the secret. There is no other way to check it.
     async fn has_secret(&self, client: &str, secret: &Secret) -> Result<bool> {
         let url = format!("http://{}/oauth2/token", self.public).parse()?;
         let mut request = Request::form(url, [("grant_type", "client_credentials")]);
@@ -247,7 +249,7 @@ impl Place {
     }
 }
 
-/// One configuration of several: objects are merged, and of two other values the later one counts.
+/// Merges configurations: objects are merged, and a later value replaces an earlier one.
 pub fn merged(parts: impl IntoIterator<Item = Value>) -> Value {
     parts.into_iter().fold(json!({}), |mut all, part| {
         merge(&mut all, part);
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_module_the_images_and_the_linker_have_one_version() {
+    fn the_module_the_images_and_the_linker_have_the_same_version() {
         let read = |file: &str| {
             std::fs::read_to_string(Workspace::here().root().join(file)).expect("a file of the repository")
         };
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hook_is_configured_only_where_there_is_one() {
+    fn refresh_hook_is_configured_only_if_it_is_given() {
         let mut private = Private {
             dsn: Secret::new("postgres://x"),
             system: Secret::new("s"),

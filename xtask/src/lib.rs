@@ -1,9 +1,9 @@
-//! The build system of Akinai, as a library: what `cargo xtask` does, and what tests need of it.
+//! The build system of Akinai as a library: the commands of `cargo xtask`, and the parts that tests use.
 //!
 //! The commands: [`setup`], [`build`], [`migrate`], [`admin`], [`up`], [`token`], [`deploy`], [`suite`],
-//! [`conformance`], [`bench`]. Below them: [`compile`] hears what the compiler says, [`services`] starts private
-//! servers, [`backing`] is the pair that `up` runs on, [`debian`] unpacks what a machine lacks, [`process`] sees to
-//! it that no child outlives us, [`seed`] makes what signing in begins with.
+//! [`conformance`], [`bench`]. The modules that they use: [`compile`] reads the compiler's messages, [`services`] starts
+//! private servers, [`backing`] is the Postgres and the Redis of `up`, [`debian`] unpacks programs that a machine lacks,
+//! [`process`] ends child processes with this process, [`seed`] adds the data for signing in.
 
 pub mod admin;
 pub mod backing;

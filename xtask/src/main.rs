@@ -21,44 +21,46 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Gets a Rust that can build WebAssembly components. The other commands do it when they need to.
+    /// Get a Rust that can build WebAssembly components. The other commands do it when they need to.
     Setup {
-        /// Only this way, instead of rustup's and then Debian's.
+        /// Use only this way, instead of rustup's and then Debian's.
         #[arg(long)]
         from: Option<RustOrigin>,
     },
-    /// Compiles the components and the host, and makes the manifest for Ory Hydra.
+    /// Compile the components and the host, and write the manifest for Ory Hydra.
     Build,
-    /// Brings the database up to date: that of DATABASE_URL, else the private one of `up`.
+    /// Migrate the database: the one of DATABASE_URL, or else the private one of `up`.
     Migrate,
-    /// Makes a user with an account an admin, in the database that `migrate` is for.
+    /// Make a user with an account an admin, in the database that `migrate` uses.
     Admin {
         /// The account's e-mail address.
         email: String,
     },
-    /// Runs the whole platform: builds, starts private servers, migrates, serves. Ctrl-C ends it.
+    /// Run the whole platform: build, start private servers, migrate, serve. Ctrl-C ends it.
     ///
     /// DATABASE_URL and REDIS_URL name servers to use instead of private ones.
     Up(up::Options),
-    /// Signs a user in at a running `up`, as a browser would, and prints an access token as its last line.
+    /// Sign a user in at a running `up`, as a browser would, and print an access token as the last line.
     Token(token::Options),
-    /// Writes the secret files of deployments/compose.yaml.
+    /// Write the secret files of deployments/compose.yaml.
     Secrets,
-    /// Writes docs/openapi.json, the public API as an OpenAPI document, from the contracts in proto/.
+    /// Write docs/openapi.json, the public API as an OpenAPI document, from the contracts in proto/.
     Openapi,
-    /// Writes docs/CONFIGURATION.md, the reference of the variables in spin.toml.
+    /// Write docs/CONFIGURATION.md, the reference of the variables in spin.toml.
     Configuration,
-    /// Checks contracts, format and lints, and runs the unit tests and the rules about source code. Compiles no component and
-    /// starts no server.
+    /// Check contracts, format and lints, and run the unit tests and the rules about source code. This compiles no
+    /// component and starts no server.
     Check,
-    /// Checks and tests everything, against servers of its own.
+    /// Check and test everything, against servers of its own.
     Test(suite::Options),
-    /// Runs the Connect project's conformance suite. AKINAI_SPIN names a Spin to run what is tested on, instead of our host.
+    /// Run the Connect project's conformance suite. AKINAI_SPIN names a Spin that runs the tested components instead of
+    /// our host.
     Conformance(conformance::Options),
-    /// Serves the test service for the conformance runner, which starts this.
+    /// Serve the test service for the conformance runner. The runner starts this command.
     #[command(hide = true)]
     ConformanceServer,
-    /// Measures the platform, beside a component that does nothing and the same two hops written natively.
+    /// Measure the platform, compared with a component that does nothing and with a native program of the same two
+    /// hops.
     Bench(bench::Options),
 }
 
@@ -69,7 +71,7 @@ async fn main() -> ExitCode {
         Ok(mut interruption) => {
             tokio::select! {
                 result = run(arguments.command) => result,
-                // The other branch is dropped, and with it, in order, all that it had started.
+                // The other branch is dropped, and with it, in order, everything that it started.
                 code = interruption.wait() => return code,
             }
         }
@@ -123,14 +125,14 @@ async fn migrate(workspace: &Workspace) -> Result<()> {
 
 async fn make_admin(workspace: &Workspace, email: &str) -> Result<()> {
     if admin::make_admin(&database(workspace).await?, email).await? {
-        println!("{email} is an admin. It takes a new sign-in to become one in a token.");
+        println!("{email} is an admin. Tokens contain the role after the next sign-in.");
     } else {
         println!("{email} is an admin already.");
     }
     Ok(())
 }
 
-/// The platform's database: that of a running `up`, else as `up` would find or start it.
+/// The platform's database: that of a running `up`, or else the one that `up` would find or start.
 async fn database(workspace: &Workspace) -> Result<Database> {
     let home = Home::of(workspace)?;
     match Database::of_running_server(workspace, home.folder())? {
@@ -139,7 +141,7 @@ async fn database(workspace: &Workspace) -> Result<Database> {
     }
 }
 
-/// The signals that ask us to end.
+/// The signals that end this program.
 struct Interruption {
     interrupt: Signal,
     terminate: Signal,
@@ -155,7 +157,7 @@ impl Interruption {
         })
     }
 
-    /// Returns the exit code that shells expect after the signal that came: 128 and its number.
+    /// Waits for a signal. Returns the exit code that shells expect: 128 plus the signal's number.
     async fn wait(&mut self) -> ExitCode {
         let number = tokio::select! {
             _ = self.interrupt.recv() => 2,

@@ -1,6 +1,6 @@
-//! The platform's manifest where Ory Hydra issues the tokens: `spin.toml` without the issuer component.
+//! The platform's manifest for a platform whose tokens Ory Hydra issues: `spin.toml` without the issuer component.
 //!
-//! `spin.toml` is the one that people write. This one is made of it, so that the two cannot differ in anything else.
+//! `spin.toml` is edited by hand. This manifest is derived from it, so that the two differ in nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -9,22 +9,22 @@ use toml::{Table, Value};
 
 use crate::workspace::Workspace;
 
-/// The components that stand in for Hydra.
+/// The components that replace Hydra.
 const ISSUER: [&str; 2] = ["issuer", "issuer-admin"];
 
-/// The variable that says where Hydra's admin API is. In `spin.toml` it leads to the issuer component by default.
+/// The variable with the address of Hydra's admin API. Its default in `spin.toml` is the issuer component.
 const ADMIN_URL: &str = "hydra_admin_url";
 
 const HEADER: &str = "# Made of spin.toml by `cargo xtask build`: the platform where Ory Hydra issues the tokens. It has no issuer component,\n\
                       # no route of one, and none of its variables. Do not change it here.\n\n";
 
-/// Writes the manifest, and answers where it is: below `target/`, like everything that is built.
+/// Writes the manifest and returns its path. It is below `target/`, like all build results.
 ///
 /// # Errors
-/// `spin.toml` cannot be read or is no manifest, or the file cannot be written.
+/// `spin.toml` cannot be read or is not a manifest, or the file cannot be written.
 pub fn write_for_hydra(workspace: &Workspace) -> Result<PathBuf> {
     let file = workspace.manifest_for_hydra();
-    // Paths in a manifest begin in its own folder.
+    // Paths in a manifest are relative to its own folder.
     let manifest = for_hydra(workspace, Path::new("../.."))?;
     let write = || {
         std::fs::create_dir_all(file.parent().unwrap_or(&file))?;
@@ -34,10 +34,10 @@ pub fn write_for_hydra(workspace: &Workspace) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The manifest, for a file in whose folder `root` leads to the checkout.
+/// Returns the manifest for a file in a folder from which `root` leads to the checkout.
 ///
 /// # Errors
-/// `spin.toml` cannot be read, or is no manifest.
+/// `spin.toml` cannot be read, or is not a manifest.
 pub fn for_hydra(workspace: &Workspace, root: &Path) -> Result<Table> {
     let file = workspace.manifest();
     let read = || {
@@ -60,7 +60,7 @@ fn without_issuer(mut manifest: Table, root: &Path) -> Result<Table> {
             .with_context(|| format!("`{name}` has no source"))?;
         let path = source
             .as_str()
-            .with_context(|| format!("the source of `{name}` is no path"))?;
+            .with_context(|| format!("the source of `{name}` is not a path"))?;
         *source = root.join(path).to_string_lossy().into_owned().into();
     }
     let used = components.to_string();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_hydra_the_issuer_is_gone_and_nothing_else() {
+    fn manifest_for_hydra_lacks_the_issuer_and_nothing_else() {
         let (made, original) = (made(), original());
         let text = made.to_string();
         assert!(!text.contains("issuer.wasm"), "the issuer's program");
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(routes(&made).iter().collect::<Vec<_>>(), kept);
         for (name, settings) in original["component"].as_table().expect("components") {
             let Some(made) = made["component"].get(name) else {
-                assert!(ISSUER.contains(&name.as_str()), "{name} is gone");
+                assert!(ISSUER.contains(&name.as_str()), "{name} is missing");
                 continue;
             };
             for (key, value) in settings.as_table().expect("settings") {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_hydra_no_secret_of_the_issuer_is_asked_for() {
+    fn manifest_for_hydra_requires_no_secret_of_the_issuer() {
         let made = made();
         let variables = made["variables"].as_table().expect("variables");
         for name in [
@@ -157,13 +157,13 @@ mod tests {
         assert_eq!(
             variables[ADMIN_URL].as_table().map(Table::to_string).as_deref(),
             Some("required = true\n"),
-            "where the admin API is must be said"
+            "the address of the admin API is required"
         );
     }
 
     #[test]
     fn a_manifest_without_an_issuer_is_an_error() {
-        let error = without_issuer(Table::new(), Path::new(".")).expect_err("there is nothing in it");
+        let error = without_issuer(Table::new(), Path::new(".")).expect_err("the manifest is empty");
         assert!(error.to_string().contains("component"), "{error}");
     }
 }

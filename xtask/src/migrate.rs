@@ -1,8 +1,8 @@
 //! Databases: a role and a schema for each service, and the tables in it.
 //!
-//! `migrations/NAME/*.sql` belong to the service NAME. Its tables are in the schema `NAME_service`, made by the role that
-//! migrates; the service itself logs in as the role `NAME_service`, which may use them as the migrations grant, and may
-//! change no table and see no other service's.
+//! `migrations/NAME/*.sql` belong to the service NAME. Its tables are in the schema `NAME_service`, which belongs to
+//! the role that migrates. The service itself logs in as the role `NAME_service`. That role may use the tables as the
+//! migrations grant. It may not change a table, and it cannot see the tables of other services.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -15,20 +15,21 @@ use url::Url;
 
 use crate::secret::{Secret, Secrets};
 
-/// Two runs at once take turns: the number is arbitrary, and the same for every process that migrates this database.
+/// The key of the lock with which concurrent runs take turns. The number is arbitrary, but the same for every process
+/// that migrates this database.
 const LOCK: i64 = 0x616b_696e_6169;
 
 /// One service's part of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSchema {
-    /// The service's name, which is its folder's: `user`.
+    /// The service's name, which is also its folder's name: `user`.
     pub service: String,
     /// Its SQL files.
     pub folder: PathBuf,
 }
 
 impl ServiceSchema {
-    /// The name of the schema, and of the role that the service logs in as: `user_service`.
+    /// The name of the schema, and of the service's login role: `user_service`.
     pub fn role(&self) -> String {
         format!("{}_service", self.service)
     }
@@ -42,7 +43,7 @@ impl ServiceSchema {
     }
 }
 
-/// Under which name a role's password is kept.
+/// The name under which a role's password is stored.
 pub fn role_secret(role: &str) -> String {
     format!("postgres.{role}")
 }
@@ -50,7 +51,7 @@ pub fn role_secret(role: &str) -> String {
 /// The services that have migrations, by name.
 ///
 /// # Errors
-/// `migrations` cannot be read, or a folder's name would make no schema name (lower case letters, digits, `_`).
+/// `migrations` cannot be read, or a folder's name is not a valid schema name (lower case letters, digits, `_`).
 pub fn service_schemas(migrations: &Path) -> Result<Vec<ServiceSchema>> {
     let entries =
         std::fs::read_dir(migrations).with_context(|| format!("cannot read {}", migrations.display()))?;
@@ -104,8 +105,9 @@ pub async fn create_database(admin_url: &Secret, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Creates the role `name` and a database of the same name that only it may enter, unless they are there, on the
-/// server of `admin_url`. For a program that makes its own tables. Answers with the role's URL of the database.
+/// Creates the role `name` and a database of the same name, which only this role may enter, on the server of
+/// `admin_url`. Existing ones are kept. It is for a program that creates its own tables. Returns the role's URL of the
+/// database.
 ///
 /// # Errors
 /// As [`create_database`]; or the user may not create roles.
@@ -125,10 +127,10 @@ pub async fn create_owned_database(admin_url: &Secret, name: &str, password: &Se
     url_as(admin_url, name, password, name)
 }
 
-/// The same server's URL for another role and database.
+/// The URL of the same server for another role and database.
 ///
 /// # Errors
-/// `url` is no URL. The error does not show it.
+/// `url` is not a URL. The error does not show it.
 pub fn url_as(url: &Secret, role: &str, password: &Secret, database: &str) -> Result<Secret> {
     let other = || {
         let mut url = Url::parse(url.reveal()).ok()?;
@@ -142,22 +144,22 @@ pub fn url_as(url: &Secret, role: &str, password: &Secret, database: &str) -> Re
     Ok(Secret::new(url))
 }
 
-/// Brings the database of `url` up to date: roles, schemas, and the migrations that are still missing. Does nothing
-/// when there is nothing to do.
+/// Migrates the database of `url`: roles, schemas, and the migrations that are still missing. Does nothing if the
+/// database is up to date.
 ///
-/// The URL's user owns the schemas and tables, so it is the same at every run. It may create roles and schemas.
+/// The URL's user owns the schemas and tables, so it must be the same at every run. It may create roles and schemas.
 ///
 /// # Errors
-/// The server does not answer, a right is missing, a migration fails (it is rolled back), or one that was applied before
+/// The server does not answer, a privilege is missing, a migration fails (it is rolled back), or an applied migration
 /// has been changed or deleted since.
 pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secrets) -> Result<()> {
     let mut connection = connect(url).await?;
-    // Held until the connection closes.
+    // The lock is held until the connection closes.
     sqlx::query("select pg_advisory_lock($1)")
         .bind(LOCK)
         .execute(&mut connection)
         .await?;
-    close_to_others(&mut connection).await?;
+    revoke_default_privileges(&mut connection).await?;
     for schema in schemas {
         let password = schema.password(secrets)?;
         prepare(&mut connection, &schema.role(), &password)
@@ -169,8 +171,8 @@ pub async fn migrate(url: &Secret, schemas: &[ServiceSchema], secrets: &mut Secr
     Ok(())
 }
 
-/// A role on this server alone does not allow connecting or making temporary tables.
-async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
+/// Revokes the privileges that every role on the server has by default: to connect, and to create temporary tables.
+async fn revoke_default_privileges(connection: &mut PgConnection) -> Result<()> {
     run(
         connection,
         "select format('revoke all on database %I from public', current_database())",
@@ -185,7 +187,7 @@ async fn close_to_others(connection: &mut PgConnection) -> Result<()> {
     .await
 }
 
-/// A role that logs in with this password.
+/// Creates or updates a role that logs in with this password.
 async fn create_role(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
     let exists: Option<i32> = sqlx::query_scalar("select 1 from pg_roles where rolname = $1")
         .bind(role)
@@ -198,7 +200,7 @@ async fn create_role(connection: &mut PgConnection, role: &str, password: &Secre
     run(connection, login, &[role, password.reveal()]).await
 }
 
-/// The role with its password, and its schema.
+/// Creates the role with its password, and its schema.
 async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -> Result<()> {
     create_role(connection, role, password).await?;
     run(
@@ -223,8 +225,8 @@ async fn prepare(connection: &mut PgConnection, role: &str, password: &Secret) -
     .await
 }
 
-/// Asks the server to spell a statement, names and texts quoted by its own rules, and runs it: roles and schemas
-/// cannot be parameters.
+/// Lets the server format a statement, with names and texts quoted by its own rules, and runs it. Names of roles and
+/// schemas cannot be parameters.
 async fn run(connection: &mut PgConnection, format: &str, arguments: &[&str]) -> Result<()> {
     let mut query = sqlx::query_scalar(format);
     for argument in arguments {
@@ -235,7 +237,7 @@ async fn run(connection: &mut PgConnection, format: &str, arguments: &[&str]) ->
     Ok(())
 }
 
-/// Runs the migrations of one service in its own schema, where they also keep their record (`_sqlx_migrations`).
+/// Runs the migrations of one service in its own schema. Their record (`_sqlx_migrations`) is stored there, too.
 async fn apply(url: &Secret, schema: &ServiceSchema) -> Result<()> {
     let folder = schema.folder.display();
     let migrator = Migrator::new(schema.folder.as_path())
@@ -271,11 +273,11 @@ pub(crate) async fn connect(url: &Secret) -> Result<PgConnection> {
 /// Reads a `postgres://` URL.
 ///
 /// # Errors
-/// It is none. The error does not show it, because it may contain a password.
+/// It is not such a URL. The error does not show it, because it may contain a password.
 pub fn connect_options(url: &Secret) -> Result<PgConnectOptions> {
     let url = url.reveal();
     let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    // The parser's error is not passed on: it may quote the URL, and with it the password.
+    // The parser's error is not returned: it may quote the URL and thus the password.
     match PgConnectOptions::from_str(url) {
         Ok(options) if is_postgres => Ok(options),
         _ => bail!("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_no_schema_name_is_refused() {
+    fn folder_with_an_invalid_schema_name_is_refused() {
         for name in ["User", "9lives", "a-b", "a b"] {
             let folder = tempfile::tempdir().expect("a temporary folder");
             std::fs::create_dir(folder.path().join(name)).expect("created");
@@ -328,7 +330,7 @@ mod tests {
     #[test]
     fn an_unreadable_url_is_not_shown() {
         let error =
-            connect_options(&Secret::new("mysql:/user:hunter2@x")).expect_err("that is no Postgres URL");
+            connect_options(&Secret::new("mysql:/user:hunter2@x")).expect_err("it is not a Postgres URL");
         assert!(
             !format!("{error:?}").contains("hunter2"),
             "the error shows the password"

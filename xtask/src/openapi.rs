@@ -5,11 +5,11 @@ use anyhow::{Context as _, Result};
 use crate::process::{self, output};
 use crate::workspace::Workspace;
 
-/// Writes `docs/openapi.json` anew, from the contracts in `proto/`. The program that makes it is a crate of its own
+/// Writes `docs/openapi.json` again, from the contracts in `proto/`. The generator is a crate of its own
 /// (`crates/openapi`), whose tests fail when the file is stale.
 ///
 /// # Errors
-/// The program does not compile, or the contracts do not; or the file cannot be written.
+/// The generator or the contracts do not compile, or the file cannot be written.
 pub fn write(workspace: &Workspace) -> Result<()> {
     let mut cargo = process::cargo();
     cargo
@@ -19,6 +19,6 @@ pub fn write(workspace: &Workspace) -> Result<()> {
     let file = workspace.root().join("docs/openapi.json");
     std::fs::write(&file, document.trim_end().to_owned() + "\n")
         .with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} says what the contracts say.", file.display());
+    println!("{} describes the contracts of proto/.", file.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The address that `up` is known by: what browsers are sent to, and what tokens say of who has issued them.
+//! The public address of `up`: browsers are sent to it, and tokens name it as their issuer.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,16 +12,16 @@ use crate::secret::{Secret, write_private};
 use crate::seed;
 use crate::workspace::Workspace;
 
-/// Where `up` leaves its issuer's address for `token`, in the checkout's private folder.
+/// The file in which `up` stores its issuer's address for `token`, in the checkout's private folder.
 const FILE: &str = "up.url";
 
-/// `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a slash at its end: issuers are compared as texts.
+/// `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a slash at its end, because issuers are compared as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl Origin {
-    /// The origin of what listens at `address`. One that listens everywhere is reached at this machine's own address, as far as
-    /// we can tell; from elsewhere, `--url` is needed.
+    /// The origin of a server that listens at `address`. A server that listens on all addresses is reached at this
+    /// machine's own address, as far as the program can find it. From other machines, `--url` is needed.
     pub fn of(mut address: SocketAddr) -> Origin {
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -31,10 +31,10 @@ impl Origin {
         Origin(format!("http://{address}"))
     }
 
-    /// The same host, by another port.
+    /// The same host with another port.
     ///
     /// # Errors
-    /// That is no URL.
+    /// The result is not a URL.
     pub fn with_port(&self, port: u16) -> Result<Origin> {
         let mut url = self.at("/")?;
         // Fails only without a host, and an origin has one.
@@ -42,18 +42,18 @@ impl Origin {
         Ok(Origin(url.origin().ascii_serialization()))
     }
 
-    /// Who issued the tokens of the last `up` of this checkout.
+    /// The issuer of the last `up` of this checkout.
     ///
     /// # Errors
-    /// There was none.
+    /// There was no `up` yet.
     pub fn of_last_up(workspace: &Workspace) -> Result<Origin> {
         let text = std::fs::read_to_string(workspace.private().join(FILE));
         let text = text
-            .context("`cargo xtask up` does not run here: start it, or say who issues tokens with `--url`")?;
+            .context("`cargo xtask up` does not run here: start it, or give the issuer's URL with `--url`")?;
         text.trim().parse()
     }
 
-    /// Remembers it for [`Origin::of_last_up`].
+    /// Stores the origin for [`Origin::of_last_up`].
     ///
     /// # Errors
     /// The file cannot be written.
@@ -61,23 +61,23 @@ impl Origin {
         write_private(&workspace.private().join(FILE), &self.0)
     }
 
-    /// One of its addresses. `path` begins with a slash.
+    /// A URL of this origin. `path` begins with a slash.
     ///
     /// # Errors
-    /// That is no URL.
+    /// The result is not a URL.
     pub fn at(&self, path: &str) -> Result<Url> {
         let text = format!("{self}{path}");
-        Url::parse(&text).with_context(|| format!("{text} is no URL"))
+        Url::parse(&text).with_context(|| format!("{text} is not a URL"))
     }
 
-    /// The variables that have the platform issue tokens at this address. What the environment sets for another issuer stays as
-    /// it is.
+    /// The variables with which the platform issues tokens at this address. Another issuer that the environment sets is
+    /// kept.
     pub fn as_issuer(&self) -> Variables {
         unless_in_environment([("issuer", self.to_string()), ("issuer_origin", self.to_string())])
     }
 
-    /// The variables that have the platform send browsers to its own pages at this address, and be called by pages of the
-    /// machine's own. What the environment sets stays as it is.
+    /// The variables with which the platform sends browsers to its own pages at this address, and accepts calls from
+    /// pages of this machine. Values that the environment sets are kept.
     pub fn as_platform(&self) -> Variables {
         let page = |name: &str| format!("{self}/oauth2/{name}");
         unless_in_environment([
@@ -108,7 +108,7 @@ impl FromStr for Origin {
             .filter(|url| matches!(url.scheme(), "http" | "https"));
         let origin = url.map(|url| (url.origin().ascii_serialization(), url));
         match origin {
-            // As a URL it has a slash at its end.
+            // A parsed URL has a slash at its end.
             Some((origin, url)) if format!("{origin}/") == url.as_str() => Ok(Origin(origin)),
             _ => bail!("give a URL without a path, such as http://192.0.2.7:3000"),
         }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_listens_everywhere_is_reached_at_home() {
+    fn server_on_all_addresses_is_reached_on_this_machine() {
         for (listen, origin) in [
             ("127.0.0.1:3000", "http://127.0.0.1:3000"),
             ("0.0.0.0:4000", "http://127.0.0.1:4000"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_no_path_and_ends_without_a_slash() {
+    fn origin_has_no_path_and_no_slash_at_its_end() {
         for (text, origin) in [
             ("http://shop.test:3000", "http://shop.test:3000"),
             ("https://Shop.test/", "https://shop.test"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_name_the_origin_as_it_is_compared() {
+    fn issuer_in_tokens_is_the_origin_without_a_slash() {
         let origin = Origin::of("127.0.0.1:3999".parse().expect("an address"));
         assert_eq!(origin.as_issuer()["issuer"].reveal(), "http://127.0.0.1:3999");
         assert_eq!(
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn another_port_is_another_origin_on_the_same_host() {
+    fn origin_with_another_port_keeps_the_host() {
         for (text, other) in [
             ("https://shop.test", "https://shop.test:4444"),
             ("http://[::1]:3000", "http://[::1]:4444"),

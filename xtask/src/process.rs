@@ -1,11 +1,12 @@
-//! Child processes that never outlive us.
+//! Child processes that end when this process ends.
 //!
-//! Every child gets a process group of its own, and one tiny shell per process of ours, the *guard*, knows these
-//! groups. It reads from a pipe that we hold open, and ends the groups when the pipe closes: when we return, panic, or
-//! are killed with a signal that no program can handle. So a Ctrl-C, a `kill` and a `kill -9` all leave nothing running.
+//! Every child gets a process group of its own. One small shell per process of ours, the *guard*, has a list of these
+//! groups. The guard reads from a pipe that this process holds open. It ends the groups when the pipe closes: when this
+//! process returns, panics, or is killed with a signal that no program can handle. So no child keeps running after a
+//! Ctrl-C, a `kill` or a `kill -9`.
 //!
 //! The alternative is Linux's `PR_SET_PDEATHSIG`. It needs unsafe code between fork and exec, fires when the *thread*
-//! that spawned the child ends, and reaches the child only, not the compilers that a killed `cargo` leaves behind.
+//! that started the child ends, and reaches only the child, not the compilers that a killed `cargo` leaves running.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// Cargo, as if it were typed into a terminal. What `cargo run` told us about our own package would make build scripts that
-/// look at it (that of `ring`, and with it everything up to our host) run again whenever the two take turns.
+/// Cargo with the environment of a terminal. `cargo run` sets variables about our own package. Build scripts that read
+/// them (that of `ring`, for example) would run again whenever `cargo xtask` and a plain cargo alternate, and
+/// everything up to our host would be compiled again.
 pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
     for (name, _) in std::env::vars_os() {
@@ -32,18 +34,18 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// How often a running child is asked whether it has ended.
+/// How often to check whether a running child has ended.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How long [`Process`] waits, when dropped, for a child that was asked to end before it kills it.
+/// How long a dropped [`Process`] waits for the child to end after the signal, before it kills the child.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The signal that asks a program to end in its own good manner.
+/// The signal on which a program shuts down cleanly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndSignal {
-    /// SIGTERM, what most programs understand.
+    /// SIGTERM: the signal of most programs.
     Terminate,
-    /// SIGINT: to Postgres, "close the connections and shut down cleanly" (SIGTERM would wait for the clients).
+    /// SIGINT: Postgres closes its connections and shuts down cleanly. On SIGTERM it would wait for the clients.
     Interrupt,
 }
 
@@ -55,7 +57,7 @@ impl EndSignal {
         }
     }
 
-    /// As the shell's `kill -s` spells it.
+    /// The name that the shell's `kill -s` uses.
     fn name(self) -> &'static str {
         match self {
             EndSignal::Terminate => "TERM",
@@ -64,7 +66,7 @@ impl EndSignal {
     }
 }
 
-/// A running child in a process group of its own. Dropping it ends it, and waits until it has ended.
+/// A running child in a process group of its own. Dropping it ends the child and waits until it has ended.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -75,7 +77,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` as the leader of a new process group, without a standard input, and has it watched by the guard.
+    /// Starts `command` as the leader of a new process group, without a standard input, and registers the group with
+    /// the guard.
     ///
     /// # Errors
     /// The program is missing or cannot be run; the message names it.
@@ -99,7 +102,7 @@ impl Process {
             end_signal,
             ended: None,
         };
-        tell_guard(&format!("watch {} {group}", end_signal.name()))?;
+        write_to_guard(&format!("watch {} {group}", end_signal.name()))?;
         Ok(process)
     }
 
@@ -108,7 +111,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What the child prints, if it was started with a pipe for it; once.
+    /// The child's standard output, if it was started with a pipe for it. Only the first call returns it.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
@@ -116,7 +119,7 @@ impl Process {
     /// The exit status, once the child has ended; `None` while it runs.
     ///
     /// # Errors
-    /// The operating system does not know the child any more.
+    /// The operating system no longer has the child.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self
@@ -124,13 +127,13 @@ impl Process {
                 .try_wait()
                 .with_context(|| format!("cannot wait for {}", self.name))?;
             if self.ended.is_some() {
-                self.kill_the_rest()?;
+                self.kill_rest_of_group()?;
             }
         }
         Ok(self.ended)
     }
 
-    /// Sends a signal to the child and what it has started.
+    /// Sends a signal to the child and the processes that it has started.
     ///
     /// # Errors
     /// The process has ended already.
@@ -152,12 +155,12 @@ impl Process {
         }
     }
 
-    /// Asks the child to end, waits up to `patience`, then kills what is left of its group.
+    /// Sends the end signal, waits up to `patience`, then kills the rest of the group.
     ///
     /// # Errors
     /// As [`Process::try_wait`].
     pub async fn stop(&mut self, patience: Duration) -> Result<()> {
-        self.ask_to_end();
+        self.send_end_signal();
         let deadline = Instant::now() + patience;
         while self.try_wait()?.is_none() && Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
@@ -165,9 +168,10 @@ impl Process {
         self.kill()
     }
 
-    fn ask_to_end(&self) {
+    fn send_end_signal(&self) {
         if self.ended.is_none() {
-            // Only the leader: it knows best how to end its children. It may have ended this instant; that is fine.
+            // Only the leader gets the signal: it ends its own children best. It may have ended just before; that is no
+            // error.
             let _ = kill_process(self.group, self.end_signal.number());
         }
     }
@@ -180,37 +184,37 @@ impl Process {
                     .wait()
                     .with_context(|| format!("cannot wait for {}", self.name))?,
             );
-            self.kill_the_rest()?;
+            self.kill_rest_of_group()?;
         }
         Ok(())
     }
 
-    /// A leader can end before its children: `cargo` does, when it is asked to end during a build.
-    fn kill_the_rest(&self) -> Result<()> {
+    /// A leader can end before its children. `cargo` does, when it gets the signal during a build.
+    fn kill_rest_of_group(&self) -> Result<()> {
         let _ = kill_process_group(self.group, Signal::KILL);
-        tell_guard(&format!("forget {}", self.group))
+        write_to_guard(&format!("forget {}", self.group))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.ask_to_end();
+        self.send_end_signal();
         let deadline = Instant::now() + PATIENCE;
         while matches!(self.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL);
         }
-        // Nothing more can be done about a failure here, and the guard tries once more.
+        // A failure here cannot be handled further. The guard tries once more.
         let _ = self.kill();
     }
 }
 
-/// A temporary folder that is deleted when dropped, and by the guard if we are killed first.
+/// A temporary folder. It is deleted when this is dropped, or by the guard if this process is killed first.
 #[derive(Debug)]
 pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    /// Makes an empty folder `akinai-NAME-XXXXXX` in the system's temporary folder, which other users may enter (a
-    /// Postgres that runs as another user lives in it) but not list.
+    /// Makes an empty folder `akinai-NAME-XXXXXX` in the system's temporary folder. Other users may enter it (a
+    /// Postgres that runs as another user has its files there), but not list it.
     ///
     /// # Errors
     /// The temporary folder is not writable.
@@ -221,11 +225,11 @@ impl Scratch {
             .permissions(std::fs::Permissions::from_mode(0o711))
             .tempdir()
             .with_context(|| format!("cannot make a folder in {}", std::env::temp_dir().display()))?;
-        tell_guard(&format!("remove {}", folder.path().display()))?;
+        write_to_guard(&format!("remove {}", folder.path().display()))?;
         Ok(Scratch(folder))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -233,8 +237,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The guard is told first: should the deletion below fail, an orphaned folder is all there is.
-        let _ = tell_guard(&format!("keep {}", self.0.path().display()));
+        // The guard gets its line first: if the deletion below fails, only an orphaned folder is left.
+        let _ = write_to_guard(&format!("keep {}", self.0.path().display()));
     }
 }
 
@@ -293,7 +297,7 @@ fn quoted(word: &OsStr) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The guard of this process, started when first needed.
+/// The guard of this process. It is started when it is first needed.
 fn guard() -> Result<&'static Mutex<ChildStdin>> {
     static GUARD: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -301,7 +305,7 @@ fn guard() -> Result<&'static Mutex<ChildStdin>> {
     if let Some(guard) = GUARD.get() {
         return Ok(guard);
     }
-    // In a group of its own too: it must survive the Ctrl-C that ends us.
+    // In a group of its own too, because it must survive the Ctrl-C that ends this process.
     let mut shell = Command::new("sh")
         .args(["-c", include_str!("guard.sh"), "akinai-guard"])
         .current_dir("/")
@@ -315,7 +319,7 @@ fn guard() -> Result<&'static Mutex<ChildStdin>> {
     Ok(GUARD.get_or_init(|| Mutex::new(pipe)))
 }
 
-fn tell_guard(line: &str) -> Result<()> {
+fn write_to_guard(line: &str) -> Result<()> {
     let mut pipe = guard()?.lock().unwrap_or_else(PoisonError::into_inner);
     pipe.write_all(format!("{line}\n").as_bytes())
         .context("the shell that watches over child processes is gone: was it killed? Start again")
@@ -358,7 +362,7 @@ mod tests {
         };
         assert!(is_running(&grandchild), "the grandchild never ran");
         drop(process);
-        // `sh`, ended by SIGTERM, leaves its background job alone; and SIGKILL takes its time.
+        // SIGTERM ends `sh`, but not its background job, and SIGKILL takes some time.
         let deadline = Instant::now() + Duration::from_secs(5);
         while is_running(&grandchild) {
             assert!(

@@ -1,4 +1,4 @@
-//! The schedule of the reconciler, for `up`: in a cluster a CronJob does this.
+//! Runs the reconciler on a schedule for `up`. In a cluster, a CronJob does this.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How long a run may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Calls the reconciler of the platform that listens there, for ever. What goes wrong is said once, until it goes well again.
+/// Calls the reconciler of the platform at `listen` until the future is dropped. The first of several failures in a row
+/// is printed.
 pub async fn for_ever(listen: SocketAddr, secret: &Secret) -> Infallible {
     let mut is_well = true;
     loop {

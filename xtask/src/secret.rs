@@ -1,4 +1,4 @@
-//! Passwords that `up` and `test` make for themselves, and the git-ignored file that keeps them.
+//! Passwords that `up` and `test` generate, and the git-ignored file in which they are stored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// A password, or a URL that contains one. Its `Debug` form hides it, and it has no `Display`: showing it takes a call
-/// to [`Secret::reveal`], which is easy to find in a review.
+/// A password, or a URL that contains one. `Debug` hides it, and there is no `Display`. Only [`Secret::reveal`] shows
+/// it, and a reviewer can search for that call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -20,8 +20,8 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// 192 random bits from the operating system, as 48 hexadecimal digits: nothing that a URL or a shell would have to
-    /// escape.
+    /// 192 random bits from the operating system, as 48 hexadecimal digits. A URL or a shell needs no escaping for
+    /// them.
     ///
     /// # Errors
     /// The system has no `/dev/urandom`.
@@ -45,7 +45,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Named passwords, kept in a JSON file that only its owner can read. One is made when it is first asked for.
+/// Named passwords in a JSON file that only its owner can read. A missing password is generated when it is first
+/// needed.
 #[derive(Debug)]
 pub struct Secrets {
     file: PathBuf,
@@ -53,7 +54,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Opens `file`, or starts empty where there is none.
+    /// Opens `file`. A missing file counts as an empty one.
     ///
     /// # Errors
     /// The file cannot be read, or is not a JSON object of texts.
@@ -79,8 +80,8 @@ impl Secrets {
         })
     }
 
-    /// The password called `name`. A new one is on disk before this returns, so it can be used again after
-    /// a crash.
+    /// The password called `name`. A new one is on disk before this returns, so that it can be used again after a
+    /// crash.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -99,7 +100,7 @@ impl Secrets {
         self.known.get(name).cloned()
     }
 
-    /// Where the passwords are kept.
+    /// The file in which the passwords are stored.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -114,7 +115,7 @@ impl Secrets {
     }
 }
 
-/// Writes a file that only its owner can read, at once or not at all.
+/// Writes a file that only its owner can read. The write is atomic.
 ///
 /// # Errors
 /// The folder is missing or not writable.
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show_itself() {
+    fn secret_is_hidden_in_its_debug_output() {
         let secret = Secret::new("hunter2");
         assert!(
             !format!("{secret:?}").contains("hunter2"),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_differ_survive_and_are_private() {
+    fn secrets_are_unique_stored_and_private() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("secrets.json");
         let mut secrets = Secrets::open(&file).expect("an absent file is an empty one");
@@ -166,6 +167,6 @@ mod tests {
             .expect("the file exists")
             .permissions()
             .mode();
-        assert_eq!(mode & 0o777, 0o600, "others may read the passwords");
+        assert_eq!(mode & 0o777, 0o600, "other users may read the passwords");
     }
 }

@@ -1,8 +1,8 @@
-//! What signing in needs: the issuer's first signing key, two clients, two accounts.
+//! The data for signing in: the issuer's first signing key, two clients, two accounts.
 //!
-//! Only what is missing is added. What is there, is left as it is: a client keeps its secret, an account
-//! its password and its roles, in a private database and in that of `DATABASE_URL` alike. What takes cryptography is made by
-//! `akinai-seed` (`crates/seed`), a program of its own.
+//! Only missing data is added. Existing data is not changed: a client keeps its secret, and an account keeps its
+//! password and its roles. This holds for a private database and for that of `DATABASE_URL`. Everything that requires
+//! cryptography is made by `akinai-seed` (`crates/seed`), a program of its own.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -17,20 +17,20 @@ use crate::secret::{Secret, Secrets};
 use crate::ui;
 use crate::workspace::{BuildProfile, Workspace};
 
-/// The client for single-page apps and for `cargo xtask token`: public, so PKCE alone protects it.
+/// The client for single-page apps and for `cargo xtask token`. It is public, so only PKCE protects it.
 pub const SHOP: &str = "shop";
 
-/// The client for services: it has a secret, and acts for itself.
+/// The client for services. It has a secret and acts for itself.
 pub const SERVICE: &str = "service";
 
-/// What [`SHOP`] may be granted.
+/// The scopes that [`SHOP`] may be granted.
 pub const SCOPES: &str = "openid offline_access admin";
 
-/// What the tokens are for: the default of the variable `audience`.
+/// The audience of the tokens: the default of the variable `audience`.
 pub const AUDIENCE: &str = "akinai";
 
-/// Where pages of [`SHOP`] may come from: the ports that development servers take. Only for 127.0.0.1 would the issuer look past
-/// the port of a redirect URI (RFC 8252, section 7.3), and browsers never look past it in an origin.
+/// Ports from which pages of [`SHOP`] may come: those that development servers use. The issuer ignores the port of a
+/// redirect URI only for 127.0.0.1 (RFC 8252, section 7.3), and browsers never ignore the port of an origin.
 pub const ORIGINS: [&str; 6] = [
     "http://localhost:3000",
     "http://127.0.0.1:3000",
@@ -45,7 +45,7 @@ const ACCOUNTS: [(&str, &[&str]); 2] = [("demo@example.com", &[]), ("admin@examp
 
 const SIGNING_KEY: &str = "select id, sealed_key from issuer_service.signing_keys where retired_at is null";
 
-// Another `up` may be doing the same: one key signs, and the first one stays.
+// Another `up` may do the same at the same time. Only one key signs, and the first one is kept.
 const ADD_SIGNING_KEY: &str = "
     insert into issuer_service.signing_keys (id, sealed_key, public_jwk)
     values ($1, $2, $3::text::jsonb) on conflict do nothing";
@@ -60,27 +60,27 @@ const CLIENT_HAS_SECRET: &str = "
 const PASSWORD_HASH: &str = "
     select password_hash from user_service.users where email_key = $1 and not is_deleted";
 
-// A user may have registered the address meanwhile: then the account is theirs, and does not become an admin.
+// A user may have registered the address meanwhile. Then the account is theirs, and does not become an admin.
 const ADD_ACCOUNT: &str = "
     insert into user_service.users (id, email, email_key, password_hash, roles)
     values ($1::text::uuid, $2, $2, $3, $4)
     on conflict (email_key) where not is_deleted do nothing";
 
-/// An account to sign in with.
+/// The accounts and the client's secret that this program made.
 #[derive(Debug)]
 pub struct SignIn {
-    /// E-mail address and password; none where the account has another than the one that we have made.
+    /// E-mail address and password. `None` where the account has a password that this program did not make.
     pub accounts: Vec<(&'static str, Option<Secret>)>,
-    /// That of [`SERVICE`]; none where the client has another.
+    /// The secret of [`SERVICE`]. `None` where the client has another one.
     pub service_secret: Option<Secret>,
 }
 
-/// Under which name an account's password is kept, however its address is written.
+/// The name under which an account's password is stored. Different spellings of one address have the same name.
 pub fn account_secret(email: &str) -> String {
     format!("account.{}", Email::kept(email.trim().to_owned()).key())
 }
 
-/// Under which name a client's secret is kept.
+/// The name under which a client's secret is stored.
 pub fn client_secret(client: &str) -> String {
     format!("client.{client}")
 }
@@ -90,10 +90,10 @@ pub fn emails() -> String {
     ACCOUNTS.map(|(email, _)| email).join(" and ")
 }
 
-/// Adds what is missing. `make` is [`program`], or does the same.
+/// Adds the missing data. `make` is [`program`] or a replacement for it.
 ///
 /// # Errors
-/// The tables are not there, a secret cannot be saved, or the key that signs was sealed with another sealing key than ours.
+/// The tables do not exist, a secret cannot be saved, or the signing key was sealed with another sealing key than ours.
 pub async fn seed(
     connection: &mut PgConnection,
     secrets: &mut Secrets,
@@ -101,7 +101,7 @@ pub async fn seed(
 ) -> Result<SignIn> {
     let issuer = wanted_issuer(connection, secrets).await?;
     let accounts = wanted_accounts(connection, secrets).await?;
-    // Blocking: nothing else is going on.
+    // Blocking is fine: no other task is running.
     let made = make(&json!({ "issuer": issuer, "accounts": accounts }))?;
     add_signing_key(connection, &made["signing_key"], secrets).await?;
     Ok(SignIn {
@@ -110,7 +110,7 @@ pub async fn seed(
     })
 }
 
-/// Adds the accounts alone, for an issuer that has its keys and clients elsewhere.
+/// Adds only the accounts, for an issuer whose keys and clients are stored elsewhere.
 ///
 /// # Errors
 /// As [`seed`].
@@ -124,7 +124,7 @@ pub async fn seed_accounts(
     add_accounts(connection, &made, secrets).await
 }
 
-/// What the database has of the issuer: `seed::Issuer`.
+/// The issuer's data in the database: `seed::Issuer`.
 async fn wanted_issuer(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Value> {
     let key: Option<(String, String)> = sqlx::query_as(SIGNING_KEY)
         .fetch_optional(&mut *connection)
@@ -136,7 +136,7 @@ async fn wanted_issuer(connection: &mut PgConnection, secrets: &mut Secrets) -> 
     }))
 }
 
-/// What the database has of the accounts: each a `seed::Account`.
+/// The accounts in the database: each a `seed::Account`.
 async fn wanted_accounts(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Vec<Value>> {
     let mut accounts = Vec::new();
     for (email, _) in ACCOUNTS {
@@ -172,7 +172,7 @@ async fn add_signing_key(connection: &mut PgConnection, made: &Value, secrets: &
     Ok(())
 }
 
-/// Answers with the secret of [`SERVICE`], if it is ours.
+/// Returns the secret of [`SERVICE`], if it is ours.
 async fn add_clients(connection: &mut PgConnection, secrets: &mut Secrets) -> Result<Option<Secret>> {
     let secret = secrets.get(&client_secret(SERVICE))?;
     let hash: String = Sha256::digest(secret.reveal())
@@ -196,7 +196,7 @@ async fn add_clients(connection: &mut PgConnection, secrets: &mut Secrets) -> Re
     Ok(is_ours.then_some(secret))
 }
 
-/// Answers with the accounts and their passwords, those that are ours.
+/// Returns the accounts, and the passwords that are ours.
 async fn add_accounts(
     connection: &mut PgConnection,
     made: &Value,
@@ -213,7 +213,7 @@ async fn add_accounts(
     Ok(accounts)
 }
 
-/// Answers with the account's password, if it is ours.
+/// Returns the account's password, if it is ours.
 async fn add_account(
     connection: &mut PgConnection,
     email: &str,
@@ -252,7 +252,7 @@ fn service() -> Value {
     client("Service (demo)", &["client_credentials"], "client_secret_basic")
 }
 
-/// As the issuer's admin API would show it, without id, secret and times: every field, with its default.
+/// A client in the form of the issuer's admin API, without id, secret and times: every field, with its default.
 fn client(name: &str, grant_types: &[&str], auth_method: &str) -> Value {
     json!({
         "client_name": name,
@@ -271,10 +271,11 @@ fn client(name: &str, grant_types: &[&str], auth_method: &str) -> Value {
     })
 }
 
-/// Has `akinai-seed` make what is missing. Through pipes: every user of the machine can read a command line.
+/// Runs `akinai-seed`, which makes the missing data. The data goes through pipes, because every user of the machine can
+/// read a command line.
 ///
 /// # Errors
-/// It cannot be run, or fails; it says why on our terminal.
+/// The program cannot be run, or fails. It prints the reason on our terminal.
 pub fn program(workspace: &Workspace, wanted: &Value) -> Result<Value> {
     let program = workspace.native_program(BuildProfile::Dist, "akinai-seed");
     let failed = || format!("`{}` has failed", program.display());
@@ -295,16 +296,16 @@ pub fn program(workspace: &Workspace, wanted: &Value) -> Result<Value> {
 }
 
 impl SignIn {
-    /// What a person has to know of it.
+    /// The text for the user of `up`.
     pub fn describe(&self, secrets_file: &std::path::Path) -> String {
-        const ELSEWHERE: &str = "(an account of before: its password is not known here)";
+        const ELSEWHERE: &str = "(an older account: its password is not stored here)";
         let accounts = self.accounts.iter().map(|(email, password)| {
             let password = password.as_ref().map_or(ELSEWHERE, Secret::reveal);
             format!("    {email:<18}  {password}\n")
         });
         let service = match &self.service_secret {
             Some(_) => format!("`{}` in {}", client_secret(SERVICE), secrets_file.display()),
-            None => "not known here, the client is one of before".to_owned(),
+            None => "not stored here, because the client is an older one".to_owned(),
         };
         format!(
             "Sign in with (admin@example.com is an admin):\n\n{}\n\
@@ -321,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_ours_is_not_claimed() {
+    fn unknown_passwords_and_secrets_are_not_shown() {
         let sign_in = SignIn {
             accounts: vec![
                 ("demo@example.com", Some(Secret::new("hunter2"))),
@@ -331,10 +332,7 @@ mod tests {
         };
         let text = sign_in.describe(std::path::Path::new("secrets.json"));
         assert!(text.contains("demo@example.com    hunter2\n"), "{text}");
-        assert!(
-            text.contains("admin@example.com   (an account of before"),
-            "{text}"
-        );
+        assert!(text.contains("admin@example.com   (an older account"), "{text}");
         assert!(
             !text.contains("topsecret"),
             "a service's secret is read from the file, not from the terminal: {text}"
@@ -343,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_can_come_back_and_call() {
+    fn every_redirect_uri_has_its_origin_for_cors() {
         let shop = shop();
         for (field, count) in [
             ("redirect_uris", 6),
@@ -354,11 +352,11 @@ mod tests {
         }
         assert_eq!(
             shop["redirect_uris"][1], "http://127.0.0.1:3000/callback",
-            "that of `cargo xtask token`"
+            "the redirect URI of `cargo xtask token`"
         );
     }
 
-    /// What goes to Hydra's admin API is what is seeded here.
+    /// The clients that are sent to Hydra's admin API are the ones that are seeded here.
     #[test]
     fn the_clients_for_hydra_are_the_same() {
         for (id, seeded) in [(SHOP, shop()), (SERVICE, service())] {

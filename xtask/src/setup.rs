@@ -1,9 +1,9 @@
 //! The compiler for components: a Rust that can build for `wasm32-wasip2`.
 //!
-//! rustup's target is the way wherever rustup's server can be reached. Some machines reach package registries only;
-//! there, Debian's own Rust (kept current for its browsers) is unpacked into a folder of the project, and its standard
-//! library for the target is built from source. Linking needs two tools that Debian lacks and every rustup toolchain
-//! has: `rust-lld` and `wasm-component-ld`.
+//! Where rustup's server can be reached, the target comes from rustup. Some machines can reach only package registries.
+//! There, Debian's own Rust (which Debian keeps current for its browsers) is unpacked into a folder of the project, and
+//! its standard library for the target is built from source. Linking needs two tools that Debian lacks and that every
+//! rustup toolchain has: `rust-lld` and `wasm-component-ld`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,18 @@ use crate::process::{self, output, run};
 use crate::ui::{self, Steps};
 use crate::workspace::Workspace;
 
-/// What components are compiled for.
+/// The target that components are compiled for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// rustup gets this long for its download (about 20 MB). Where a firewall swallows its packets, it would try for much
-/// longer.
+/// The time that rustup gets for its download (about 20 MB). Where a firewall drops its packets, rustup would try for
+/// much longer.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
-/// Chooses the [`RustOrigin`] where no option does: in `build`, `up` and `test`. For tests of this module.
+/// The variable that chooses the [`RustOrigin`] where no option does: in `build`, `up` and `test`. It is used for tests
+/// of this module.
 const CHOICE: &str = "AKINAI_WASM_RUST";
 
-/// Where to get the target from.
+/// The source of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum RustOrigin {
     /// `rustup target add`.
@@ -41,14 +42,14 @@ pub enum RustOrigin {
 /// A Rust that can build components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WasmRust {
-    /// The one that everything else is built with.
+    /// The Rust that everything else is built with.
     Installed,
-    /// Another compiler, by its path.
+    /// Another compiler. The value is its path.
     Unpacked(PathBuf),
 }
 
 impl WasmRust {
-    /// A `cargo` that uses it.
+    /// A `cargo` that uses this compiler.
     pub fn cargo(&self) -> Command {
         let mut cargo = process::cargo();
         if let WasmRust::Unpacked(rustc) = self {
@@ -68,7 +69,7 @@ impl fmt::Display for WasmRust {
 }
 
 impl RustOrigin {
-    /// What the environment asks for.
+    /// The choice of the environment.
     fn from_environment() -> Result<Option<RustOrigin>> {
         match std::env::var(CHOICE) {
             Err(_) => Ok(None),
@@ -80,10 +81,10 @@ impl RustOrigin {
     }
 }
 
-/// Finds a Rust that can build components, and gets one if there is none. With `origin`, only that way will do.
+/// Finds a Rust that can build components, and gets one if there is none. With `origin`, only that source is used.
 ///
 /// # Errors
-/// Neither way works; the message says why for each, and what to do.
+/// Both sources fail. The message gives the reason for each, and what to do.
 pub async fn wasm_rust(workspace: &Workspace, origin: Option<RustOrigin>) -> Result<WasmRust> {
     let origin = origin.or(RustOrigin::from_environment()?);
     let debian = DebianRust::new(workspace);
@@ -119,12 +120,12 @@ pub async fn wasm_rust(workspace: &Workspace, origin: Option<RustOrigin>) -> Res
     steps.finish();
     unpacked.map_err(|debian_error| {
         anyhow!(
-            "there is no Rust here that builds for {TARGET}, and none could be had.\n\
+            "there is no Rust here that builds for {TARGET}, and none could be installed.\n\
              from rustup: {rustup_error:#}\n\
              from Debian's packages: {debian_error:#}\n\
              What you can do: where rustup's server can be reached, run `rustup target add {TARGET}`; or on Debian 12 \
              or newer, see that `apt-cache show rustc-web` finds the package (it is in the security suite). \
-             Then run `cargo xtask setup` again: it goes on where it stopped."
+             Then run `cargo xtask setup` again: it continues where it stopped."
         )
     })
 }
@@ -155,12 +156,12 @@ async fn add_with_rustup(steps: &mut Steps) -> Result<()> {
         Err(_) => bail!("`rustup target add {TARGET}` was not done after {limit} s"),
     }
     if !installed_has_target()? {
-        bail!("rustup added {TARGET} to another toolchain than the one that `rustc` is");
+        bail!("rustup added {TARGET} to another toolchain than the one of `rustc`");
     }
     Ok(())
 }
 
-/// Debian's Rust, unpacked into a folder, and completed there.
+/// Debian's Rust, unpacked into a folder and completed there.
 #[derive(Debug)]
 struct DebianRust {
     folder: PathBuf,
@@ -173,7 +174,7 @@ impl DebianRust {
         }
     }
 
-    /// Written when everything was seen to work.
+    /// The file that is written when everything has been tested.
     fn stamp(&self) -> PathBuf {
         self.folder.join("complete")
     }
@@ -182,7 +183,7 @@ impl DebianRust {
         self.stamp().exists()
     }
 
-    /// The compiler: a script, because the real one does not find its libraries by itself.
+    /// The compiler is a script, because the real one does not find its libraries by itself.
     fn rustc(&self) -> PathBuf {
         self.folder.join("rustc")
     }
@@ -191,7 +192,7 @@ impl DebianRust {
         self.folder.join("root")
     }
 
-    /// Where the compiler looks for the standard library of a target.
+    /// The folder in which the compiler looks for the standard library of a target.
     fn target_folder(&self) -> PathBuf {
         self.root().join("usr/lib/rustlib").join(TARGET)
     }
@@ -203,7 +204,7 @@ impl DebianRust {
             family: &["libstd-rust-web-"],
         };
         debian::unpack(&wanted, &self.folder).await?;
-        steps.begin("the scripts that let it find its libraries and linkers");
+        steps.begin("the scripts that set the paths of its libraries and linkers");
         self.write_scripts()?;
         steps.begin(format_args!(
             "the standard library for {TARGET}, from source (about a minute)"
@@ -211,13 +212,13 @@ impl DebianRust {
         self.build_standard_library().await?;
         steps.begin("WASI's C library beside it");
         self.add_wasi_libc()?;
-        steps.begin("a first program, to see that all of it works");
+        steps.begin("a first program, to test the compiler");
         self.compile_something()?;
         std::fs::write(self.stamp(), "")?;
         Ok(WasmRust::Unpacked(self.rustc()))
     }
 
-    /// The scripts name the rustup toolchain by its path, which an update may have changed.
+    /// The scripts contain the path of the rustup toolchain, which an update may have changed.
     fn ready(&self) -> Result<WasmRust> {
         self.write_scripts()?;
         Ok(WasmRust::Unpacked(self.rustc()))
@@ -250,7 +251,7 @@ impl DebianRust {
             &wasm_ld,
             &format!("exec {} -flavor wasm \"$@\"", quote(&rust_lld)),
         )?;
-        // Ours comes last: rustc passes `-flavor wasm` first, and it has to stay first.
+        // Our option comes last: rustc passes `-flavor wasm` first, and that option must be the first.
         let component_ld = linkers.wasm_component_ld.to_string_lossy();
         let wasm_ld = wasm_ld.to_string_lossy();
         let line = format!(
@@ -261,8 +262,8 @@ impl DebianRust {
         write_script(&bin.join("wasm-component-ld"), &line)
     }
 
-    /// Builds an empty crate with `-Zbuild-std` and keeps the libraries. With bitcode, or link-time optimization of the
-    /// components would fail later.
+    /// Builds an empty crate with `-Zbuild-std` and keeps the libraries. They contain bitcode. Without it, link-time
+    /// optimization of the components would fail later.
     async fn build_standard_library(&self) -> Result<()> {
         let (libraries, new) = (
             self.target_folder().join("lib"),
@@ -339,7 +340,7 @@ impl DebianRust {
     }
 }
 
-/// The linkers that a rustup toolchain keeps for its own use.
+/// The linkers in a rustup toolchain, which are for rustc's own use.
 #[derive(Debug)]
 struct Linkers {
     rust_lld: PathBuf,
@@ -377,7 +378,7 @@ fn host_triple(version: &str) -> Result<String> {
     Ok(host.context("`rustc -vV` names no host")?.trim().to_owned())
 }
 
-/// Writes an executable script, but only if it differs: cargo rebuilds everything when its compiler looks newer.
+/// Writes an executable script, but only if its text differs: cargo rebuilds everything when its compiler looks newer.
 pub(crate) fn write_script(path: &Path, line: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let text = format!("#!/bin/sh\n{line}\n");
@@ -390,7 +391,7 @@ pub(crate) fn write_script(path: &Path, line: &str) -> Result<()> {
     std::fs::rename(&new, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// One word for the shell.
+/// Quotes one word for the shell.
 pub(crate) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -400,7 +401,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_is_read_from_what_rustc_prints() {
+    fn the_host_is_read_from_the_output_of_rustc() {
         let version = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: aarch64-unknown-linux-gnu\nrelease: 1.95.0\n";
         assert_eq!(host_triple(version).expect("a host"), "aarch64-unknown-linux-gnu");
         assert!(
@@ -410,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_is_right_is_left_alone() {
+    fn script_with_the_same_text_is_not_written_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let script = folder.path().join("rustc");
         write_script(&script, "exec true").expect("written");
@@ -419,7 +420,7 @@ mod tests {
             .and_then(|metadata| metadata.modified())
             .expect("it exists");
         std::thread::sleep(Duration::from_millis(20));
-        write_script(&script, "exec true").expect("left alone");
+        write_script(&script, "exec true").expect("not written again");
         let now = script
             .metadata()
             .and_then(|metadata| metadata.modified())

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::process::output;
 use crate::workspace::Workspace;
 
-/// The oldest that runs these components: 4.1 is the first with the final WASI 0.3.
+/// The oldest version that runs these components. 4.1 is the first version with the final WASI 0.3.
 const OLDEST: (u64, u64) = (4, 1);
 
 const HOW_TO_GET_IT: &str = "Get a newer one from https://spinframework.dev/install, or leave `--spin` out: \
@@ -25,7 +25,7 @@ pub struct Spin {
 /// Finds `spin` on the PATH.
 ///
 /// # Errors
-/// There is none, or it is too old; the message says how to get one.
+/// There is none, or it is too old. The message says how to get one.
 pub fn find() -> Result<Spin> {
     let version = output(Command::new("spin").arg("--version")).with_context(|| {
         format!(
@@ -41,12 +41,12 @@ pub fn find() -> Result<Spin> {
             OLDEST.0,
             OLDEST.1
         ),
-        None => bail!("`spin --version` says `{version}`, which is no version of Spin. {HOW_TO_GET_IT}"),
+        None => bail!("`spin --version` prints `{version}`, which is not a version of Spin. {HOW_TO_GET_IT}"),
     }
 }
 
 impl Spin {
-    /// The command that runs the application that handles events.
+    /// The command that runs the application for events.
     pub fn up_events(&self, workspace: &Workspace) -> Command {
         let mut command = Command::new("spin");
         command
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_spin_prints() {
+    fn versions_are_read_from_the_output_of_spin() {
         assert_eq!(parse_version("spin 4.1.0 (2cf8fc5 2026-09-30)"), Some((4, 1)));
         assert_eq!(
             parse_version("spin 4.10.2-pre0 (2cf8fc5 2026-09-30)"),
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(
             parse_version("SPIN Version 6.5.2"),
             None,
-            "the model checker is called `spin` as well"
+            "the model checker is also called `spin`"
         );
         assert!((4, 10) > OLDEST && (4, 0) < OLDEST && (3, 9) < OLDEST);
     }

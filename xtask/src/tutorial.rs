@@ -1,12 +1,12 @@
-//! docs/ADD-A-SERVICE.md, followed to the letter in a copy of the workspace.
+//! Follows docs/ADD-A-SERVICE.md step by step in a copy of the workspace.
 //!
-//! The page has instructions in a fixed form, each followed by a block of code:
+//! The page has instructions in a fixed form. A block of code follows each of them:
 //!
 //! - Create `FILE`:
 //! - In `FILE`, below the line `LINE`, add: (or above)
 //! - In `FILE`, replace the line `LINE` by:
 //!
-//! Blocks in `sh` are commands, and the block in `json` is the answer of the last one.
+//! Blocks in `sh` are commands. The block in `json` is the answer of the last command.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -25,33 +25,33 @@ use crate::workspace::{BuildProfile, Workspace};
 /// The page.
 const PAGE: &str = "docs/ADD-A-SERVICE.md";
 
-/// Where the page says that `cargo xtask up` listens.
+/// The address in the page at which `cargo xtask up` listens.
 const UP: &str = "http://127.0.0.1:3000";
 
-/// What the page has a reader do.
+/// A step of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TutorialStep {
     /// A new file.
     Create {
-        /// From the root of the workspace.
+        /// The path, relative to the root of the workspace.
         file: String,
         /// The content.
         text: String,
     },
-    /// A change of a file, at the one line that has this text.
+    /// A change of a file at the only line with this text.
     Change {
-        /// From the root of the workspace.
+        /// The path, relative to the root of the workspace.
         file: String,
-        /// The line, without the spaces around it.
+        /// The line, without leading and trailing spaces.
         line: String,
-        /// What happens there.
+        /// The kind of change.
         place: LinePlace,
         /// The new lines.
         text: String,
     },
     /// A command in a shell, at the root of the workspace.
     Run(String),
-    /// What the last command prints.
+    /// The output of the last command.
     Answer(String),
 }
 
@@ -62,7 +62,7 @@ pub enum LinePlace {
     Above,
     /// Below the line.
     Below,
-    /// In the place of the line.
+    /// Instead of the line.
     Instead,
 }
 
@@ -101,7 +101,7 @@ fn parse(page: &str) -> Result<Vec<TutorialStep>> {
     Ok(steps)
 }
 
-/// The step that an instruction and the block below it make.
+/// The step for an instruction and the block below it.
 fn step(instruction: &str, text: String) -> Result<TutorialStep> {
     let words: Vec<&str> = instruction.split('`').collect();
     let change = |file: &str, line: &str, place| TutorialStep::Change {
@@ -118,15 +118,15 @@ fn step(instruction: &str, text: String) -> Result<TutorialStep> {
         ["In ", file, ", above the line ", line, ", add:"] => Ok(change(file, line, LinePlace::Above)),
         ["In ", file, ", below the line ", line, ", add:"] => Ok(change(file, line, LinePlace::Below)),
         ["In ", file, ", replace the line ", line, " by:"] => Ok(change(file, line, LinePlace::Instead)),
-        _ => bail!("{PAGE}: {instruction:?} is no instruction that can be followed"),
+        _ => bail!("{PAGE}: {instruction:?} is not a known instruction"),
     }
 }
 
 impl TutorialStep {
-    /// Takes the step in the copy of the workspace whose root this is. Commands are not run.
+    /// Performs the step in the copy of the workspace at `root`. Commands are not run.
     ///
     /// # Errors
-    /// The file exists already, or lacks the line, or has it twice.
+    /// The file exists already, lacks the line, or has it twice.
     pub fn apply(&self, root: &Path) -> Result<()> {
         match self {
             TutorialStep::Create { file, text } => {
@@ -158,7 +158,7 @@ fn changed(old: &str, line: &str, place: LinePlace, text: &str) -> Result<String
     let found = old.lines().filter(|found| found.trim() == line).count();
     ensure!(
         found == 1,
-        "the line `{line}` must be there once, and is there {found} times"
+        "the line `{line}` must be there once, but is there {found} times"
     );
     let mut new = String::new();
     for found in old.lines() {
@@ -177,17 +177,17 @@ fn changed(old: &str, line: &str, place: LinePlace, text: &str) -> Result<String
     Ok(new)
 }
 
-/// Copies the sources of the workspace to a folder, and takes all steps there. What the folder has in `target` stays, so that
-/// the next time less is compiled.
+/// Copies the sources of the workspace to a folder, and performs all steps there. The folder's `target` is kept, so
+/// that less is compiled the next time.
 ///
 /// # Errors
-/// A file cannot be copied, or a step does not fit.
+/// A file cannot be copied, or a step does not match the files.
 pub fn apply_in_copy(workspace: &Workspace, copy: &Path) -> Result<()> {
     copy_sources(workspace.root(), copy)?;
     steps(workspace)?.iter().try_for_each(|step| step.apply(copy))
 }
 
-/// Folders that are made, not written.
+/// Folders that are generated.
 const NOT_SOURCES: [&str; 6] = [".git", ".akinai", ".venv", "gen", "node_modules", "target"];
 
 fn copy_sources(from: &Path, to: &Path) -> Result<()> {
@@ -217,7 +217,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
             copy_folder(&path, &copy)?;
         } else {
             std::fs::copy(&path, &copy).with_context(|| path.display().to_string())?;
-            // With the original's time: cargo compiles again what is newer.
+            // The copy keeps the original's time, because cargo compiles newer files again.
             let modified = path.metadata()?.modified()?;
             std::fs::File::options()
                 .write(true)
@@ -231,7 +231,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 /// Follows the whole page in a copy below `target/`: compiles the result, runs the commands, and compares the answer.
 ///
 /// # Errors
-/// A step does not fit, a command fails, or the answer is another one.
+/// A step does not match the files, a command fails, or the answer differs.
 pub async fn follow(workspace: &Workspace) -> Result<()> {
     let copy = Workspace::at(workspace.root().join("target/tutorial"));
     apply_in_copy(workspace, copy.root())?;
@@ -259,7 +259,7 @@ pub async fn follow(workspace: &Workspace) -> Result<()> {
                 let is_right = json(&printed).ok() == Some(json(&expected)?);
                 ensure!(
                     is_right,
-                    "{PAGE} promises {expected}, but the answer is {printed}"
+                    "{PAGE} shows the answer {expected}, but the answer is {printed}"
                 );
             }
             TutorialStep::Create { .. } | TutorialStep::Change { .. } => {}
@@ -268,7 +268,8 @@ pub async fn follow(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// A value for each variable of the application that has no default. No server is behind the host, so they need only be valid.
+/// A value for each variable of the application that has no default. The host has no servers here, so the values need
+/// only be valid.
 fn required_variables(workspace: &Workspace) -> Result<Vec<(String, String)>> {
     let manifest: Table = std::fs::read_to_string(workspace.manifest())?.parse()?;
     let variables = manifest["variables"].as_table().context("no variables")?;
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_added_and_replaced_at_the_one_line_that_is_named() {
+    fn text_is_added_or_replaced_at_the_named_line() {
         let file = "a\n  b,\nc\n";
         for (place, expected) in [
             (LinePlace::Above, "a\nnew\n  b,\nc\n"),

@@ -1,9 +1,9 @@
-//! What a person sees while we work: which step of how many, and how long each took.
+//! Progress messages: the current step, the number of steps, and how long each step took.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// A job of several steps, each announced when it begins.
+/// A job of several steps. Each step is announced when it begins.
 #[derive(Debug)]
 pub struct Steps {
     total: usize,
@@ -29,7 +29,7 @@ impl Steps {
         println!("[{}/{}] {title}", self.current, self.total);
     }
 
-    /// Says how long the last step took, if that was long enough to wonder.
+    /// Prints how long the last step took, if it was long.
     pub fn finish(&self) {
         const WORTH_SAYING: Duration = Duration::from_secs(1);
         let elapsed = self.began.elapsed();
@@ -39,7 +39,7 @@ impl Steps {
     }
 }
 
-/// Says something about the step at hand, indented below its title.
+/// Prints a detail of the current step, indented below its title.
 pub fn detail(text: impl Display) {
     println!("      {text}");
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_well() {
+    fn times_are_shown_in_seconds_or_minutes() {
         assert_eq!(seconds(Duration::from_millis(420)), "0.4 s");
         assert_eq!(seconds(Duration::from_millis(59_949)), "59.9 s");
         assert_eq!(seconds(Duration::from_secs(125)), "2 min 5 s");

@@ -1,4 +1,4 @@
-//! `cargo xtask up`: the whole platform on this machine, from nothing to a URL.
+//! `cargo xtask up`: builds and runs the whole platform on this machine.
 
 use std::convert::Infallible;
 use std::fs::{File, TryLockError};
@@ -23,29 +23,29 @@ use crate::workspace::{BuildProfile, Workspace};
 use crate::{build, hydra, manifest, reconcile, spin};
 
 /// How long the platform may take from its start to its first "Ready". A host without a cache of compiled components
-/// spends most of it compiling.
+/// spends most of this time compiling.
 const READY_LIMIT: Duration = Duration::from_secs(180);
 
-/// How long one answer of `/ready` may take: it asks everything behind it, each for up to 2 s.
+/// How long one answer of `/ready` may take. It checks all its dependencies, each for up to 2 s.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The options of `cargo xtask up`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Where to listen. Port 0 takes a free one.
+    /// The address to listen on. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
-    /// The URL that browsers reach it by, where that is another than it listens at: its name, or that of a proxy before it.
+    /// The URL for browsers, if it differs from the address: a host name, or the URL of a proxy in front.
     #[arg(long, value_name = "URL")]
     url: Option<Origin>,
 
-    /// Who issues the tokens.
+    /// The issuer of the tokens.
     #[arg(long, value_enum, default_value_t = TokenIssuer::Component)]
     issuer: TokenIssuer,
 
-    /// Where Hydra listens for browsers and clients, on the address of `--listen`. Port 0 takes a free one. With `--url`, its own URL
-    /// is the same with this port.
+    /// The port on which Hydra listens for browsers and clients, on the address of `--listen`. Port 0 takes a free one.
+    /// With `--url`, Hydra's own URL is that URL with this port.
     #[arg(long, value_name = "PORT", default_value_t = 4444)]
     hydra_port: u16,
 
@@ -54,19 +54,19 @@ pub struct Options {
     spin: bool,
 }
 
-/// Who issues the tokens of an `up`.
+/// The issuer of the tokens of an `up`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum TokenIssuer {
     /// The issuer component of the platform.
     Component,
-    /// Ory Hydra: an installed one of the right version, or one that is built here, once.
+    /// Ory Hydra: an installed one of the right version, or one that is built here once.
     Hydra,
 }
 
-/// Builds, starts and migrates what is needed, runs the platform, and returns only when it fails. Dropping the future
-/// shuts everything down: the platform first, then its servers.
+/// Builds, starts and migrates everything, and runs the platform. Returns only when it fails. Dropping the future shuts
+/// everything down: the platform first, then its servers.
 ///
-/// Private servers are used where `DATABASE_URL` or `REDIS_URL` name none.
+/// Private servers are used unless `DATABASE_URL` or `REDIS_URL` name others.
 ///
 /// # Errors
 /// Any of the steps fails, or the platform ends by itself.
@@ -93,7 +93,7 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     variables.extend(origin.as_platform());
     let (mut hydra, issuer, sign_in) = match hydra {
         None => {
-            steps.begin("seed what signing in needs: the issuer's signing key, clients, demo accounts");
+            steps.begin("seed the data for signing in: the issuer's signing key, clients, demo accounts");
             variables.extend(origin.as_issuer());
             (None, origin.clone(), database.seed_sign_in(workspace).await?)
         }
@@ -125,10 +125,10 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         status = end_of(&mut hydra) => bail!("Hydra ended by itself ({}); its log is below {}", status?, home.folder().display()),
         never = run_beside(events, listen, &variables) => match never? {},
     };
-    bail!("the platform ended by itself ({status}); what it said is above")
+    bail!("the platform ended by itself ({status}); its output is above")
 }
 
-/// Gets the program of Ory Hydra, where one is wanted.
+/// Gets the program of Ory Hydra, if Hydra is to issue the tokens.
 async fn prepare_hydra(
     workspace: &Workspace,
     place: Option<Place>,
@@ -138,14 +138,14 @@ async fn prepare_hydra(
         return Ok(None);
     };
     steps.begin(format_args!(
-        "have Ory Hydra {}: an installed one, or one built here (some minutes, once)",
+        "get Ory Hydra {}: an installed one, or one built here (some minutes, once)",
         hydra::VERSION
     ));
     let program = hydra::program(workspace).await?;
     Ok(Some(PreparedHydra { program, place }))
 }
 
-/// The commands that run the two applications, without variables.
+/// The commands that run the two applications, still without variables.
 struct Programs {
     platform: Command,
     events: Command,
@@ -202,7 +202,7 @@ async fn open_servers(workspace: &Workspace, home: &Home, steps: &mut Steps) -> 
     Ok((database, cache))
 }
 
-/// Runs the handler of events and the schedule of the reconciler. Returns only an error.
+/// Runs the event handler and the schedule of the reconciler. Returns only an error.
 async fn run_beside(events: &mut Command, listen: SocketAddr, variables: &Variables) -> Result<Infallible> {
     let secret = variables
         .get("order_reconciler_secret")
@@ -213,7 +213,7 @@ async fn run_beside(events: &mut Command, listen: SocketAddr, variables: &Variab
     }
 }
 
-/// An Ory Hydra that is to run beside the platform.
+/// An Ory Hydra that will run beside the platform.
 struct PreparedHydra {
     program: PathBuf,
     place: Place,
@@ -240,7 +240,8 @@ impl PreparedHydra {
     }
 }
 
-/// Where Hydra goes beside a platform at `origin`. Its admin API authenticates no caller: only this machine reaches its port.
+/// The addresses of a Hydra beside a platform at `origin`. Its admin API does not authenticate callers, so only this machine
+/// can reach its port.
 fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
     let public = free_address(
         SocketAddr::new(options.listen.ip(), options.hydra_port),
@@ -259,7 +260,7 @@ fn place_for_hydra(options: &Options, origin: &Origin) -> Result<Place> {
     })
 }
 
-/// Waits until Hydra ends by itself; for ever where there is none.
+/// Waits until Hydra ends by itself. Never returns if there is no Hydra.
 async fn end_of(hydra: &mut Option<Hydra>) -> Result<ExitStatus> {
     match hydra {
         Some(hydra) => hydra.wait().await,
@@ -267,7 +268,7 @@ async fn end_of(hydra: &mut Option<Hydra>) -> Result<ExitStatus> {
     }
 }
 
-/// Starts a program again whenever it ends: Spin ends an application with Redis triggers when Redis goes away.
+/// Starts a program again each time it ends. Spin ends an application with Redis triggers when Redis disconnects.
 async fn keep_running(command: &mut Command) -> Result<Infallible> {
     const PAUSE: Duration = Duration::from_secs(2);
     loop {
@@ -294,7 +295,7 @@ fn host(workspace: &Workspace, manifest: &Path) -> Command {
         .arg(manifest)
         .arg("--cache-dir")
         .arg(workspace.private().join("cache"))
-        // Its one line there says what we are going to say; its log goes to stderr.
+        // The host prints only one line there, which `up` prints itself. Its log goes to stderr.
         .stdout(Stdio::null());
     command
 }
@@ -307,7 +308,7 @@ fn with_variables<'a>(command: &'a mut Command, variables: &Variables) -> &'a mu
     command
 }
 
-/// `address` with a real port, if it can be listened on. `option` takes a free one.
+/// `address` with a real port, if it is free. `option` is the option that takes a free port.
 fn free_address(mut address: SocketAddr, option: &str) -> Result<SocketAddr> {
     if address.port() == 0 {
         address.set_port(free_port()?);
@@ -321,7 +322,8 @@ fn free_address(mut address: SocketAddr, option: &str) -> Result<SocketAddr> {
     }
 }
 
-/// One `up` a checkout: two would share the data of one Postgres. The lock goes with the process, however that ends.
+/// Only one `up` per checkout: two would share the data of one Postgres. The lock ends with the process, also after a
+/// crash.
 fn lock(workspace: &Workspace) -> Result<File> {
     let path = workspace.private().join("up.lock");
     std::fs::create_dir_all(workspace.private())
@@ -351,7 +353,7 @@ fn lock(workspace: &Workspace) -> Result<File> {
     Ok(file)
 }
 
-/// Asks `/ready` until it says yes. Says every few seconds what it said instead.
+/// Calls `/ready` until it succeeds. Prints the answer every few seconds until then.
 async fn wait_until_ready(platform: &mut Process, listen: SocketAddr) -> Result<()> {
     const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
     const BETWEEN_REPORTS: Duration = Duration::from_secs(5);
@@ -365,7 +367,7 @@ async fn wait_until_ready(platform: &mut Process, listen: SocketAddr) -> Result<
             Err(_) => "it does not answer yet: it compiles the components".to_owned(),
         };
         if let Some(status) = platform.try_wait()? {
-            bail!("the platform ended while starting ({status}); what it said is above");
+            bail!("the platform ended while starting ({status}); its output is above");
         }
         if began.elapsed() > READY_LIMIT {
             bail!(
@@ -389,17 +391,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_in_use_is_an_error_that_says_what_to_do() {
+    fn port_in_use_is_an_error_that_names_the_option() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("its address");
         let error = free_address(address, "--listen 127.0.0.1:0")
             .expect_err("the port is in use")
             .to_string();
-        assert!(error.contains("--listen"), "the error names no way out: {error}");
+        assert!(
+            error.contains("--listen"),
+            "the error does not name the option: {error}"
+        );
     }
 
     #[test]
-    fn hydra_is_on_the_host_that_browsers_know_by_a_port_of_its_own() {
+    fn hydra_has_the_public_host_with_its_own_port() {
         let options = |url: Option<&str>| Options {
             listen: "127.0.0.1:3000".parse().expect("an address"),
             url: url.map(|url| url.parse().expect("an origin")),

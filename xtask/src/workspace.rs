@@ -1,13 +1,13 @@
-//! Where things are in the checkout.
+//! Paths in the checkout.
 
 use std::path::{Path, PathBuf};
 
-/// How native programs are compiled (docs/decisions/0007).
+/// The profile of native programs (docs/decisions/0007).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuildProfile {
-    /// Quick to compile: what tests run, and `xtask` itself.
+    /// Compiles fast: for tests and for `xtask` itself.
     Dev,
-    /// Quick to run: what `up`, `bench` and deployments run.
+    /// Runs fast: for `up`, `bench` and deployments.
     Dist,
 }
 
@@ -29,14 +29,14 @@ impl BuildProfile {
     }
 }
 
-/// The checkout this binary was built from.
+/// The checkout from which this binary was built.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
-    /// The checkout that holds this crate. Cargo rebuilds it when the checkout has moved.
+    /// The checkout that contains this crate. Cargo compiles the crate again when the checkout has moved.
     pub fn here() -> Workspace {
         let manifest_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         Workspace {
@@ -49,44 +49,44 @@ impl Workspace {
         Workspace { root }
     }
 
-    /// The root: where `Cargo.toml` and `spin.toml` are.
+    /// The root: the folder of `Cargo.toml` and `spin.toml`.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The application, as Spin and our host read it.
+    /// The manifest of the application, for Spin and for our host.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("spin.toml")
     }
 
-    /// The application where Ory Hydra issues the tokens, likewise. `cargo xtask build` makes it.
+    /// The manifest of the application for a platform whose tokens Ory Hydra issues. `cargo xtask build` generates it.
     pub fn manifest_for_hydra(&self) -> PathBuf {
         self.root.join("target/hydra/spin.toml")
     }
 
-    /// The application that handles events, likewise.
+    /// The manifest of the application that handles events.
     pub fn events_manifest(&self) -> PathBuf {
         self.root.join("deployments/events/spin.toml")
     }
 
-    /// One folder of SQL files a service.
+    /// The migrations: one folder of SQL files per service.
     pub fn migrations(&self) -> PathBuf {
         self.root.join("migrations")
     }
 
-    /// Tools from npm, and in a folder each from Go, pinned.
+    /// Pinned tools: from npm, and from Go in a folder each.
     pub fn tools(&self) -> PathBuf {
         self.root.join("tools")
     }
 
-    /// A native program that was compiled in `profile`.
+    /// The path of a native program that was compiled in `profile`.
     pub fn native_program(&self, profile: BuildProfile, name: &str) -> PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         self.root.join(target).join(profile.folder()).join(name)
     }
 
-    /// The git-ignored folder for everything that is made on this machine and worth keeping between runs: toolchain,
-    /// databases, secrets, caches. Deleting it costs time and the demo data, nothing else.
+    /// The git-ignored folder for everything that is generated on this machine and kept between runs: toolchain,
+    /// databases, secrets, caches. Deleting it costs only time and the demo data.
     pub fn private(&self) -> PathBuf {
         self.root.join(".akinai")
     }

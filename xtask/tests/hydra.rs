@@ -1,4 +1,4 @@
-//! A private Ory Hydra in earnest: its database, its clients, and what becomes of them when it starts again.
+//! A private Ory Hydra with a real database: its clients, and a restart.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ struct World {
 }
 
 impl World {
-    /// None where there is no Hydra: `cargo xtask test` has said so.
+    /// `None` if there is no Hydra. `cargo xtask test` has printed that.
     async fn new() -> Option<World> {
         let Some(program) = std::env::var_os("AKINAI_TEST_HYDRA") else {
             eprintln!("SKIPPED: there is no Ory Hydra; `cargo xtask test` says how to get one");
@@ -37,7 +37,7 @@ impl World {
         })
     }
 
-    /// As `up` starts it, from nothing or over what there is.
+    /// Starts Hydra as `up` does, with a new database or an existing one.
     async fn start(&mut self) -> Hydra {
         let password = Secret::new("a-password");
         let dsn = create_owned_database(&self.postgres.admin_url(), NAME, &password).await;
@@ -65,7 +65,7 @@ async fn hydra_keeps_its_clients_and_their_secrets_over_a_restart() {
     let is_ours = hydra.place().add_clients(&workspace, &ours).await;
     assert!(
         is_ours.expect("the clients are added"),
-        "the secret is the one that it was given"
+        "the client has the given secret"
     );
     hydra.stop().await.expect("it ends");
 
@@ -73,22 +73,25 @@ async fn hydra_keeps_its_clients_and_their_secrets_over_a_restart() {
     let is_ours = hydra.place().add_clients(&workspace, &others).await;
     assert!(
         !is_ours.expect("they are there"),
-        "another checkout's secret does not fit"
+        "another checkout's secret is refused"
     );
     let is_ours = hydra.place().add_clients(&workspace, &ours).await;
-    assert!(is_ours.expect("they are there"), "the first one still does");
+    assert!(
+        is_ours.expect("they are there"),
+        "the first secret is still valid"
+    );
 }
 
 #[tokio::test]
-async fn a_hydra_that_cannot_start_says_why() {
+async fn error_of_a_failed_start_contains_the_log_of_hydra() {
     let Some(mut world) = World::new().await else {
         return;
     };
-    // It would wait for a database that does not answer.
+    // Hydra would wait for a database that does not answer.
     let private = Private::of(Secret::new("nonsense://127.0.0.1/none"), &mut world.secrets, None);
     let private = private.expect("its keys");
     let failed = Hydra::migrate(&world.program, world.scratch.path(), &private).await;
-    let error = format!("{:#}", failed.expect_err("there is no such kind of database"));
+    let error = format!("{:#}", failed.expect_err("the kind of database is unknown"));
     assert!(
         error.contains("the end of ") && error.contains("hydra/log"),
         "{error}"

@@ -1,4 +1,4 @@
-//! Whatever ends a process of ours, the servers that it started end too, and its temporary folder goes.
+//! When a process of ours ends, by any cause, the servers that it started end too, and its temporary folder is deleted.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use xtask::process::Scratch;
 use xtask::services::{Durability, Postgres, Redis};
 
-/// Not a test, but the process that the tests below kill: starts both servers, prints their folder, and waits.
+/// Not a test, but the process that the tests below kill. It starts both servers, prints their folder, and waits.
 #[tokio::test]
 #[ignore = "started by the other tests of this file"]
 async fn victim() {
@@ -53,11 +53,11 @@ fn start_victim() -> (Child, String) {
     let folder = lines
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("folder ").map(str::to_owned))
-        .expect("the victim says which folder its servers are in");
+        .expect("the victim prints the folder of its servers");
     (child, folder)
 }
 
-/// The command lines of processes that name `folder`: each server is started with its files' paths.
+/// The command lines of processes that name `folder`. Each server is started with the paths of its files.
 fn processes_in(folder: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
     let command_lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());

@@ -1,4 +1,4 @@
-//! What is seeded for signing in, in a real Postgres: a second run changes nothing, and no existing row changes.
+//! The data for signing in, seeded into a real Postgres. A second run changes nothing, and no existing row is changed.
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use xtask::seed::{SignIn, account_secret};
 use xtask::services::{Durability, Postgres, SECRETS_FILE};
 use xtask::workspace::Workspace;
 
-/// Everything that seeding may write to, as one text.
+/// The content of all tables that seeding may write to, as one text.
 const STATE: &str = "
     select jsonb_build_object(
         'keys', (select jsonb_agg(to_jsonb(k) order by id) from issuer_service.signing_keys k),
@@ -59,8 +59,8 @@ impl World {
         self.seed().await.expect("it can be seeded")
     }
 
-    /// The same database, from another checkout.
-    fn elsewhere(&mut self) {
+    /// The same database with the secrets of another checkout.
+    fn use_other_checkout(&mut self) {
         let file = self.scratch.path().join("others.json");
         self.secrets = Secrets::open(&file).expect("an absent file is an empty one");
     }
@@ -76,7 +76,7 @@ impl World {
         self.connection.execute(statement).await.expect(statement);
     }
 
-    async fn is(&mut self, condition: &str) -> bool {
+    async fn holds(&mut self, condition: &str) -> bool {
         let query = format!("select {condition}");
         sqlx::query_scalar(&query)
             .fetch_one(&mut self.connection)
@@ -85,7 +85,7 @@ impl World {
     }
 }
 
-/// What the program `akinai-seed` does, without the program.
+/// Makes what the program `akinai-seed` makes, without running the program.
 fn make(wanted: &Value) -> anyhow::Result<Value> {
     let made = seed::make(&serde_json::from_value(wanted.clone())?)?;
     serde_json::to_value(made).context("no JSON")
@@ -96,7 +96,7 @@ fn passwords(sign_in: &SignIn) -> Vec<(&str, Option<&str>)> {
         (*email, password.as_ref().map(Secret::reveal).map(str::to_owned))
     };
     let known = sign_in.accounts.iter().map(reveal).collect::<Vec<_>>();
-    // Leaked for the length of a test: texts are easier to compare than secrets.
+    // Leaked until the test ends, because texts are easier to compare than secrets.
     known
         .into_iter()
         .map(|(email, password)| (email, password.map(|text| &*text.leak())))
@@ -108,7 +108,7 @@ async fn seeding_again_changes_nothing() {
     let mut world = World::new().await;
     let first = world.seeded().await;
     let state = world.state().await;
-    for what in [
+    for condition in [
         "(select count(*) = 1 from issuer_service.signing_keys)",
         "(select count(*) = 2 from issuer_service.clients)",
         "(select secret_hash is null from issuer_service.clients where id = 'shop')",
@@ -117,7 +117,7 @@ async fn seeding_again_changes_nothing() {
         "(select roles = '{admin}' from user_service.users where email = 'admin@example.com')",
         "(select bool_and(password_hash like '$argon2id$%') from user_service.users)",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 
     let again = world.seeded().await;
@@ -147,7 +147,7 @@ async fn seeding_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_there_before_stays_as_it_was() {
+async fn existing_rows_are_not_changed() {
     let mut world = World::new().await;
     let made = make(&serde_json::json!({
         "sealing_key": "A".repeat(48), "signing_key": null, "accounts": [{"password": "their own password", "password_hash": null}],
@@ -157,7 +157,7 @@ async fn what_was_there_before_stays_as_it_was() {
         .as_str()
         .expect("a hash")
         .to_owned();
-    // A user has registered the address of the admin without being one, and the client has a secret of its own.
+    // A user who is not an admin has registered the admin's address, and the client has a secret of its own.
     world.sql(&format!("insert into user_service.users (id, email, email_key, password_hash) values (gen_random_uuid(), 'Admin@Example.com', 'admin@example.com', '{hash}')")).await;
     world.sql(&format!("insert into issuer_service.clients (id, secret_hash, metadata) values ('service', '{}', '{{\"client_name\": \"ours\"}}')", "ab".repeat(32))).await;
 
@@ -178,7 +178,7 @@ async fn what_was_there_before_stays_as_it_was() {
         sign_in.service_secret.is_none(),
         "a secret was claimed that is not the client's"
     );
-    for what in [
+    for condition in [
         &format!(
             "(select password_hash = '{hash}' and roles = '{{}}' and email = 'Admin@Example.com' from user_service.users where email_key = 'admin@example.com')"
         ),
@@ -188,20 +188,20 @@ async fn what_was_there_before_stays_as_it_was() {
         ),
         "(select count(*) = 1 from issuer_service.clients where id = 'shop')",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 }
 
 #[tokio::test]
-async fn another_checkout_takes_nothing_over() {
+async fn seeding_from_another_checkout_changes_nothing() {
     let mut world = World::new().await;
     world.seeded().await;
     let state = world.state().await;
-    world.elsewhere();
+    world.use_other_checkout();
     let error = world
         .seed()
         .await
-        .expect_err("a key that it cannot open was taken for its own");
+        .expect_err("a key that was sealed with another key was accepted");
     assert!(
         format!("{error:#}").contains("seal.issuer"),
         "the error does not say what to do: {error:#}"
@@ -212,7 +212,8 @@ async fn another_checkout_takes_nothing_over() {
         "it changed something before it failed"
     );
 
-    // What the error says: with the rows gone, a new key is made, and everything else is still the first one's.
+    // The error says what to do: delete the rows. Then a new key is made, and all other data still belongs to the first
+    // checkout.
     world.sql("delete from issuer_service.signing_keys").await;
     let sign_in = world.seeded().await;
     assert!(
@@ -223,7 +224,7 @@ async fn another_checkout_takes_nothing_over() {
 }
 
 #[tokio::test]
-async fn what_is_missing_in_the_middle_is_added() {
+async fn missing_rows_are_added_beside_existing_ones() {
     let mut world = World::new().await;
     let first = world.seeded().await;
     world
@@ -237,14 +238,14 @@ async fn what_is_missing_in_the_middle_is_added() {
     assert_eq!(
         passwords(&again),
         passwords(&first),
-        "a new account got another password than the one that is kept"
+        "a new account got another password than the stored one"
     );
-    for what in [
+    for condition in [
         "(select count(*) = 2 from issuer_service.clients)",
         "(select count(*) = 1 from user_service.users where email = 'demo@example.com' and not is_deleted)",
         "(select count(*) = 1 from issuer_service.signing_keys where retired_at is null)",
         "(select count(*) = 2 from issuer_service.signing_keys)",
     ] {
-        assert!(world.is(what).await, "not so: {what}");
+        assert!(world.holds(condition).await, "not true: {condition}");
     }
 }

@@ -1,4 +1,5 @@
-//! The private servers and the migrations, for real: a Postgres and a Redis are started, stopped, killed and migrated.
+//! The private servers and the migrations with real servers: a Postgres and a Redis are started, stopped, killed and
+//! migrated.
 
 use std::path::Path;
 use std::time::Duration;
@@ -63,7 +64,7 @@ async fn postgres_requires_a_password_of_every_user() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_killed_starts_again() {
+async fn killed_postgres_starts_again() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let postgres = Postgres::start(scratch.path(), Durability::Kept)
         .await
@@ -71,7 +72,8 @@ async fn a_server_that_was_killed_starts_again() {
     let pid_file = scratch.path().join("postgres/data/postmaster.pid");
     let text = std::fs::read_to_string(&pid_file).expect("a running server has a pid file");
     drop(postgres);
-    // What a crash of the machine leaves: the pid file, and under its number, by now, another process: us.
+    // The state after a crash of the machine: the pid file is left, and its number belongs to another process now (this
+    // one).
     let stale = text.replacen(
         text.lines().next().expect("a pid"),
         &std::process::id().to_string(),
@@ -84,13 +86,13 @@ async fn a_server_that_was_killed_starts_again() {
 }
 
 #[tokio::test]
-async fn migrations_give_each_service_its_own_schema_and_no_more() {
+async fn each_service_can_use_only_its_own_schema() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let postgres = Postgres::start(scratch.path(), Durability::Disposable)
         .await
         .expect("Postgres starts");
     let url = migrated(&postgres, scratch.path(), &Workspace::here().migrations()).await;
-    // Again: nothing to do.
+    // A second time: there is nothing to do.
     migrated(&postgres, scratch.path(), &Workspace::here().migrations()).await;
 
     let mut secrets = Secrets::open(&scratch.path().join(SECRETS_FILE)).expect("readable");
@@ -133,13 +135,13 @@ async fn migrations_give_each_service_its_own_schema_and_no_more() {
         let refused = reasons.iter().any(|reason| error.contains(reason));
         assert!(
             refused,
-            "`{forbidden}` failed, but not for a lack of rights: {error}"
+            "`{forbidden}` failed, but not for a missing privilege: {error}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_migration_changed_after_it_ran_is_a_clear_error() {
+async fn migration_changed_after_it_ran_is_an_error() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let postgres = Postgres::start(scratch.path(), Durability::Disposable)
         .await
@@ -184,7 +186,7 @@ fn login(redis: &Redis, component: &str) -> String {
 }
 
 #[tokio::test]
-async fn redis_lets_the_subscriber_forget_and_nothing_else() {
+async fn redis_lets_the_events_component_only_delete_copies() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let events = login(&redis, "events");
@@ -199,7 +201,7 @@ async fn redis_lets_the_subscriber_forget_and_nothing_else() {
         assert_eq!(
             answers(redis.port(), &[&events, allowed]).await,
             ["+OK", expected],
-            "`{allowed}` is what it is there for"
+            "the subscriber needs `{allowed}`"
         );
     }
     for forbidden in [
@@ -221,7 +223,7 @@ async fn redis_lets_the_subscriber_forget_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
+async fn redis_lets_the_user_service_only_publish_revocations() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let user = login(&redis, "user");
@@ -238,7 +240,7 @@ async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
         assert_eq!(
             answers(redis.port(), &[&user, allowed]).await,
             ["+OK", expected],
-            "`{allowed}` is what it is there for"
+            "the user service needs `{allowed}`"
         );
     }
     for forbidden in [
@@ -260,7 +262,7 @@ async fn redis_lets_the_user_service_tell_of_revocations_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn redis_lets_the_order_service_tell_of_changes_and_nothing_else() {
+async fn redis_lets_the_order_service_only_publish_changes() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let order = login(&redis, "order");
@@ -279,7 +281,7 @@ async fn redis_lets_the_order_service_tell_of_changes_and_nothing_else() {
         let answer = answers(redis.port(), &[&order, allowed]).await;
         assert!(
             answer[1].starts_with(expected),
-            "`{allowed}` is what it is there for, but: {answer:?}"
+            "the order service needs `{allowed}`, but: {answer:?}"
         );
     }
     for forbidden in [
@@ -302,7 +304,7 @@ async fn redis_lets_the_order_service_tell_of_changes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
+async fn redis_lets_the_bff_use_only_its_own_keys() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let mut redis = Redis::start(scratch.path()).await.expect("Redis starts");
     let port = redis.port();
@@ -324,7 +326,7 @@ async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
         assert_eq!(
             answers(port, &[&bff, allowed]).await,
             ["+OK", expected],
-            "`{allowed}` is what it is there for"
+            "the bff needs `{allowed}`"
         );
     }
     for forbidden in [
@@ -353,7 +355,7 @@ async fn redis_lets_the_bff_use_its_own_keys_and_nothing_else() {
     assert_eq!(answers(port, &[&bff, "PING"]).await, ["+OK", "+PONG"]);
 }
 
-/// One connection, inline commands; the first line of each answer.
+/// Sends inline commands on one connection, and returns the first line of each answer.
 async fn answers(port: u16, commands: &[&str]) -> Vec<String> {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     let mut stream = BufReader::new(

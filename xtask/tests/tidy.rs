@@ -1,10 +1,10 @@
-//! Habits of this repository that neither the compiler nor clippy knows, kept by a test instead of a reviewer.
+//! Habits of this repository that neither the compiler nor clippy checks. A test checks them instead of a reviewer.
 
 use std::path::{Path, PathBuf};
 
 use xtask::workspace::Workspace;
 
-/// Folders that are made, not written.
+/// Folders with generated files.
 const GENERATED: [&str; 7] = [
     ".git",
     ".akinai",
@@ -15,7 +15,7 @@ const GENERATED: [&str; 7] = [
     "gen",
 ];
 
-/// Files with text of ours, by their extensions.
+/// The extensions of text files of ours.
 const TEXT: [&str; 12] = [
     "rs", "toml", "md", "sql", "proto", "wit", "sh", "lua", "json", "js", "ts", "yaml",
 ];
@@ -45,7 +45,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Checks every file, and reports all offences at once, each with its line.
+/// Checks every file, and reports all offences together, each with its line.
 fn check(offence: &str, is_offender: impl Fn(&Path, &str) -> bool) {
     let mut offenders = Vec::new();
     for file in files() {
@@ -69,8 +69,8 @@ fn no_line_ends_in_spaces_or_holds_a_tab() {
 }
 
 #[test]
-fn nothing_names_a_folder_of_one_machine() {
-    // Spelled in halves, or this file would be its own offender.
+fn no_file_names_a_folder_of_one_machine() {
+    // Written in two parts, so that this file does not break its own rule.
     let folders = [
         concat!("/ro", "ot/."),
         concat!("/ho", "me/"),
@@ -83,7 +83,7 @@ fn nothing_names_a_folder_of_one_machine() {
 }
 
 #[test]
-fn no_work_is_left_for_later_in_the_code() {
+fn no_code_contains_a_mark_for_later_work() {
     let marks = [
         concat!("TO", "DO"),
         concat!("FIX", "ME"),
@@ -94,7 +94,7 @@ fn no_work_is_left_for_later_in_the_code() {
         let is_code = file.extension().is_some_and(|extension| extension == "rs");
         is_code
             && marks.iter().any(|mark| {
-                // As a text of its own, one of them is ISO 4217's code for no currency.
+                // As a string of its own, one of them is ISO 4217's code for "no currency".
                 line.replace(&format!("\"{mark}\""), "")
                     .split(|c: char| !c.is_ascii_alphanumeric())
                     .any(|word| word == *mark)
@@ -104,7 +104,7 @@ fn no_work_is_left_for_later_in_the_code() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    /// Where the reader's eye falls first.
+    /// The lines that a reader sees first.
     const TOP: usize = 20;
     let is_documented = |text: &str| {
         text.lines()
@@ -152,7 +152,7 @@ fn lock_files_of_npm_name_no_host() {
     );
 }
 
-/// A place in backticks, such as `crates/host/src`, in the pages about this repository.
+/// A path in backticks, such as `crates/host/src`, in the pages about this repository.
 #[test]
 fn pages_name_files_that_exist() {
     /// The folders at the root.
@@ -173,7 +173,7 @@ fn pages_name_files_that_exist() {
         let is_plain = text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-        // `migrations/SERVICE` stands for each of them.
+        // `migrations/SERVICE` stands for the folders of all services.
         let is_placeholder = |part: &str| part.chars().all(|c| c.is_ascii_uppercase());
         let is_one = !text.trim_end_matches('/').split('/').any(is_placeholder);
         is_plain
@@ -182,10 +182,10 @@ fn pages_name_files_that_exist() {
                 .split_once('/')
                 .is_some_and(|(first, _)| FOLDERS.contains(&first))
     };
-    // The tutorial makes files, and the changelog names old ones.
+    // The tutorial creates files, and the changelog names old ones.
     let is_about_now = |file: &Path| !file.ends_with("ADD-A-SERVICE.md") && !file.ends_with("CHANGELOG.md");
     let root = Workspace::here().root().to_owned();
-    // An example's page names its own files.
+    // An example's page names files of the example.
     let exists = |file: &Path, text: &str| root.join(text).exists() || file.with_file_name(text).exists();
     check("a file that does not exist", |file, line| {
         let is_page = file.extension().is_some_and(|extension| extension == "md");

@@ -1,4 +1,5 @@
-//! `cargo xtask token` against a scripted server: what a browser would send, and what a person is told when it goes wrong.
+//! `cargo xtask token` against a scripted server: the requests that a browser would send, and the messages for the user
+//! on errors.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,24 +10,24 @@ use url::Url;
 use url::form_urlencoded::parse;
 use xtask::origin::Origin;
 use xtask::secret::Secret;
-use xtask::token::{Wish, obtain};
+use xtask::token::{WantedToken, obtain};
 
-/// What the server asks for, and how it answers.
+/// The behaviour of the server.
 #[derive(Clone, Copy, Default)]
 struct Script {
     /// Refuses any password.
     refuses_password: bool,
-    /// Grants everything but `admin`.
-    keeps_admin: bool,
-    /// The error that the authorization endpoint sends back at once.
+    /// Grants all scopes but `admin`.
+    withholds_admin: bool,
+    /// The error that the authorization endpoint returns at once.
     error: Option<&'static str>,
-    /// Sends the browser back with a `state` of its own.
+    /// Redirects the browser with another `state`.
     forges_state: bool,
-    /// Has a page that is no form.
+    /// Has a page without a form.
     is_broken: bool,
 }
 
-/// A server that behaves like an issuer with its pages, strictly: a wrong cookie, hidden field or verifier is an error.
+/// A strict server that behaves like an issuer with its pages: a wrong cookie, hidden field or verifier is an error.
 struct Server {
     script: Script,
     origin: String,
@@ -151,7 +152,7 @@ impl Server {
             }
             ("/oauth2/token", _) => {
                 assert!(has("code", "the+code") && values("code_verifier")[0].len() >= 43);
-                let admin = !self.script.keeps_admin;
+                let admin = !self.script.withholds_admin;
                 let scope: Vec<String> = self
                     .wanted()
                     .into_iter()
@@ -203,7 +204,7 @@ fn json(status: u16, body: &str) -> String {
     )
 }
 
-/// In chunks, as servers send pages that they do not know the length of.
+/// With chunked encoding, which servers use for pages of unknown length.
 fn page(status: u16, headers: &str, body: &str) -> String {
     let (first, second) = body.split_at(body.len() / 2);
     let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
@@ -215,27 +216,29 @@ fn redirect(location: &str, headers: &str) -> String {
     format!("HTTP/1.1 303 See Other\r\nlocation: {location}\r\n{headers}content-length: 0\r\n\r\n")
 }
 
-async fn asked(server: &Server, scopes: &[&str]) -> Result<Secret, String> {
-    let wish = Wish {
+async fn request_token(server: &Server, scopes: &[&str]) -> Result<Secret, String> {
+    let wanted = WantedToken {
         issuer: server.origin.parse::<Origin>().expect("an origin"),
         email: "mina@example.com".into(),
         password: Secret::new("correct horse"),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
     };
-    obtain(&wish).await.map_err(|error| format!("{error:#}"))
+    obtain(&wanted).await.map_err(|error| format!("{error:#}"))
 }
 
 async fn refused(script: Script) -> String {
     let server = Server::start(script).await;
-    asked(&server, &["openid", "admin"])
+    request_token(&server, &["openid", "admin"])
         .await
-        .expect_err("a token was made of nothing")
+        .expect_err("a token was returned in spite of the error")
 }
 
 #[tokio::test]
-async fn the_whole_way_ends_with_a_token() {
+async fn full_sign_in_flow_returns_a_token() {
     let server = Server::start(Script::default()).await;
-    let token = asked(&server, &["openid", "admin"]).await.expect("a token");
+    let token = request_token(&server, &["openid", "admin"])
+        .await
+        .expect("a token");
     assert_eq!(token.reveal(), "a.b.c");
     let said = server.said.lock().expect("no panic").join(" ");
     assert_eq!(
@@ -246,7 +249,7 @@ async fn the_whole_way_ends_with_a_token() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_said_in_words() {
+async fn error_messages_give_the_reason() {
     let wrong_password = Script {
         refuses_password: true,
         ..Script::default()
@@ -258,12 +261,12 @@ async fn what_goes_wrong_is_said_in_words() {
     );
 
     let no_admin = Script {
-        keeps_admin: true,
+        withholds_admin: true,
         ..Script::default()
     };
     let error = refused(no_admin).await;
     assert!(
-        error.contains("is no admin") && error.contains("cargo xtask admin mina@example.com"),
+        error.contains("is not an admin") && error.contains("cargo xtask admin mina@example.com"),
         "{error}"
     );
 
@@ -296,17 +299,17 @@ async fn what_goes_wrong_is_said_in_words() {
 }
 
 #[tokio::test]
-async fn without_a_listener_the_error_says_what_to_start() {
+async fn error_without_a_server_says_what_to_start() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let wish = Wish {
+    let wanted = WantedToken {
         issuer: origin.parse().expect("an origin"),
         email: "mina@example.com".into(),
         password: Secret::new("hunter2"),
         scopes: vec!["openid".into()],
     };
-    let error = format!("{:#}", obtain(&wish).await.expect_err("no server answers"));
+    let error = format!("{:#}", obtain(&wanted).await.expect_err("no server answers"));
     assert!(
         error.contains("start `cargo xtask up`") && !error.contains("hunter2"),
         "{error}"

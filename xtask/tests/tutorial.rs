@@ -1,5 +1,5 @@
-//! docs/ADD-A-SERVICE.md fits the workspace as it is: each file that it creates is new, and each line that it names is there.
-//! `cargo xtask test --long` also compiles the result and calls the new service.
+//! docs/ADD-A-SERVICE.md matches the present workspace: each file that it creates is new, and each line that it names
+//! exists. `cargo xtask test --long` also compiles the result and calls the new service.
 
 use std::collections::BTreeSet;
 

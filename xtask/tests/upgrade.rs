@@ -1,4 +1,4 @@
-//! Migrations over rows that older ones have left: they go on working, and are found by the rules of today.
+//! Migrations of rows that older versions have written. The rows stay usable, and today's rules find them.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use xtask::workspace::Workspace;
 /// The last day of migrations without these rules.
 const BEFORE: &str = "20261122";
 
-/// Rows as they were left: amounts with two decimals in every currency, keys in quotes, addresses folded by their letters' case
-/// alone.
+/// Rows of older versions: amounts with two decimals in every currency, keys in quotes, e-mail addresses folded only by
+/// the case of their letters.
 const ROWS: &str = r#"
     insert into product_service.products (id, name, description, price, currency) values
         (gen_random_uuid(), 'ﾏｯﾁｬ', '', 1980, 'JPY'),
@@ -36,7 +36,7 @@ const ROWS: &str = r#"
     values ('00000000-0000-7000-8000-000000000001', '"k1"', gen_random_uuid(), 1);
 "#;
 
-/// Addresses, each of an account of its own, and whether the address of today finds it.
+/// E-mail addresses, each of an account of its own, and whether a search by today's key finds the account.
 const ADDRESSES: [(&str, bool); 9] = [
     ("Mina@Example.com", true),
     ("x@bücher.example", true),
@@ -45,12 +45,12 @@ const ADDRESSES: [(&str, bool); 9] = [
     ("p@XN--IHQWCRB4CV8A8DQG056PQJYE.example", true),
     ("STRAßE@xn--strae-oqa.example", true),
     ("ｍｉｎａ@ｅｘａｍｐｌｅ.org", true),
-    // Of two accounts with one address, the one that was opened first has it.
+    // Two accounts have the same address. The account that was created first keeps it.
     ("q@bücher.example", true),
     ("q@xn--bcher-kva.example", false),
 ];
 
-/// The migrations of up to a day, in a folder of their own.
+/// The migrations up to a day, in a folder of their own.
 fn until(day: &str, all: &[ServiceSchema], folder: &Path) -> Vec<ServiceSchema> {
     let copy = |schema: &ServiceSchema| {
         let to = folder.join(&schema.service);
@@ -75,7 +75,7 @@ async fn texts(connection: &mut PgConnection, query: &str) -> Vec<String> {
     rows.expect("the query is right")
 }
 
-/// The decimals of each currency, as the function `minor_units` of a schema has them.
+/// The decimals of each currency, from the function `minor_units` of a schema.
 async fn decimals(connection: &mut PgConnection, schema: &str, currencies: &[Currency]) -> Vec<i32> {
     let codes: Vec<&str> = currencies.iter().map(Currency::code).collect();
     let query = format!(
@@ -85,7 +85,7 @@ async fn decimals(connection: &mut PgConnection, schema: &str, currencies: &[Cur
     rows.expect("the function is there")
 }
 
-/// All that there are.
+/// All currencies.
 fn currencies() -> Vec<Currency> {
     let letters = || 'A'..='Z';
     let codes =
@@ -94,7 +94,7 @@ fn currencies() -> Vec<Currency> {
 }
 
 #[tokio::test]
-async fn rows_of_before_go_on_working() {
+async fn rows_of_older_versions_stay_usable() {
     let scratch = Scratch::new("test").expect("a temporary folder");
     let postgres = Postgres::start(scratch.path(), Durability::Disposable)
         .await
@@ -151,7 +151,7 @@ async fn rows_of_before_go_on_working() {
             "1980 JPY k1",
             "1980.5 JPY k\"\\2"
         ],
-        "what was ordered stays what it was, and its key has no quotes"
+        "the amounts of orders are unchanged, and their keys have no quotes"
     );
     let others = "select unit_price::text from order_service.cart_items union all \
                   select request_key from order_service.cart_additions";
@@ -166,7 +166,7 @@ async fn rows_of_before_go_on_working() {
         assert_eq!(
             decimals(&mut connection, schema, &currencies).await,
             expected,
-            "{schema} has the currencies of the kernel"
+            "{schema} has the same currencies as the kernel"
         );
     }
 

@@ -33,22 +33,23 @@ pub(crate) fn allowed_origin(allowed_origins: &str, headers: &HeaderMap) -> Opti
         .then(|| origin.clone())
 }
 
-/// Whether the request is a browser's question before the actual request.
+/// Whether the request is a preflight request of a browser.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Adds to the answer to a preflight from an allowed origin what [`grant`] does not add.
+/// Adds the headers of a preflight answer that [`grant`] does not add.
 pub(crate) fn grant_preflight(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
 }
 
-/// Adds to every answer: for pages of an allowed origin, that they may read it; for caches, that it depends on the origin.
-/// Credentials are never allowed: clients send tokens in a header, not in cookies.
+/// Adds the CORS headers of every answer. They allow pages of an allowed origin to read the answer, and they show
+/// caches that it depends on the origin. Credentials are never allowed: clients send tokens in a header, not in
+/// cookies.
 pub(crate) fn grant(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
     headers.append(header::VARY, ORIGIN);

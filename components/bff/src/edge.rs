@@ -33,10 +33,10 @@ use crate::{
 /// How long the user service may take to check a token.
 const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
-/// How often one token is checked when revocations come in between.
+/// How often one token is checked if the user is revoked during the check.
 const MAX_CHECKS: usize = 2;
 
-/// A client's name for a request that makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header). The service reads
+/// A client's key that makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header). The service reads
 /// it.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -366,7 +366,7 @@ fn apply_admission(admission: &Admission, headers: &mut HeaderMap) -> Result<(),
     Err(ConnectError::resource_exhausted(refusal))
 }
 
-/// The headers of draft-ietf-httpapi-ratelimit-headers-06, which clients know today.
+/// The headers of draft-ietf-httpapi-ratelimit-headers-06, which present clients support.
 fn write_quota(headers: &mut HeaderMap, quota: Quota, seconds: u64) {
     headers.insert(HeaderName::from_static("ratelimit-limit"), quota.limit.into());
     headers.insert(

@@ -66,7 +66,8 @@ fn preflight(allowed: bool) -> Response<Body> {
     response
 }
 
-/// The request's origin, if it is allowed. Without the variable no other origin is: the log says so, and the request proceeds.
+/// The request's origin, if it is allowed. If the variable cannot be read, no origin is allowed: this is logged, and
+/// the request proceeds.
 async fn allowed_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     match variables::get("allowed_origins").await {
         Ok(origins) => cors::allowed_origin(&origins, headers),

@@ -1,4 +1,4 @@
-//! `/ready`: whether the platform can serve. It asks every service and Redis at the same time.
+//! `/ready`: whether the platform can serve. It checks every service and Redis at the same time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -24,7 +24,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Asks every service and Redis.
+    /// Checks every service and Redis.
     pub(crate) async fn ask() -> Self {
         let services = future::join_all(SERVICES.map(|service| missing(service.name)));
         let (missing, redis) = future::join(services, redis_answers()).await;

@@ -23,13 +23,13 @@ use crate::{
 /// tenth of `request_bytes`.
 const LIMITS: Limits = Limits {
     request_bytes: 256 * 1024,
-    // Only reflection takes a stream: of requests of some tens of bytes, a few for each service.
+    // Only reflection takes a stream: requests of some tens of bytes, a few for each service.
     stream_bytes: Some(1024 * 1024),
     stream_messages: Some(1000),
     message_time: Some(Duration::from_secs(10)),
 };
 
-/// The public services: the router relays their calls, reflection shows them, and clients can ask for their health.
+/// The public services: the router relays their calls, reflection lists them, and clients can check their health.
 /// `InventoryService`, `SessionService` and `UserEventService` are not public: only services may call them.
 pub(crate) static PUBLIC: [&ServiceDescriptor; 3] = [
     &user_service::SERVICE,

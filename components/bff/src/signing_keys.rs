@@ -1,7 +1,7 @@
-//! The issuer's signing keys (JWKS): from the instance's memory, else from Redis, else from the issuer.
+//! The issuer's signing keys (JWKS): from the instance's memory, otherwise from Redis, otherwise from the issuer.
 //!
-//! They are fresh for an hour. When a token names an unknown key, they are fetched again, at most once in ten seconds over all
-//! instances. While the issuer is unavailable, the old keys stay valid, and the log says so.
+//! Keys are fresh for an hour. If a token names an unknown key, they are fetched again, at most once in ten seconds
+//! over all instances. While the issuer is unavailable, the old keys stay valid, and a message is logged.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,7 +25,7 @@ use crate::{
 /// How long keys are fresh, in seconds.
 const FRESH_SECONDS: u64 = 3600;
 
-/// How often an instance looks whether another instance has fetched the keys.
+/// How often an instance checks whether another instance has fetched the keys.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The largest discovery document, in bytes. Real ones have about 5 KB.
@@ -40,7 +40,7 @@ struct FetchedKeys {
 
 thread_local! {
     static CACHE: RefCell<Option<FetchedKeys>> = const { RefCell::new(None) };
-    /// This instance's last turn to fetch the keys, for the time that Redis is unavailable.
+    /// This instance's last turn to fetch the keys. It is used while Redis is unavailable.
     static OWN_TURN: Cell<Option<(Instant, FetchTurn)>> = const { Cell::new(None) };
 }
 
@@ -92,8 +92,8 @@ fn may_have_newer_key(token: &UnverifiedToken<'_>, error: TokenError) -> bool {
     error.is_unknown_key() || (token.key_id().is_none() && error == TokenError::Signature)
 }
 
-/// Looks for newer keys: in Redis and, if this instance gets the turn, at the issuer. While another instance has the turn, this
-/// one waits for its keys. Answers the old keys if there are no newer ones.
+/// Gets newer keys: from Redis or, if this instance gets the turn, from the issuer. While another instance has the
+/// turn, this one waits for its keys. Returns the old keys if there are no newer ones.
 async fn refetch(
     issuer: &TrustedIssuer,
     control: &AdmissionControl<'_>,
@@ -109,7 +109,7 @@ async fn refetch(
         if let Some(sealed) = sealed {
             learn(control, &sealed, now);
         }
-        // The last turn left no usable keys in Redis, so it is of no use to wait for the next.
+        // The last turn left no usable keys in Redis, so waiting for the next one does not help.
         if turn == FetchTurn::Over && CACHE.with_borrow(Option::is_none) {
             turn = acquire_own_turn();
         }
@@ -177,7 +177,7 @@ async fn fetch_and_store(
     let content = [&now.to_be_bytes(), document.as_bytes()].concat();
     let expires_at = now + SIGNING_KEYS_LIFETIME.as_secs();
     let sealed = control.settings.seal.seal(key.as_str(), &content, expires_at);
-    // This instance has them at once, however long Redis takes.
+    // This instance uses the keys at once, however long Redis takes.
     let fetched = cache(FetchedKeys {
         keys,
         fetched_at: now,
@@ -228,7 +228,7 @@ fn stale_keys(control: &AdmissionControl<'_>, now: u64) -> Option<FetchedKeys> {
     Some(cached)
 }
 
-/// Takes over keys from Redis, if their seal is ours and they are newer.
+/// Stores keys from Redis in this instance, if they have our seal and are newer.
 fn learn(control: &AdmissionControl<'_>, sealed: &[u8], now: u64) {
     let key = control.signing_keys_key();
     let Ok(content) = control.settings.seal.open(key.as_str(), sealed, now) else {

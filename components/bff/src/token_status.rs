@@ -1,7 +1,7 @@
 //! The cached status of an access token that the edge has verified: its user, and the time of the check.
 //!
-//! In Redis a status is sealed together with its key, which contains the token's hash: it can be neither altered nor moved to
-//! another token. In memory, by the token's hash, it serves while Redis is unavailable.
+//! In Redis a status is sealed together with its key, which contains the token's hash. So it cannot be changed or moved
+//! to another token. In memory it is stored under the token's hash, and is used while Redis is unavailable.
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
@@ -25,9 +25,9 @@ pub(crate) struct CachedTokenStatus {
     /// When the user service checked the token, by the clock of Redis, in microseconds since 1970. A later revocation makes
     /// the status invalid.
     pub(crate) checked_at: i64,
-    /// Until when the status may be used, in seconds since 1970.
+    /// The time until which the status may be used, in seconds since 1970.
     pub(crate) expires_at: u64,
-    /// When the token expires, in seconds since 1970, the tolerated difference of clocks included.
+    /// When the token expires, in seconds since 1970. The tolerated clock difference is included.
     pub(crate) token_expires_at: u64,
 }
 
@@ -126,7 +126,7 @@ thread_local! {
     static CACHE: RefCell<HashMap<TokenHash, CachedTokenStatus>> = RefCell::default();
 }
 
-/// Keeps a status in this instance. When there are too many, the expired ones are dropped, or else all.
+/// Keeps a status in this instance. If there are too many, the expired ones are removed; if none has expired, all are.
 pub(crate) fn cache(hash: TokenHash, status: CachedTokenStatus, now: u64) {
     CACHE.with_borrow_mut(|cache| {
         if cache.len() >= MAX_CACHED {

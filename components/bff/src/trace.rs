@@ -1,4 +1,4 @@
-//! `traceparent` (W3C Trace Context): one trace for a request, in every component it passes through.
+//! `traceparent` (W3C Trace Context): one trace for a request in all components that it passes.
 
 use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ fn is_valid(value: &[u8]) -> bool {
         && is_hex(flags, 2)
 }
 
-/// A new trace. It is not sampled, because no caller asked for one.
+/// A new trace. It is not sampled, because no caller requested that.
 fn begin() -> HeaderValue {
     let (trace, parent) = (Uuid::new_v4().simple(), Uuid::new_v4().simple().to_string());
     let value = format!("00-{trace}-{}-00", &parent[..16]);

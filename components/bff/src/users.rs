@@ -1,8 +1,8 @@
-//! The user service at the edge. While the service is unavailable, `GetUser` answers users with the last copy of their own
-//! account.
+//! The user service at the edge. While the service is unavailable, `GetUser` answers with the last copy of the account,
+//! but only to its owner.
 //!
-//! A copy is sealed together with its key, and only its owner gets it, after admission. It is written when the service's answer
-//! has changed, or after a while, so most requests cost Redis nothing more.
+//! A copy is sealed together with its key, and only its owner gets it, after admission. It is written if the service's
+//! answer has changed, or after some time. So most requests need no further command to Redis.
 
 use std::{
     cell::RefCell,
@@ -38,7 +38,7 @@ const REWRITE_INTERVAL: Duration = Duration::from_secs(600);
 /// The most users for which an instance remembers when it wrote their copies.
 const MAX_REMEMBERED: usize = 1024;
 
-/// RFC 9211: that a response comes from a cache, and which one.
+/// RFC 9211: this header shows that a response comes from a cache, and from which one.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 thread_local! {
@@ -135,7 +135,7 @@ impl AccountCopy {
         })
     }
 
-    /// Tells the client that the answer is old: `Age` (RFC 9111, section 5.1) and `Cache-Status` (RFC 9211).
+    /// Adds the headers for an old answer: `Age` (RFC 9111, section 5.1) and `Cache-Status` (RFC 9211).
     fn write_headers(&self, headers: &mut HeaderMap) {
         let status = format!("bff; hit; ttl=-{}; detail=user-service-unavailable", self.age);
         if let Ok(status) = HeaderValue::try_from(status) {
@@ -187,7 +187,7 @@ fn is_written(owner: UserId, hash: u64) -> bool {
     })
 }
 
-/// When there are too many users, all are forgotten, and their copies are written once more.
+/// If there are too many users, all entries are removed, and their copies are written once more.
 fn remember_written(owner: UserId, hash: u64) {
     WRITTEN.with_borrow_mut(|written| {
         if written.len() >= MAX_REMEMBERED {

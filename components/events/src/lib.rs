@@ -1,7 +1,7 @@
 //! Subscribes to `user.logout`, and deletes the cached data of a user whose tokens were revoked.
 //!
-//! Safety does not depend on it: a mark makes the cached token statuses invalid, and all cached data expires on its own. The component
-//! only deletes it sooner, the copy of the user's account included.
+//! Security does not depend on it: a mark makes the cached token statuses invalid, and all cached data expires on its
+//! own. The component only deletes the data earlier, including the copy of the user's account.
 //!
 //! This file receives a message and calls its handler.
 
@@ -29,7 +29,7 @@ mod export {
     }
 }
 
-/// Handles a message. A malformed message is logged and dropped: sending it again would not help.
+/// Handles a message. A malformed message is logged and dropped, because sending it again would not help.
 async fn handle(message: &[u8]) -> Result<(), String> {
     match LogoutMessage::user_of(message) {
         Ok(user) => delete_cached(user).await.map_err(|error| error.to_string()),
@@ -43,7 +43,7 @@ async fn handle(message: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Deletes the cached statuses of the user's tokens, the list of them, and the copy of the account.
+/// Deletes the cached statuses of the user's tokens, the list of these tokens, and the copy of the account.
 async fn delete_cached(user: UserId) -> Result<(), Error> {
     let prefix = variables::get("redis_prefix").await?;
     let redis = Redis::from_variable("redis_url").await?;

@@ -1,10 +1,10 @@
-//! JSON that the issuer keeps without reading it, for the adapters.
+//! JSON that the issuer stores unread, for the adapters.
 
 use serde_json::{Map, Value};
 
 use crate::domain::json::Json;
 
-/// A value that is kept unread. `null` stands for the empty object.
+/// A value that is stored unread. `null` stands for the empty object.
 pub(crate) fn unread(value: &Value) -> Json {
     match value {
         Value::Null => Json::default(),

@@ -1,8 +1,8 @@
-//! The issuer: OAuth 2.0 and OpenID Connect, as Ory Hydra v2 speaks them, for machines without Hydra.
+//! The issuer: OAuth 2.0 and OpenID Connect in the form of Ory Hydra v2, for machines without Hydra.
 //!
-//! This file wires the HTTP adapters to the use cases. The same program is two components in `spin.toml`: the one with public
-//! routes serves browsers and clients, the one without serves other components (Hydra's admin API). The variable `serves` says
-//! which one an instance is.
+//! This file connects the HTTP adapters to the use cases. The same program is two components in `spin.toml`. The one
+//! with public routes serves browsers and clients. The one without public routes serves other components (Hydra's admin
+//! API). The variable `serves` selects which one an instance is.
 
 mod admin;
 mod authorization;

@@ -1,4 +1,4 @@
-//! A request as the HTTP adapters see it.
+//! A request for the HTTP adapters.
 
 use bytes::Bytes;
 use connect::Body;
@@ -16,7 +16,7 @@ use crate::domain::secret::Token;
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
 
-/// Ties an authorization request to the browser that it began in.
+/// Binds an authorization request to the browser in which it began.
 pub(crate) const FLOW_COOKIE: CookieName = CookieName {
     secure: "__Host-akinai_flow",
     plain: "akinai_flow",
@@ -36,7 +36,7 @@ pub(crate) struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A request whose body is not read yet.
+    /// A request whose body has not been read yet.
     pub(crate) fn new(head: Parts) -> Self {
         Self {
             head,
@@ -58,8 +58,8 @@ impl HttpRequest {
         }
     }
 
-    /// The path as it was sent, with its escapes. Routes are compared with it byte by byte, so that no spelling hides another
-    /// path.
+    /// The path in its sent form, with its escapes. Routes are compared with it byte by byte, so that no other spelling
+    /// leads to the same route.
     pub(crate) fn path(&self) -> &str {
         self.head.uri.path()
     }
@@ -84,7 +84,7 @@ impl HttpRequest {
         Parameters::parse(text).map_err(|error| OAuthError::invalid_request(error.to_string()))
     }
 
-    /// The parameters of a browser's request: of the form for POST, else of the query.
+    /// The parameters of a browser's request: of the form for POST, otherwise of the query.
     pub(crate) fn parameters(&self) -> Result<Parameters, OAuthError> {
         match *self.method() {
             Method::POST => self.form(),
@@ -99,13 +99,13 @@ impl HttpRequest {
         web::is_form(&self.head.headers)
     }
 
-    /// Whether the query has a parameter of this name. Nothing else in the query is checked.
+    /// Whether the query has a parameter of this name. The rest of the query is not checked.
     pub(crate) fn query_names(&self, name: &str) -> bool {
         let query = self.head.uri.query().unwrap_or_default();
         form_urlencoded::parse(query.as_bytes()).any(|(known, _)| known == name)
     }
 
-    /// The value of a header that is there once and is text.
+    /// The value of a header that occurs once and is text.
     pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
         let mut values = self.head.headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -114,7 +114,7 @@ impl HttpRequest {
         }
     }
 
-    /// The issuer's cookies that the browser has brought.
+    /// The issuer's cookies that the browser has sent.
     pub(crate) fn browser(&self, is_secure: bool) -> BrowserCookies {
         let token = |name: CookieName| name.read(&self.head.headers, is_secure).and_then(Token::parse);
         BrowserCookies {
@@ -123,10 +123,10 @@ impl HttpRequest {
         }
     }
 
-    /// The value of the header `Authorization`, if there is one; the empty text for a value that is no text.
+    /// The value of the header `Authorization`, if there is one. A value that is not text gives the empty text.
     ///
     /// # Errors
-    /// `invalid_request` where there are two: the issuer must not choose (RFC 6749, section 2.3; RFC 6750, section 2).
+    /// `invalid_request` if there are two: the issuer must not choose one (RFC 6749, section 2.3; RFC 6750, section 2).
     pub(crate) fn authorization(&self) -> Result<Option<&str>, OAuthError> {
         let mut values = self.head.headers.get_all(header::AUTHORIZATION).iter();
         match (values.next(), values.next()) {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_body_with_the_type_of_a_form_is_a_form() {
+    fn body_is_a_form_only_with_the_content_type_of_a_form() {
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         assert_eq!(
             request(&[("content-type", form)]).form().unwrap().get("a"),

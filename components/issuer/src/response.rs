@@ -10,7 +10,7 @@ use crate::domain::failure::InternalFailure;
 use crate::domain::oauth_error::OAuthError;
 use crate::request::HttpRequest;
 
-/// JSON that no cache keeps.
+/// JSON with headers against caching.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let text = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(Bytes::new()));
@@ -51,8 +51,8 @@ pub(crate) fn oauth_error(status: StatusCode, error: &OAuthError) -> Response<Bo
     json(status, &body)
 }
 
-/// Sends the browser to another address with a GET (RFC 9700, section 4.12). That site is not told where the browser came from,
-/// because the address has codes and challenges in it.
+/// Redirects the browser with a GET (RFC 9700, section 4.12). The other site gets no referrer, because our address
+/// contains codes and challenges.
 pub(crate) fn redirect(url: &str) -> Response<Body> {
     let mut response = empty(StatusCode::SEE_OTHER);
     set(&mut response, header::LOCATION, url);
@@ -61,7 +61,7 @@ pub(crate) fn redirect(url: &str) -> Response<Body> {
     response
 }
 
-/// Logs a failure, and returns the status that the client gets: 503 where a later attempt may succeed.
+/// Logs a failure, and returns the client's status: 503 if a later attempt may succeed.
 pub(crate) fn report(failure: &InternalFailure, request: &HttpRequest) -> StatusCode {
     log::error(request.ids(), failure);
     match failure.is_temporary() {
@@ -70,14 +70,14 @@ pub(crate) fn report(failure: &InternalFailure, request: &HttpRequest) -> Status
     }
 }
 
-/// Sets a header. A value that no header may have is left out.
+/// Sets a header. A value that is not valid in a header is left out.
 pub(crate) fn set(response: &mut Response<Body>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// Adds a header beside those of the same name.
+/// Adds a header. Existing headers of the same name are kept.
 pub(crate) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.append(name, value);

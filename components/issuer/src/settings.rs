@@ -7,7 +7,7 @@ use spin_adapters::variables;
 use crate::domain::addresses::Addresses;
 use crate::keys::vault::KeyVault;
 
-/// Which half of the issuer this instance is: see docs/decisions/0010-an-issuer-of-our-own.md.
+/// The half of the issuer that this instance serves: see docs/decisions/0010-an-issuer-of-our-own.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Serves {
     /// The API for browsers and clients. None of its paths begins with `/admin`.

@@ -1,6 +1,7 @@
 //! Postgres, schema `issuer_service`. The statements are in the `store` module of each topic.
 //!
-//! Every parameter is cast in SQL, because columns with a domain take no untyped text. Times are whole seconds since 1970.
+//! Every parameter is cast in SQL, because columns with a domain accept no untyped text. Times are whole seconds since
+//! 1970.
 
 use kernel::StoreError;
 use spin_adapters::postgres::{Database, FromRow, Parameter, Row};

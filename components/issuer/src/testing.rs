@@ -1,4 +1,5 @@
-//! The use cases over a store in memory, for tests: a client's request goes over the pages to tokens, without HTTP and SQL.
+//! The use cases with a store in memory, for tests: a client's request passes all pages and gets tokens, without HTTP
+//! and SQL.
 
 mod memory;
 
@@ -52,7 +53,8 @@ pub(crate) fn signing_key(index: usize) -> SigningKey {
     SigningKey::from_pem(&KEYS[index]).expect("the PEM is that of a key")
 }
 
-/// Parameters of a request: `changes` replaces some of these, or adds others. One with an empty value is left out.
+/// Parameters of a request. `changes` replaces some of the defaults, or adds others. A parameter with an empty value is
+/// left out.
 pub(crate) fn form(parameters: &[(&str, &str)], changes: &[(&str, &str)]) -> Parameters {
     let mut all: BTreeMap<&str, &str> = parameters.iter().copied().collect();
     all.extend(changes.iter().copied());
@@ -62,7 +64,7 @@ pub(crate) fn form(parameters: &[(&str, &str)], changes: &[(&str, &str)]) -> Par
     Parameters::parse(&query.finish()).expect("the parameters have no forbidden character")
 }
 
-/// The request that the client `shop` sends browsers with.
+/// The authorization request of the client `shop`.
 pub(crate) fn request(changes: &[(&str, &str)]) -> Parameters {
     let parameters = [
         ("client_id", "shop"),
@@ -78,7 +80,7 @@ pub(crate) fn request(changes: &[(&str, &str)]) -> Parameters {
     form(&parameters, changes)
 }
 
-/// The form by which the client `shop` exchanges a code.
+/// The form with which the client `shop` exchanges a code.
 pub(crate) fn exchange(code: &str, changes: &[(&str, &str)]) -> Parameters {
     let parameters = [
         ("grant_type", "authorization_code"),
@@ -89,7 +91,7 @@ pub(crate) fn exchange(code: &str, changes: &[(&str, &str)]) -> Parameters {
     form(&parameters, changes)
 }
 
-/// The form by which the client `shop` refreshes.
+/// The form with which the client `shop` refreshes.
 pub(crate) fn refreshing(token: &str, changes: &[(&str, &str)]) -> Parameters {
     form(
         &[("grant_type", "refresh_token"), ("refresh_token", token)],
@@ -115,7 +117,7 @@ pub(crate) fn basic(id: &str, secret: &str) -> ClientAuthentication {
     }
 }
 
-/// The parameters in an address.
+/// The parameters in a URL.
 pub(crate) fn parameters(url: &str) -> Parameters {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     Parameters::parse(query).expect("an address of the issuer can be read")
@@ -187,7 +189,7 @@ pub(crate) fn unanswered<T>(result: Result<T, ChallengeError>) -> &'static str {
     }
 }
 
-/// A user component with an answer that the test sets. `None`: it does not answer.
+/// A user component whose answer the test sets. `None`: it does not answer.
 #[derive(Default)]
 pub(crate) struct Hook {
     pub(crate) is_configured: Cell<bool>,
@@ -329,7 +331,7 @@ impl World {
         Ok(next)
     }
 
-    /// The challenge that a request gets for the login page.
+    /// The challenge of a request for the login page.
     pub(crate) fn to_login(&self, browser: &mut BrowserCookies, form: &Parameters) -> String {
         match self.open(browser, form) {
             Ok(NextStop::Login { challenge, .. }) => challenge.reveal().to_owned(),
@@ -337,7 +339,7 @@ impl World {
         }
     }
 
-    /// The challenge that an accepted login gets for the consent page.
+    /// The challenge of an accepted login for the consent page.
     pub(crate) fn to_consent(
         &self,
         browser: &mut BrowserCookies,
@@ -397,7 +399,7 @@ impl World {
         self.issue(public("shop"), &refreshing(token, &[]))
     }
 
-    /// Whether introspection says that a token is active.
+    /// Whether introspection reports a token as active.
     pub(crate) fn is_active(&self, token: &str) -> bool {
         use crate::tokens::service::Introspection;
         let seen = run(self.tokens().introspect(token, ""));

@@ -1,4 +1,4 @@
-//! All use cases of the issuer, as this component runs them. The HTTP adapters get them from `lib.rs`.
+//! All use cases of the issuer with this component's adapters. `lib.rs` passes them to the HTTP adapters.
 
 use crate::authorization::service::Authorization;
 use crate::clients::service::Clients;

@@ -1,7 +1,7 @@
 //! The product service: the catalogue and its stock.
 //!
-//! This file only wires HTTP and the WIT exports to the use cases. There are two topics with the same modules: the catalogue,
-//! for clients, and the inventory, for the order component.
+//! This file only connects HTTP and the WIT exports to the use cases. There are two topics with the same modules: the
+//! catalogue, for clients, and the inventory, for the order component.
 
 mod catalogue;
 mod inventory;
@@ -27,7 +27,7 @@ const CATALOGUE: Catalogue<catalogue::store::Postgres> =
 const INVENTORY: Inventory<inventory::store::Postgres> =
     Inventory::new(inventory::store::Postgres(Database::new(DATABASE_URL)));
 
-/// The components that may call, each with the variable that has its keys. The contract says which methods each may call.
+/// The components that may call, each with the variable for its keys. The contract defines which methods each may call.
 const CALLERS: ServiceTokens = ServiceTokens::new(
     "product",
     &[("bff", "bff_service_keys"), ("order", "order_service_keys")],

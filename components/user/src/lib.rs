@@ -1,6 +1,6 @@
 //! The user service: accounts, and the pages for signing in to them.
 //!
-//! This file wires HTTP and the WIT export to the use cases.
+//! This file connects HTTP and the WIT export to the use cases.
 
 mod accounts;
 mod login;
@@ -27,7 +27,7 @@ use spin_adapters::{clock, http::Incoming, postgres::Database, ready};
 /// The variable with the database's address.
 const DATABASE: &str = "database_url";
 
-/// The components that may call, each with the variable that has its keys. The contract says which methods each may call.
+/// The components that may call, each with the variable for its keys. The contract defines which methods each may call.
 const CALLERS: ServiceTokens = ServiceTokens::new(
     "user",
     &[("bff", "bff_service_keys"), ("order", "order_service_keys")],

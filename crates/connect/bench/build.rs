@@ -7,7 +7,7 @@ const FILE: &str = "product.proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     connect_build::Config::new("proto").compile(&[FILE])?;
-    // The other generator would run protoc; given descriptors, it does not.
+    // The other generator would run protoc. With given descriptors it does not.
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler
         .include_imports(true)

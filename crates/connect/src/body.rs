@@ -101,7 +101,7 @@ impl http_body::Body for Body {
     }
 }
 
-/// The reason why a body could not be read whole.
+/// The reason why a body could not be read completely.
 pub(crate) enum ReadError<E> {
     /// It is larger than the limit.
     TooLarge,

@@ -74,7 +74,7 @@ impl Code {
         self as u16 + 1
     }
 
-    /// The code with this number in gRPC. 0 is success and no code.
+    /// The code with this number in gRPC. 0 is success, which is not a code.
     pub(crate) fn from_number(number: u16) -> Option<Self> {
         TABLE.iter().map(|row| row.0).find(|code| code.number() == number)
     }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_codes() {
+    fn table_has_the_order_of_the_codes() {
         for (index, (code, name, status)) in TABLE.into_iter().enumerate() {
             assert_eq!(code as usize, index, "{name} stands in its own row");
             assert_eq!(Code::from_name(name), Some(code), "{name} is read back");

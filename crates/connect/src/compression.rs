@@ -95,7 +95,7 @@ impl Compression {
         if takes_gzip { Self::Gzip } else { Self::Identity }
     }
 
-    /// Its name in headers; none for none.
+    /// Its name in headers. `None` for no compression.
     pub(crate) fn name(self) -> Option<HeaderValue> {
         match self {
             Self::Identity => None,
@@ -103,7 +103,7 @@ impl Compression {
         }
     }
 
-    /// The message compressed, if that makes it smaller and is worth the work.
+    /// The compressed message, if it is smaller and the size justifies the work.
     pub(crate) fn pack(self, message: &[u8]) -> Option<Vec<u8>> {
         if self == Self::Identity || message.len() < WORTH_IT {
             return None;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_chosen_where_it_is_accepted() {
+    fn gzip_is_chosen_if_it_is_accepted() {
         let accepted = |values| Compression::accepted(&headers(values), &ACCEPT_ENCODING);
         let accepting = [
             "gzip",

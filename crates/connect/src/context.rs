@@ -44,8 +44,8 @@ impl Context {
         self
     }
 
-    /// The parameters of the query, decoded and in their order, where the call came by GET; `None` where it came by POST.
-    /// The message is among them (Connect protocol, "Unary-Get-Request"). Bytes that are not UTF-8 read as U+FFFD.
+    /// The parameters of the query, decoded and in their order, for a call by GET. `None` for a call by POST. The
+    /// message is among them (Connect protocol, "Unary-Get-Request"). Bytes that are not UTF-8 read as U+FFFD.
     pub fn query_parameters(&self) -> Option<impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>> {
         let uri = self.get.as_ref()?;
         Some(query::parameters(uri.query().unwrap_or_default()))

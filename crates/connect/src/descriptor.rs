@@ -20,7 +20,7 @@ pub struct MethodDescriptor {
     pub path: &'static str,
     /// How many messages it takes and returns.
     pub kind: MethodKind,
-    /// Whether a repeated call does harm.
+    /// Whether a call may be repeated safely.
     pub idempotency: Idempotency,
     /// Who may call it, if the .proto file has the option that connect-build is configured with.
     pub access: Option<Access>,
@@ -33,13 +33,14 @@ pub struct MethodDescriptor {
 pub struct Access {
     /// The clients that may call the method.
     pub callers: Callers,
-    /// The roles that let a user call it: in addition to the owner, or, for [`Callers::Role`], one of them is required.
+    /// The roles that allow a user to call it: in addition to the owner, or, for [`Callers::Role`], one of them is
+    /// required.
     pub roles: &'static [&'static str],
     /// The components of the application that may call it, or pass on the calls of clients.
     pub components: &'static [&'static str],
     /// The OAuth scopes that an access token must have.
     pub scopes: &'static [&'static str],
-    /// How long ago the user may have signed in, at most.
+    /// The largest time since the user's sign-in.
     pub sign_in_max_age: Option<Duration>,
     /// Whether a call hashes a password, which costs far more than other calls.
     pub hashes_password: bool,
@@ -56,7 +57,7 @@ pub enum Callers {
     Owner(&'static str),
     /// Users with one of the roles.
     Role,
-    /// Components of the application, for themselves. It has no public route.
+    /// Components of the application, without a user. It has no public route.
     Component,
 }
 
@@ -92,6 +93,6 @@ pub enum Idempotency {
     Unknown,
     /// `IDEMPOTENT`: a repeat changes no more than the first call did.
     Idempotent,
-    /// `NO_SIDE_EFFECTS`: it only reads, so it can also be called by GET, and the answer be cached.
+    /// `NO_SIDE_EFFECTS`: it only reads. So it can also be called by GET, and the answer can be cached.
     NoSideEffects,
 }

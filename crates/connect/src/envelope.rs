@@ -86,13 +86,13 @@ impl Splitter {
         }))
     }
 
-    /// Whether nothing is left of an envelope that began.
+    /// Whether an incomplete envelope is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 }
 
-/// Puts a message into an envelope, compressed if it is worth it.
+/// Puts a message into an envelope. It is compressed if the size justifies the work.
 pub(crate) fn seal(message: Vec<u8>, compression: Compression) -> Bytes {
     sealed(compression.pack(&message), &message)
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn envelopes_are_found_wherever_the_pieces_end() {
+    fn envelopes_are_found_for_any_division_into_pieces() {
         let bytes = [put(0, b"one"), put(CONNECT_END, b""), put(0, b"three")].concat();
         let whole = split(&[&bytes], 5).unwrap();
         assert_eq!(whole.len(), 3, "three envelopes in one piece");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_limit_is_refused_before_the_message_is_there() {
+    fn length_beyond_the_limit_is_refused_before_the_message_arrives() {
         let error = split(&[&[0, 0xff, 0xff, 0xff, 0xff]], 1024).unwrap_err();
         assert_eq!(error.code(), crate::code::Code::ResourceExhausted);
     }

@@ -10,7 +10,7 @@ use crate::wkt::Any;
 
 /// The reason why an RPC failed: a code for programs, a message for people, and details for the caller.
 ///
-/// All of it is sent to the caller. Information for the operator only belongs in the log.
+/// All of it is sent to the caller. Information that only the operator needs belongs in the log.
 #[derive(Clone)]
 pub struct ConnectError(Box<Inner>);
 
@@ -33,7 +33,7 @@ macro_rules! constructors {
 }
 
 impl ConnectError {
-    /// An error with a message that says what failed, why, and what to do about it.
+    /// An error with a message: what failed, why, and what the caller can do.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
         Self(Box::new(Inner {
@@ -205,7 +205,8 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// Names the details, but shows neither them nor the metadata: they may be long, and metadata may be secret.
+/// Shows the names of the details, but neither the details nor the metadata: they may be long, and metadata may be
+/// secret.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let details: Vec<_> = self.details().iter().map(Detail::type_name).collect();

@@ -22,11 +22,11 @@ use crate::reply::Reply;
 use crate::requests::Requests;
 use crate::{grpc, query, stream, timeout, unary};
 
-/// A call that HTTP method and media type let pass to its method.
+/// A call with a valid HTTP method and media type.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     media: MediaType,
-    /// The query of a GET, which has the message.
+    /// The query of a GET, which contains the message.
     query: Option<String>,
     /// The compression of the request's message, from [`Exchange::check`].
     packed: Compression,
@@ -211,7 +211,7 @@ pub(crate) fn no_such_path(head: &request::Parts) -> Response<Body> {
     }
 }
 
-/// Whether a request says that a body follows. A GET has its message in the query.
+/// Whether a body follows, according to the request's headers. A GET has its message in the query.
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH);
     headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")

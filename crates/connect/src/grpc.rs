@@ -27,7 +27,7 @@ pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub(crate) const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 pub(crate) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// `google.rpc.Status`, which carries an error's details.
+/// `google.rpc.Status`, which contains an error's details.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Status {
     #[prost(int32, tag = "1")]
@@ -38,7 +38,7 @@ pub(crate) struct Status {
     pub(crate) details: Vec<prost_types::Any>,
 }
 
-/// The response for the result of a method. Its HTTP status is always 200: the trailers say whether the call failed.
+/// The response for the result of a method. Its HTTP status is always 200: the trailers show whether the call failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,
@@ -125,10 +125,10 @@ fn in_text(body: Body) -> Body {
     Body::stream(body.into_frames().map(encode))
 }
 
-/// The bytes of a body in base64, which may be several texts in a row, each with its padding, and comes in pieces.
+/// Decodes a body in base64. It may be several texts in a row, each with its padding, and it comes in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct TextDecoder {
-    /// The beginning of a group of four characters whose rest has not arrived.
+    /// The start of a group of four characters whose rest has not arrived.
     begun: Vec<u8>,
 }
 

@@ -34,7 +34,7 @@ pub trait Interceptor {
     }
 }
 
-/// [`Interceptor`] in the form that a router can keep several of.
+/// [`Interceptor`] in a form that a router can store in a list.
 pub(crate) trait BoxedInterceptor {
     fn before<'a>(
         &'a self,
@@ -69,5 +69,6 @@ impl<I: Interceptor> BoxedInterceptor for I {
     }
 }
 
-/// The interceptors, in the order in which they run. They are shared, because a request stream can exist longer than its call.
+/// The interceptors, in the order in which they run. They are shared, because a request stream can live longer than its
+/// call.
 pub(crate) type Interceptors = Vec<Rc<dyn BoxedInterceptor>>;

@@ -7,8 +7,9 @@ use std::time::Duration;
 pub struct Limits {
     /// The maximum size of a request message in bytes, as sent and decompressed. Larger ones are answered `resource_exhausted`.
     ///
-    /// It also bounds memory, but not one to one: an element of a repeated field of empty messages has two bytes as sent,
-    /// and in memory the size of the generated struct. If memory is short, set the limit to the size of real messages.
+    /// It also limits memory, but not exactly: an element of a repeated field of empty messages has two bytes in the
+    /// request, and the size of the generated struct in memory. If memory is short, set the limit to the size of real
+    /// messages.
     pub request_bytes: usize,
     /// The maximum size of all messages of one request stream together, in bytes, decompressed. More is answered
     /// `resource_exhausted`. `None` is no limit: only one message of a stream is kept in memory, even if the stream is long.

@@ -95,8 +95,8 @@ const TABLE: [(&str, Protocol, Encoding); 10] = [
 ];
 
 impl MediaType {
-    /// Parses a `Content-Type`. JSON is UTF-8, and the header may say so. Another `charset` is refused, because it would
-    /// change the meaning of the bytes. Other parameters have no meaning (RFC 9110, 5.6.6 and 8.3.1).
+    /// Parses a `Content-Type`. JSON is UTF-8, and the header may contain that. Another `charset` is refused, because
+    /// it would change the meaning of the bytes. Other parameters have no meaning (RFC 9110, 5.6.6 and 8.3.1).
     pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
         let (name, rest) = text.split_once(';').unwrap_or((text, ""));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_media_type_is_read_back() {
+    fn every_written_media_type_can_be_read() {
         for (name, protocol, encoding) in TABLE {
             assert_eq!(parsed(name), Some((protocol, encoding)), "{name}");
             assert_eq!(MediaType { protocol, encoding }.header(), name);

@@ -33,7 +33,7 @@ pub(crate) fn remove_framing(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds metadata to metadata, beside values of the same name.
+/// Adds metadata to other metadata. Existing values of the same name are kept.
 pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
     for (name, value) in more {
         headers.append(name, value.clone());
@@ -43,7 +43,7 @@ pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
 /// Adds trailing metadata in the form of a unary response.
 pub(crate) fn append_trailers(headers: &mut HeaderMap, trailers: &HeaderMap) {
     for (name, value) in trailers {
-        // A header's name stays one with a prefix of letters before it.
+        // With a prefix of letters, a header's name is still valid.
         if let Ok(name) = HeaderName::try_from(format!("{TRAILER_PREFIX}{name}")) {
             headers.append(name, value.clone());
         }

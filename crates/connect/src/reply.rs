@@ -26,7 +26,7 @@ impl Reply {
         }
     }
 
-    /// The same answer, its stream ended by an error at the deadline.
+    /// The same answer. At the deadline, an error ends its stream.
     pub(crate) fn until(self, deadline: Option<Instant>, time: Option<LocalBoxFuture<'static, ()>>) -> Self {
         match (self, deadline, time) {
             (Self::Messages(messages), Some(deadline), Some(time)) => {

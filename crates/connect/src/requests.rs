@@ -1,4 +1,4 @@
-//! The messages of a request, taken out of its body one at a time.
+//! Reads the messages of a request from its body, one at a time.
 //!
 //! The body is read only while the handler waits for the next message, so a slow handler slows its client. At most one
 //! message and one piece of the body are kept in memory.
@@ -111,7 +111,7 @@ where
         }
     }
 
-    /// Reads a piece of the body; false at its end.
+    /// Reads a piece of the body. Returns false at its end.
     async fn read(&mut self) -> Result<bool, ConnectError> {
         let Some(frame) = self.body.frame().await else {
             return Ok(false);

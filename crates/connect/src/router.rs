@@ -21,7 +21,7 @@ use crate::reply::Reply;
 
 /// Serves services over HTTP: one function from request to response, which any HTTP server can call.
 ///
-/// It is made once, and used for many requests at the same time, on one thread.
+/// It is created once, and used for many requests at the same time, on one thread.
 #[derive(Default)]
 pub struct Router {
     routes: HashMap<&'static str, Route>,
@@ -117,7 +117,7 @@ impl Router {
         exchange.respond(result, context)
     }
 
-    /// Ready when the caller's time is up.
+    /// Ready at the caller's deadline.
     fn time(&self, context: &Context) -> Option<LocalBoxFuture<'static, ()>> {
         Some(self.sleep.as_ref()?(context.remaining()?))
     }

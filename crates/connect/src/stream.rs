@@ -16,7 +16,8 @@ use crate::messages::EncodedMessages;
 use crate::metadata;
 use crate::reply::Reply;
 
-/// The response for the result of a method. Its HTTP status is always 200: the last envelope says whether the call failed.
+/// The response for the result of a method. Its HTTP status is always 200: the last envelope shows whether the call
+/// failed.
 pub(crate) fn respond(
     media: MediaType,
     compression: Compression,
@@ -41,7 +42,7 @@ pub(crate) fn head(media: MediaType, compression: Compression, mut headers: Head
     headers
 }
 
-/// The body of a response whose messages are in envelopes; `end` makes its last frame, for an error or for success.
+/// The body of a response whose messages are in envelopes. `end` makes its last frame, for an error or for success.
 pub(crate) fn body(
     result: Result<Reply, ConnectError>,
     compression: Compression,

@@ -54,9 +54,9 @@ pub(crate) fn write_connect(left: Duration) -> Option<HeaderValue> {
         .filter(|_| milliseconds.len() <= CONNECT_DIGITS)
 }
 
-/// `grpc-timeout` for this time, in the finest unit of at most 8 digits; `None` if the time is too long for the header. The
-/// time is rounded down, so the server's deadline can be before the client's, and then a stream that the server cancelled
-/// looks broken.
+/// `grpc-timeout` for this time, in the finest unit with at most 8 digits. `None` if the time is too long for the
+/// header. The time is rounded down, so the server's deadline can be before the client's. Then a stream that the server
+/// has cancelled looks broken.
 pub(crate) fn write_grpc(left: Duration) -> Option<HeaderValue> {
     let seconds = u128::from(left.as_secs());
     let units = [
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grpc_timeout_is_written_in_the_finest_unit_that_fits() {
+    fn grpc_timeout_is_written_in_the_finest_possible_unit() {
         let written = |left| write_grpc(left).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(
             written(Duration::from_micros(200_001)).as_deref(),

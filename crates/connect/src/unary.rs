@@ -36,7 +36,7 @@ pub(crate) fn wrong_http_method(
     refuse(StatusCode::METHOD_NOT_ALLOWED, error, spoken)
 }
 
-/// The answer to a media type that methods of this kind do not take.
+/// The answer to a media type that methods of this kind do not accept.
 pub(crate) fn wrong_media_type(kind: MethodKind, spoken: Option<Protocol>) -> Response<Body> {
     let advice = match kind {
         MethodKind::Unary => "send application/json or application/proto",
@@ -106,7 +106,7 @@ pub(crate) fn respond(
     response
 }
 
-/// Tells caches that a request with another `Accept-Encoding` may get other bytes.
+/// Shows caches that a request with another `Accept-Encoding` may get other bytes.
 pub(crate) fn vary(response: &mut Response<Body>) {
     response
         .headers_mut()

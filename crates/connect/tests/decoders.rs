@@ -1,8 +1,9 @@
-//! All that decodes other people's bytes, on inputs that were kept and on mutations of them: nothing panics, and nothing
-//! takes more memory than the limits allow.
+//! All decoders of a peer's bytes, with stored inputs and mutations of them: no input causes a panic, and none takes
+//! more memory than the limits allow.
 //!
-//! These are the targets of `cargo fuzz` (see fuzz/README.md), which searches better but needs a nightly toolchain. Here
-//! they run on any. To search longer than CI does, set `AKINAI_FUZZ_SECONDS` to the seconds for each decoder.
+//! These are the targets of `cargo fuzz` (see fuzz/README.md), which searches better but needs a nightly toolchain.
+//! Here they run on any toolchain. To search longer than CI does, set `AKINAI_FUZZ_SECONDS` to the seconds for each
+//! decoder.
 
 #![allow(unsafe_code, reason = "an allocator that counts cannot be had without")]
 
@@ -30,7 +31,7 @@ const MEMORY_PER_PACKED_BYTE: usize = 8;
 /// A decoder's name, the decoder, and an input.
 type Case<'a> = (&'a str, fn(&[u8]), &'a [u8]);
 
-/// Counts what each thread has allocated, and the most that it had at any time.
+/// Counts the allocated memory of each thread, and its maximum.
 struct Counting;
 
 thread_local! {
@@ -38,19 +39,19 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: all memory comes from the system's allocator, as asked for, and goes back there.
+// SAFETY: all memory comes from the system's allocator with the requested layout, and is returned to it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let allocated = ALLOCATED.get() + layout.size() as isize;
         ALLOCATED.set(allocated);
         PEAK.set(PEAK.get().max(allocated));
-        // SAFETY: the caller keeps the same contract with us.
+        // SAFETY: the caller keeps the same contract for this allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         ALLOCATED.set(ALLOCATED.get() - layout.size() as isize);
-        // SAFETY: the caller keeps the same contract with us.
+        // SAFETY: the caller keeps the same contract for this allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -58,7 +59,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most memory that `work` had at any time.
+/// The largest memory that `work` used at any time.
 fn peak_of(work: impl FnOnce()) -> usize {
     let before = ALLOCATED.get();
     PEAK.set(before);
@@ -66,7 +67,7 @@ fn peak_of(work: impl FnOnce()) -> usize {
     PEAK.get().abs_diff(before)
 }
 
-/// Says which input it was, if a decoder panics on it.
+/// Prints the input, if a decoder panics on it.
 struct Suspect<'a>(&'a str, &'a [u8]);
 
 impl Drop for Suspect<'_> {
@@ -77,7 +78,8 @@ impl Drop for Suspect<'_> {
     }
 }
 
-/// Gives an input to a decoder, which must not panic and not take more memory than the input is good for.
+/// Passes an input to a decoder. The decoder must not panic, and must not take more memory than is allowed for this
+/// input.
 fn feed(name: &str, decoder: fn(&[u8]), input: &[u8]) {
     let suspect = Suspect(name, input);
     let peak = peak_of(|| decoder(input));
@@ -108,7 +110,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn kept_inputs_are_survived() {
+fn stored_inputs_cause_no_panic() {
     for (name, decoder) in TARGETS {
         for input in corpus(name) {
             feed(name, *decoder, &input);
@@ -117,7 +119,7 @@ fn kept_inputs_are_survived() {
 }
 
 #[test]
-fn mutated_inputs_are_survived() {
+fn mutated_inputs_cause_no_panic() {
     let seconds = std::env::var("AKINAI_FUZZ_SECONDS").map_or(0.3, |text| text.parse().expect("seconds"));
     for (name, decoder) in TARGETS {
         let inputs = corpus(name);
@@ -132,7 +134,7 @@ fn mutated_inputs_are_survived() {
     }
 }
 
-/// Chance that is the same every time.
+/// Random numbers that are the same in every run.
 struct Chance(u64);
 
 impl Chance {
@@ -224,7 +226,7 @@ fn announced_length_alone_takes_no_memory() {
 }
 
 #[test]
-fn dense_messages_take_as_much_memory_as_they_may() {
+fn dense_messages_take_no_more_memory_than_the_limit() {
     let json = format!(r#"{{"lists":{{"messages":[{}{{}}]}}}}"#, "{},".repeat(LIMIT / 3));
     let peak = peak_of(|| decoders::json(json.as_bytes()));
     assert!(

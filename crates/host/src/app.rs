@@ -1,7 +1,7 @@
-//! The API for embedders of the host: load an application, serve it, or instantiate a single component of it.
+//! The API for embedders of the host: load an application, serve it, or instantiate one of its components.
 //!
-//! The futures are boxed. A future that is not boxed is compiled in the crate that awaits it. Then the host and wasmtime's
-//! generic code would be compiled again for each program and each test that embeds the host.
+//! The futures are boxed. A future that is not boxed is compiled in the crate that awaits it. Then the host and
+//! wasmtime's generic code would be compiled again for each program and each test that embeds the host.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -34,8 +34,8 @@ impl App {
     /// Reads the manifest, resolves variables and grants, and compiles the components (or takes them from the cache).
     /// No component runs yet.
     ///
-    /// # Errors
-    /// [`LoadError`] says why the application cannot run.
+    /// [`LoadError`]: the reason why the application cannot run.
+    /// [`LoadError`]: the reason why the application cannot run.
     pub fn load(config: Config) -> BoxFuture<'static, Result<Self, LoadError>> {
         async move {
             let loading = tokio::task::spawn_blocking(move || load::load(&config));
@@ -50,7 +50,7 @@ impl App {
     /// Serves the public routes on `address`. With port 0 the system chooses a free port, which [`Server::local_addr`] returns.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// The address cannot be used for listening.
     pub fn serve(&self, address: SocketAddr) -> BoxFuture<'_, std::io::Result<Server>> {
         server::serve(self.0.clone(), address).boxed()
     }
@@ -67,11 +67,11 @@ impl App {
         has_any.then(|| listener::subscribe(&self.0))
     }
 
-    /// A new instance of one component, with everything that the manifest grants it, for calls to its exports. It is not
-    /// reused, not counted as in flight, and has no deadline; its memory limit holds.
+    /// A new instance of one component, with all grants of the manifest, for calls to its exports. It is not reused,
+    /// does not count as in flight, and has no deadline. Its memory limit applies.
     ///
     /// # Errors
-    /// When there is no such component, no room for another instance, or the component fails to start.
+    /// There is no such component, there is no room for another instance, or the component fails to start.
     pub fn instantiate<'a>(
         &'a self,
         component: &'a str,

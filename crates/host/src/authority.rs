@@ -13,14 +13,14 @@ use http::{HeaderValue, Version};
 
 use crate::bad_request::BadRequest;
 
-/// The host of a request that names none: HTTP/1.0 does not require a host, and an HTTP/1.1 `Host` may be empty. Spin writes
-/// the same into `spin-full-url`.
+/// The host of a request without one: HTTP/1.0 does not require a host, and an HTTP/1.1 `Host` may be empty. Spin
+/// writes the same into `spin-full-url`.
 pub(crate) const UNNAMED: Authority = Authority::from_static("localhost");
 
 /// The host of a request.
 ///
 /// # Errors
-/// The request names no host although it must, or more than one, or a text that is not a host with an optional port.
+/// The required host is missing, there is more than one, or it is not a host with an optional port.
 pub(crate) fn of(parts: &Parts) -> Result<Authority, BadRequest> {
     let mut lines = parts.headers.get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
@@ -41,8 +41,8 @@ pub(crate) fn of(parts: &Parts) -> Result<Authority, BadRequest> {
     }
 }
 
-/// Reads `host[:port]` (RFC 9110, section 7.2). The host is a name, also one with underscores, an IPv4 address, or an IPv6
-/// address in brackets; the port may be empty, and is dropped then.
+/// Reads `host[:port]` (RFC 9110, section 7.2). The host is a name, which may contain underscores, an IPv4 address, or
+/// an IPv6 address in brackets. The port may be empty, and is then removed.
 fn parse(value: &[u8]) -> Result<Authority, BadRequest> {
     let text = std::str::from_utf8(value).map_err(|_| BadRequest::HostSyntax)?;
     let (host, port) = split(text).ok_or(BadRequest::HostSyntax)?;
@@ -81,7 +81,7 @@ fn is_port(port: &str) -> bool {
     port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-/// Whether both name the same host. Case makes no difference, and the port of plain HTTP may be written or left out.
+/// Whether both are the same host. Case makes no difference, and the port of plain HTTP may be written or left out.
 fn is_same(one: &Authority, other: &Authority) -> bool {
     let port = |authority: &Authority| authority.port_u16().unwrap_or(80);
     one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_header_is_a_host_with_an_optional_port() {
+    fn host_header_is_a_host_with_an_optional_port() {
         for (given, expected) in [
             ("example.com", "example.com"),
             ("example.com:8080", "example.com:8080"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_header_with_anything_else_is_refused() {
+    fn host_header_with_other_text_is_refused() {
         for given in [
             &b"user@example.com"[..],
             b"user:password@example.com:3000",

@@ -1,4 +1,4 @@
-//! Bodies: those of requests, with a maximum size, and those of responses, with a maximum time.
+//! Bodies of requests, with a maximum size, and bodies of responses, with a maximum time.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +19,15 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::inflight::Ticket;
 
-/// How long the host goes on reading a request body that no component reads.
+/// How long the host continues to read a request body that no component reads.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// A body whose announced length is at most this, in bytes, is read whole before it is passed to a component, from outside
-/// or from another component: an instance that waits for a body, or for a reader of one, costs more than reading it here.
+/// A body whose announced length is at most this, in bytes, is read completely before it is passed to a component, from
+/// outside or from another component. An instance that waits for a body, or for the reader of a body, costs more than
+/// reading it here.
 const ONE_PIECE: u64 = 64 << 10;
 
-/// Reads a body that is known to be short, including its trailers. Any other body stays unread.
+/// Reads a body that is known to be short, including its trailers. Other bodies are not read here.
 pub(crate) async fn in_one_piece<B>(body: B) -> Result<WasiBody, Error>
 where
     B: Body<Data = Bytes, Error = Error> + Send + 'static,
@@ -73,7 +74,7 @@ impl Flag {
 }
 
 impl Bounded {
-    /// Bounds `body` to `limit` bytes. Afterwards the flag says whether the body was longer.
+    /// Limits `body` to `limit` bytes. Afterwards the flag shows whether the body was longer.
     pub(crate) fn new(body: Incoming, limit: u64) -> (Self, Flag) {
         let exceeded = Flag::default();
         (
@@ -134,9 +135,9 @@ impl Drop for Bounded {
     }
 }
 
-/// Reads and drops the rest of a request body that no component reads, up to `most` bytes and for [`DISCARD_TIME`]. A
-/// connection that is closed with bytes unread is reset, and the client loses the answer that tells it why its body was not
-/// wanted.
+/// Reads and drops the rest of a request body that no component reads: at most `most` bytes, for at most
+/// [`DISCARD_TIME`]. If a connection is closed with unread bytes, it is reset, and the client loses the answer that
+/// explains why its body was refused.
 pub(crate) fn discard(mut body: Incoming, most: u64) {
     if body.is_end_stream() {
         return;
@@ -166,14 +167,14 @@ pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> 
 
 /// The body of a response.
 pub(crate) enum Reply {
-    /// The body of a component. It ends with an error when the request's time is up.
+    /// The body of a component. It ends with an error at the request's deadline.
     Guest { guest: Arc<Guest>, _watch: Watch },
     /// A body of the host.
     Host(Full<Bytes>),
 }
 
-/// The body of a component, until the request's time is up. Then it is dropped, together with the component's work on it,
-/// even if the client reads nothing: such a client must not keep a request in flight.
+/// The body of a component. At the request's deadline it is dropped, together with the component's work on it, even if
+/// the client reads nothing: otherwise such a client could keep a request in flight.
 pub(crate) struct Guest {
     /// The body and the ticket, which is held until the response is sent or cancelled.
     body: Mutex<Option<(WasiBody, Ticket)>>,

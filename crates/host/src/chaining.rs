@@ -15,20 +15,20 @@ pub struct ChainedCall {
     pub path: String,
 }
 
-/// The action of a test for a call or for its answer.
+/// What a test does with a call or with its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interference {
     /// It is passed on.
     #[default]
     Pass,
-    /// It is lost. The caller only gets the error that there is no answer.
+    /// It is lost. The caller only gets an error, because there is no answer.
     Lose,
     /// A call is made twice, one after the other, and the second answer counts. For an answer this is [`Interference::Pass`].
     Repeat,
 }
 
-/// Intercepts the calls between the components of an application. If a method waits, it delays the call or its answer. A future
-/// that never ends acts like a component that hangs.
+/// Intercepts the calls between the components of an application. If a method waits, it delays the call or its answer.
+/// A future that never ends acts like a component that does not answer.
 pub trait Chaining: Send + Sync {
     /// Before a call reaches its callee.
     fn before(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
@@ -37,7 +37,7 @@ pub trait Chaining: Send + Sync {
     fn after(&self, call: &ChainedCall) -> BoxFuture<'static, Interference>;
 }
 
-/// What intercepts the calls between components: nothing, except in tests.
+/// The interceptor of calls between components. Only tests have one.
 #[derive(Clone, Default)]
 pub(crate) struct Between(Option<Arc<dyn Chaining>>);
 
@@ -46,7 +46,7 @@ impl Between {
         Self(chaining)
     }
 
-    /// The interceptor and the call to show it; `None` where there is no interceptor.
+    /// The interceptor, and the call to pass to it. `None` if there is no interceptor.
     pub(crate) fn call(&self, callee: &str, path: &str) -> Option<(Arc<dyn Chaining>, ChainedCall)> {
         let chaining = self.0.clone()?;
         let call = ChainedCall {

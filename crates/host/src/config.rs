@@ -15,14 +15,15 @@ pub struct Config {
     /// Values of application variables, by name. They take precedence over the environment's `SPIN_VARIABLE_NAME`, and those
     /// over the manifest's defaults.
     pub variables: BTreeMap<String, String>,
-    /// A folder for compiled components, which is made if it does not exist. Without it, every start compiles all components.
+    /// A folder for compiled components. It is created if it does not exist. Without a folder, every start compiles all
+    /// components.
     pub cache_dir: Option<PathBuf>,
     /// The limits for requests and instances.
     pub limits: Limits,
     /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, exactly as in the
     /// components' requests. All other servers are called by HTTP/1.1. gRPC requires HTTP/2.
     pub h2c: BTreeSet<String>,
-    /// What intercepts the calls between components: nothing, except in tests.
+    /// The interceptor of calls between components. Only tests have one.
     pub chaining: Option<Arc<dyn Chaining>>,
 }
 

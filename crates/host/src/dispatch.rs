@@ -25,7 +25,7 @@ use crate::refusal::{bad_request, text, too_large};
 use crate::routes::{RouteNames, Router};
 use crate::subscriber::{Subscriber, Subscription};
 
-/// The paths that Spin keeps for itself: crates/routes/src/lib.rs.
+/// The paths that Spin reserves: crates/routes/src/lib.rs.
 const WELL_KNOWN: &str = "/.well-known/spin/";
 
 /// A loaded application.
@@ -39,7 +39,7 @@ pub(crate) struct Application {
     subscriptions: Vec<Subscription>,
     /// The interceptor of calls between components.
     between: Between,
-    /// Places for bodies that the host reads before it calls a component. Their number is limited, like the number of
+    /// Permits for bodies that the host reads before it calls a component. Their number is limited, like the number of
     /// requests in flight.
     gathering: Semaphore,
     limits: Limits,
@@ -129,7 +129,7 @@ impl Application {
         };
         let request = Request::from_parts(parts, body);
         let response = self.public(request, client, deadline).await;
-        // The component only gets an error when it reads the request. The host tells the client the cause.
+        // The component only gets an error when it reads the request. The host sends the cause to the client.
         if exceeded.is_raised() {
             too_large(self.limits.request_body)
         } else {
@@ -141,8 +141,8 @@ impl Application {
         Instant::now() + self.limits.request_deadline
     }
 
-    /// Reads a short body whole, if there is a place for it. Otherwise the component gets it as it arrives, and meanwhile
-    /// the request counts as one in flight of that component.
+    /// Reads a short body completely, if there is a permit for it. Otherwise the component gets it as it arrives, and
+    /// meanwhile the request counts as in flight for that component.
     ///
     /// # Errors
     /// The answer to a request whose body does not arrive.
@@ -163,7 +163,7 @@ impl Application {
         }
     }
 
-    /// Answers a request of one of the application's components to the application itself, by its public routes.
+    /// Answers a request of one of the application's components to the application itself, through its public routes.
     async fn answer_itself(&self, request: Request<WasiBody>) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
         let response = match headers::accept_from_component(&mut parts) {
@@ -207,7 +207,7 @@ impl Application {
     /// Answers a request that one component sends to another, `http://ID.spin.internal/…`.
     ///
     /// # Errors
-    /// When there is no such component. Spin ends the calling instance then; here the call fails.
+    /// There is no such component. Spin ends the calling instance in this case; here the call fails.
     async fn answer_chained(
         &self,
         id: &str,
@@ -290,7 +290,7 @@ impl LocalCalls for Application {
     }
 }
 
-/// What Spin answers there: crates/http/src/app_info.rs.
+/// Spin's answer at this path: crates/http/src/app_info.rs.
 fn info(about: &manifest::Application) -> Bytes {
     let mut info = serde_json::json!({ "name": about.name });
     if let Some(version) = &about.version {

@@ -1,4 +1,4 @@
-//! A component that answers HTTP requests, and the limits within which it does.
+//! A component that answers HTTP requests, and its limits.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl Endpoint {
         text(StatusCode::GATEWAY_TIMEOUT, "the request took too long\n")
     }
 
-    /// The log contains the cause. The client only learns whether to try again.
+    /// The cause is logged. The client only learns whether to try again.
     fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
         let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
         if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {

@@ -13,11 +13,11 @@ use crate::limits::{EPOCH_TICK, Limits, TABLE_ELEMENTS};
 /// Fibers that one instance may need at the same time. If a guest drops a read of a stream, because it raced the read against a
 /// clock, the read is cancelled on a separate fiber, while the fiber of the request still waits.
 const STACKS_PER_INSTANCE: u32 = 2;
-/// Core instances (modules, in other words) that make up one component; ours have one to three.
+/// Core instances (that is, modules) of one component. Our components have one to three.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
-/// Linear memories of one component; ours have one.
+/// Linear memories of one component. Our components have one.
 const MEMORIES_PER_COMPONENT: u32 = 2;
-/// Tables of one component; ours have one or two.
+/// Tables of one component. Our components have one or two.
 const TABLES_PER_COMPONENT: u32 = 4;
 /// The memory of an ended instance that is cleared by writing zeros instead of a system call.
 const KEEP_RESIDENT: usize = 512 << 10;
@@ -46,8 +46,8 @@ pub(crate) fn engine(
     Ok(engine)
 }
 
-/// Slots for as many instances as requests may be in flight. So a request is normally refused by the in-flight limit, and
-/// slots run out only in the rare moment in which ending instances still hold some.
+/// Slots for as many instances as requests may be in flight. So a request is normally refused by the in-flight limit.
+/// Slots run out only in the rare case that ending instances still hold some.
 fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
     let instances = u32::try_from(limits.in_flight.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
@@ -81,7 +81,7 @@ fn tick(engine: EngineWeak) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Compiles the component in `path`, or takes it from the cache. Blocks: seconds of computing for a new component.
+/// Compiles the component in `path`, or takes it from the cache. Blocks: compiling a new component takes seconds.
 pub(crate) fn compile(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     let start = std::time::Instant::now();
     let component = Component::from_file(engine, path)?;

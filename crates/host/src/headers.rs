@@ -21,7 +21,7 @@ const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-compon
 const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
 const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
-/// The address that a component sees when another component calls it.
+/// The caller's address for a component that another component calls.
 pub(crate) const CHAINED_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 
 /// Data about a request that the request itself does not contain.
@@ -163,7 +163,7 @@ mod tests {
         parts.headers
     }
 
-    /// Each row: the test in Spin's crates/trigger-http/src/headers.rs, the route, the path, and what the guest is told.
+    /// Each row: the test in Spin's crates/trigger-http/src/headers.rs, the route, the path, and the guest's headers.
     #[test]
     fn guest_gets_the_same_headers_as_from_spin() {
         for (place, pattern, path, expected) in [
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(headers["accept"], "text/plain", "the others stay");
     }
 
-    /// Spin drops such a Host header and refuses the request then: headers.rs `strip_forbidden_headers` in its
+    /// Spin removes such a Host header and then refuses the request: headers.rs `strip_forbidden_headers` in its
     /// crates/trigger-http.
     #[test]
     fn internal_names_are_refused_from_outside() {
@@ -258,9 +258,9 @@ mod tests {
         }
     }
 
-    /// Each row: the request, and the URI that the guest sees. Spin: server.rs `set_req_uri` in its crates/trigger-http.
+    /// Each row: the request, and the URI for the guest. Spin: server.rs `set_req_uri` in its crates/trigger-http.
     #[test]
-    fn the_uri_is_completed_with_the_host() {
+    fn uri_is_completed_with_the_host() {
         for (uri, host, expected) in [
             ("/a?b", "example.com:1", "http://example.com:1/a?b"),
             ("/a", "example.com:", "http://example.com/a"),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_framed_by_chunked_alone() {
+    fn chunked_is_the_only_transfer_coding() {
         for (lines, expected) in [
             (&[][..], Ok(())),
             (&["chunked"], Ok(())),

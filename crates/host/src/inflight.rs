@@ -1,7 +1,8 @@
-//! Counts the requests in flight, and signals an instance when no caller waits for its work any more.
+//! Counts the requests in flight, and notifies an instance when no caller waits for its work any more.
 //!
-//! A request is in flight from its admission until its response is sent or cancelled. If it is cancelled, it stays in flight
-//! until the instance has stopped working on it. So a client gains nothing by connecting and disconnecting.
+//! A request is in flight from its admission until its response is sent or cancelled. A cancelled request stays in
+//! flight until the instance has stopped working on it. So a client gains nothing by connecting and disconnecting
+//! repeatedly.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +70,7 @@ impl Drop for Ticket {
 }
 
 impl Stub {
-    /// Makes the request one of `crew`'s. The returned future is ready when the caller has left.
+    /// Adds the request to `crew`. The returned future is ready when the caller has left.
     pub(crate) fn join(self, crew: Arc<Crew>) -> impl Future<Output = ()> + Send + Sync + 'static {
         self.enter(&crew);
         async move {
@@ -120,7 +121,7 @@ impl Crew {
         !self.abandoned().is_empty()
     }
 
-    /// The instance has ended: its requests are not in flight any more.
+    /// The instance has ended: its requests are no longer in flight.
     pub(crate) fn disband(&self) {
         self.abandoned().clear();
     }
@@ -132,7 +133,7 @@ mod tests {
     use futures::FutureExt;
 
     #[test]
-    fn admits_no_more_than_the_limit() {
+    fn no_more_requests_than_the_limit_are_admitted() {
         let limit = Arc::new(Semaphore::new(1));
         let first = admit(&limit).expect("the first request is admitted");
         assert!(

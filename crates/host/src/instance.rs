@@ -1,4 +1,4 @@
-//! One instance of a component: its state, and how it is made.
+//! One instance of a component: its state and its creation.
 
 use std::sync::{Arc, Weak};
 
@@ -48,7 +48,7 @@ impl WasiHttpView for State {
 /// Everything that a component can import. The [`State`] of an instance decides what the component may do with it.
 ///
 /// # Errors
-/// When two of the parts define the same import, which is a mistake in this crate.
+/// Two of the parts define the same import, which is a mistake in this crate.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
@@ -83,7 +83,7 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
-    /// A store for a new instance, with its grants and limits.
+    /// A store for a new instance, with the grants and limits of its component.
     pub(crate) fn store(&self) -> Store<State> {
         let mut store = Store::new(self.pre.engine(), self.state());
         store.limiter(|state| &mut state.limits);

@@ -15,9 +15,9 @@
 //! Before that, [`App::load`] has read the [`manifest`], has resolved variables and grants, and has compiled the components
 //! with `engine`.
 //!
-//! These rules hold everywhere. A component reaches only the servers that its manifest grants. [`limits`] bound all
-//! resources of a request. An instance sees no data of another. All observable behaviour is the same as in Spin, or the code
-//! says why not.
+//! These rules apply everywhere. A component reaches only the servers that its manifest grants. [`limits`] bound all
+//! resources of a request. An instance sees no data of another. All observable behaviour is the same as in Spin, or a
+//! comment explains the difference.
 
 mod app;
 mod authority;

@@ -10,11 +10,12 @@ pub const INSTANCE_CONCURRENCY: usize = 16;
 pub const INSTANCE_IDLE: Duration = Duration::from_secs(1);
 /// The interval after which a computing instance yields its thread: Spin's tick. A deadline can be late by this time.
 pub const EPOCH_TICK: Duration = Duration::from_millis(10);
-/// Table elements of one instance. A component of ours has about 2,000 function pointers; a slot costs 8 bytes each.
+/// Table elements of one instance. Our components have about 2,000 function pointers each, and a slot costs 8 bytes for
+/// each element.
 pub const TABLE_ELEMENTS: usize = 20_000;
 /// The maximum length of a line of a component's output in the log, in bytes. A longer line is logged in pieces.
 pub const LOG_LINE: usize = 8 * 1024;
-/// The maximum time for a client to send a request's head. A slower client would occupy a connection for nothing.
+/// The maximum time for a client to send a request's head. A slower client would occupy a connection without use.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time from accepting a connection to the head of its first request.
 pub const FIRST_REQUEST_TIMEOUT: Duration = HEAD_TIMEOUT;

@@ -1,8 +1,8 @@
-//! The Redis trigger: listens to channels and passes their messages to the components that the manifest names.
+//! The Redis trigger: subscribes to channels and passes their messages to the components in the manifest.
 //!
-//! As in Spin, each message is handled by a new instance, one message after another for each server. Redis keeps no messages
-//! for a listener that is not connected, so no rule may depend on a message. Unlike in Spin, the application continues when
-//! Redis fails: the listener logs that once, and subscribes again as soon as Redis is back.
+//! As in Spin, each message is handled by a new instance, one message after another for each server. Redis keeps no
+//! messages for a subscriber that is not connected, so no rule may depend on a message. Unlike in Spin, the application
+//! continues when Redis fails: the host logs that once, and subscribes again as soon as Redis is available.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The maximum time for connecting and subscribing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Running subscribers. They end when this is dropped, and so does the handling of messages.
+/// Running subscribers. Dropping this ends them, and the handling of messages.
 #[derive(Debug)]
 pub struct Subscribers {
     _tasks: JoinSet<()>,
 }
 
-/// Listens, with a connection for each server.
+/// Subscribes, with one connection for each server.
 pub(crate) fn subscribe(application: &Arc<Application>) -> Subscribers {
     let mut servers: BTreeMap<String, Vec<Subscription>> = BTreeMap::new();
     for subscription in application.subscriptions() {
@@ -107,7 +107,7 @@ async fn listen(
     }
 }
 
-/// The component decides what to do with a message. The log says if it failed.
+/// The component decides what to do with a message. A failure is logged.
 async fn handle(application: &Application, component: &str, message: &Msg) {
     let Some(subscriber) = application
         .component(component)

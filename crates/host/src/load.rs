@@ -35,12 +35,12 @@ pub enum LoadError {
     /// A variable is missing, unknown or misused.
     #[error(transparent)]
     Variables(#[from] variables::Error),
-    /// A component's `allowed_outbound_hosts` cannot be understood.
+    /// A component's `allowed_outbound_hosts` are invalid.
     #[error("[component.{component}] {source}")]
     AllowedHosts {
         /// The component's id.
         component: ComponentId,
-        /// What is wrong with them.
+        /// The fault in them.
         source: networking::Error,
     },
     /// A component may call another one that cannot be called.
@@ -59,15 +59,15 @@ pub enum LoadError {
     Subscription {
         /// The component's id.
         component: ComponentId,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
-    /// There is no .wasm file where the manifest says.
+    /// There is no .wasm file at the path in the manifest.
     #[error("[component.{component}] source = {}: there is no such file. Build the components first.", source_path.display())]
     NotBuilt {
         /// The component's id.
         component: ComponentId,
-        /// The file that was looked for.
+        /// The missing file.
         source_path: PathBuf,
     },
     /// The .wasm file is not a component, or it has imports or exports that this host does not support.
@@ -77,7 +77,7 @@ pub enum LoadError {
         component: ComponentId,
         /// Its file.
         source_path: PathBuf,
-        /// What wasmtime says.
+        /// The error of wasmtime.
         source: wasmtime::Error,
     },
     /// The engine cannot be set up, for example because there is too little address space.

@@ -16,7 +16,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The memory of a request is often freed by another thread, for which glibc's malloc waits (docs/decisions/0007).
+/// One thread often frees the memory that another thread allocated for a request. glibc's malloc waits in this case
+/// (docs/decisions/0007).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(8);
 /// Serves the application of a spin.toml on wasmtime: its HTTP routes, and the Redis channels that it subscribes to.
 ///
 /// Application variables are set with --variable, or in the environment as SPIN_VARIABLE_<NAME>. The log goes to
-/// stderr; RUST_LOG chooses what is in it (default: info).
+/// stderr; RUST_LOG selects its content (default: info).
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -35,19 +36,20 @@ struct Arguments {
     #[arg(long, value_name = "PATH", default_value = "spin.toml")]
     manifest: PathBuf,
 
-    /// Where to listen, for an application that answers HTTP. Port 0 takes a free one; the first line on stdout tells which.
+    /// The address to listen on, for an application that answers HTTP. Port 0 takes a free one. The first line on
+    /// stdout shows it.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
-    /// Sets an application variable; may be given more than once.
+    /// Set an application variable. May be given more than once.
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
     variables: Vec<(String, String)>,
 
-    /// Keeps compiled components in this folder, so that the next start is quick.
+    /// Keep compiled components in this folder, so that the next start is fast.
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
-    /// The servers that components call by HTTP/2 without TLS, as gRPC needs it, separated by commas.
+    /// The servers that components call by HTTP/2 without TLS, which gRPC needs, separated by commas.
     #[arg(
         long = "h2c",
         value_name = "HOST:PORT",
@@ -117,7 +119,7 @@ async fn serve(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-/// The only line on stdout, for people and for programs that wait until the application is up.
+/// The only line on stdout, for people and for programs that wait until the application is ready.
 fn announce(address: SocketAddr) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on http://{address}")?;

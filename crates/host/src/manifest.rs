@@ -1,7 +1,7 @@
-//! `spin.toml`, version 2: the part of Spin's manifest that this host runs.
+//! `spin.toml`, version 2: the part of Spin's manifest that this host supports.
 //!
-//! A key that is not described here is refused with its name and place, and never ignored. So an application that starts has
-//! everything that its manifest requires.
+//! A key that is not described here is refused with its name and place. No key is ignored, so an application that
+//! starts has everything that its manifest requires.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ pub enum ManifestError {
     Read {
         /// The file as it was named.
         path: PathBuf,
-        /// Why it could not be read.
+        /// The reason.
         source: std::io::Error,
     },
     /// The file is not TOML, or contains something that this host does not support.
@@ -27,7 +27,7 @@ pub enum ManifestError {
     Parse {
         /// The file as it was named.
         path: PathBuf,
-        /// What is wrong, with the line and the column.
+        /// The fault, with the line and the column.
         source: toml::de::Error,
     },
     /// Each part is well-formed, but the parts contradict each other.
@@ -40,7 +40,7 @@ pub enum ManifestError {
     },
 }
 
-/// The advice for a key or a form that Spin may support and this host does not.
+/// The advice for a key or a form that Spin may support but this host does not.
 fn hint(error: &toml::de::Error) -> &'static str {
     let message = error.message();
     if message.starts_with("unknown field") || message.contains("expected a string") {
@@ -80,10 +80,10 @@ pub struct Application {
     /// Shown by `/.well-known/spin/info`.
     #[serde(default)]
     pub version: Option<String>,
-    /// For people; the host makes no use of it.
+    /// For people. The host does not use it.
     #[serde(default)]
     pub description: Option<String>,
-    /// For people; the host makes no use of it.
+    /// For people. The host does not use it.
     #[serde(default)]
     pub authors: Vec<String>,
 }
@@ -136,7 +136,7 @@ pub struct Triggers {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisTrigger {
-    /// A name for messages; the host makes no other use of it.
+    /// A name for messages. The host has no other use for it.
     #[serde(default, rename = "id")]
     _id: Option<String>,
     /// The address of the server; may contain `{{ templates }}`. Spin also supports one address for all triggers,
@@ -152,7 +152,7 @@ pub struct RedisTrigger {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTrigger {
-    /// A name for messages; the host makes no other use of it.
+    /// A name for messages. The host has no other use for it.
     #[serde(default, rename = "id")]
     _id: Option<String>,
     /// The route that the component answers.
@@ -204,7 +204,7 @@ impl TryFrom<RawRoute> for Route {
     }
 }
 
-// `http` is what Spin calls it, `spin` an alias it keeps: crates/http/src/config.rs, `HttpExecutorType`.
+// `http` is Spin's name for it, and `spin` is an alias in Spin: crates/http/src/config.rs, `HttpExecutorType`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "type", rename_all = "lowercase")]
 enum Executor {
@@ -212,13 +212,13 @@ enum Executor {
     Http,
 }
 
-/// `[component.ID]`: a WebAssembly component and what it is granted.
+/// `[component.ID]`: a WebAssembly component and its grants.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     /// The .wasm file, relative to the manifest.
     pub source: PathBuf,
-    /// For people; the host makes no use of it.
+    /// For people. The host does not use it.
     #[serde(default)]
     pub description: Option<String>,
     /// The addresses to which the component may connect; may contain `{{ templates }}`.
@@ -230,7 +230,7 @@ pub struct Component {
     /// The environment variables of the component.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// How the component is built. The host only checks its form, and does not use it: it runs the file in `source`.
+    /// The build command. The host only checks its form, and does not use it: it runs the file in `source`.
     #[serde(default, rename = "build")]
     _build: Option<Build>,
 }
@@ -328,7 +328,7 @@ impl Manifest {
     /// Reads and checks the manifest at `path`. Blocks on the file.
     ///
     /// # Errors
-    /// [`ManifestError`] says what is wrong, where, and what to do.
+    /// [`ManifestError`]: the fault, its place, and what to do.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read {
             path: path.into(),
@@ -345,7 +345,7 @@ impl Manifest {
             .any(|trigger| trigger.component.as_str() == component)
     }
 
-    /// Whether a trigger leads to this component, in other words, whether it answers HTTP.
+    /// Whether an HTTP trigger leads to this component, so that it answers HTTP.
     pub fn has_trigger(&self, component: &str) -> bool {
         self.trigger
             .http

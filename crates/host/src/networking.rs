@@ -1,11 +1,11 @@
 //! The hosts that a component may reach: `allowed_outbound_hosts` of the manifest.
 //!
-//! An entry is `SCHEME://HOST[:PORT]`. Each part may be `*`; a host may also be `*.DOMAIN`, an IP network
-//! (`10.0.0.0/8`), or `self` (this application's own listener); a port may be a range `FIRST..END`, END excluded.
-//! Without a port it is the usual one of the scheme. `{{ variables }}` are put in first.
+//! An entry is `SCHEME://HOST[:PORT]`. Each part may be `*`. A host may also be `*.DOMAIN`, an IP network
+//! (`10.0.0.0/8`), or `self` (this application's own listener). A port may be a range `FIRST..END` without END. Without
+//! a port it is the usual one of the scheme. `{{ variables }}` are replaced first.
 //!
-//! An entry has the same meaning as in Spin's `outbound-networking-config`, so a manifest grants the same in both hosts. Only
-//! addresses that an entry grants can be reached.
+//! An entry has the same meaning as in Spin's `outbound-networking-config`, so a manifest grants the same in both
+//! hosts. A component can reach only addresses that an entry grants.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use url::{Host, Url};
 
 use crate::variables::{self, Resolver};
 
-/// The domain under which the components of one application reach each other.
+/// The domain of the addresses that the components of one application use for each other.
 const CHAINING_SUFFIX: &str = ".spin.internal";
 
 /// An invalid entry. The whole application is refused then, because it is not safe to guess a grant.
@@ -45,8 +45,8 @@ pub struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// Reads the entries of one component. `components` are the ids of the application's components, which
-    /// `http://*.spin.internal` stands for.
+    /// Reads the entries of one component. `components` are the ids of the application's components:
+    /// `http://*.spin.internal` stands for all of them.
     ///
     /// An entry that is empty only because of its variables grants nothing and is not an error. So a variable with an empty
     /// default can make an endpoint optional.
@@ -89,7 +89,7 @@ impl AllowedHosts {
         self.entries.iter().any(|entry| entry.allows_relative(schemes))
     }
 
-    /// The components that entries name one by one (`http://NAME.spin.internal`), for checking that they exist.
+    /// The components that entries name individually (`http://NAME.spin.internal`), to check that they exist.
     pub fn chained_components(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter_map(|entry| match &entry.host {
             HostRule::Exact(Host::Domain(domain)) => chained_component(domain),
@@ -98,7 +98,7 @@ impl AllowedHosts {
     }
 }
 
-/// The component that a request is for, when its host is `NAME.spin.internal`.
+/// The target component of a request, if its host is `NAME.spin.internal`.
 #[must_use]
 pub fn service_chaining_target(uri: &http::Uri) -> Option<&str> {
     chained_component(uri.host()?)
@@ -109,7 +109,7 @@ fn chained_component(host: &str) -> Option<&str> {
         .filter(|name| !name.contains('.'))
 }
 
-/// The address that a component wants to reach.
+/// The target address of a component's request.
 struct Target {
     scheme: String,
     host: Host,
@@ -132,8 +132,8 @@ impl Target {
     }
 }
 
-/// The address without user and password. They are not necessary here, and an unescaped `#` or `?` in a password would end the
-/// host too early.
+/// The address without user and password. They are not needed here, and an unescaped `#` or `?` in a password would end
+/// the host too early.
 fn without_userinfo(address: &str) -> String {
     let authority = address.find("://").map_or(0, |at| at + 3);
     let path = address[authority..]
@@ -187,7 +187,7 @@ impl Entry {
         matches!(self.host, HostRule::Any | HostRule::Itself) && schemes.iter().any(|s| self.scheme.allows(s))
     }
 
-    /// `*.spin.internal` means this application's components, and not all names under that domain.
+    /// `*.spin.internal` means this application's components, not all names under that domain.
     fn expand(self, components: &[String]) -> Vec<Self> {
         if self.host != HostRule::Subdomains(CHAINING_SUFFIX.to_owned()) {
             return vec![self];
@@ -200,7 +200,8 @@ impl Entry {
     }
 }
 
-/// Splits `HOST[:PORT][/]`. A colon may also belong to an IPv6 address, so a text that is a valid host as a whole has no port.
+/// Splits `HOST[:PORT][/]`. A colon may also belong to an IPv6 address, so a text that is a valid host without a split
+/// has no port.
 fn split_port(rest: &str) -> Result<(&str, &str), String> {
     match rest.rsplit_once(':') {
         None => Ok((rest, "")),

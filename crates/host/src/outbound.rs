@@ -18,14 +18,14 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default
 
 use crate::networking::{self, AllowedHosts};
 
-/// The host name that stands for the application itself in a request: Spin's.
+/// The host name of the application itself in a request, as in Spin.
 const SELF_HOST: &str = "self.alt";
 /// The maximum time of an outbound request if the component sets no limit: Spin's 10 minutes
 /// (crates/factor-outbound-http/src/wasi.rs). The request that the component answers ends sooner.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Sends plain HTTP, over connections that are kept for the next request. It uses HTTP/1.1, and HTTP/2 for the configured
-/// servers. Each application has one.
+/// Sends plain HTTP over connections that are kept for the next request. It uses HTTP/1.1, and HTTP/2 for the
+/// configured servers. Each application has one.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     http1: Client<HttpConnector, WasiBody>,
@@ -130,8 +130,8 @@ impl Outbound {
         self.application.upgrade().ok_or(Error::DestinationUnavailable)
     }
 
-    /// Of the component's own timeouts, plain HTTP knows the one for the first byte, which includes connecting. None of
-    /// them would be enough: a component races a clock around the whole exchange.
+    /// Of the component's own timeouts, plain HTTP uses only the one for the first byte, which includes connecting.
+    /// None of them would be enough: a component sets its own time limit for the whole exchange.
     async fn send_outside(
         self,
         request: Request<WasiBody>,
@@ -190,7 +190,7 @@ fn client_error(error: ClientError) -> Error {
 
 impl WasiHttpHooks for Outbound {
     fn set_host_header(&mut self) -> bool {
-        // Spin removes it again, and the client sets it where HTTP/1.1 needs it.
+        // Spin removes it again, and the client sets it for HTTP/1.1 if needed.
         false
     }
 
@@ -208,5 +208,5 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The result of sending a request's body. In this host it is always known when there is a response.
+/// The result of sending a request's body. In this host it is always available when there is a response.
 type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;

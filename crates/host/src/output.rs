@@ -1,4 +1,4 @@
-//! The output of a component is logged line by line, with the name of the component.
+//! Logs the output of a component line by line, with the name of the component.
 
 use std::io;
 use std::pin::Pin;
@@ -27,12 +27,12 @@ pub(crate) struct Output {
     line: Arc<Mutex<Line>>,
 }
 
-/// The bytes of an unfinished line; never more than [`LOG_LINE`].
+/// The bytes of an unfinished line, at most [`LOG_LINE`].
 #[derive(Default)]
 struct Line(Vec<u8>);
 
 impl Line {
-    /// Takes `text` in and hands each complete line to `log`, without its line break.
+    /// Receives `text` and passes each complete line to `log`, without its line break.
     fn push(&mut self, text: &[u8], mut log: impl FnMut(&str)) {
         for piece in text.split_inclusive(|&byte| byte == b'\n') {
             for chunk in piece.chunks(LOG_LINE) {
@@ -166,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_logged_all_the_same() {
+    fn bytes_that_are_not_text_are_logged_too() {
         assert_eq!(lines(&[b"\xff!\n"]).0, ["\u{fffd}!"]);
     }
 
     #[test]
-    fn output_without_line_breaks_does_not_grow() {
+    fn output_without_line_breaks_is_limited_in_memory() {
         let megabyte = vec![b'x'; 1 << 20];
         let (logged, rest) = lines(&[&megabyte, b"tail"]);
         assert!(

@@ -1,18 +1,19 @@
 //! `spin:postgres`: the databases that components may reach.
 //!
-//! Values, columns and errors are the same as in Spin (`factor-outbound-pg`), conversion by conversion: a component that
+//! Values, columns and errors are the same as in Spin (`factor-outbound-pg`) for each conversion: a component that
 //! works with this host also works with Spin. These differences are deliberate:
 //!
 //! - **Statements are prepared once per connection** and kept, up to [`STATEMENTS_PER_CONNECTION`], so a query costs
-//!   one round trip; Spin prepares anew each time. A statement that a change of the schema made stale is prepared again.
+//!   one round trip. Spin prepares a statement each time. If a change of the schema invalidates a statement, it is
+//!   prepared again.
 //! - **No connection keeps the state of its last user.** A connection that ran more than plain reads and writes (a transaction,
 //!   `set`, …) is rolled back and reset when it is returned. If its statement does not end soon, the statement is cancelled and the
 //!   connection is closed. Spin resets a connection before the next use, but does not roll back. The host does not detect effects of
 //!   a function that a plain statement calls, nor the value of `lastval()`.
-//! - **Opening never waits for longer than [`Limits::open_timeout`]**, whether for a place in the pool or for the
+//! - **Opening never waits for longer than [`Limits::open_timeout`]**, neither for a place in the pool nor for the
 //!   server. A connection that the server closed is replaced when the next one is opened.
-//! - **The address check cannot be bypassed**: `hostaddr` is checked, too, and so is `connection-builder.build`.
-//! - TLS is rustls, with Mozilla's roots and the one that `set-ca-root` gives, rather than the system's.
+//! - **The address check cannot be bypassed**: `hostaddr` is also checked, and so is `connection-builder.build`.
+//! - TLS uses rustls, with Mozilla's roots and the one that `set-ca-root` gives, instead of the system's.
 //!
 //! Pools belong to one component, as in Spin: two components never share a connection.
 
@@ -69,11 +70,11 @@ use bindings::spin::postgres::postgres as wit;
 pub struct Limits {
     /// Connections to one address: 64, as in Spin. Further calls of open wait until a connection is returned.
     pub connections: usize,
-    /// Addresses with a pool: 16, as in Spin. A new address replaces the one that was unused for the longest time.
+    /// Addresses with a pool: 16, as in Spin. A new address replaces the least recently used one.
     pub addresses: usize,
     /// The maximum time for opening a connection, including all waits.
     pub open_timeout: Duration,
-    /// A connection that was idle for longer is closed when another one is returned.
+    /// A connection that was idle for longer than this is closed when another one is returned.
     pub idle_timeout: Duration,
 }
 

@@ -1,9 +1,10 @@
 //! `spin:redis`: the Redis servers that components may reach.
 //!
-//! Answers and errors are the same as in Spin (`factor-outbound-redis`), conversion by conversion. As in Spin, each `open`
-//! makes a new connection, commands on one connection are pipelined, and no command has a timeout: a command may block on
-//! purpose (`BLPOP`), so a component has to set its own timeout. Two differences are deliberate: opening fails after
-//! [`OPEN_TIMEOUT`], and connections are made by TCP only, even if the grants allow more. This host has no TLS for Redis.
+//! Answers and errors are the same as in Spin (`factor-outbound-redis`) for each conversion. As in Spin, each `open`
+//! makes a new connection, commands on one connection are pipelined, and no command has a timeout. A command may block
+//! on purpose (`BLPOP`), so a component has to set its own timeout. Two differences are deliberate: opening fails after
+//! [`OPEN_TIMEOUT`], and connections are made only by TCP, even if the grants allow more. This host has no TLS for
+//! Redis.
 
 mod host;
 mod reply;

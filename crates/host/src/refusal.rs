@@ -1,7 +1,7 @@
-//! Responses that the host makes itself, if no component answers.
+//! Responses that the host itself gives if no component answers.
 //!
-//! Pages of every origin may read them (the Fetch standard's CORS): a script learns that it has to try again, or that its
-//! body is too large, instead of a network error. They hold nothing about a user.
+//! Pages of every origin may read them (the Fetch standard's CORS): a script learns that it has to try again, or that
+//! its body is too large, instead of a network error. They contain no data of a user.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

@@ -1,8 +1,8 @@
 //! Finds the component that answers a path, by Spin's rules (its crates/routes) and with the same matcher, `routefinder`.
 //!
-//! The most specific pattern wins: an exact segment before a `:parameter`, that before the trailing wildcard `/...`, and
-//! the longer wildcard before the shorter. Paths are compared as sent, without decoding, and a trailing slash makes no
-//! difference to the match. Private routes take no part.
+//! The most specific pattern wins: an exact segment before a `:parameter`, a parameter before the trailing wildcard
+//! `/...`, and a longer wildcard before a shorter one. Paths are compared as sent, without decoding, and a trailing
+//! slash does not affect the match. Private routes are not included.
 
 use http::HeaderValue;
 use routefinder::{Captures, RouteSpec, Router as Finder};
@@ -18,7 +18,7 @@ pub struct Router<T> {
 /// A matched route, with the parts of the path that its pattern captured.
 #[derive(Debug)]
 pub struct RouteMatch<'r, 'p, T> {
-    /// The route as the manifest has it.
+    /// The route as written in the manifest.
     pub route: &'r PublicRoute<T>,
     captures: Captures<'r, 'p>,
     path: &'p str,
@@ -29,14 +29,14 @@ pub struct RouteMatch<'r, 'p, T> {
 pub struct PublicRoute<T> {
     /// The target, such as a component.
     pub target: T,
-    /// The pattern in the forms that the guest gets.
+    /// The pattern in its forms for the guest.
     pub names: RouteNames,
 }
 
-/// A route's pattern, ready to be sent to the guest.
+/// A route's pattern in its forms for the guest.
 #[derive(Debug, Clone)]
 pub struct RouteNames {
-    /// The pattern with Spin's normalization: one leading slash, no trailing one.
+    /// The pattern after Spin's normalization: one leading slash, no trailing one.
     pub matched: HeaderValue,
     /// The pattern as written.
     pub raw: HeaderValue,
@@ -64,12 +64,12 @@ impl RouteNames {
     }
 }
 
-/// A route that can never be matched, because another one has the same pattern.
+/// A route that can never be matched, because another route has the same pattern.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shadowed {
-    /// The pattern that both have.
+    /// The common pattern.
     pub pattern: String,
-    /// The component that would have answered.
+    /// The component of the route that is never matched.
     pub component: ComponentId,
 }
 
@@ -83,9 +83,9 @@ pub struct RouteError {
 }
 
 impl<T> Router<T> {
-    /// Builds the router from triggers in the order of the manifest. `target` makes the target of a route.
+    /// Builds the router from triggers in the order of the manifest. `target` creates the target of a route.
     ///
-    /// Of several routes with the same pattern the last one counts; the others are returned.
+    /// Of several routes with the same pattern, the last one counts. The others are returned.
     ///
     /// # Errors
     /// [`RouteError`] for a pattern that cannot be parsed.
@@ -148,12 +148,13 @@ impl<T> RouteMatch<'_, '_, T> {
         self.captures.iter()
     }
 
-    /// The part that the trailing wildcard matched, with its leading slash, and the trailing one if the path has it.
+    /// The part that the trailing wildcard matched, with its leading slash, and with a trailing slash if the path has
+    /// one.
     pub fn trailing(&self) -> String {
         let slash = |present| if present { "/" } else { "" };
         match self.captures.wildcard() {
             None => String::new(),
-            // The matcher drops the path's trailing slash; Spin puts it back.
+            // The matcher removes the path's trailing slash. Spin adds it again.
             Some(rest) => format!(
                 "{}{rest}{}",
                 slash(!rest.is_empty()),
@@ -163,7 +164,7 @@ impl<T> RouteMatch<'_, '_, T> {
     }
 }
 
-/// One leading slash, and one trailing slash less: Spin's `sanitize_with_base` with the base `/`.
+/// Adds a leading slash and removes one trailing slash: Spin's `sanitize_with_base` with the base `/`.
 fn normalized(pattern: &str) -> String {
     let slash = if pattern.starts_with('/') { "" } else { "/" };
     let absolute = format!("{slash}{pattern}");
@@ -200,7 +201,7 @@ mod tests {
             .expect("routes that parse")
     }
 
-    /// Each row: the place in Spin's crates/routes/src/lib.rs, the routes, then paths and who answers them.
+    /// Each row: the place in Spin's crates/routes/src/lib.rs, the routes, then paths and their components.
     type Row = (
         &'static str,
         &'static [(&'static str, &'static str)],
@@ -325,7 +326,7 @@ mod tests {
         }
     }
 
-    /// Each row: the place in Spin's crates/routes/src/lib.rs, the pattern, the path, what the wildcard holds.
+    /// Each row: the place in Spin's crates/routes/src/lib.rs, the pattern, the path, the wildcard's value.
     const TRAILING: &[(&str, &str, &str, &str)] = &[
         ("trailing_wildcard_is_captured", "/...", "/1/2/3", "/1/2/3"),
         ("trailing_wildcard_is_captured", "/1/...", "/1/2/3", "/2/3"),
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_can_never_match_is_reported() {
+    fn route_that_can_never_match_is_reported() {
         let (_, shadowed) = router(&[("first", "/foo"), ("second", "/foo")]);
         let first = ComponentId::try_from("first".to_owned()).expect("a component id");
         assert_eq!(

@@ -32,16 +32,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// The address that is listened on, with the port that the system chose if it was 0.
+    /// The listen address, with the port that the system chose if it was 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Stops accepting connections at once, lets requests in flight finish for at most `grace`, and then drops the rest.
+    /// Stops accepting connections at once, lets requests in flight finish for at most `grace`, and then drops the
+    /// remaining ones.
     pub fn shutdown(mut self, grace: Duration) -> BoxFuture<'static, ()> {
         async move {
             if let Some(stop) = self.stop.take() {
-                // The server's task ends only by this, or with its runtime; then there is nothing left to stop.
+                // The server's task ends only by this, or with its runtime. In the second case there is nothing left to
+                // stop.
                 _ = stop.send(grace);
             }
             _ = (&mut self.running).await;
@@ -59,7 +61,7 @@ impl Drop for Server {
 /// Starts to serve `application` on `address`.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// The address cannot be used for listening.
 pub(crate) async fn serve(application: Arc<Application>, address: SocketAddr) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     let local_addr = listener.local_addr()?;
@@ -94,16 +96,17 @@ async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: 
     }
 }
 
-/// An open connection, counted as long as it is open.
+/// An open connection, which counts until it is closed.
 struct Accepted {
     stream: TcpStream,
     client: SocketAddr,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
-/// The next connection. The server continues if accepting fails: the client may have left, or there may be no free sockets.
+/// The next connection. The server continues if accepting fails: the client may have left, or there may be no free
+/// sockets.
 async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
-    // Never closed, so there always is a slot in the end.
+    // The semaphore is never closed, so there is always a slot at some time.
     let slot = slots.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {

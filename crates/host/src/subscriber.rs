@@ -27,12 +27,12 @@ pub(crate) type Handler = bindings::RedisTriggerPre<State>;
 /// The component's handler.
 ///
 /// # Errors
-/// When the component does not export one.
+/// The component does not export a handler.
 pub(crate) fn handler(pre: &InstancePre<State>) -> wasmtime::Result<Handler> {
     bindings::RedisTriggerPre::new(pre.clone())
 }
 
-/// A channel, and the component for its messages. The address may hold a password.
+/// A channel, and the component for its messages. The address may contain a password.
 #[derive(Clone)]
 pub(crate) struct Subscription {
     pub(crate) address: String,

@@ -1,12 +1,12 @@
 //! Variables of the application, and the variables of its components.
 //!
-//! The manifest declares application variables; a value comes from the command line (`--variable`), else from the
-//! environment (`SPIN_VARIABLE_<NAME>`), else it is the default, the order of Spin's own command. A component has
-//! variables of its own, templates such as `postgres://{{ db_host }}`, and sees nothing else. Unlike Spin, everything is
-//! resolved once, before anything runs, so a missing value is found at the start and not by the first request;
-//! and no `.env` file is read.
+//! The manifest declares application variables. A value comes from the command line (`--variable`), otherwise from the
+//! environment (`SPIN_VARIABLE_<NAME>`), otherwise it is the default. This is the order of Spin's own command. A
+//! component has variables of its own, which are templates such as `postgres://{{ db_host }}`, and can read only these.
+//! Unlike in Spin, everything is resolved once, before a component runs, so a missing value is found at the start and
+//! not by the first request. No `.env` file is read.
 //!
-//! No value is ever printed, secret or not: `Debug` and errors name variables only.
+//! No value is ever printed, secret or not: `Debug` and errors contain only names of variables.
 
 mod host;
 mod template;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use host::{Variables, VariablesView, add_to_linker};
 use template::{Part, Template};
 
-/// Before the name of a variable, in capitals, in the environment.
+/// The prefix of a variable's name, in capitals, in the environment.
 const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 
 /// Why variables cannot be resolved.
@@ -55,9 +55,9 @@ pub enum Error {
 /// A variable as the manifest declares it.
 #[derive(Clone)]
 pub struct Declaration {
-    /// The value if no other source has one; `None` for a required variable.
+    /// The value if no other source has one. `None` for a required variable.
     pub default: Option<String>,
-    /// Whether the manifest calls it a secret. No value is printed either way.
+    /// Whether the manifest declares it as a secret. No value is printed in either case.
     pub secret: bool,
 }
 
@@ -75,8 +75,8 @@ impl fmt::Debug for Declaration {
 pub struct Resolver(BTreeMap<String, String>);
 
 impl Resolver {
-    /// Gives each declared variable its value: the one in `given` (the command line), else the environment's, else its
-    /// default. `environment` is [`std::env::var`], save in tests.
+    /// Gives each declared variable its value: the one in `given` (the command line), otherwise the environment's,
+    /// otherwise its default. `environment` is [`std::env::var`], except in tests.
     ///
     /// # Errors
     /// An invalid name, required variables without a value (all of them are named), or a given variable that is not declared.
@@ -108,7 +108,7 @@ impl Resolver {
         }
     }
 
-    /// Puts the variables into a template.
+    /// Replaces the variables in a template.
     ///
     /// # Errors
     /// An unclosed `{{`, or an unknown variable.
@@ -148,7 +148,7 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// The variables of one component; cheap to clone.
+/// The variables of one component. Cheap to clone.
 #[derive(Clone)]
 pub struct Values {
     component: Arc<str>,
@@ -164,7 +164,7 @@ impl fmt::Debug for Values {
     }
 }
 
-/// Spin's rule: names must survive being written in capitals in the environment, and as file names.
+/// Spin's rule: names must be valid in capitals in the environment, and as file names.
 fn check_name(name: &str) -> Result<(), Error> {
     broken_rule(name).map_or(Ok(()), |reason| {
         Err(Error::Name {
@@ -242,7 +242,7 @@ mod tests {
     /// Spin: runtime-factors/src/build.rs puts the command line first; variables-env/src/lib.rs get_sync;
     /// expressions/src/lib.rs ProviderResolver::resolve_variable ends at the default.
     #[test]
-    fn the_command_line_comes_before_the_environment_before_the_default() {
+    fn command_line_precedes_environment_precedes_default() {
         let environment = |name: &str| match name {
             "SPIN_VARIABLE_A" | "SPIN_VARIABLE_B_2" => Ok("environment".to_owned()),
             "SPIN_VARIABLE_EMPTY" => Ok(String::new()),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_variable_is_named_with_the_way_to_set_it() {
+    fn error_names_each_missing_variable_and_how_to_set_it() {
         let declared = declared(&[("db_password", None), ("key", None), ("host", Some("h"))]);
         let error = Resolver::new(declared, &BTreeMap::new(), nothing)
             .unwrap_err()
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_variable_must_be_declared() {
+    fn given_variable_must_be_declared() {
         let error = Resolver::new(
             declared(&[("db_host", Some("h"))]),
             &texts(&[("dbhost", "secret")]),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_has_its_own_variables_and_no_others() {
+    fn component_has_only_its_own_variables() {
         let resolver = Resolver::new(
             declared(&[("host", Some("h")), ("password", Some("p"))]),
             &BTreeMap::new(),

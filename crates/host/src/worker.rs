@@ -23,8 +23,9 @@ use crate::inflight::{Crew, Stub};
 use crate::instance::{Blueprint, State};
 use crate::limits::{INSTANCE_CONCURRENCY, INSTANCE_IDLE, INSTANCE_REUSE};
 
-/// The time from a request's deadline until its instance ends. The caller's clock must be first: it answers 504, but an
-/// instance that is ended answers 500. After the 504 no caller waits for the instance, and it ends at once.
+/// The time from a request's deadline until its instance ends. The caller's deadline must come first: it gives the
+/// answer 504, but an instance that is ended gives 500. After the 504 no caller waits for the instance, and it ends at
+/// once.
 const SLACK: Duration = Duration::from_millis(500);
 
 /// Dispatches requests over instances of one component.
@@ -40,7 +41,7 @@ pub(crate) struct Pool {
 /// The component's HTTP handler: `wasi:http/handler@0.3` or `wasi:http/incoming-handler@0.2`.
 ///
 /// # Errors
-/// When the component exports neither.
+/// The component exports neither.
 pub(crate) fn handler(pre: &InstancePre<State>) -> wasmtime::Result<ProxyPre<State>> {
     Ok(match p3::bindings::ServicePre::new(pre.clone()) {
         Ok(service) => ProxyPre::P3(service),
@@ -165,7 +166,7 @@ impl Expiration {
         }
     }
 
-    /// Ready at `time`. The timer is not changed if it fires earlier: `time` changes with every request, and setting the
+    /// Ready at `time`. A timer that fires earlier is not changed: `time` changes with every request, and setting the
     /// timer again once a second is cheaper than for every request.
     fn poll_at(&mut self, cx: &mut Context<'_>, time: tokio::time::Instant) -> Poll<()> {
         if time < self.timer.deadline() {

@@ -1,4 +1,4 @@
-//! Calls of other components of the application: with a time limit, with retries where they do no harm, and with a circuit
+//! Calls of other components of the application: with a time limit, with retries if a retry is safe, and with a circuit
 //! breaker.
 
 use std::time::{Duration, Instant};
@@ -19,19 +19,20 @@ use crate::{breaker::Breaker, retry};
 /// How long a called component may take, unless the transport has another limit.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// After this time a call is not tried again: a slow failure is not a hiccup, and the caller has waited long enough.
+/// A call that has taken this long is not tried again: a slow failure is not a short disturbance, and the caller has
+/// waited long enough.
 const RETRY_WINDOW: Duration = Duration::from_secs(1);
 
-/// How much longer than a call a probe's lease lasts: the probe must also report how it ended.
+/// How much longer than a call a probe's lease lasts, because the probe must also report its result.
 const REPORT_TIME: Duration = Duration::from_secs(2);
 
-/// The largest response of a called component, in bytes: as much as its clients accept.
+/// The largest response of a called component, in bytes. Its clients accept the same size.
 const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The transport to another component of this application, by its name in `spin.toml`. Typed clients use it.
 ///
-/// A call inside the application does not wait for a connection, so it has one time limit: 10 s or the limit that is set, or
-/// the caller's deadline if that is earlier.
+/// A call inside the application does not wait for a connection, so it has one time limit: 10 s or the limit that is
+/// set. An earlier deadline of the caller counts instead.
 #[derive(Clone, Copy, Debug)]
 pub struct ComponentTransport {
     component: &'static str,
@@ -98,7 +99,7 @@ impl ComponentTransport {
             .build()
     }
 
-    /// The error for the caller. The log gets the cause.
+    /// The error for the caller. The cause is logged.
     fn unavailable(&self, headers: &HeaderMap, cause: impl std::fmt::Display) -> TransportError {
         log::error(
             RequestIds::of(headers),
@@ -116,7 +117,7 @@ impl ComponentTransport {
         until: Instant,
     ) -> Result<Response<Body>, AttemptFailure> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| *at);
-        // A body with trailers is passed on in pieces, too: reading it whole would lose them.
+        // A body with trailers is also passed on in pieces, because reading it completely would lose them.
         let ends_at = match kind(&request).gives_stream() {
             true => deadline,
             false => Some(until),
@@ -144,7 +145,7 @@ impl ComponentTransport {
     }
 }
 
-/// Whether the component failed, and not the call: the HTTP statuses of `unavailable`, from the component or from its host.
+/// Whether the component failed, not the call: the HTTP statuses of `unavailable`, from the component or from its host.
 fn is_failure(status: StatusCode) -> bool {
     matches!(
         status,
@@ -152,13 +153,13 @@ fn is_failure(status: StatusCode) -> bool {
     )
 }
 
-/// How many messages a call sends and receives. A request that does not say so is not an RPC.
+/// How many messages a call sends and receives. A request without this information is not an RPC.
 fn kind(request: &Request<connect::Body>) -> MethodKind {
     request.extensions().get().copied().unwrap_or(MethodKind::Unary)
 }
 
-/// Whether a request may be sent more than once: it has no side effects, or its repeat changes nothing. A stream may have begun,
-/// so it is not repeated.
+/// Whether a request may be sent more than once: it has no side effects, or a repeat changes nothing. A stream is not
+/// repeated, because it may have begun.
 fn may_repeat(request: &Request<connect::Body>) -> bool {
     kind(request) == MethodKind::Unary
         && matches!(
@@ -170,9 +171,9 @@ fn may_repeat(request: &Request<connect::Body>) -> bool {
 impl Transport for ComponentTransport {
     type ResponseBody = Body;
 
-    /// All attempts together end within the limit, the response's body included. A stream of answers must begin within that
-    /// time, and may last until the caller's deadline. A stream of requests may last until then, too, because the answer may
-    /// have to wait for the last of them.
+    /// All attempts together end within the limit, including the response's body. A stream of answers must begin within
+    /// that time, and may last until the caller's deadline. A stream of requests may also last until then, because the
+    /// answer may have to wait for its last request.
     async fn send(&self, mut request: Request<connect::Body>) -> Result<Response<Body>, TransportError> {
         let began = Instant::now();
         let address = self.address(request.uri().path_and_query());
@@ -199,7 +200,7 @@ impl Transport for ComponentTransport {
                     permit.succeeded().await;
                     return Ok(response);
                 }
-                // The caller's time was too short, so the component did not fail.
+                // The caller's time was too short. The component did not fail.
                 Err(AttemptFailure::TimedOut(_)) if deadline == Some(until) => break,
                 Err(failure) => failure,
             };

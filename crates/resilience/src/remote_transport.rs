@@ -17,8 +17,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The transport to a server outside of the application. Typed clients use it.
 ///
-/// A call must end by its deadline, or within 10 s, the response's body included. It is made once. The host chooses the version
-/// of HTTP (docs/ARCHITECTURE.md, "Where Spin and our host differ"): for gRPC the host must know that the server speaks HTTP/2.
+/// A call must end by its deadline, or within 10 s, including the response's body. It is made once. The host chooses
+/// the version of HTTP (docs/ARCHITECTURE.md, "Where Spin and our host differ"). For gRPC the host must be configured
+/// to use HTTP/2 with the server.
 #[derive(Clone, Debug)]
 pub struct RemoteTransport {
     scheme: Scheme,
@@ -29,7 +30,7 @@ impl RemoteTransport {
     /// The transport to the server of this origin, such as `http://127.0.0.1:8080`. `allowed_outbound_hosts` must have it.
     ///
     /// # Errors
-    /// The text is not an origin: scheme and authority, and nothing else.
+    /// The text is not an origin, which has only a scheme and an authority.
     pub fn to(origin: &str) -> Result<Self, Error> {
         let parts = origin.parse::<Uri>().map_err(Error::new)?.into_parts();
         match (parts.scheme, parts.authority, parts.path_and_query) {

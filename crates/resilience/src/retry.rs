@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use spin_adapters::clock::scattered;
 
-/// The most attempts of a call.
+/// The largest number of attempts of a call.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// The longest pause before the second attempt. Each later one is twice as long.

@@ -1,4 +1,4 @@
-//! Time limits. Nothing that leaves a component waits forever.
+//! Time limits. Every call that leaves a component has one.
 
 use std::{
     pin::pin,
@@ -25,14 +25,15 @@ pub async fn sleep(time: Duration) {
     monotonic_clock::wait_for(nanos).await;
 }
 
-/// A random duration between half of the longest and the longest, so that callers that began together do not repeat together.
+/// A random duration between half of the longest and the longest, so that callers that began together do not retry
+/// together.
 pub fn scattered(longest: Duration) -> Duration {
     // Without a random number the pause is the longest.
     let random = getrandom::u32().unwrap_or(u32::MAX);
     longest / 2 + (longest / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-/// Runs a future for at most `limit`, and then drops it, which cancels its calls of the host.
+/// Runs a future for at most `limit`. Then the future is dropped, which cancels its calls to the host.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
     match select(pin!(future), pin!(sleep(limit))).await {
         Either::Left((output, _)) => Ok(output),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use web::request_id::RequestIds;
 
-/// A failure that an operator has to investigate. The client got the code and the request id, and no cause.
+/// A failure that an operator has to investigate. The client got the code and the request id, but no cause.
 pub fn error(ids: RequestIds<'_>, cause: impl fmt::Display) {
     eprintln!("{}", line("ERROR", ids, cause));
 }

@@ -10,8 +10,8 @@ use web::{
 
 use crate::{log, postgres::Database};
 
-/// Answers a GET: 200 `Ready` if the database whose address is in this variable answers, else 503 `Not ready: postgres`, which
-/// the bff passes on.
+/// Answers a GET: 200 `Ready` if the database whose address is in this variable answers, otherwise 503 `Not ready:
+/// postgres`. The bff passes that on.
 pub async fn answer(method: &Method, variable: &'static str) -> Response<Body> {
     if method != Method::GET {
         return method_not_allowed("GET, HEAD");

@@ -1,7 +1,7 @@
-//! Redis: a cache, never the truth. Every call has a time limit, and a component works without it.
+//! Redis is only a cache. Every call has a time limit, and a component works without Redis.
 //!
-//! An instance keeps one connection, which all requests share: answers come in the order of the commands, and nothing on the
-//! connection belongs to one request.
+//! An instance keeps one connection, which all requests share: answers come in the order of the commands, and no state
+//! on the connection belongs to one request.
 
 mod script;
 
@@ -21,8 +21,8 @@ use crate::{
     variables,
 };
 
-/// How long an instance works without Redis after a failure. If each request waited for a Redis that hangs, the cost would
-/// be higher than the benefit of a cache.
+/// How long an instance works without Redis after a failure. If each request waited for a Redis that does not answer,
+/// the cost would be higher than the benefit of a cache.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// A command of Redis failed. The text is for the log.
@@ -43,13 +43,13 @@ pub enum Error {
     /// Redis failed a moment ago, and no command was sent.
     #[error("Redis: no command sent, because it failed a moment ago")]
     Paused,
-    /// The answer is not what the command gives.
+    /// The answer has an unexpected form.
     #[error("Redis: an answer of another form than expected")]
     Unexpected,
 }
 
 impl Error {
-    /// Whether Redis is unavailable, which other log lines report, and the command is not at fault.
+    /// Whether Redis is unavailable and the command is not at fault. Other log lines report an unavailable Redis.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Slow(_) | Self::Failed(_) | Self::Paused)
     }
@@ -63,7 +63,7 @@ impl From<HostError> for Error {
             }
             HostError::TooManyConnections => Self::Failed("too many connections".into()),
             HostError::TypeError => Self::Unexpected,
-            // Hosts put Redis's NOSCRIPT into words of their own.
+            // Hosts write Redis's NOSCRIPT in their own words.
             HostError::Other(cause) if cause.to_ascii_lowercase().contains("noscript") => Self::NoScript,
             HostError::Other(cause) => Self::Failed(cause),
         }
@@ -74,7 +74,7 @@ impl From<HostError> for Error {
 #[derive(Clone)]
 pub struct Redis {
     address: Rc<str>,
-    /// How long a command may take, connecting included.
+    /// How long a command may take, including the connection.
     limit: Duration,
 }
 
@@ -90,8 +90,8 @@ thread_local! {
 }
 
 impl Redis {
-    /// The Redis whose address is in this variable. An instance has one. The variable `redis_timeout` has the time limit of a
-    /// command in seconds, connecting included.
+    /// The Redis whose address is in this variable. An instance has one. The variable `redis_timeout` has the time
+    /// limit of a command in seconds, including the connection.
     ///
     /// # Errors
     /// The variables cannot be read.
@@ -102,11 +102,11 @@ impl Redis {
         })
     }
 
-    /// Runs a command on these keys, within the time limit. Its other arguments follow the keys. An array comes as its
-    /// elements.
+    /// Runs a command on these keys, within the time limit. The other arguments come after the keys. An array is
+    /// returned as its elements.
     ///
-    /// The command must be one that does no harm when it runs twice: if the kept connection turns out to be dead, because
-    /// Redis was restarted, the command runs again, once, on a new connection.
+    /// The command must be safe to run twice: if the kept connection is dead because Redis was restarted, the command
+    /// runs once more on a new connection.
     ///
     /// # Errors
     /// See [`Error`]. After [`Error::Slow`] and [`Error::Failed`] it is unknown whether the command ran.
@@ -149,8 +149,8 @@ impl Redis {
         Ok(connection.execute(command, parameters()).await?)
     }
 
-    /// Runs a script. The script finds its keys and arguments by these names, and names the values that it answers. Its text
-    /// is sent only to a Redis that does not have it yet.
+    /// Runs a script. The script reads its keys and arguments by these names, and names the values of its answer. Its
+    /// text is sent only to a Redis that does not have it yet.
     ///
     /// # Errors
     /// As [`Redis::execute`].

@@ -1,4 +1,4 @@
-//! The component's variables, as `spin.toml` grants them.
+//! The component's variables, which `spin.toml` grants.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 

@@ -68,7 +68,7 @@ async fn invalid_requests_are_refused_with_all_their_fields() {
         let refused = world.order.about(method, order).await.failure();
         assert_eq!(
             refused.code, "not_found",
-            "{method} of an order that reserved nothing"
+            "{method} of an order without a reservation"
         );
     }
 
@@ -86,7 +86,7 @@ async fn invalid_requests_are_refused_with_all_their_fields() {
     assert_eq!(
         world.stock(&tea).await,
         (5, 1, 1),
-        "what is refused changes nothing"
+        "a refused call changes nothing"
     );
 }
 

@@ -97,7 +97,7 @@ async fn released_order_can_reserve_nothing() {
             assert_eq!(late.failure().code, "failed_precondition", "the door is closed");
             assert!(
                 !late.text().contains("StockShortage"),
-                "this is no shortage: {}",
+                "this is not a shortage: {}",
                 late.text()
             );
         }
@@ -109,7 +109,7 @@ async fn released_order_can_reserve_nothing() {
             let refused = world.order.about(method, order).await.failure();
             assert_eq!(
                 refused.code, "failed_precondition",
-                "{method} of what was released"
+                "{method} of a released reservation"
             );
         }
     }
@@ -142,7 +142,7 @@ async fn shortage_of_one_item_reserves_no_item() {
         assert_eq!(
             shortage(&refused),
             expected,
-            "each that is short, in the order asked for, with what is left"
+            "each short product, in the order of the request, with the available number"
         );
     }
     let reserved: Vec<i32> = world
@@ -179,7 +179,7 @@ async fn deleted_product_cannot_be_reserved_but_its_reservations_can_be_committe
     assert_eq!(
         shortage(&refused),
         [(tea.id, 1, 0)],
-        "none is left of what is gone"
+        "a deleted product has no stock"
     );
     let count = json!({ "productId": tea.id, "quantity": 9, "expectedVersion": 1 });
     let counted = admin.call("ProductService/UpdateStock", count).await;
@@ -220,7 +220,7 @@ async fn overdue_reservation_can_be_committed_until_it_expires_and_expires_once(
     assert_eq!(
         expire(10).await.message(),
         json!({ "expired": 10 }),
-        "as many as asked"
+        "the requested number"
     );
     assert_eq!(world.stock(&tea).await, (997, 39 * 3, 2));
     let at_once = join_all((0..8).map(|_| expire(1000))).await;
@@ -243,7 +243,7 @@ async fn overdue_reservation_can_be_committed_until_it_expires_and_expires_once(
     let late = world.order.about("CommitReservation", orders[1]).await.failure();
     assert_eq!(
         late.code, "failed_precondition",
-        "what has expired cannot be committed"
+        "an expired reservation cannot be committed"
     );
     world.adds_up(1000).await;
 }

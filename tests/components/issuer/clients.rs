@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{SECRET, World, parsed, refreshing, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_gets_an_access_token_for_itself() {
+async fn service_gets_an_access_token_for_itself() {
     let world = World::start().await;
     let basic = format!("Basic {}", STANDARD.encode(format!("batch:{SECRET}")));
     let ask = async |more: &[(&str, &str)], login: &str| {
@@ -30,17 +30,17 @@ async fn a_service_gets_an_access_token_for_itself() {
     assert_eq!((token.subject(), token.client_id()), ("batch", "batch"));
     assert!(
         SignedIn::try_from(&token).is_err() && !token.scopes().contains("admin"),
-        "a machine is no admin"
+        "a machine is not an admin"
     );
     assert_eq!(
         world.userinfo(&text(&tokens, "access_token")).await.status,
         403,
-        "nor any user"
+        "and not a user"
     );
     let long = parsed(&ask(&[("audience", "nightly")], &basic).await);
     assert_eq!(
         long["expires_in"], 86400,
-        "as long as this audience's tokens live"
+        "the lifetime of this audience's tokens"
     );
     let both = parsed(&ask(&[("audience", "nightly akinai")], &basic).await);
     assert_eq!(both["expires_in"], 900, "but not as a token for another");
@@ -84,7 +84,7 @@ async fn a_service_gets_an_access_token_for_itself() {
     assert_eq!(
         ask(&[], &basic).await.status,
         401,
-        "the old secret counts no longer"
+        "the old secret is no longer valid"
     );
     let new = format!(
         "Basic {}",
@@ -116,7 +116,7 @@ async fn a_service_gets_an_access_token_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_revokes_its_own_tokens_only() {
+async fn client_revokes_only_its_own_tokens() {
     let world = World::start().await;
     for kind in ["refresh_token", "access_token"] {
         let tokens = world.tokens("").await;
@@ -151,7 +151,7 @@ async fn a_client_revokes_its_own_tokens_only() {
         }
         assert!(
             !world.is_active(&tokens["access_token"]).await,
-            "both die with a {kind}"
+            "a {kind} revokes both"
         );
         assert_eq!(
             world.refused(&refreshing(&tokens["refresh_token"])).await,
@@ -162,7 +162,7 @@ async fn a_client_revokes_its_own_tokens_only() {
 
 /// RFC 6749, section 2.3; RFC 6750, section 2.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_authenticated_in_one_way() {
+async fn request_is_authenticated_in_exactly_one_way() {
     let world = World::start().await;
     let tokens = world.tokens("").await;
     let token = text(&tokens, "access_token");
@@ -270,7 +270,7 @@ async fn a_request_is_authenticated_in_one_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_kept_listed_and_changed() {
+async fn clients_are_stored_listed_and_changed() {
     let world = World::empty().await;
     let created = world
         .created("/admin/clients", json!({ "client_name": "One" }))

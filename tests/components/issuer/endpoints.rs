@@ -33,7 +33,7 @@ async fn pages_of_registered_origins_may_read_answers() {
             assert_eq!(allowed(&preflight(path, other).await), None, "{path} and {other}");
         }
     }
-    // Pages can read early errors, too: a body that is too large or no form, and a wrong method.
+    // Pages can also read early errors: for a body that is too large or not a form, and for a wrong method.
     for path in ["/oauth2/token", "/oauth2/revoke", "/userinfo"] {
         for (method, body, kind, status) in [
             (
@@ -54,7 +54,7 @@ async fn pages_of_registered_origins_may_read_answers() {
             let request = world.http().request(method, path, body.into());
             let headers = [("origin", ORIGIN), ("content-type", kind)];
             let answer = world.http().send(with(request, &headers)).await;
-            // This body is no form, so it contains no token.
+            // This body is not a form, so it contains no token.
             let status = if (path, kind) == ("/userinfo", "application/json") {
                 401
             } else {
@@ -152,7 +152,7 @@ async fn no_public_path_reaches_the_admin_api() {
     assert_eq!(
         client.get("/.well-known/openid-configuration").await.status,
         200,
-        "the issuer is there"
+        "the issuer answers"
     );
     for path in [
         "/admin/clients",

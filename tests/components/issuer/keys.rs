@@ -38,7 +38,7 @@ async fn keys_are_replaced_while_their_tokens_live() {
     assert_eq!(
         count().await,
         Some(1),
-        "when the last token is gone, so is the key"
+        "the key is removed after its last token has expired"
     );
 
     let pem = key.to_pem().expect("a PEM").to_string();
@@ -60,7 +60,7 @@ async fn keys_are_replaced_while_their_tokens_live() {
     assert_eq!(
         world.admin("DELETE", &signing, Value::Null).await.status,
         409,
-        "one key signs, always"
+        "exactly one key signs"
     );
     assert_eq!(
         world

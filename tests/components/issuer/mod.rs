@@ -118,7 +118,7 @@ impl World {
         parsed(&answer)
     }
 
-    /// Accepts the login as the login page does; returns the URL that the browser goes to.
+    /// Accepts the login as the login page does. Returns the URL to which the browser goes.
     async fn accept_login(&self, challenge: &str, more: Value) -> String {
         let mut body = json!({ "subject": USER, "acr": "1", "amr": ["pwd"], "context": { "a": 1 } });
         merge(&mut body, more);
@@ -126,7 +126,7 @@ impl World {
             .await
     }
 
-    /// Accepts the consent as the consent page does; returns the URL that the browser goes to.
+    /// Accepts the consent as the consent page does. Returns the URL to which the browser goes.
     async fn accept_consent(&self, challenge: &str, more: Value) -> String {
         let asked = self.request("consent", challenge).await;
         let mut body = json!({
@@ -188,7 +188,7 @@ impl World {
         assert_eq!(
             answer.header("cache-control"),
             Some("no-store"),
-            "no cache keeps tokens"
+            "no cache may store tokens"
         );
         parsed(&answer)
     }
@@ -272,17 +272,12 @@ impl Browser {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let answer = world.get(path, &[("cookie", &cookies.join("; "))]).await;
-        assert_eq!(
-            answer.status,
-            303,
-            "{path} must lead on, not to {}",
-            answer.text()
-        );
+        assert_eq!(answer.status, 303, "{path} must redirect, but: {}", answer.text());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(
             answer.header("referrer-policy"),
             Some("no-referrer"),
-            "the URL has secrets in it"
+            "the URL contains secrets"
         );
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let cookie = cookie.to_str().expect("a cookie");
@@ -342,7 +337,7 @@ fn challenge_of(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-/// The client's link. `more` replaces or adds parameters; an empty one is left out.
+/// The client's authorization URL. `more` replaces or adds parameters. An empty parameter is left out.
 fn link(more: &str) -> String {
     let challenge = challenge_of(VERIFIER);
     let mut all: BTreeMap<String, String> = [

@@ -97,13 +97,13 @@ async fn repeated_unknown_parameters_are_ignored_at_every_endpoint() {
     assert_eq!(
         world.http().get(admin).await.status,
         400,
-        "the admin API takes no name twice"
+        "the admin API accepts no name twice"
     );
 }
 
-/// Postgres cannot store a NUL character. So a text with a NUL is refused before, unless only its hash is stored.
+/// Postgres cannot store a NUL character. So a text with a NUL is refused earlier, unless only its hash is stored.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_is_refused_in_every_part_of_a_request() {
+async fn nul_is_refused_in_every_part_of_a_request() {
     let world = World::start().await;
     let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
     let encoded = format!("batch%00:{SECRET}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Browser, USER, World, claims, exchange, link, parameter, parameters, parsed, refreshing, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_is_remembered_until_it_signs_out() {
+async fn browser_is_remembered_until_it_signs_out() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let remember = json!({ "remember": true, "remember_for": 3600 });
@@ -48,7 +48,7 @@ async fn a_browser_is_remembered_until_it_signs_out() {
         .await;
     assert!(
         !skips(&mut browser, "max_age=600").await,
-        "the login is older than the client wants it"
+        "the login is older than the client allows"
     );
     let more = browser.go(&world, &link("prompt=none&scope=openid+admin")).await;
     let url = world
@@ -96,7 +96,7 @@ async fn a_browser_is_remembered_until_it_signs_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_signs_its_user_out() {
+async fn client_signs_its_user_out() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let back = world
@@ -134,7 +134,7 @@ async fn a_client_signs_its_user_out() {
             .go(&world, &forged)
             .await
             .starts_with("http://pages.test/error"),
-        "an access token is no hint"
+        "an access token is not a hint"
     );
 
     let bye = "&post_logout_redirect_uri=https://shop.example/bye";
@@ -155,7 +155,7 @@ async fn a_client_signs_its_user_out() {
     assert_eq!(
         browser.go(&world, &path(bye)).await,
         "https://shop.example/bye?state=x",
-        "no user is left to sign out"
+        "no user is signed in any more"
     );
 }
 
@@ -226,12 +226,12 @@ async fn id_token_of_another_login_signs_the_user_out_after_a_question() {
     let to = browser.go(&world, &path(&current).replace("/bye", "/by")).await;
     assert!(
         to.starts_with("http://pages.test/error"),
-        "it leads nowhere else: {to}"
+        "it must not lead to another address: {to}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_and_consent_are_ended_by_their_subject() {
+async fn sessions_and_consent_are_ended_by_subject() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let remember = json!({ "remember": true });
@@ -255,13 +255,13 @@ async fn sessions_and_consent_are_ended_by_their_subject() {
     assert_eq!(
         parameters(&browser.go(&world, &url).await)["error"],
         "access_denied",
-        "its login has ended on the way"
+        "its login has ended meanwhile"
     );
     let login = parameter(&browser.go(&world, &link("")).await, "login_challenge");
     assert_eq!(world.request("login", &login).await["skip"], false);
     assert!(
         world.is_active(&tokens["refresh_token"]).await,
-        "as at Hydra, tokens live on"
+        "as with Hydra, tokens stay valid"
     );
 
     for (query, status) in [
@@ -297,7 +297,7 @@ async fn sessions_and_consent_are_ended_by_their_subject() {
     assert_eq!(
         world.request("consent", &consent).await["skip"],
         false,
-        "consent is remembered no more"
+        "consent is no longer remembered"
     );
     assert_eq!(parsed(&world.http().get(&consents).await), json!([]));
 }

@@ -1,4 +1,4 @@
-//! From the client's link over the pages for login and consent to the tokens.
+//! From the client's authorization URL, through the login and consent pages, to the tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bff_accepts_the_access_token_of_a_new_sign_in() {
+async fn bff_accepts_the_access_token_of_a_new_sign_in() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
@@ -82,7 +82,7 @@ async fn the_bff_accepts_the_access_token_of_a_new_sign_in() {
     assert_eq!(
         world.verify(&tokens["id_token"]).await,
         Err(TokenError::IdToken("nonce")),
-        "an ID token is none"
+        "an ID token is not an access token"
     );
 
     let id = claims(&tokens["id_token"]);
@@ -125,12 +125,12 @@ async fn the_bff_accepts_the_access_token_of_a_new_sign_in() {
     assert!(world.is_active(&tokens["refresh_token"]).await && !world.is_active(&json!("nonsense")).await);
     assert!(
         !world.is_active(&tokens["id_token"]).await,
-        "an ID token is no access token"
+        "an ID token is not an access token"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invalid_request_ends_on_the_error_page_or_at_the_client() {
+async fn invalid_request_ends_on_the_error_page_or_at_the_client() {
     let world = World::start().await;
     let mut browser = Browser::default();
     for more in [
@@ -145,7 +145,7 @@ async fn an_invalid_request_ends_on_the_error_page_or_at_the_client() {
         let to = browser.go(&world, &link(more)).await;
         assert!(
             to.starts_with("http://pages.test/error?error=invalid_"),
-            "{more} must not leave: {to}"
+            "{more} must not be sent to another site: {to}"
         );
     }
     let twice = format!("{}&client_id=shop", link(""));
@@ -181,7 +181,7 @@ async fn an_invalid_request_ends_on_the_error_page_or_at_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_works_once_and_only_in_its_browser() {
+async fn challenge_works_once_and_only_in_its_browser() {
     let world = World::start().await;
     let (mut victim, mut attacker) = (Browser::default(), Browser::default());
     attacker.go(&world, &link("")).await;
@@ -194,7 +194,7 @@ async fn a_challenge_works_once_and_only_in_its_browser() {
     let shown = world.http().get(&path.replace("/accept", "")).await;
     assert_eq!(shown.status, 410);
 
-    // In another browser the link ends on the error page, and is not used up.
+    // In another browser the URL ends on the error page, and can still be used in the right one.
     for stranger in [&mut attacker, &mut Browser::default()] {
         let to = stranger.go(&world, &url).await;
         assert!(
@@ -238,7 +238,7 @@ async fn a_challenge_works_once_and_only_in_its_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rejection_reaches_the_client_and_consent_grants_no_more_than_was_requested() {
+async fn rejection_reaches_the_client_and_consent_grants_no_more_than_requested() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let no = json!({ "error": "access_denied", "error_description": "The user said no" });
@@ -284,7 +284,7 @@ async fn stored_consent_covers_the_granted_scopes_and_audiences() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let remember = json!({ "remember": true });
-    // The user unticks the audience and offline access, and does not want to be asked again.
+    // The user unchecks the audience and offline access, and does not want to be asked again.
     let granted = json!({ "remember": true, "grant_scope": ["openid"], "grant_access_token_audience": [] });
     world.signed_in(&mut browser, "", remember, granted).await;
     let is_skipped = async |browser: &mut Browser, more: &str| {

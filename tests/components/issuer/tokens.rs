@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Browser, World, claims, exchange, parsed, refreshing, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_used_again_revokes_its_family() {
+async fn reused_refresh_token_revokes_its_family() {
     let world = World::start().await;
     let first = world.tokens("").await;
     let second = parsed(&world.refresh(&first["refresh_token"]).await);
@@ -23,7 +23,7 @@ async fn a_refresh_token_used_again_revokes_its_family() {
     assert_eq!(
         world.refused(&refreshing(&third["refresh_token"])).await,
         "invalid_grant",
-        "its whole family is dead"
+        "its whole family is revoked"
     );
     for dead in [
         &first["access_token"],
@@ -63,17 +63,17 @@ async fn two_tabs_may_refresh_with_one_token_within_ten_seconds() {
     assert_eq!(
         world.refused(&refreshing(&late["refresh_token"])).await,
         "invalid_grant",
-        "11 seconds are no two tabs"
+        "after 11 seconds it is not a second tab"
     );
     assert_eq!(
         world.refused(&refreshing(&successor["refresh_token"])).await,
         "invalid_grant",
-        "successors die, too"
+        "successors are revoked, too"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_works_for_its_client_only_and_within_its_grant() {
+async fn refresh_token_works_only_for_its_client_and_within_its_grant() {
     let world = World::start().await;
     let tokens = world.tokens("").await;
     let token = text(&tokens, "refresh_token");
@@ -101,18 +101,18 @@ async fn a_refresh_token_works_for_its_client_only_and_within_its_grant() {
     assert_eq!(
         world.refused(&refreshing(&narrowed["refresh_token"])).await,
         "invalid_grant",
-        "its time is over"
+        "the token has expired"
     );
     let online = world.tokens("scope=openid").await;
     assert_eq!(
         online.get("refresh_token"),
         None,
-        "the client has not asked for one"
+        "the client has not requested one"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_works_once_for_its_client_address_and_verifier() {
+async fn code_works_once_for_its_client_address_and_verifier() {
     let world = World::start().await;
     let code = world.code(&mut Browser::default(), "").await;
     let changed = |name: &'static str, value: &'static str| {
@@ -155,7 +155,7 @@ async fn a_code_works_once_for_its_client_address_and_verifier() {
     assert_eq!(world.refused(&exchange(&code)).await, "invalid_grant", "once");
     assert!(
         !world.is_active(&tokens["access_token"]).await,
-        "a replayed code takes its tokens with it"
+        "a replayed code revokes its tokens"
     );
     assert_eq!(
         world.refused(&refreshing(&tokens["refresh_token"])).await,
@@ -167,7 +167,7 @@ async fn a_code_works_once_for_its_client_address_and_verifier() {
     assert_eq!(
         world.refused(&exchange(&late)).await,
         "invalid_grant",
-        "a minute is over"
+        "a minute has passed"
     );
 
     let raced = world.code(&mut Browser::default(), "").await;
@@ -179,7 +179,7 @@ async fn a_code_works_once_for_its_client_address_and_verifier() {
 
 /// As with Hydra, a token has no scope and no audience that its client may not request.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_is_refreshed_while_its_client_is_registered_for_it() {
+async fn grant_is_refreshed_while_its_client_is_registered_for_it() {
     let world = World::start().await;
     let tokens = world.tokens("").await;
     let register = async |path: &str, value: Value| {
@@ -201,7 +201,7 @@ async fn a_grant_is_refreshed_while_its_client_is_registered_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn code_is_not_used_up_while_the_issuer_has_no_key() {
+async fn code_stays_valid_while_the_issuer_has_no_key() {
     let world = World::start().await;
     let code = world.code(&mut Browser::default(), "").await;
     world
@@ -218,7 +218,7 @@ async fn code_is_not_used_up_while_the_issuer_has_no_key() {
 
 /// The user component has no such path, so it answers 404.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_whose_hook_fails_uses_no_token_up() {
+async fn refresh_token_stays_valid_if_the_hook_fails() {
     let world = World::with(|setup| setup.variable("refresh_hook_path", "/nowhere")).await;
     let tokens = world.tokens("").await;
     let answer = world.refresh(&tokens["refresh_token"]).await;
@@ -234,6 +234,6 @@ async fn a_refresh_whose_hook_fails_uses_no_token_up() {
     assert_eq!(
         world.refused(&refreshing(&dead)).await,
         "invalid_grant",
-        "the hook is not asked about an unknown token"
+        "the hook is not called for an unknown token"
     );
 }

@@ -41,7 +41,7 @@ async fn closed_cart_is_empty_and_cannot_be_ordered() {
     let bought = service.create(user(gone), new_order(Vec::new())).await;
     assert!(
         matches!(bought, Err(Error::FailedPrecondition)),
-        "there is nothing to order, but: {bought:?}"
+        "the cart is empty, but: {bought:?}"
     );
     assert_eq!(service.count("orders").await, 0);
 }

@@ -56,7 +56,7 @@ async fn watch_sends_each_state_until_the_last() {
             OrderStatus::Confirmed,
             OrderStatus::Cancelled
         ],
-        "each state comes, and nothing follows the last"
+        "each state is sent, and no message follows the last"
     );
     let over = service.watch(admin(), &id, &[]).await.expect("an admin may");
     assert_eq!(over.len(), 1, "an order that is over has one state: {over:?}");
@@ -115,7 +115,7 @@ async fn list_has_the_callers_own_orders_newest_first() {
         let other = service.list(user(caller), &first.next_page_token, status).await;
         assert!(
             matches!(other, Err(Error::InvalidArgument(_))),
-            "a token is of one list of one user, but: {other:?}"
+            "a page token is valid for one list of one user, but: {other:?}"
         );
     }
     let confirmed = service

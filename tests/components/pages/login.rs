@@ -70,7 +70,7 @@ async fn signing_up_creates_an_account_and_signs_in() {
         );
         assert!(
             !text.contains(PASSWORD),
-            "what was typed as a password never comes back"
+            "the answer never contains the typed password"
         );
     }
     assert!(world.stub.received().is_empty(), "no user was signed in");
@@ -118,7 +118,7 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
         assert_eq!(
             leads_to(&answer, "not remembered"),
             format!("{AUTH}?client_id=shop"),
-            "it begins anew"
+            "the request begins again"
         );
         let ended = format!("/admin/oauth2/auth/sessions/login?sid={session}");
         world.stub.only_request("DELETE", &ended);
@@ -138,7 +138,7 @@ async fn remembered_browser_signs_in_while_its_login_is_valid() {
     let received = world.stub.received();
     assert_eq!(
         received[1].1, "login/reject",
-        "and not the same again for ever: {received:?}"
+        "and the same request is not repeated without an end: {received:?}"
     );
     assert_eq!(received[1].2["error"], "login_required");
 }
@@ -164,7 +164,7 @@ async fn refusing_rejects_the_request_at_the_issuer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_do_not_tell_whether_an_account_exists() {
+async fn answers_do_not_reveal_whether_an_account_exists() {
     let world = World::start().await;
     world.open().await;
     world.login("c");

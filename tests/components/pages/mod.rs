@@ -1,4 +1,4 @@
-//! The pages for signing in, over a stub of Hydra's admin API, which answers as in Ory's API reference.
+//! The pages for signing in, with a stub of Hydra's admin API, which answers as in Ory's API reference.
 
 mod attempts;
 mod consent;

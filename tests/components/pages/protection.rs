@@ -46,7 +46,7 @@ async fn invalid_challenge_gets_a_page_with_an_explanation() {
     }
     assert!(
         world.stub.received().is_empty(),
-        "nothing is answered that was not asked"
+        "no challenge is answered without a request"
     );
 }
 
@@ -232,7 +232,7 @@ async fn pages_have_the_language_of_the_browser() {
                 "{path}"
             );
             assert_eq!(answer.header("content-language"), Some(tag));
-            // Every field that can be typed into or ticked has a label.
+            // Every text field and every checkbox has a label.
             let text = answer.text();
             let fields = text.matches("<input ").count() - text.matches("type=\"hidden\"").count();
             assert_eq!(text.matches("<label for=").count(), fields, "{text}");
@@ -293,7 +293,7 @@ async fn paths_of_the_pages_reach_no_rpc() {
         .await;
     assert!(
         answer.status.is_client_error(),
-        "the edge has no way to it: {}",
+        "the edge has no route to it: {}",
         answer.text()
     );
 }

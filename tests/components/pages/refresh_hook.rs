@@ -46,7 +46,7 @@ async fn tokens_are_refreshed_while_their_login_is_valid() {
     assert_eq!(
         ask(&key, 0, json!(["admin"])).await.status,
         403,
-        "no admin (any more)"
+        "not an admin (any more)"
     );
     world.sql("update users set roles = '{admin}'").await;
     assert_eq!(ask(&key, 0, json!(["admin"])).await.status, 200);

@@ -96,7 +96,7 @@ async fn browser_cookie_ends_no_sessions_of_other_users() {
     ];
     assert_eq!(
         received, expected,
-        "the issuer has to end the session that it does not end on its own"
+        "the issuer is called for the session that it does not end on its own"
     );
 
     let kept = "select count(*) from user_service.login_sessions where browser = $1";
@@ -107,7 +107,7 @@ async fn browser_cookie_ends_no_sessions_of_other_users() {
     assert_eq!(
         found.get::<_, i64>(0),
         0,
-        "the database has the cookie's hash alone"
+        "the database has only the cookie's hash"
     );
 }
 
@@ -148,6 +148,6 @@ async fn session_that_ends_here_ends_at_the_issuer() {
     ];
     assert_eq!(
         received, expected,
-        "and where that fails, the account is deleted all the same"
+        "and if that fails, the account is still deleted"
     );
 }

@@ -70,7 +70,7 @@ async fn admin_adds_changes_and_deletes_a_product() {
     .expect("the same again");
     assert_eq!(
         kept.updated_at, made.updated_at,
-        "what is as it was has not changed"
+        "a change without effect changes no value"
     );
     let cheaper = ProductChange {
         price: Some(money("999")),
@@ -143,7 +143,7 @@ async fn admin_adds_changes_and_deletes_a_product() {
     ));
     assert!(
         matches!(gone, Err(Error::NotFound)),
-        "what is deleted cannot be changed: {gone:?}"
+        "a deleted product cannot be changed: {gone:?}"
     );
     let gone = call!(
         service
@@ -158,7 +158,7 @@ async fn admin_adds_changes_and_deletes_a_product() {
     );
     assert!(
         matches!(never, Err(Error::NotFound)),
-        "what never was cannot be deleted: {never:?}"
+        "an unknown product cannot be deleted: {never:?}"
     );
 }
 
@@ -213,7 +213,7 @@ async fn only_admins_change_the_catalogue() {
     assert_eq!(
         (page.products[0].name.as_str(), page.products[0].available),
         ("tea", 5),
-        "nor changed"
+        "or changed"
     );
 }
 
@@ -254,7 +254,7 @@ async fn one_of_several_concurrent_updates_of_a_stock_version_is_stored() {
     );
     assert!(
         matches!(old, Err(Error::Aborted)),
-        "the version is another by now: {old:?}"
+        "the version has changed: {old:?}"
     );
 
     let answers = service

@@ -22,7 +22,7 @@ async fn idle_instances_hold_no_connection() {
         let read = read.await.flatten().expect("the component does not trap");
         assert!(
             read.is_ok(),
-            "instance {number} must reach the database beside those that are idle, but: {read:?}"
+            "instance {number} must reach the database in spite of idle instances, but: {read:?}"
         );
         idle.push(store);
     }
@@ -194,11 +194,11 @@ async fn sixteen_concurrent_calls_in_one_instance_get_their_own_answers() {
             assert_eq!(
                 product.id,
                 asked.id.to_string(),
-                "round {round}: each call must get what it asked for"
+                "round {round}: each call must get its own answer"
             );
             assert_eq!(
                 product.name, asked.name,
-                "round {round}: each call must get what it asked for"
+                "round {round}: each call must get its own answer"
             );
         }
     }
@@ -244,7 +244,7 @@ async fn batch_has_the_order_of_the_request() {
     assert_eq!(
         names,
         ["tea 2", "tea 0", "tea 2"],
-        "in the order asked, twice if asked twice"
+        "in the order of the request, with repetitions"
     );
     assert_eq!(
         batch.missing_ids,

@@ -48,7 +48,7 @@ async fn reservation_goes_through_all_its_steps() {
     assert_eq!(
         kept.status,
         ReservationStatus::Committed,
-        "what was committed stays so"
+        "a committed reservation stays committed"
     );
     let back = inventory!(call_restock(order.clone())).expect("it was taken");
     assert_eq!(back.status, ReservationStatus::Restocked);

@@ -29,7 +29,7 @@ async fn only_its_owner_and_admins_read_an_account() {
         assert_eq!(
             format!("{read:?}"),
             format!("{created:?}"),
-            "what is read must be what was made"
+            "the account that is read must be the created one"
         );
     }
     let anonymous = service.get(Caller::Anonymous, &created.id).await;
@@ -42,7 +42,7 @@ async fn only_its_owner_and_admins_read_an_account() {
         let denied = service.get(caller(&stranger, &[]), id).await;
         assert!(
             matches!(denied, Err(Error::PermissionDenied)),
-            "a stranger must be denied {id}, but got {denied:?}"
+            "another user must be denied {id}, but got {denied:?}"
         );
     }
     let own = service.get(caller(&stranger, &[]), &stranger).await;
@@ -141,7 +141,7 @@ async fn update_changes_only_present_fields_and_a_repeat_changes_nothing() {
     let denied = service.update(stranger(), &hana.id, None, Some("stolen")).await;
     assert!(
         matches!(denied, Err(Error::PermissionDenied)),
-        "a stranger may not, but: {denied:?}"
+        "another user may not, but: {denied:?}"
     );
     let wrong = service.update(own(), &hana.id, Some(""), Some("a\0b")).await;
     assert_eq!(
@@ -153,7 +153,7 @@ async fn update_changes_only_present_fields_and_a_repeat_changes_nothing() {
     assert_eq!(
         format!("{unchanged:?}"),
         format!("{moved:?}"),
-        "what is refused must change nothing"
+        "a refused request must change nothing"
     );
 }
 
@@ -168,14 +168,14 @@ async fn stored_deletion_frees_the_address_and_ends_the_tokens() {
         .await;
     assert!(
         matches!(denied, Err(Error::PermissionDenied)),
-        "a stranger may not, but: {denied:?}"
+        "another user may not, but: {denied:?}"
     );
     service.delete(own(), &hana.id).await.expect("the owner may");
 
     let again = service.delete(own(), &hana.id).await;
     assert!(
         matches!(again, Err(Error::NotFound)),
-        "it is gone, but: {again:?}"
+        "the account is deleted, but: {again:?}"
     );
     let read = service.get(own(), &hana.id).await;
     assert!(matches!(read, Err(Error::NotFound)), "it is gone, but: {read:?}");
@@ -183,7 +183,7 @@ async fn stored_deletion_frees_the_address_and_ends_the_tokens() {
         assert_eq!(
             service.check(token(&hana.id, epoch)).await,
             (false, false),
-            "no token of a deleted account may hold, whatever its epoch"
+            "no token of a deleted account may be valid, in any epoch"
         );
     }
     let other = service.open("hana@example.com").await;
@@ -254,7 +254,7 @@ async fn stored_event_of_a_deletion_is_listed_until_it_is_acknowledged() {
     assert_eq!(
         left.expect("rows").get::<_, String>(0),
         format!("{{{}}}", told[1].id),
-        "what was acknowledged a week ago is gone, and the news is not"
+        "events that were acknowledged a week ago are deleted, and newer ones are not"
     );
 }
 
@@ -284,7 +284,7 @@ async fn one_of_sixteen_concurrent_deletions_succeeds() {
     assert_eq!(
         (done, gone),
         (1, 15),
-        "one must delete it, the others find it gone"
+        "one must delete it, the others must not find it"
     );
     let told = service.events(10).await.expect("a list");
     assert_eq!(told.len(), 1, "the event is listed once: {told:?}");

@@ -20,7 +20,7 @@ async fn admins_list_living_accounts_oldest_first() {
     assert_eq!(
         listed(&first),
         [ids[0].clone(), ids[2].clone()],
-        "the first page must hold the oldest that live"
+        "the first page must have the oldest living accounts"
     );
     let second = service
         .list(admin(), 2, &first.next_page_token)
@@ -80,7 +80,7 @@ async fn only_admins_revoke_tokens_and_set_roles() {
     assert_eq!(
         service.check(claims_admin(0)).await,
         (true, false),
-        "a claim without the role is worth nothing"
+        "a claim without the role has no effect"
     );
     let roles = service.set_roles(admin(), &hana.id, &["admin", "admin"]).await;
     assert_eq!(
@@ -101,14 +101,14 @@ async fn only_admins_revoke_tokens_and_set_roles() {
     assert_eq!(
         service.check(claims_admin(0)).await,
         (true, false),
-        "a role that is gone must not count"
+        "a removed role must not count"
     );
 
     service.revoke(admin(), &hana.id).await.expect("an admin may");
     assert_eq!(
         service.check(token(&hana.id, 0)).await,
         (false, false),
-        "a token from before must not hold"
+        "an earlier token must not be valid"
     );
     assert!(
         service.get(caller(&hana.id, &[]), &hana.id).await.is_ok(),

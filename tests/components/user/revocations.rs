@@ -77,6 +77,6 @@ async fn revocation_works_without_redis() {
     assert!(revoked.is_ok(), "Redis is a cache, but: {revoked:?}");
     assert!(
         !service.check(token(&hana.id, 0)).await.0,
-        "a token from before must not hold"
+        "an earlier token must not be valid"
     );
 }

@@ -1,4 +1,4 @@
-//! Passwords, sessions, and which tokens are valid.
+//! Passwords, sessions, and the validity of tokens.
 
 use uuid::Uuid;
 
@@ -34,12 +34,12 @@ async fn stored_password_is_replaced_only_with_the_current_one() {
     assert_eq!(
         service.check(token(&hana.id, 0)).await,
         (false, false),
-        "tokens from before must not hold"
+        "earlier tokens must not be valid"
     );
     assert_eq!(
         service.check(token(&hana.id, 1)).await,
         (true, false),
-        "tokens from after must hold"
+        "later tokens must be valid"
     );
     let old = service
         .change_password(own(), "correct horse", "something else")
@@ -84,7 +84,7 @@ async fn ended_sessions_are_stored_one_or_all() {
         assert_eq!(
             service.check(token).await.0,
             holds,
-            "whether a token of {which} holds"
+            "whether a token of {which} is valid"
         );
     }
     let nameless = service.sign_out(caller(&hana.id, &[]), false).await;
@@ -98,11 +98,11 @@ async fn ended_sessions_are_stored_one_or_all() {
         .expect("a user may sign out everywhere");
     assert!(
         !service.check(of_session(&hana, "desk")).await.0,
-        "no token from before may hold"
+        "no earlier token may be valid"
     );
     assert!(
         service.check(token(&mina.id, 0)).await.0,
-        "another user's tokens must hold"
+        "another user's tokens must be valid"
     );
 }
 
@@ -119,14 +119,14 @@ async fn token_without_an_epoch_is_checked_by_its_issue_time() {
 
     assert!(
         service.check(issued(hana.created_at - hour)).await.0,
-        "nothing was revoked yet, so every token holds"
+        "nothing was revoked yet, so every token is valid"
     );
     service.revoke(admin(), &hana.id).await.expect("an admin may");
     for (micros, holds) in [(hana.created_at - hour, false), (hana.created_at + hour, true)] {
         assert_eq!(
             service.check(issued(micros)).await.0,
             holds,
-            "whether a token of {micros} holds that was revoked just after {}",
+            "whether a token of {micros} is valid after a revocation just after {}",
             hana.created_at
         );
     }

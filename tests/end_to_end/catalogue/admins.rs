@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 
 use super::*;
 
-/// A platform with an admin and a user who is no admin.
+/// A platform with an admin and a user who is not an admin.
 struct CatalogueTest {
     platform: Platform,
     _issuer: Issuer,
@@ -90,7 +90,7 @@ async fn admin_adds_changes_counts_and_deletes_a_product() {
     assert_eq!(
         changed["imageUrl"],
         Value::Null,
-        "the mask names it, and it is empty: taken away"
+        "the mask names it and it is empty, so it is removed"
     );
     assert_eq!(
         (&changed["name"], &changed["description"]),
@@ -172,7 +172,7 @@ async fn only_admins_change_the_catalogue() {
     assert_eq!(
         page,
         json!({ "products": [stored.to_json()] }),
-        "all is as it was"
+        "everything is unchanged"
     );
 
     let internal = shop.platform.client();
@@ -183,7 +183,7 @@ async fn only_admins_change_the_catalogue() {
         assert_eq!(
             answer.status.as_u16(),
             404,
-            "{method} is not there for the outside: {}",
+            "{method} must not exist for clients: {}",
             answer.text()
         );
     }

@@ -38,7 +38,7 @@ async fn list_has_exactly_the_rows_of_the_catalogue() {
     assert_eq!(
         page,
         json!({ "products": newest_first }),
-        "the page must hold the rows, newest first, and nothing else"
+        "the page must have exactly the rows, newest first"
     );
 }
 
@@ -55,7 +55,7 @@ async fn empty_catalogue_is_an_empty_page() {
     assert_eq!(
         page,
         json!({}),
-        "a list of nothing has neither products nor a next page"
+        "an empty list has neither products nor a next page"
     );
 }
 
@@ -139,7 +139,7 @@ async fn next_page_follows_a_product_that_was_deleted() {
     assert_eq!(
         names(&second),
         ["tea 1", "tea 0"],
-        "the second page must go on where the first one ended"
+        "the second page must continue where the first one ended"
     );
 }
 

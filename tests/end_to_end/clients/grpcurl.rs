@@ -83,7 +83,7 @@ async fn grpcurl_lists_describes_and_calls_the_public_api() {
     assert_eq!(
         cart,
         json!({ "cart": {} }),
-        "a token opens what is behind signing in"
+        "a token gives access to methods for users"
     );
 }
 

@@ -133,18 +133,18 @@ pub(crate) fn client(name: &str) -> PathBuf {
 async fn npm_packages() -> PathBuf {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let folder = client("connect-es");
-    // `ci` installs exactly what the lock file names, and nothing else.
+    // `ci` installs exactly the versions in the lock file.
     let install = || async { must(command("npm", &folder).arg("ci")).await };
     INSTALLED.get_or_init(install).await;
     folder
 }
 
-/// The buf CLI, which generates code for clients and is a client, too.
+/// The buf CLI. It generates code for clients, and is also a client.
 async fn buf(folder: &Path) -> Command {
     command(npm_packages().await.join("node_modules/.bin/buf"), folder)
 }
 
-/// A command that runs in a folder, and ends at the latest with the test.
+/// A command that runs in a folder, and ends with the test at the latest.
 pub(crate) fn command(program: impl AsRef<Path>, folder: &Path) -> Command {
     let mut command = Command::new(program.as_ref());
     command.current_dir(folder).kill_on_drop(true);

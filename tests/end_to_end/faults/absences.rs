@@ -8,11 +8,11 @@ use super::*;
 
 const LIST_USERS: &str = "user.v1.UserService/ListUsers";
 
-/// After this time every instance uses Redis again: after an error, an instance does without it for two seconds.
+/// After this time every instance uses Redis again: after an error, an instance works without Redis for two seconds.
 const NOTICED: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away() {
+async fn users_get_the_last_copy_of_their_own_account_while_the_service_is_unavailable() {
     let world = FaultyPlatform::start().await;
     let (mina, hana, admin) = (
         world.user("mina").await,
@@ -26,11 +26,7 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
     ];
     let [minas, hanas, admins] = tokens.each_ref().map(String::as_str);
     let fresh = world.get_user(&mina, minas).await;
-    assert_eq!(
-        fresh.header("cache-status"),
-        None,
-        "a fresh answer says nothing of age"
-    );
+    assert_eq!(fresh.header("cache-status"), None, "a fresh answer has no age");
     // This user's token is known, but she has never read her own account.
     world
         .call(Some(hanas), GET_PRODUCT, world.product().await)
@@ -43,12 +39,12 @@ async fn users_see_the_last_copy_of_their_own_account_while_the_service_is_away(
     assert_eq!(
         copy.message(),
         fresh.message(),
-        "the copy is what the service said last"
+        "the copy is the last answer of the service"
     );
     let status = copy.header("cache-status").unwrap_or_default();
     assert!(
         status.starts_with("bff; hit; ttl=-") && copy.header("age").is_some(),
-        "the answer says that it is a copy: {:?}",
+        "the answer's headers show that it is a copy: {:?}",
         copy.headers
     );
     for (id, token, why) in [
@@ -199,7 +195,7 @@ impl Callers {
             assert_eq!(
                 seen.kinds(name),
                 [expected],
-                "{fault}: what {name} is answered: {seen:?}"
+                "{fault}: the answers to {name}: {seen:?}"
             );
         }
         for (name, slowest) in &seen.slowest {
@@ -222,14 +218,14 @@ impl Callers {
             assert_eq!(
                 seen.kinds(name),
                 ["ok"],
-                "after {after} all is well for {name}: {seen:?}"
+                "after {after} all calls of {name} succeed: {seen:?}"
             );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_served_while_the_issuer_is_away() {
+async fn requests_are_served_while_the_issuer_is_unavailable() {
     let callers = Callers::new(FaultyPlatform::start().await).await;
     callers.are_well("the start").await;
     let calls = callers.calls().await;

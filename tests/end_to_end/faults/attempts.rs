@@ -16,7 +16,7 @@ async fn read_is_attempted_three_times() {
     assert_eq!(
         world.between.calls("product") - before,
         3,
-        "two calls got lost, the third was answered"
+        "two calls were lost, the third was answered"
     );
 
     let before = world.between.calls("product");
@@ -81,7 +81,7 @@ async fn breaker_opens_for_all_hosts_after_five_failures() {
     assert_eq!(ask_other().await, 503, "the other host knows, too");
     assert!(
         opened.elapsed() < reset,
-        "this must not take longer than the breaker is open"
+        "this must take less time than the breaker is open"
     );
 
     tokio::time::sleep(reset).await;
@@ -100,7 +100,7 @@ async fn breaker_opens_for_all_hosts_after_five_failures() {
     assert_eq!(
         world.between.calls("product") - calls,
         10,
-        "all get through again"
+        "all calls succeed again"
     );
 }
 
@@ -115,10 +115,7 @@ async fn short_deadline_of_a_caller_does_not_open_the_breaker() {
         let short = HeaderValue::from_static("50");
         request.headers_mut().insert("connect-timeout-ms", short);
         let failure = client.send(request).await.failure();
-        assert_eq!(
-            failure.code, "deadline_exceeded",
-            "50 ms is all that the caller gave"
-        );
+        assert_eq!(failure.code, "deadline_exceeded", "the caller's limit is 50 ms");
     }
     world.between.set("product", Fate::Pass);
     let answer = world.call(None, GET_PRODUCT, product).await;

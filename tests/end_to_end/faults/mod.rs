@@ -1,5 +1,5 @@
 //! Calls that fail: which calls are repeated, when the breaker opens, and which requests are served while a server or a
-//! component is away.
+//! component is unavailable.
 
 mod absences;
 mod attempts;
@@ -88,7 +88,7 @@ impl FaultyPlatform {
         self.call(Some(token), GET_USER, json!({ "id": id })).await
     }
 
-    /// Waits until a call is answered as it should be.
+    /// Waits until a call gets the expected answer.
     async fn heals(&self, token: Option<&str>, method: &str, message: &Value) {
         let began = Instant::now();
         loop {

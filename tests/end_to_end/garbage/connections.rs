@@ -25,11 +25,11 @@ async fn bytes_that_are_not_http_are_refused() {
             b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
         ),
         (
-            "a length that is no number",
+            "a length that is not a number",
             b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\nab",
         ),
         (
-            "a body in a coding that is not undone",
+            "a body in an unsupported coding",
             b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         ),
         (
@@ -124,6 +124,6 @@ async fn clients_that_stall_do_not_block_others() {
 
     assert!(
         served.is_ok(),
-        "64 clients that stopped half-way must not keep the platform from serving others"
+        "64 clients that stopped half-way must not prevent the platform from serving others"
     );
 }

@@ -43,13 +43,13 @@ impl Victim {
         assert_eq!(
             answer.status,
             200,
-            "after {what} the platform must go on, but: {}",
+            "after {what} the platform must continue to work, but: {}",
             answer.text()
         );
         assert_eq!(
             answer.message()["products"][0]["name"],
             "still here",
-            "and serve what is in Postgres"
+            "and serve the rows in Postgres"
         );
     }
 

@@ -35,7 +35,7 @@ async fn wrong_methods() {
         assert_eq!(
             answer.header("allow"),
             Some("POST"),
-            "and the answer must say what does"
+            "and the answer must name the allowed methods"
         );
         // Only a client that sends Connect's headers is answered in Connect's JSON.
         let media_type = if query.is_empty() {

@@ -192,7 +192,7 @@ async fn machine_token_gives_no_access_to_accounts() {
     assert_eq!(
         code(&world.call(LIST_PRODUCTS, json!({}), Some(&machine)).await),
         "200 ok",
-        "a public method is open to machines, too"
+        "a public method is also open to machines"
     );
 }
 

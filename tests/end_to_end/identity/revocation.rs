@@ -135,7 +135,7 @@ async fn without_redis_users_are_served_and_admins_are_not() {
         assert_eq!(
             code(&world.call(LIST_USERS, json!({}), Some(&kens)).await),
             "503 unavailable",
-            "a removed role might go unnoticed"
+            "a removed role could not be detected"
         );
     }
     let signed_out = json!({ "everywhere": true });

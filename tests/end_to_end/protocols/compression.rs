@@ -39,11 +39,7 @@ async fn compressed_requests_are_decompressed() {
             .flatten()
             .map(|it| &it["name"])
             .collect();
-        assert_eq!(
-            names,
-            ["new"],
-            "{way} must be understood as a request for one product"
-        );
+        assert_eq!(names, ["new"], "{way} must be read as a request for one product");
     }
 }
 
@@ -83,7 +79,7 @@ async fn large_answers_are_compressed_if_the_client_accepts_it() {
         assert_eq!(
             depends,
             method == "GET",
-            "what may be cached must tell what it depends on, but {method} had {:?}",
+            "an answer that may be cached must have `vary`, but {method} had {:?}",
             answer.headers
         );
     }
@@ -102,7 +98,7 @@ async fn large_answers_are_compressed_if_the_client_accepts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_be_as_large_as_the_limit() {
+async fn message_may_be_as_large_as_the_limit() {
     let platform = Platform::start().await;
     let client = platform.client();
 
@@ -131,7 +127,7 @@ async fn a_message_may_be_as_large_as_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_unpack_to_the_limit_and_no_further() {
+async fn message_may_decompress_to_the_limit_but_not_beyond() {
     let platform = Platform::start().await;
     let client = platform.client();
 
@@ -144,7 +140,7 @@ async fn a_message_may_unpack_to_the_limit_and_no_further() {
             assert_eq!(
                 code(&answer),
                 expected,
-                "{way} with {} bytes that unpack to {times} times 64 KiB",
+                "{way} with {} bytes that decompress to {times} times 64 KiB",
                 packed.len()
             );
         }
@@ -189,10 +185,7 @@ fn in_every_way(
 
 /// Checks that this is gzip, and smaller. The tests with clients check that it decompresses to the same message.
 fn must_be_gzip(packed: &[u8], plain: &[u8]) {
-    assert!(
-        packed.starts_with(&[0x1f, 0x8b]),
-        "the body must begin as gzip does"
-    );
+    assert!(packed.starts_with(&[0x1f, 0x8b]), "the body must begin like gzip");
     assert!(
         packed.len() < plain.len() / 2,
         "it must be smaller, but has {} of {} bytes",

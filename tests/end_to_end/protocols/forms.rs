@@ -8,7 +8,7 @@ use harness::{Platform, Setup};
 use super::{CREATE, END, GET, LIST, code, envelope, envelopes, grpc_web, lists, set, trailer, trailers};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_may_speak_every_protocol() {
+async fn browser_may_use_every_protocol() {
     let origin = "https://shop.example";
     let platform = Setup::new()
         .await
@@ -51,7 +51,7 @@ async fn a_browser_may_speak_every_protocol() {
     assert_eq!(
         code(&answer),
         "invalid_argument",
-        "the call must come through to its method"
+        "the call must reach its method"
     );
     assert_eq!(
         answer.header("access-control-allow-origin"),
@@ -82,7 +82,7 @@ async fn grpc_web_has_its_status_in_the_body() {
     assert_eq!(
         answer.header("content-type"),
         Some("application/grpc-web+json"),
-        "the answer must be of the type that was asked for"
+        "the answer must have the requested type"
     );
     assert_eq!(
         envelopes(&answer.body),
@@ -102,7 +102,7 @@ async fn grpc_web_has_its_status_in_the_body() {
     );
     assert!(
         trailer(&trailers, "grpc-message").starts_with("id must be a UUID"),
-        "the trailers must say what is wrong, but were {trailers}"
+        "the trailers must describe the fault, but were {trailers}"
     );
     let details = STANDARD_NO_PAD
         .decode(trailer(&trailers, "grpc-status-details-bin"))
@@ -142,7 +142,7 @@ async fn grpc_web_may_be_text() {
         assert_eq!(
             envelopes(&bytes),
             [(0, b"{}".to_vec()), (END, b"grpc-status: 0\r\n".to_vec())],
-            "{body}: in the text must be a message, then the trailers"
+            "{body}: the text must contain a message, then the trailers"
         );
     }
     let mut request = client.post(LIST, "no base64");
@@ -152,12 +152,12 @@ async fn grpc_web_may_be_text() {
     assert_eq!(
         trailer(&trailers(&bytes), "grpc-status"),
         "3",
-        "what is no base64 must be an invalid_argument"
+        "text that is not base64 must be an invalid_argument"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_get_must_be_a_whole_call_of_this_protocol() {
+async fn get_must_be_a_complete_call_of_this_protocol() {
     let platform = Platform::start().await;
     let client = platform.client();
 
@@ -209,14 +209,14 @@ async fn refusal_of_a_wrong_form_names_the_right_one() {
         ] {
             assert!(
                 lists(&answer, "accept-post", media_type),
-                "{path}: {media_type} is right, but the answer was {:?}",
+                "{path}: {media_type} is accepted, but the answer was {:?}",
                 answer.headers
             );
         }
         // Only streams have envelopes in Connect.
         assert!(
             !lists(&answer, "accept-post", "application/connect+json"),
-            "{path} has one answer, which is no stream"
+            "{path} has one answer, which is not a stream"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The bff's protocols on the wire: Connect by POST and GET, and gRPC-Web. The module `clients` has the tests with clients, and
-//! `garbage` the tests of invalid requests.
+//! The bff's protocols in bytes: Connect by POST and GET, and gRPC-Web. The module `clients` has the tests with
+//! clients, and `garbage` the tests of invalid requests.
 
 mod compression;
 mod forms;
@@ -19,7 +19,7 @@ const CREATE: &str = "/user.v1.UserService/CreateUser";
 /// The flag of an envelope with a compressed message.
 const PACKED: u8 = 1;
 
-/// The flag of gRPC-Web's last envelope, which holds the trailers.
+/// The flag of gRPC-Web's last envelope, which contains the trailers.
 const END: u8 = 0x80;
 
 /// A call by gRPC-Web with JSON.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{CREATE, LIST, code, envelope, grpc_web, set, trailer, trailers};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_ends_when_its_time_is_up() {
+async fn call_ends_at_its_deadline() {
     let platform = Platform::start().await;
     let client = platform.client();
     // Hashing a password takes tens of milliseconds.
@@ -26,7 +26,7 @@ async fn a_call_ends_when_its_time_is_up() {
         assert_eq!(
             answer.failure().code,
             "deadline_exceeded",
-            "and the code must say why"
+            "and the code must be deadline_exceeded"
         );
     }
     for timeout in ["0S", "1m", "5m", "5000u", "5000000n"] {
@@ -43,7 +43,7 @@ async fn a_call_ends_when_its_time_is_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_time_that_is_none_is_an_invalid_argument() {
+async fn malformed_timeout_is_an_invalid_argument() {
     let platform = Platform::start().await;
     let client = platform.client();
 

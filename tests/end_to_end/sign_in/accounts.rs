@@ -17,7 +17,7 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
     let mut browser = Browser::default();
     let scope = "openid offline_access";
 
-    // Signing up, over the link on the login page.
+    // Signing up, with the link on the login page.
     let page = browser.begin(&world, scope, "").await.page("/oauth2/login");
     let link = between(&page, "<a href=\"", "\"").expect("a link").to_owned();
     let page = browser.open(&world, &link).await.page("/oauth2/register");
@@ -70,12 +70,12 @@ async fn a_person_signs_up_signs_in_and_signs_out(issuer: Issuer) {
     assert_eq!(
         world.own(&others).await.status,
         401,
-        "and that of the same session"
+        "and the token of the same session"
     );
     let refused = world.refresh(&others).await;
     assert!(
         refused.status.is_client_error(),
-        "nor is it refreshed: {}",
+        "and it cannot be refreshed: {}",
         refused.text()
     );
     other.begin(&world, scope, "").await.page("/oauth2/login");

@@ -46,7 +46,7 @@ impl Place {
 pub(super) struct Browser(pub(super) BTreeMap<String, String>);
 
 impl Browser {
-    /// The application's link, for these scopes.
+    /// The application's authorization URL, for these scopes.
     pub(super) async fn begin(&mut self, world: &World, scope: &str, more: &str) -> Place {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let link = encoded(&[
@@ -75,7 +75,7 @@ impl Browser {
         self.follow(world, url, request).await
     }
 
-    /// Sends the form of a page with these fields, and the hidden ones that it came with.
+    /// Sends the form of a page with these fields, and with its hidden fields.
     pub(super) async fn send(&mut self, world: &World, page: &str, fields: &[(&str, &str)]) -> Place {
         let path = between(page, "action=\"", "\"").expect("a form").to_owned();
         let hidden: Vec<_> = page
@@ -88,8 +88,8 @@ impl Browser {
         self.follow(world, format!("{}{path}", world.url), request).await
     }
 
-    /// Follows redirects from `url`, which `request` asks for. Cookies go to both origins: they are on one host, and ports make no
-    /// difference to cookies (RFC 6265, section 8.5).
+    /// Requests `url` with `request` and follows redirects. Cookies are sent to both origins: they are on one host, and
+    /// cookies ignore the port (RFC 6265, section 8.5).
     pub(super) async fn follow(
         &mut self,
         world: &World,
@@ -131,7 +131,7 @@ impl Browser {
         panic!("it must lead somewhere in the end, not round and round: {url}");
     }
 
-    /// Signs in and sends the consent page with these fields; returns the parameters that the application receives.
+    /// Signs in and sends the consent page with these fields. Returns the parameters that the application receives.
     pub(super) async fn sign_in(
         &mut self,
         world: &World,
@@ -144,7 +144,7 @@ impl Browser {
         self.send(world, &page, grant).await.outside()
     }
 
-    /// Signs in by password, whether or not the browser is remembered; returns the tokens.
+    /// Signs in by password, whether or not the browser is remembered. Returns the tokens.
     pub(super) async fn sign_in_anew(&mut self, world: &World, email: &str) -> Value {
         let scope = "openid offline_access";
         let page = self

@@ -1,7 +1,8 @@
-//! Signing in and out as an application and a browser do it: over the issuer, the pages of the user component, and the edge.
+//! Signing in and out like an application and a browser: with the issuer, the pages of the user component, and the
+//! edge.
 //!
-//! Each test runs twice: over the issuer component, and over Ory Hydra. docs/ISSUER.md lists the differences, and the tests
-//! expect them.
+//! Each test runs twice: with the issuer component, and with Ory Hydra. docs/ISSUER.md lists the differences, and the
+//! tests expect them.
 
 mod accounts;
 mod browser;
@@ -26,7 +27,7 @@ const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-rfc-7636";
 const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "correct horse";
 
-/// The fields of a consent page with which a user grants all that was requested.
+/// The fields of a consent page with which a user grants everything that was requested.
 const ALL: [(&str, &str); 3] = [
     ("scope", "openid"),
     ("scope", "offline_access"),
@@ -42,7 +43,7 @@ pub(crate) enum Issuer {
     Hydra,
 }
 
-/// Makes two tests of each function: one over the issuer component, one over Ory Hydra, if Hydra is installed.
+/// Makes two tests of each function: one with the issuer component, one with Ory Hydra, if Hydra is installed.
 macro_rules! over_both_issuers {
     ($($test:ident),* $(,)?) => {
         mod over_the_issuer_component {
@@ -86,7 +87,7 @@ impl World {
         Self::with(issuer, |setup| setup).await
     }
 
-    /// The same, with changes.
+    /// The same, with a change of the setup.
     pub(crate) async fn with(issuer: Issuer, change: impl FnOnce(Setup) -> Setup) -> Self {
         let port = free_port().expect("a free port");
         let url = format!("http://127.0.0.1:{port}");
@@ -192,7 +193,7 @@ impl World {
         );
     }
 
-    /// The account of a token's bearer, as the edge answers.
+    /// The account of the token's user, as the edge returns it.
     async fn own(&self, tokens: &Value) -> Answer {
         let claims = claims(&tokens["access_token"]);
         self.call(tokens, "GetUser", json!({ "id": claims["sub"] })).await

@@ -1,4 +1,4 @@
-//! How often Postgres and Redis are asked: both count, and tell.
+//! Counts the commands to Postgres and Redis with the servers' own statistics.
 
 use std::time::{Duration, Instant};
 
@@ -13,31 +13,31 @@ use crate::migrate;
 use crate::secret::Secret;
 use crate::services::Redis;
 
-/// What makes Postgres count statements: a module of its own, which it has to begin with.
+/// The setting that makes Postgres count statements. The module must be loaded when Postgres starts.
 pub(super) const SETTINGS: &[&str] = &["shared_preload_libraries=pg_stat_statements"];
 
-/// What runs in Redis for a component on the path of a request, from its point of view one question and one answer; a plain
-/// command, such as keeps what was read, is not counted. What a script calls is counted by
-/// Redis, too, and is none; and a count of what it reads from sockets would be too low, because questions that
-/// requests ask at the same time share a connection and often a packet.
+/// The scripts that run in Redis for a component on the path of a request. For the component, a script is one round
+/// trip. Plain commands, such as those that store what was read, are not counted. Redis also counts the commands that a
+/// script calls, but these are no round trips. A count of the reads from sockets would be too low: commands that
+/// requests send at the same time share a connection, and often a packet.
 const SCRIPTS: [&str; 2] = ["eval", "evalsha"];
 
 /// How long the servers must have been idle.
 const REST: Duration = Duration::from_millis(500);
 
-/// How long we wait for the servers to become idle.
+/// How long to wait for the servers to become idle.
 const REST_LIMIT: Duration = Duration::from_secs(30);
 
-/// How often the services have asked since their servers started.
+/// The commands of the services since their servers started.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     /// SQL statements.
     pub(super) statements: u64,
-    /// Questions to Redis.
+    /// Round trips to Redis.
     pub(super) questions: u64,
 }
 
-/// Reads the counts. It costs the services nothing, and what it asks itself is not among them.
+/// Reads the counts. Reading does not slow the services, and its own commands are not counted.
 pub(super) struct Counters {
     postgres: PgConnection,
     redis: Url,
@@ -45,7 +45,8 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Counts what these roles ask of a database, whose server was started with [`SETTINGS`], and all clients of Redis.
+    /// Counts the statements of these roles in a database, whose server was started with [`SETTINGS`], and the scripts
+    /// of all clients of Redis.
     pub(super) async fn open(database: &Secret, redis: &Redis, roles: Vec<String>) -> Result<Counters> {
         let mut postgres = PgConnection::connect_with(&migrate::connect_options(database)?).await?;
         postgres
@@ -58,11 +59,11 @@ impl Counters {
         })
     }
 
-    /// What is counted once the servers are idle: what a load has left under way when it ended is not the next one's.
+    /// The counts once the servers are idle. Work that one load left unfinished must not count for the next load.
     ///
     /// # Errors
     /// The servers do not become idle, or do not answer.
-    pub(super) async fn at_rest(&mut self) -> Result<Counts> {
+    pub(super) async fn when_idle(&mut self) -> Result<Counts> {
         let began = Instant::now();
         let mut last = self.read().await?;
         while began.elapsed() < REST_LIMIT {
@@ -73,7 +74,7 @@ impl Counters {
             }
             last = now;
         }
-        bail!("Postgres or Redis is still being asked {REST_LIMIT:?} after the requests ended")
+        bail!("Postgres or Redis is still busy {REST_LIMIT:?} after the requests ended")
     }
 
     async fn read(&mut self) -> Result<Counts> {
@@ -84,14 +85,14 @@ impl Counters {
         .bind(&self.roles)
         .fetch_one(&mut self.postgres)
         .await
-        .context("Postgres does not tell how many statements it ran")?;
+        .context("Postgres does not return the number of its statements")?;
         Ok(Counts {
             statements: statements.try_into()?,
-            questions: scripts_run(&self.ask_redis("INFO commandstats").await?),
+            questions: scripts_run(&self.send_to_redis("INFO commandstats").await?),
         })
     }
 
-    async fn ask_redis(&self, command: &str) -> Result<String> {
+    async fn send_to_redis(&self, command: &str) -> Result<String> {
         let address = (
             self.redis.host_str().unwrap_or_default(),
             self.redis.port().unwrap_or_default(),
@@ -110,7 +111,7 @@ impl Counters {
                 ensure!(!answer.starts_with('-'), "Redis refuses `{command}`: {answer}");
                 Ok(answer.to_owned())
             }
-            _ => bail!("Redis does not let us in"),
+            _ => bail!("Redis refuses the login"),
         }
     }
 }
@@ -130,12 +131,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_are_counted_and_not_what_they_call() {
+    fn scripts_are_counted_but_not_the_commands_that_they_call() {
         let statistics = "# Commandstats\r\n\
                           cmdstat_get:calls=90,usec=1\r\n\
                           cmdstat_evalsha:calls=30,usec=345,usec_per_call=11.50,rejected_calls=0\r\n\
                           cmdstat_eval:calls=2,usec=9\r\n";
         assert_eq!(scripts_run(statistics), 32);
-        assert_eq!(scripts_run(""), 0, "a server that was asked nothing");
+        assert_eq!(scripts_run(""), 0, "a server that ran no command");
     }
 }

@@ -1,4 +1,4 @@
-//! What is measured, by the names that people see.
+//! The names of the targets, as they are printed.
 
 pub(super) const GET_PRODUCT: &str = "GetProduct, platform";
 pub(super) const GET_PRODUCT_NATIVE: &str = "GetProduct, native";

@@ -1,4 +1,4 @@
-//! The figures: medians, ratios, a table for people and JSON for programs.
+//! The results: medians, ratios, a table for people and JSON for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,37 +9,37 @@ use super::names::*;
 use super::wrk::Sample;
 use super::{COUNTED, Options};
 
-/// What one round has shown.
+/// The results of one round.
 pub(super) struct Round {
-    /// What wrk saw.
+    /// The results of wrk.
     pub(super) sample: Sample,
-    /// What processors spent on the process meanwhile. Unlike the rate, it hardly depends on what else the machine does.
+    /// The processor time of the process in the round. Unlike the rate, it hardly depends on the machine's other load.
     pub(super) processor: Duration,
     /// The physical memory of the process at the end, in bytes.
     pub(super) resident: u64,
 }
 
-/// How often others were asked for one request.
+/// How many commands one request sends to the servers.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
-    /// SQL statements: each of them a round trip to Postgres, and a transaction of its own.
+pub(super) struct CommandsPerRequest {
+    /// SQL statements. Each is a round trip to Postgres and a transaction of its own.
     pub(super) statements: f64,
     /// Round trips to Redis.
     pub(super) redis: f64,
 }
 
-/// What was found out about one target.
+/// The results of one target.
 pub(super) struct Measured {
     name: &'static str,
-    asked: Asked,
+    commands: CommandsPerRequest,
     rounds: Vec<Round>,
 }
 
 impl Measured {
-    pub(super) fn new(name: &'static str, asked: Asked) -> Measured {
+    pub(super) fn new(name: &'static str, commands: CommandsPerRequest) -> Measured {
         Measured {
             name,
-            asked,
+            commands,
             rounds: Vec::new(),
         }
     }
@@ -66,7 +66,7 @@ impl Measured {
         median(self.rounds.iter().map(per_request))
     }
 
-    /// The most memory that a round ended with, in bytes.
+    /// The largest memory at the end of a round, in bytes.
     fn resident(&self) -> u64 {
         self.rounds
             .iter()
@@ -75,7 +75,7 @@ impl Measured {
             .unwrap_or_default()
     }
 
-    /// The slowest and the fastest round, in requests a second: how much to trust the median.
+    /// The slowest and the fastest round, in requests a second. They show how reliable the median is.
     fn range(&self) -> (f64, f64) {
         let all = self.rounds.iter().map(|round| round.sample.per_second);
         (all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max))
@@ -90,14 +90,14 @@ impl Measured {
             "p99Milliseconds": self.p99(),
             "requests": self.rounds.iter().map(|round| round.sample.requests).sum::<u64>(),
             "processorMicrosecondsPerRequest": self.processor_micros(),
-            "sqlStatementsPerRequest": self.asked.statements,
-            "redisRoundTripsPerRequest": self.asked.redis,
+            "sqlStatementsPerRequest": self.commands.statements,
+            "redisRoundTripsPerRequest": self.commands.redis,
             "residentBytes": self.resident(),
         })
     }
 }
 
-/// Requests a second of one target as a share of another's.
+/// Requests a second of one target, divided by those of another.
 const RATIOS: [(&str, &str, &str); 10] = [
     ("GetProduct, platform / native", GET_PRODUCT, GET_PRODUCT_NATIVE),
     (
@@ -119,14 +119,14 @@ const RATIOS: [(&str, &str, &str); 10] = [
     ),
 ];
 
-/// All that was measured.
+/// All results.
 pub(super) struct Report {
     pub(super) options: Options,
     pub(super) measured: Vec<Measured>,
 }
 
 impl Report {
-    /// Those of which both sides were measured.
+    /// The ratios whose two targets were both measured.
     fn ratios(&self) -> Vec<(&'static str, f64)> {
         let rate = |name: &str| {
             let measured = self.measured.iter().find(|measured| measured.name == name);
@@ -186,8 +186,8 @@ impl fmt::Display for Report {
                 measured.p50(),
                 measured.p99(),
                 measured.processor_micros(),
-                measured.asked.statements,
-                measured.asked.redis,
+                measured.commands.statements,
+                measured.commands.redis,
                 measured.resident() >> 20
             )?;
         }
@@ -207,7 +207,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The middle one; of an even number the lower of the two in the middle, so that it is one that was seen.
+/// The middle value. For an even count, the lower of the two in the middle, so that it is a measured value.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -230,11 +230,11 @@ mod tests {
     };
 
     fn measured(name: &'static str, per_second: f64) -> Measured {
-        let asked = Asked {
+        let commands = CommandsPerRequest {
             statements: 1.0,
             redis: 1.0,
         };
-        let mut measured = Measured::new(name, asked);
+        let mut measured = Measured::new(name, commands);
         measured.add(Round {
             sample: Sample {
                 requests: 10,
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_of_what_was_measured() {
+    fn ratio_needs_both_targets() {
         let mut report = Report {
             options: OPTIONS,
             measured: vec![

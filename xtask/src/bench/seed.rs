@@ -1,36 +1,38 @@
-//! The catalogue, the orders and the cart that are measured: the same in every run; and what clients send about them.
+//! The measured catalogue, orders and cart, which are the same in every run, and the messages that clients send about
+//! them.
 
 use std::fmt::Write as _;
 
-/// How many products are for sale.
+/// How many products are on sale.
 pub(super) const PRODUCTS: u32 = 100_000;
 
 /// How many of them GetProduct reads, one after the other.
 pub(super) const PRODUCTS_READ: u32 = 1_000;
 
-/// How many orders there are, of all users together.
+/// How many orders all users have together.
 pub(super) const ORDERS: u32 = 100_000;
 
-/// Which of the orders, counted from the newest of the user, the deep page begins after. The user has a fifth of all.
+/// The order, counted from the user's newest, after which the deep page begins. The user has a fifth of all orders.
 pub(super) const DEEP: u32 = 15_000;
 
-/// The most orders that a page can have.
+/// The largest number of orders on a page.
 const LARGEST_PAGE: u32 = 100;
 
 /// The user whose account, cart and orders are read.
 pub(super) const USER: &str = "00000000-0000-7000-8000-00000000a001";
 
-/// What a client sends to read the account.
+/// The message that reads the account.
 pub(super) const GET_USER: &str = r#"{"id":"00000000-0000-7000-8000-00000000a001"}"#;
 
-/// What a client sends to list the first page, of products or of orders, of the default size.
+/// The message that lists the first page, of products or of orders, with the default size.
 pub(super) const FIRST_PAGE: &str = "{}";
 
-/// What a client sends to read its cart.
+/// The message that reads the cart.
 pub(super) const GET_CART: &str = "{}";
 
-/// What is searched for: a word of many products, which the newest thousand are enough for; two letters of many; and what
-/// the index has to find: a word of five products, and five Japanese characters of every 120th.
+/// The search texts. One is a word of many products, for which the newest thousand are enough. One is two letters of
+/// many products. The index must find the other two: a word of five products, and five Japanese characters of every
+/// 120th product.
 pub(super) const QUERIES: [&str; 4] = [
     r#"{"query":"sencha"}"#,
     r#"{"query":"uj"}"#,
@@ -43,13 +45,13 @@ fn product(number: u32) -> String {
     format!("00000000-0000-7000-8000-{number:012x}")
 }
 
-/// What a client sends to read a product.
+/// The message that reads a product.
 pub(super) fn get_product(number: u32) -> String {
     format!(r#"{{"id":"{}"}}"#, product(number))
 }
 
-/// What a client sends for each of so many orders, of two products each as the orders that are there: every one with a
-/// key of its own, and the products in turn, so that none of them runs out and orders do not wait for each other's stock.
+/// The messages that create `count` orders. Each has two products, like the existing orders, and an idempotency key of
+/// its own. The products alternate, so that none runs out and orders do not wait for each other's stock.
 pub(super) fn create_orders(count: u32) -> impl Iterator<Item = String> {
     (0..count).map(|number| {
         let first = number * 2 % PRODUCTS + 1;
@@ -69,7 +71,7 @@ pub(super) fn create_orders(count: u32) -> impl Iterator<Item = String> {
     })
 }
 
-/// What a client sends for the page of orders after a token, and how many it wants: the most there may be.
+/// The message for the page of orders after a token, and the size of that page: the largest allowed.
 pub(super) fn large_page_of_orders(token: &str) -> (String, u32) {
     (
         format!(r#"{{"pageSize":{LARGEST_PAGE},"pageToken":"{token}"}}"#),
@@ -77,14 +79,14 @@ pub(super) fn large_page_of_orders(token: &str) -> (String, u32) {
     )
 }
 
-/// What a client sends for the page of orders after a token, of the default size.
+/// The message for the page of orders after a token, with the default size.
 pub(super) fn page_of_orders(token: &str) -> String {
     format!(r#"{{"pageToken":"{token}"}}"#)
 }
 
-/// Puts the products on sale, with ids as [`get_product`] counts them, and opens the account.
+/// Puts the products on sale, with the ids that [`get_product`] uses, and creates the account.
 ///
-/// The index of the search is taken away meanwhile, and then made as it was: that takes a fifth of the time.
+/// The index of the search is dropped first and then created again: that takes a fifth of the time.
 pub(super) fn products() -> String {
     format!(
         "set search_path = product_service;
@@ -114,8 +116,8 @@ pub(super) fn products() -> String {
     )
 }
 
-/// Places the orders, a minute apart, of which every fifth is the user's: nine in ten confirmed, the others cancelled or
-/// rejected. And puts five products into the user's cart.
+/// Creates the orders, one minute apart. Every fifth is the user's. Nine in ten are confirmed, the others cancelled or
+/// rejected. Also puts five products into the user's cart.
 pub(super) fn orders() -> String {
     format!(
         "set search_path = order_service;

@@ -1,4 +1,4 @@
-//! What is measured, running: the platform, the native program, the hello component, and what they stand on.
+//! The running servers: the platform, the native program, the hello component, and their Postgres and Redis.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -25,10 +25,11 @@ use crate::workspace::{BuildProfile, Workspace};
 
 const DATABASE: &str = "akinai";
 
-/// How long a server may take until it answers. The host compiles components at its first start.
+/// How long a server may take until it answers. The host compiles components when it starts for the first time.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
-/// How long a token may take that the issuer signs before it answers: several times what it takes one slow processor.
+/// How long the issuer may take to sign a token before it answers: several times what one token takes on a slow
+/// processor.
 const SIGNING_LIMIT: Duration = Duration::from_millis(50);
 
 /// Postgres with a catalogue, and Redis.
@@ -40,7 +41,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Starts both in `folder`, as durable as in production: what writes is measured with what that costs.
+    /// Starts both in `folder`, as durable as in production: writes are measured with their real cost.
     pub(super) async fn start(workspace: &Workspace, folder: &Path) -> Result<Servers> {
         let postgres = start_postgres(folder).await?;
         let redis = Redis::start(folder).await?;
@@ -63,13 +64,13 @@ impl Servers {
         })
     }
 
-    /// What counts how often the services ask them.
+    /// Counts the commands of the services.
     pub(super) async fn counters(&self) -> Result<Counters> {
         let roles = self.passwords.iter().map(|(schema, _)| schema.role()).collect();
         Counters::open(&self.postgres.admin_url_of(DATABASE), &self.redis, roles).await
     }
 
-    /// Who issues the tokens: `count` of them, in `file`.
+    /// Starts the issuer of the tokens. It writes `count` tokens into `file`.
     pub(super) async fn issuer(&self, workspace: &Workspace, file: &Path, count: u32) -> Result<BenchServer> {
         let mut command = Command::new(workspace.native_program(BuildProfile::Dist, "akinai-bench-issuer"));
         command
@@ -88,7 +89,7 @@ impl Servers {
             .env("SPIN_VARIABLE_REDIS_PORT", self.redis.port().to_string())
             .env("SPIN_VARIABLE_ISSUER", &issuer)
             .env("SPIN_VARIABLE_ISSUER_ORIGIN", &issuer)
-            // What is measured is the platform, not its limits.
+            // The benchmark measures the platform, not its limits.
             .env("SPIN_VARIABLE_RATE_PER_SECOND", "1000000")
             .env("SPIN_VARIABLE_RATE_BURST", "1000000");
         for (user, password) in self.redis.users() {
@@ -143,14 +144,14 @@ async fn start_postgres(folder: &Path) -> Result<Postgres> {
     })
 }
 
-/// Fills the tables, and leaves the server nothing to do in the background that would be measured, too.
+/// Fills the tables, and finishes the server's background work, so that it is not measured.
 async fn seed(url: &Secret) -> Result<()> {
     let mut connection = PgConnection::connect_with(&migrate::connect_options(url)?).await?;
     for sql in [seed::products(), seed::orders()] {
         connection
             .execute(sql.as_str())
             .await
-            .context("what is measured does not fit the tables")?;
+            .context("the benchmark's data does not fit the tables")?;
     }
     for sql in ["vacuum (analyze)", "checkpoint"] {
         connection.execute(sql).await?;
@@ -168,10 +169,11 @@ fn host(workspace: &Workspace, manifest: &Path) -> Command {
     command
 }
 
-/// The unit of times in /proc: USER_HZ is 100 on every architecture that we know of (time(7)).
+/// The unit of times in /proc: USER_HZ is 100 on every architecture that we know (time(7)).
 const TICK: Duration = Duration::from_millis(10);
 
-/// `utime` + `stime`: the 14th and 15th field. The 2nd, the program's name, may hold anything, and ends with the last `)`.
+/// `utime` + `stime`: the 14th and 15th field. The 2nd field, the program's name, may contain any character. It ends
+/// with the last `)`.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -186,17 +188,17 @@ pub(super) struct BenchServer {
 }
 
 impl BenchServer {
-    /// Starts a program that is soon ready.
+    /// Starts a program that is ready soon.
     async fn start(command: Command, path: &'static str) -> Result<BenchServer> {
         BenchServer::start_within(START_LIMIT, command, path).await
     }
 
-    /// Starts a program that takes `--listen`, and waits until it answers `path`, whatever it answers.
+    /// Starts a program that takes `--listen`, and waits until it answers `path` with any status.
     async fn start_within(limit: Duration, mut command: Command, path: &'static str) -> Result<BenchServer> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         command
             .args(["--listen", &address.to_string()])
-            // A backtrace for each error makes errors slow, and some shells ask for them.
+            // A backtrace for each error makes errors slow, and some shells switch backtraces on.
             .env_remove("RUST_BACKTRACE")
             .stdout(Stdio::null());
         let process = Process::spawn(&mut command, EndSignal::Terminate)?;
@@ -205,7 +207,7 @@ impl BenchServer {
         while exchange(address, &BenchRequest::get(path)).await.is_err() {
             if let Some(status) = server.process.try_wait()? {
                 bail!(
-                    "{} ended while starting ({status}); what it said is above",
+                    "{} ended while starting ({status}); its output is above",
                     command.get_program().display()
                 );
             }
@@ -233,10 +235,10 @@ impl BenchServer {
             message: message.to_owned(),
         };
         let body = self.send(request).await?;
-        serde_json::from_str(&body).with_context(|| format!("{path} answers no JSON: {body}"))
+        serde_json::from_str(&body).with_context(|| format!("{path} does not answer with JSON: {body}"))
     }
 
-    /// Sends a request, and waits for the body of its answer, which must be a success.
+    /// Sends a request, and returns the body of its answer. Any answer but a success is an error.
     pub(super) fn send(&self, request: BenchRequest) -> impl Future<Output = Result<String>> + use<> {
         let address = self.address;
         async move {
@@ -253,7 +255,7 @@ impl BenchServer {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         ticks(&stat)
             .map(|ticks| TICK * ticks)
-            .context("the kernel does not tell the processor time")
+            .context("the kernel does not give the processor time")
     }
 
     /// The physical memory of the process in bytes (`VmRSS`, proc(5)).
@@ -265,11 +267,11 @@ impl BenchServer {
             .and_then(|text| text.parse::<u64>().ok());
         kilobytes
             .map(|kilobytes| kilobytes << 10)
-            .context("the kernel does not tell the resident memory")
+            .context("the kernel does not give the resident memory")
     }
 }
 
-/// HTTP/1.0 by hand: for these few requests an HTTP client would be the largest dependency of this crate.
+/// HTTP/1.0 by hand: an HTTP client for these few requests would be the largest dependency of this crate.
 async fn exchange(address: SocketAddr, request: &BenchRequest) -> Result<String> {
     let BenchRequest {
         method,

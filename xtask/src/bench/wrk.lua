@@ -1,17 +1,17 @@
--- What wrk sends, and how it tells what came back.
--- Arguments: the path of an RPC, a file with a JSON message a line and how many of them to pass over, and maybe a file with a
--- token a line and how many of those to pass over. Without any: GET / .
+-- The requests of wrk, and the report about the responses.
+-- Arguments: the path of an RPC, a file with one JSON message per line, the number of its lines to skip, and optionally a file
+-- with one token per line and the number of its lines to skip. Without arguments: GET / .
 --
--- There are as many requests as there are lines in the longer file; the shorter one is gone through again and again.
+-- The longer file decides the number of requests. The lines of the shorter file are used repeatedly.
 
 local requests = {}
 local sent = 0
 
-local function lines(file, passed)
+local function lines(file, skipped)
   local found = {}
   for line in io.lines(file) do
-    passed = passed - 1
-    if passed < 0 then
+    skipped = skipped - 1
+    if skipped < 0 then
       found[#found + 1] = line
     end
   end

@@ -1,4 +1,4 @@
-//! wrk, the load generator: found, run, and read.
+//! Finds and runs wrk, the load generator, and reads its results.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::debian::{self, WantedPackage};
 use crate::process::{EndSignal, Process};
 use crate::workspace::Workspace;
 
-/// Makes wrk send our requests and print what came back as JSON.
+/// The script that makes wrk send our requests and print the results as JSON.
 const SCRIPT: &str = "xtask/src/bench/wrk.lua";
 
 /// An installed or unpacked wrk.
@@ -25,7 +25,7 @@ pub(super) struct Wrk {
     output: tempfile::NamedTempFile,
 }
 
-/// What wrk sends.
+/// A load for wrk.
 pub(super) enum Load {
     /// GET / of the hello component.
     Hello,
@@ -35,7 +35,7 @@ pub(super) enum Load {
         path: &'static str,
         /// The messages, in JSON.
         messages: Lines,
-        /// The bearer tokens of the callers; none for anonymous requests.
+        /// The bearer tokens of the callers. `None` for anonymous requests.
         tokens: Option<Lines>,
     },
 }
@@ -60,21 +60,21 @@ impl BenchRequest {
     }
 }
 
-/// The lines of a file that requests are made of.
+/// The lines of a file from which requests are made.
 pub(super) struct Lines {
     file: PathBuf,
     all: Vec<String>,
-    /// How many of them were sent before; none where they may be sent again.
+    /// How many of them have been sent. `None` if they may be sent repeatedly.
     sent: Option<Cell<usize>>,
 }
 
 impl Lines {
-    /// Each of them is sent once.
+    /// Each line is sent once.
     pub(super) fn once(file: PathBuf, lines: impl Iterator<Item = String>) -> Result<Lines> {
         Lines::write(file, lines, Some(Cell::new(0)))
     }
 
-    /// They are sent again and again.
+    /// The lines are sent repeatedly.
     pub(super) fn again(file: PathBuf, lines: impl Iterator<Item = String>) -> Result<Lines> {
         Lines::write(file, lines, None)
     }
@@ -85,8 +85,8 @@ impl Lines {
         Ok(Lines { file, all, sent })
     }
 
-    /// How many to pass over.
-    fn passed(&self) -> usize {
+    /// How many lines to skip.
+    fn skipped(&self) -> usize {
         self.sent.as_ref().map_or(0, Cell::get)
     }
 
@@ -99,13 +99,13 @@ impl Lines {
         self.all.get(index).map(String::as_str)
     }
 
-    /// How many are left to send; none where they may be sent again.
+    /// How many lines are left to send. `None` if they may be sent repeatedly.
     fn left(&self) -> Option<usize> {
         let sent = self.sent.as_ref()?;
         Some(self.all.len().saturating_sub(sent.get()))
     }
 
-    /// Whether there were enough of them.
+    /// Records that requests were sent, and checks that there were enough lines.
     fn note(&self, requests: usize) -> Result<()> {
         if let Some(sent) = &self.sent {
             sent.set(sent.get() + requests);
@@ -128,7 +128,7 @@ impl Load {
         }
     }
 
-    /// The next so many requests. They count as sent.
+    /// The next `count` requests. They count as sent.
     pub(super) fn take(&self, count: usize) -> Result<Vec<BenchRequest>> {
         let requests = (0..count).map(|number| match self {
             Load::Hello => Some(BenchRequest::get("/")),
@@ -156,7 +156,7 @@ impl Load {
         Ok(requests)
     }
 
-    /// How many requests are left of what must not be sent twice; none where there is no end to it.
+    /// How many requests are left of messages that must not be sent twice. `None` if the load has no such limit.
     pub(super) fn left(&self) -> Option<usize> {
         let Load::Calls { messages, tokens, .. } = self else {
             return None;
@@ -165,10 +165,10 @@ impl Load {
         messages.left().into_iter().chain(tokens).min()
     }
 
-    /// Notes what was sent, including requests whose answers were not read.
+    /// Records sent requests, including those whose answers were not read.
     ///
     /// # Errors
-    /// Something was sent again that must not be.
+    /// A message was sent twice that must be sent once.
     pub(super) fn sent(&self, requests: usize) -> Result<()> {
         if let Load::Calls { messages, tokens, .. } = self {
             messages.note(requests)?;
@@ -178,12 +178,12 @@ impl Load {
     }
 }
 
-/// What one run of wrk saw.
+/// The results of one run of wrk.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sample {
-    /// Requests answered.
+    /// Answered requests.
     pub(super) requests: u64,
-    /// Of these and of those not answered: connections that failed, answers that were no success, answers too late.
+    /// Failures: failed connections, answers other than a success, and late answers. Answered requests can be among them.
     pub(super) lost: u64,
     /// Requests answered a second.
     pub(super) per_second: f64,
@@ -194,7 +194,7 @@ pub(super) struct Sample {
 }
 
 impl Wrk {
-    /// The installed wrk, else Debian's, unpacked into `.akinai/`.
+    /// Finds the installed wrk, or else Debian's, unpacked into `.akinai/`.
     pub(super) async fn find(workspace: &Workspace) -> Result<Wrk> {
         let script = workspace.root().join(SCRIPT);
         let output = tempfile::NamedTempFile::new()?;
@@ -228,7 +228,7 @@ impl Wrk {
         })
     }
 
-    /// Runs it against a server. One thread: the machine's other cores are for what is measured.
+    /// Runs wrk against a server. It uses one thread, because the machine's other cores are for the server.
     pub(super) async fn run(
         &self,
         address: SocketAddr,
@@ -255,7 +255,7 @@ impl Wrk {
         {
             command.args(["--", path]);
             for lines in [Some(messages), tokens.as_ref()].into_iter().flatten() {
-                command.arg(&lines.file).arg(lines.passed().to_string());
+                command.arg(&lines.file).arg(lines.skipped().to_string());
             }
         }
         let output = File::create(self.output.path())?;
@@ -269,7 +269,7 @@ impl Wrk {
     }
 }
 
-/// Reads what the script prints.
+/// Reads the output of the script.
 fn parse(json: &str) -> Result<Sample> {
     let value: Value = serde_json::from_str(json)?;
     let number = |name: &str| value[name].as_f64().with_context(|| format!("{name} is missing"));
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_must_be_sent_once_is_not_sent_again() {
+    fn messages_for_one_use_are_not_sent_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let lines = |name: &str, lines: &[&str]| {
             (
@@ -308,17 +308,13 @@ mod tests {
         };
         let with = |message: &str, token: &str| (message.to_owned(), Some(token.to_owned()));
         assert_eq!(sent(2), Some(vec![with("1", "a"), with("2", "b")]));
-        assert_eq!(
-            sent(1),
-            Some(vec![with("3", "a")]),
-            "those that were sent are passed over"
-        );
-        assert_eq!(sent(1), None, "nothing is left");
+        assert_eq!(sent(1), Some(vec![with("3", "a")]), "sent lines are skipped");
+        assert_eq!(sent(1), None, "no line is left");
         assert!(load.sent(1).is_err(), "wrk began again from the first");
     }
 
     #[test]
-    fn what_the_script_prints_is_read() {
+    fn output_of_the_script_is_read() {
         let sample = parse(r#"{"requests":30000,"lost":2,"duration":1500000,"p50":3200,"p99":9100.5}"#);
         let expected = Sample {
             requests: 30_000,
@@ -330,7 +326,7 @@ mod tests {
         assert_eq!(sample.expect("a whole report"), expected);
         assert!(
             parse(r#"{"requests":1}"#).is_err(),
-            "half a report must not count as one"
+            "an incomplete report is an error"
         );
     }
 }

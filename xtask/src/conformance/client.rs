@@ -1,5 +1,5 @@
-//! The client under test, as the runner starts it: a program between the two (`tests/conformance-bridge`), which starts the
-//! hosts that run the client.
+//! The client under test, as the runner starts it. A program between the runner and the client
+//! (`tests/conformance-bridge`) starts the hosts that run the client.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -10,10 +10,10 @@ use super::host;
 use crate::process::run;
 use crate::workspace::{BuildProfile, Workspace};
 
-/// The program in between.
+/// The program between the runner and the client.
 pub(super) const BRIDGE: &str = "conformance-bridge";
 
-/// The program and its arguments: the command that starts a host, to which it adds where that listens.
+/// The program and its arguments: the command that starts a host. The program adds the listen address to that command.
 pub(super) fn program(workspace: &Workspace) -> Vec<OsString> {
     let host = host(workspace, "conformance-client");
     let mut program = vec![
@@ -25,7 +25,7 @@ pub(super) fn program(workspace: &Workspace) -> Vec<OsString> {
     program
 }
 
-/// Has a host compile the client, and keep it: the runner waits 20 s for the first of all answers.
+/// Lets a host compile the client and cache it, because the runner waits only 20 s for the first of all answers.
 ///
 /// # Errors
 /// The host does not start.

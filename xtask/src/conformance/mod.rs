@@ -1,8 +1,9 @@
-//! `cargo xtask conformance`: the Connect project's own conformance suite, which decides what speaking its protocols means.
+//! `cargo xtask conformance`: the Connect project's own conformance suite, which defines correct behaviour for its
+//! protocols.
 //!
-//! The runner is a Go program, pinned in `tools/conformance` and built once. It starts a program that we name for each
-//! configuration that it tests, tells it on its standard input what is wanted, and compares every answer with what the
-//! suite expects. docs/CONFORMANCE.md has the figures.
+//! The runner is a Go program, pinned in `tools/conformance` and built once. It starts one of our programs for each
+//! configuration that it tests, sends the wanted settings to its standard input, and compares every answer with the
+//! expected one. docs/CONFORMANCE.md has the results.
 
 mod client;
 mod server;
@@ -22,37 +23,37 @@ use crate::workspace::{BuildProfile, Workspace};
 
 pub use self::server::serve;
 
-/// The runner, in the version that `tools/conformance/go.mod` has.
+/// The runner, in the version of `tools/conformance/go.mod`.
 const RUNNER: GoProgram = GoProgram {
     name: "conformance",
     package: "connectrpc.com/conformance/cmd/connectconformance",
     linker_flags: "-s -w",
 };
 
-/// The variable that names a Spin to run what is tested on, instead of our host.
+/// The variable that names a Spin to run the tested components instead of our host.
 const SPIN: &str = "AKINAI_SPIN";
 
 /// The options of `cargo xtask conformance`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Only the cases that this pattern names, such as `Basic/**`; may be given more than once.
+    /// Run only the cases that match this pattern, such as `Basic/**`. May be given more than once.
     #[arg(long, value_name = "PATTERN")]
     run: Vec<String>,
 }
 
-/// What is tested: one side of the protocol.
+/// One side of the protocol, to be tested.
 struct Subject {
-    /// What the runner calls it: it plays the other side itself.
+    /// The runner's name for this side. The runner itself plays the other side.
     mode: &'static str,
-    /// What it claims to support: a file in `tools/conformance`.
+    /// The features that it supports: a file in `tools/conformance`.
     claims: &'static str,
     /// The program that the runner starts for each configuration, and its arguments.
     program: Vec<OsString>,
 }
 
-/// Everything that is tested.
+/// All sides that are tested.
 fn subjects(workspace: &Workspace) -> [Subject; 2] {
-    // By its place and not as what runs now: compiling the tests has put another file there.
+    // The file's path, not the running program: compiling the tests has put another file in its place.
     let xtask = workspace.native_program(BuildProfile::Dev, "xtask");
     let server = Subject {
         mode: "server",
@@ -70,16 +71,16 @@ fn subjects(workspace: &Workspace) -> [Subject; 2] {
 /// The native programs that the suite needs.
 const PROGRAMS: &[&str] = &["akinai-host", client::BRIDGE];
 
-/// Compiles what is tested, builds the runner if there is none, and runs every case.
+/// Compiles the components and programs, builds the runner if it is missing, and runs every case.
 ///
 /// # Errors
-/// Something does not compile, Go is missing, or a case failed: the runner has said which and why.
+/// Something does not compile, Go is missing, or a case failed. The runner has printed which case and why.
 pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> {
     let mut steps = Steps::new(3);
-    steps.begin("compile the components, those of the tests included, and the host");
+    steps.begin("compile the components, including those of the tests, and the host");
     build::components_and_those_of_tests(workspace).await?;
     build::programs(workspace, BuildProfile::Dev, PROGRAMS).await?;
-    steps.begin("have the conformance runner (built by Go, once, in about two minutes)");
+    steps.begin("get the conformance runner (Go builds it once, in about two minutes)");
     let runner = runner(workspace).await?;
     steps.begin("run the conformance suite against our server and our client");
     conformance_of_compiled(workspace, &runner, &options).await?;
@@ -87,7 +88,7 @@ pub async fn conformance(workspace: &Workspace, options: Options) -> Result<()> 
     Ok(())
 }
 
-/// Runs the suite when everything is compiled already.
+/// Runs the suite when everything has been compiled.
 ///
 /// # Errors
 /// As [`conformance`].
@@ -104,21 +105,21 @@ pub(crate) async fn conformance_of_compiled(
     Ok(())
 }
 
-/// The runner, built unless it is there.
+/// The runner. It is built if it is missing.
 ///
 /// # Errors
-/// Go is not installed, or the runner does not compile; the message says which.
+/// Go is not installed, or the runner does not compile. The message says which.
 pub(crate) async fn runner(workspace: &Workspace) -> Result<PathBuf> {
     let runner = RUNNER.get(workspace).await;
     runner.context("there is no runner of the Connect project's conformance suite, and none can be built")
 }
 
-/// Where the runner's version and what we claim to support is written down.
+/// The folder with the runner's version and the lists of supported features.
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("conformance")
 }
 
-/// The command that runs the application in a folder of `tests`: on our host, or on the Spin that the environment names.
+/// The command that runs the application in a folder of `tests`: on our host, or on the Spin of the environment.
 fn host(workspace: &Workspace, application: &str) -> Command {
     let manifest = workspace.root().join("tests").join(application).join("spin.toml");
     match env::var_os(SPIN) {
@@ -151,7 +152,7 @@ async fn check(workspace: &Workspace, runner: &Path, subject: &Subject, options:
         .current_dir(workspace.root());
     if let Err(error) = run(&mut command).await {
         bail!(
-            "the conformance suite failed; what failed is above. To run a part of it again: \
+            "the conformance suite failed; the failed cases are above. To run some of them again: \
              `cargo xtask conformance --run PATTERN`\n{error:#}"
         );
     }

@@ -1,5 +1,5 @@
-//! The server under test, as the runner starts it: it reads a `ServerCompatRequest`, starts the test service, and answers
-//! with a `ServerCompatResponse`, each behind its length in four bytes.
+//! The server under test, as the runner starts it. It reads a `ServerCompatRequest`, starts the test service, and
+//! answers with a `ServerCompatResponse`. Four bytes with its length come before each message.
 
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,13 +16,13 @@ use crate::process::{EndSignal, Process};
 use crate::services::free_port;
 use crate::workspace::Workspace;
 
-/// How long the host may take to listen. It compiles the component when it is new.
+/// How long the host may take until it listens. It compiles the component if it is new.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// The largest request that we take from the runner, in bytes: it has a certificate at most.
+/// The largest request of the runner that is accepted, in bytes. It contains at most a certificate.
 const MOST_REQUEST: u32 = 1 << 20;
 
-/// What we need of the runner's message: our servers speak all protocols and versions of HTTP at once.
+/// The fields of the runner's message that are needed. Our servers support all protocols and versions of HTTP at once.
 #[derive(Clone, PartialEq, Message)]
 struct ServerCompatRequest {
     #[prost(bool, tag = "4")]
@@ -39,10 +39,10 @@ struct ServerCompatResponse {
     port: u32,
 }
 
-/// Serves the test service until the runner ends us, or it ends itself.
+/// Serves the test service until the runner ends this process, or the host ends.
 ///
 /// # Errors
-/// The runner wants what we do not claim to support, or the host does not start or ends.
+/// The runner requests a feature that we do not support, or the host does not start or ends.
 pub async fn serve(workspace: &Workspace) -> Result<()> {
     let wanted = read_request(io::stdin().lock())?;
     ensure!(
@@ -59,8 +59,8 @@ pub async fn serve(workspace: &Workspace) -> Result<()> {
     bail!("the host ended by itself ({status})")
 }
 
-/// Starts the test service and ends it: a host compiles a component that it has not seen, and keeps it. The runner starts
-/// several at once and waits 10 s for each.
+/// Starts the test service and ends it, because the host compiles a new component and caches it. The runner starts
+/// several hosts at once and waits 10 s for each.
 ///
 /// # Errors
 /// It does not start.
@@ -77,7 +77,7 @@ async fn start(workspace: &Workspace, wanted: &ServerCompatRequest) -> Result<(P
             &format!("message_bytes={}", wanted.message_receive_limit),
         ])
         .args(["--listen", &address.to_string()])
-        // Ours is the runner's.
+        // Our standard output is for the runner.
         .stdout(Stdio::null())
         .env_remove("RUST_BACKTRACE");
     let mut host = Process::spawn(&mut command, EndSignal::Terminate)?;
@@ -93,7 +93,7 @@ fn read_request(mut input: impl io::Read) -> Result<ServerCompatRequest> {
     let length = u32::from_be_bytes(length);
     ensure!(
         length <= MOST_REQUEST,
-        "the runner's request has {length} bytes, which is no request"
+        "the runner's request has {length} bytes, which is not a request"
     );
     let mut message = Vec::new();
     input.take(length.into()).read_to_end(&mut message)?;
@@ -108,10 +108,10 @@ fn write_response(mut output: impl io::Write, response: &ServerCompatResponse) -
     let message = response.encode_to_vec();
     let length = u32::try_from(message.len()).context("the response is too long")?;
     output.write_all(&[&length.to_be_bytes()[..], &message].concat())?;
-    output.flush().context("the runner does not listen")
+    output.flush().context("the runner does not read the response")
 }
 
-/// Waits until there is an answer, whatever it is.
+/// Waits until there is an answer with any status.
 async fn wait_until_it_answers(host: &mut Process, address: SocketAddr) -> Result<()> {
     const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
     const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_of_the_runner_are_behind_their_length() {
+    fn messages_of_the_runner_begin_with_their_length() {
         // use_tls: false, http_version: 1, message_receive_limit: 204800.
         let message = [0x10, 1, 0x30, 0x80, 0xc0, 0x0c];
         let sent = [&[0, 0, 0, 6][..], &message].concat();

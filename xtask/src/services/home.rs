@@ -1,4 +1,4 @@
-//! Which user the servers run as, and where that user may keep files.
+//! The user that the servers run as, and the folder in which that user may store files.
 
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// The user that the servers run as when we are root: Postgres refuses to run as root, and Redis has no need to.
+/// The user that the servers run as when this process runs as root. Postgres refuses to run as root, and Redis does not
+/// need to.
 #[derive(Clone, Debug)]
 pub struct ServiceUser {
     name: String,
@@ -18,10 +19,10 @@ pub struct ServiceUser {
 }
 
 impl ServiceUser {
-    /// `None` unless we are root: then everything runs as ourselves.
+    /// `None` unless this process runs as root. Then the servers run as the same user.
     ///
     /// # Errors
-    /// We are root, and the system has neither a user `postgres` nor `nobody`.
+    /// This process runs as root, and the system has neither a user `postgres` nor `nobody`.
     pub fn needed() -> Result<Option<ServiceUser>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -39,7 +40,7 @@ impl ServiceUser {
         }
     }
 
-    /// May this user pass through every folder on the way to `path`?
+    /// Whether this user may pass through every folder on the way to `path`.
     fn reaches(&self, path: &Path) -> bool {
         path.ancestors()
             .filter_map(|folder| folder.metadata().ok())
@@ -64,7 +65,7 @@ fn parse_account(accounts: &str, name: &str) -> Option<ServiceUser> {
     })
 }
 
-/// A folder that servers can live in: ours, with parts that belong to the user they run as.
+/// A folder for the files of servers. It is ours, and parts of it belong to the user that they run as.
 #[derive(Clone, Debug)]
 pub struct Home {
     folder: PathBuf,
@@ -72,14 +73,15 @@ pub struct Home {
 }
 
 impl Home {
-    /// Makes `folder` a home for servers, creating it if need be.
+    /// Prepares `folder` for the files of servers, and creates it if it is missing.
     ///
     /// # Errors
     /// It cannot be created, belongs to another user, or the user that the servers run as cannot reach it.
     pub fn at(folder: &Path) -> Result<Home> {
         let user = ServiceUser::needed()?;
         if !folder.is_dir() {
-            // Others may pass through, not look around: the servers' user needs to, and secrets are 0600.
+            // Other users may enter the folder, but not list it. The servers' user needs to enter it, and secrets have
+            // the mode 0600.
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o711)
@@ -109,7 +111,7 @@ impl Home {
     }
 
     /// The home of a checkout: its `.akinai`. Root's checkout is often under `/root`, which the servers' user cannot
-    /// enter; then it is a folder in `/var/tmp` that is named after the checkout.
+    /// enter. Then the home is a folder in `/var/tmp` that is named after the checkout.
     ///
     /// # Errors
     /// As [`Home::at`].
@@ -121,7 +123,7 @@ impl Home {
         }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -131,20 +133,25 @@ impl Home {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
-        self.give(&folder)?;
+        self.change_owner(&folder)?;
         Ok(folder)
     }
 
     /// Makes the servers' user the owner of a file or folder.
-    pub(super) fn give(&self, path: &Path) -> Result<()> {
+    pub(super) fn change_owner(&self, path: &Path) -> Result<()> {
         match &self.user {
-            Some(user) => chown(path, Some(user.uid), Some(user.gid))
-                .with_context(|| format!("cannot give {} to the user `{}`", path.display(), user.name)),
+            Some(user) => chown(path, Some(user.uid), Some(user.gid)).with_context(|| {
+                format!(
+                    "cannot change the owner of {} to the user `{}`",
+                    path.display(),
+                    user.name
+                )
+            }),
             None => Ok(()),
         }
     }
 
-    /// Makes `command` run as the servers' user. Its messages are in English, because we read them.
+    /// Makes `command` run as the servers' user. Its messages are in English, because this program reads them.
     pub(super) fn as_service_user<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         if let Some(user) = &self.user {
             command.uid(user.uid).gid(user.gid);
@@ -153,7 +160,8 @@ impl Home {
     }
 }
 
-/// `/srv/shop` → `/var/tmp/akinai-srv-shop`: stable, so that the demo data is found again, and one a checkout.
+/// `/srv/shop` → `/var/tmp/akinai-srv-shop`. The name is stable, so that the demo data is found again, and each
+/// checkout has its own.
 fn home_elsewhere(root: &Path) -> PathBuf {
     let name = root.to_string_lossy().trim_matches('/').replace('/', "-");
     Path::new("/var/tmp").join(format!("akinai-{name}"))
@@ -164,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_found_by_their_whole_name() {
+    fn accounts_are_found_by_their_full_name() {
         let accounts =
             "postgres2:x:7:8::/:/bin/sh\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\nbroken\n";
         let user = parse_account(accounts, "postgres").expect("the account is there");
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_folder_on_the_way_cannot_be_passed() {
+    fn folder_without_permission_on_the_way_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).expect("created");
@@ -188,18 +196,18 @@ mod tests {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).expect("ours");
         assert!(
             !stranger.reaches(&inner),
-            "a stranger passes through a folder of mode 0700"
+            "another user passes through a folder of mode 0700"
         );
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("ours");
         std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o711)).expect("ours");
         assert!(
             stranger.reaches(&inner),
-            "a stranger cannot pass through folders of mode 0711"
+            "another user cannot pass through folders of mode 0711"
         );
     }
 
     #[test]
-    fn a_home_elsewhere_is_named_after_the_checkout() {
+    fn home_outside_the_checkout_is_named_after_it() {
         assert_eq!(
             home_elsewhere(Path::new("/root/akinai")),
             Path::new("/var/tmp/akinai-root-akinai")

@@ -13,10 +13,10 @@ use crate::process::{EndSignal, Process};
 use crate::secret::write_private;
 use crate::workspace::Workspace;
 
-/// How long Hydra may take to make its tables.
+/// How long Hydra may take to create its tables.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long one answer to the question whether it is ready may take.
+/// How long one answer to the readiness check may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running Hydra. Dropping it shuts it down.
@@ -27,10 +27,11 @@ pub struct Hydra {
 }
 
 impl Hydra {
-    /// Brings Hydra's own tables up to date: those of the database that `private` names. Its files are in `folder`/hydra.
+    /// Migrates Hydra's own tables in the database that `private` names. Hydra's files are in `folder`/hydra.
     ///
     /// # Errors
-    /// The database does not answer, or is another Hydra's, newer than ours; the message ends with what Hydra said.
+    /// The database does not answer, or belongs to another Hydra that is newer than ours. The message ends with Hydra's
+    /// output.
     pub async fn migrate(program: &Path, folder: &Path, private: &Private) -> Result<()> {
         let files = Files::in_folder(folder)?;
         write_private(&files.settings, &format!("{:#}\n", private.settings()))?;
@@ -42,7 +43,7 @@ impl Hydra {
             .stderr(log.try_clone()?)
             .stdout(log);
         let mut process = Process::spawn(&mut command, EndSignal::Terminate)?;
-        // Hydra goes on asking a database that does not answer for minutes.
+        // If a database does not answer, Hydra retries for minutes.
         let Ok(status) = tokio::time::timeout(MIGRATION_LIMIT, process.wait()).await else {
             bail!(
                 "Hydra has not made its tables after {} s: does its database answer? {}",
@@ -60,11 +61,11 @@ impl Hydra {
         Ok(())
     }
 
-    /// Starts Hydra over migrated tables, and waits until it answers. Its configuration is `deployments/hydra/hydra.yml`, and what
-    /// `private` and `place` say beyond it.
+    /// Starts Hydra with migrated tables, and waits until it answers. Its configuration is
+    /// `deployments/hydra/hydra.yml` and the settings of `private` and `place`.
     ///
     /// # Errors
-    /// One of the addresses is taken, or Hydra does not come up; the message ends with its log.
+    /// One of the addresses is in use, or Hydra does not start. The message ends with its log.
     pub async fn start(
         workspace: &Workspace,
         program: &Path,
@@ -78,7 +79,7 @@ impl Hydra {
         let log = create_log(&files.log)?;
         let mut command = Command::new(program);
         command
-            // `--dev`: our addresses are http ones, which Hydra refuses otherwise.
+            // `--dev`: Hydra refuses `http` addresses like ours without it.
             .args(["serve", "all", "--dev", "--config"])
             .arg(workspace.root().join("deployments/hydra/hydra.yml"))
             .arg("--config")
@@ -91,15 +92,15 @@ impl Hydra {
         Ok(hydra)
     }
 
-    /// Where it is.
+    /// Its addresses.
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// Shuts it down. Harmless when it is down.
+    /// Shuts it down. A second call does nothing.
     ///
     /// # Errors
-    /// The operating system does not let us.
+    /// The operating system refuses.
     pub async fn stop(&mut self) -> Result<()> {
         self.process.stop(STOP_LIMIT).await
     }
@@ -107,12 +108,13 @@ impl Hydra {
     /// Waits until it ends by itself.
     ///
     /// # Errors
-    /// The operating system does not know it any more.
+    /// The operating system no longer has the process.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.process.wait().await
     }
 
-    /// Its key set is there when its database answers and its keys are made, which takes the first start some seconds.
+    /// The key set is available when the database answers and the keys exist. At the first start, creating them takes
+    /// some seconds.
     async fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
         let keys = format!("http://{}/.well-known/jwks.json", self.place.public);
         let question = Request::get(keys.parse().context("no URL")?);
@@ -137,7 +139,7 @@ impl Hydra {
     }
 }
 
-/// What a Hydra writes, and what is written for it.
+/// The files of a Hydra: its log, and the settings that are written for it.
 struct Files {
     settings: PathBuf,
     log: PathBuf,

@@ -1,7 +1,7 @@
-//! Private Postgres, Redis and Hydra servers, for `up` and for tests: real ones, on free ports of the loopback interface, with
-//! passwords of their own, and gone when we are gone.
+//! Private Postgres, Redis and Hydra servers for `up` and for tests. They are real servers on free ports of the
+//! loopback interface, with passwords of their own. They end when this process ends.
 //!
-//! A server lives in a folder: its data, its log (`postgres/log`, `redis/log`) and, in `secrets.json`, its passwords.
+//! A server has a folder with its data, its log (`postgres/log`, `redis/log`) and, in `secrets.json`, its passwords.
 
 mod home;
 mod hydra;
@@ -26,30 +26,30 @@ pub use redis::Redis;
 /// The name of the secrets file in a server's folder.
 pub const SECRETS_FILE: &str = "secrets.json";
 
-/// How long a server may take until it answers. Postgres, started after a crash, first replays its log.
+/// How long a server may take until it answers. After a crash, Postgres first replays its log.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a server may take to shut down before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
-/// The ports that servers get. They are below those that Linux gives to outgoing connections (from 32768 on, see
-/// `net.ipv4.ip_local_port_range`), because any client could take one of these before the server listens.
+/// The ports for servers. They are below the ports that Linux uses for outgoing connections (from 32768 on, see
+/// `net.ipv4.ip_local_port_range`), because any client could take one of those before the server listens.
 const SERVER_PORTS: Range<u16> = 15_000..32_000;
 
-/// How often a starting server is asked whether it is ready.
+/// How often to check whether a starting server is ready.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A port of the loopback interface that nothing listens on, chosen at random among [`SERVER_PORTS`]. Another process can
-/// still take it before its user listens.
+/// A port of the loopback interface on which no program listens, chosen at random from [`SERVER_PORTS`]. Another
+/// process can still take it before the server does.
 ///
 /// # Errors
-/// No port is left, or there is no loopback interface.
+/// No port is free, or there is no loopback interface.
 pub fn free_port() -> Result<u16> {
     let [port] = free_ports()?;
     Ok(port)
 }
 
-/// As many ports as are asked for, no two of them the same: two calls of [`free_port`] may give one port twice.
+/// As many different free ports as needed. Two calls of [`free_port`] may return the same port.
 ///
 /// # Errors
 /// As [`free_port`].
@@ -63,11 +63,11 @@ pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     Ok(ports)
 }
 
-/// Listens on a free port of [`SERVER_PORTS`]; on one that the system chooses if many of them are in use.
+/// Listens on a free port of [`SERVER_PORTS`], or on a port that the system chooses if many of them are in use.
 fn listen() -> Result<TcpListener> {
     const ATTEMPTS: usize = 100;
     let count = u64::from(SERVER_PORTS.end - SERVER_PORTS.start);
-    // The keys of a new RandomState are random, and so is the hash of nothing.
+    // A new RandomState has random keys, so the hash of an empty input is random too.
     let random = || SERVER_PORTS.start + (RandomState::new().build_hasher().finish() % count) as u16;
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     (0..ATTEMPTS)
@@ -76,7 +76,7 @@ fn listen() -> Result<TcpListener> {
         .context("cannot listen on 127.0.0.1")
 }
 
-/// The last lines of a log, indented, to show when a server does not start.
+/// The last lines of a log, indented, for the error of a server that does not start.
 fn log_tail(log: &Path) -> String {
     const LINES: usize = 15;
     let text = std::fs::read_to_string(log).unwrap_or_default();
@@ -88,7 +88,7 @@ fn log_tail(log: &Path) -> String {
     format!("the end of {}:\n    {}", log.display(), tail.join("\n    "))
 }
 
-/// A fresh, empty log file.
+/// Creates an empty log file.
 fn create_log(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -15,18 +15,19 @@ use crate::secret::{Secret, Secrets, write_private};
 /// The superuser of a private server.
 const SUPERUSER: &str = "postgres";
 
-/// Under which name its password is kept.
+/// The name under which its password is stored.
 const SECRET: &str = "postgres.postgres";
 
-/// How many clients at once. A host keeps up to 64 connections for each of the services, and tests run several hosts.
+/// The largest number of clients at once. A host keeps up to 64 connections for each service, and tests run several
+/// hosts.
 const MAX_CONNECTIONS: &str = "400";
 
-/// What happens to the data when the machine goes down.
+/// Whether the data survives a crash of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// It survives, as in production.
     Kept,
-    /// It need not survive: nothing waits for the disk. For tests.
+    /// It need not survive: the server does not wait for the disk. For tests.
     Disposable,
 }
 
@@ -48,16 +49,16 @@ impl Postgres {
     /// database cluster: UTF-8, sorted by code point, password authentication for every user.
     ///
     /// # Errors
-    /// There is no PostgreSQL and none can be unpacked; the files were made by another major version, or are in use; or
-    /// the server does not come up, in which case the message ends with its log.
+    /// There is no PostgreSQL and none can be unpacked; the files belong to another major version, or are in use; or
+    /// the server does not start. In the last case the message ends with its log.
     pub async fn start(folder: &Path, durability: Durability) -> Result<Postgres> {
         Postgres::start_with(folder, durability, &[]).await
     }
 
-    /// The same, with settings (`NAME=VALUE`) beyond our own.
+    /// The same with settings (`NAME=VALUE`) in addition to our own.
     ///
     /// # Errors
-    /// As [`Postgres::start`]; or the server does not take a setting.
+    /// As [`Postgres::start`]; or the server refuses a setting.
     pub async fn start_with(
         folder: &Path,
         durability: Durability,
@@ -92,7 +93,7 @@ impl Postgres {
         let pid_file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = pid_file.lines().collect();
         let port = match lines.as_slice() {
-            // The format is fixed: other programs of PostgreSQL read it too.
+            // The format is fixed, because other programs of PostgreSQL also read it.
             [pid, _, _, port, ..] if is_served_by(&data, pid) => port.parse().ok(),
             _ => None,
         };
@@ -101,7 +102,7 @@ impl Postgres {
         Ok(Some(superuser_url(&password, port, database)))
     }
 
-    /// The port on 127.0.0.1. It stays the same over [`Postgres::stop`] and [`Postgres::start_again`].
+    /// The port on 127.0.0.1. [`Postgres::stop`] and [`Postgres::start_again`] do not change it.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -119,10 +120,10 @@ impl Postgres {
         ))
     }
 
-    /// Shuts the server down: open connections are cut, what was committed is on disk. Harmless when it is down.
+    /// Shuts the server down. Open connections are closed, and committed data is on disk. A second call does nothing.
     ///
     /// # Errors
-    /// The operating system does not let us.
+    /// The operating system refuses.
     pub async fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.stop(STOP_LIMIT).await,
@@ -130,7 +131,7 @@ impl Postgres {
         }
     }
 
-    /// Starts a stopped server on the port it had. Harmless when it is up.
+    /// Starts a stopped server on the same port. A second call does nothing.
     ///
     /// # Errors
     /// As [`Postgres::start`].
@@ -155,7 +156,8 @@ impl Postgres {
         command
     }
 
-    /// Creates the database cluster, beside its place and then renamed: one that was half made is never used.
+    /// Creates the database cluster under another name and then renames it, so that an incomplete cluster is never
+    /// used.
     async fn initialize(&self) -> Result<()> {
         if self.data().join("PG_VERSION").exists() {
             return self.check_version();
@@ -169,7 +171,7 @@ impl Postgres {
         }
         let password_file = self.folder.join("password");
         write_private(&password_file, self.password.reveal())?;
-        self.home.give(&password_file)?;
+        self.home.change_owner(&password_file)?;
         let log = create_log(&self.log())?;
         let mut command = self.program("initdb");
         command
@@ -213,8 +215,8 @@ impl Postgres {
         }
     }
 
-    /// A server of an earlier run may still be shutting down, if that run was killed this very second. Of one that died
-    /// with the machine, only the pid file is left, and its number may belong to any other process by now.
+    /// If an earlier run was killed a moment ago, its server may still be shutting down. If the machine crashed, only
+    /// the pid file is left, and its number may belong to any other process now.
     async fn end_leftover(&self) -> Result<()> {
         let pid_file = self.data().join("postmaster.pid");
         let deadline = Instant::now() + STOP_LIMIT;
@@ -266,7 +268,7 @@ impl Postgres {
             .args([
                 "-c",
                 "listen_addresses=127.0.0.1",
-                // No socket in the file system: one way in, and it asks for a password.
+                // No socket in the file system, so that the only way in requires a password.
                 "-c",
                 "unix_socket_directories=",
             ]);
@@ -303,7 +305,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// The server says so itself, in the pid file that its own `pg_ctl` waits for.
+    /// The server writes its state into the pid file. PostgreSQL's own `pg_ctl` waits for the same line.
     fn is_ready(&self, pid: u32) -> bool {
         let text = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines();
@@ -318,7 +320,7 @@ fn superuser_url(password: &Secret, port: u16, database: &str) -> Secret {
     ))
 }
 
-/// Is `pid` a server that runs on the files in `data`?
+/// Whether `pid` is a server that uses the files in `data`.
 fn is_served_by(data: &Path, pid: &str) -> bool {
     let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     arguments
@@ -338,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn major_versions_are_read_from_what_postgres_prints() {
+    fn major_versions_are_read_from_the_output_of_postgres() {
         assert_eq!(
             major_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"),
             Some("15")

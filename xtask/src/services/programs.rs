@@ -10,10 +10,10 @@ use crate::debian::{self, WantedPackage};
 use crate::process::output;
 use crate::workspace::Workspace;
 
-/// Set to `unpack`, it makes us ignore the servers that are installed: how the unpacking is tested.
+/// With the value `unpack`, installed servers are ignored. Tests of the unpacking set it.
 const CHOICE: &str = "AKINAI_SERVICES";
 
-/// A folder of programs, and the libraries they need beyond the system's.
+/// A folder of programs, and the libraries that they need in addition to the system's.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     bin: PathBuf,
@@ -61,7 +61,7 @@ pub(super) async fn postgres() -> Result<Programs> {
     )?;
     let bin = newest_versioned_bin(&root.join("usr/lib/postgresql")).with_context(|| {
         format!(
-            "Debian's packages brought no PostgreSQL: nothing in {}",
+            "Debian's packages contain no PostgreSQL: nothing in {}",
             root.display()
         )
     })?;
@@ -130,7 +130,7 @@ fn must_unpack() -> bool {
     std::env::var_os(CHOICE).is_some_and(|choice| choice == "unpack")
 }
 
-/// Debian keeps one folder a major version: `/usr/lib/postgresql/15/bin`.
+/// Debian has one folder per major version: `/usr/lib/postgresql/15/bin`.
 fn newest_versioned_bin(folder: &Path) -> Option<PathBuf> {
     let versions = std::fs::read_dir(folder).ok()?;
     let newest = versions
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_version_is_the_greatest_number() {
+    fn the_newest_version_has_the_greatest_number() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for version in ["9", "15", "17", "old"] {
             std::fs::create_dir(folder.path().join(version)).expect("created");

@@ -160,7 +160,7 @@ impl Redis {
         // In a file, because all users of the machine can read a command line.
         let file = self.folder.join("redis.conf");
         write_private(&file, &self.configuration())?;
-        self.home.give(&file)?;
+        self.home.change_owner(&file)?;
         let log = create_log(&self.log())?;
         let mut command = self.programs.command("redis-server");
         self.home

@@ -9,7 +9,8 @@ use crate::process::{self, run};
 use crate::ui::Steps;
 use crate::workspace::Workspace;
 
-/// The contracts of the last version. `buf build proto --exclude-source-info -o FILE` makes those of a new one.
+/// The contracts of the last version. `buf build proto --exclude-source-info -o FILE` generates the file for a new
+/// version.
 const LAST_CONTRACTS: &str = "tools/contracts-0.1.0.binpb";
 
 /// The crates that other projects use without the rest of the workspace.
@@ -18,9 +19,9 @@ const PUBLISHED_CRATES: [&str; 2] = ["akinai-connect", "akinai-connect-build"];
 /// How many steps [`check_sources`] has.
 pub(super) const SOURCE_STEPS: usize = 2;
 
-/// What needs no compiler: the contracts, the format.
+/// Checks that need no compiler: the contracts and the format.
 pub(super) async fn check_sources(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
-    steps.begin("buf: the contracts in proto/, and whether they break clients of the last version");
+    steps.begin("buf: the contracts in proto/, and their compatibility with the last version");
     install_buf(workspace).await?;
     let breaking = ["breaking", "proto", "--against", LAST_CONTRACTS];
     for arguments in [&["lint"][..], &breaking] {
@@ -58,12 +59,12 @@ pub(super) async fn check_published_crates(workspace: &Workspace) -> Result<()> 
     Ok(())
 }
 
-/// Adds to an error how to run the failed check again.
+/// Adds the command that repeats the failed check to its error.
 pub(super) fn again(result: Result<()>, command: &str) -> Result<()> {
     result.with_context(|| format!("this check failed; to run only it: `{command}`"))
 }
 
-/// Installs the pinned buf CLI, unless it is there: npm leaves a copy of the lock file when it is done.
+/// Installs the pinned buf CLI if it is missing. npm writes a copy of the lock file when the installation is complete.
 async fn install_buf(workspace: &Workspace) -> Result<()> {
     let tools = workspace.tools();
     let modified = |file: &str| {
@@ -77,7 +78,7 @@ async fn install_buf(workspace: &Workspace) -> Result<()> {
         Ok(installed) if installed >= wanted => return Ok(()),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).context("cannot look into tools/node_modules"),
+        Err(error) => return Err(error).context("cannot read tools/node_modules"),
     }
     if crate::process::output(Command::new("npm").arg("--version")).is_err() {
         bail!(

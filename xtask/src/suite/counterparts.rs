@@ -1,4 +1,4 @@
-//! Programs of other projects that tests need, and a machine may lack.
+//! Programs of other projects that tests need and that a machine may lack.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 use crate::{browser, conformance, go, hydra, ui};
 
-/// What was found or built; a program that is missing is an error to be shown.
+/// The programs that were found or built. A missing program is an error, which is shown.
 pub(super) struct Counterparts {
     pub(super) browser: Result<PathBuf>,
     /// Compiles the clients in Go.
@@ -26,7 +26,7 @@ impl Counterparts {
         ui::detail("get a browser: Debian's Chromium (about 100 MB, once), or an installed one");
         let browser = browser::browser(workspace).await;
         ui::detail(format_args!(
-            "get Ory Hydra {} and the conformance runner (built by Go in some minutes, once)",
+            "get Ory Hydra {} and the conformance runner (Go builds them once, in some minutes)",
             hydra::VERSION
         ));
         Ok(Self {
@@ -37,7 +37,7 @@ impl Counterparts {
         })
     }
 
-    pub(super) fn say_what_is_left_out(&self) {
+    pub(super) fn print_omitted_parts(&self) {
         let parts = [
             ("ALL THAT NEEDS A BROWSER", self.browser.as_ref().err()),
             ("THE CLIENTS IN GO AND GRPCURL", self.go.as_ref().err()),
@@ -52,7 +52,7 @@ impl Counterparts {
     }
 }
 
-/// What may be missing on a developer's machine is an error in CI: a green run there stands for all tests.
+/// A program may be missing on a developer's machine, but not in CI: a green run in CI means that all tests have run.
 fn needed_in_ci<T>(found: Result<T>, is_ci: bool) -> Result<Result<T>> {
     match found {
         Err(error) if is_ci => Err(error),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_fails_a_run_in_ci_and_no_other() {
+    fn missing_program_fails_a_run_only_in_ci() {
         let missing = || Err::<(), _>(anyhow!("there is none"));
         assert!(needed_in_ci(missing(), true).is_err());
         assert!(needed_in_ci(missing(), false).is_ok_and(|found| found.is_err()));

@@ -1,4 +1,4 @@
-//! `cargo xtask check` and `cargo xtask test`: a quick check after each change, a few tests, or all that must hold.
+//! `cargo xtask check` and `cargo xtask test`: a quick check after each change, a few tests, or all checks and tests.
 
 mod checks;
 mod counterparts;
@@ -23,22 +23,23 @@ use servers::TestServers;
 /// The options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Also checks, after the tests, that the crates for other projects can be published: their packages compile on their
-    /// own, and their documentation has no warnings. And follows docs/ADD-A-SERVICE.md in a copy of the workspace, where all
-    /// components are compiled again.
+    /// After the tests, also check that the crates for other projects can be published: each package compiles alone,
+    /// and its documentation has no warnings. Also follow docs/ADD-A-SERVICE.md in a copy of the workspace, which
+    /// compiles all components again.
     #[arg(long, conflicts_with = "tests")]
     long: bool,
-    /// Arguments for `cargo test --workspace`, such as a part of a test's name. With any, only the tests run, not the
-    /// checks of format and lints before them.
+    /// Arguments for `cargo test --workspace`, such as a part of a test's name. With arguments, only the tests run, not
+    /// the checks of format and lints.
     #[arg(last = true, value_name = "FILTER")]
     tests: Vec<String>,
 }
 
-/// Runs all checks and tests, against servers of their own, and the conformance suite; or only the tests that are named.
+/// Runs all checks and tests against servers of their own, and the conformance suite. With arguments, runs only the
+/// named tests.
 ///
 /// # Errors
-/// A check or a test fails: what it says is on the terminal, and the message tells how to run just that again. Or
-/// `CI=true`, and a counterpart of the tests is missing.
+/// A check or a test fails. Its output is on the terminal, and the message has the command that repeats only that
+/// check. Or: with `CI=true`, a counterpart of the tests is missing.
 pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
     let began = Instant::now();
     let counterparts = match options.tests.is_empty() {
@@ -46,9 +47,9 @@ pub async fn test(workspace: &Workspace, options: Options) -> Result<()> {
         false => test_few(workspace, &options.tests).await?,
     };
     println!("\nAll passed in {}.", ui::seconds(began.elapsed()));
-    // Once more, where it is read: a run that left something out must not look like a whole one.
+    // Repeated at the end, where it is read: a run that left out a part must not look like a complete one.
     if let Some(counterparts) = counterparts {
-        counterparts.say_what_is_left_out();
+        counterparts.print_omitted_parts();
     }
     Ok(())
 }
@@ -60,7 +61,7 @@ async fn test_all(workspace: &Workspace, options: &Options) -> Result<Counterpar
         "compile the components and the tests, with clippy's lints; meanwhile, get the counterparts of the tests",
     );
     let ((), counterparts) = tokio::try_join!(compile(workspace), Counterparts::get(workspace))?;
-    counterparts.say_what_is_left_out();
+    counterparts.print_omitted_parts();
 
     steps.begin("start Postgres and Redis, migrate the template of the tests' databases");
     let hydra = counterparts.hydra.as_deref().ok();
@@ -76,14 +77,14 @@ async fn test_all(workspace: &Workspace, options: &Options) -> Result<Counterpar
     if options.long {
         steps.begin("the packages and the documentation of the crates for other projects");
         check_published_crates(workspace).await?;
-        steps.begin("docs/ADD-A-SERVICE.md, followed to the letter in a copy of the workspace");
+        steps.begin("docs/ADD-A-SERVICE.md, step by step in a copy of the workspace");
         tutorial::follow(workspace).await?;
     }
     steps.finish();
     Ok(counterparts)
 }
 
-/// Runs the tests that these arguments of `cargo test` select, and compiles and starts only what they need.
+/// Runs the tests that these arguments of `cargo test` select. Compiles and starts only what these tests need.
 async fn test_few(workspace: &Workspace, arguments: &[String]) -> Result<Option<Counterparts>> {
     let arguments = with_targets(arguments);
     let mut steps = Steps::new(5);
@@ -101,7 +102,7 @@ async fn test_few(workspace: &Workspace, arguments: &[String]) -> Result<Option<
         false => None,
     };
     if let Some(counterparts) = &counterparts {
-        counterparts.say_what_is_left_out();
+        counterparts.print_omitted_parts();
     }
     steps.begin("start the servers that they need");
     let hydra = counterparts
@@ -117,8 +118,8 @@ async fn test_few(workspace: &Workspace, arguments: &[String]) -> Result<Option<
     Ok(counterparts)
 }
 
-/// The arguments, with all targets but the examples in documentation where they name none: to find out that no example has a name
-/// takes longer than to run a test.
+/// Adds all targets except the examples in documentation, if the arguments name no target. Examples have no names, and
+/// checking that takes longer than running a test.
 fn with_targets(arguments: &[String]) -> Vec<String> {
     const TARGETS: [&str; 10] = [
         "--all-targets",
@@ -144,21 +145,21 @@ fn with_targets(arguments: &[String]) -> Vec<String> {
     }
 }
 
-/// Runs `cargo test --workspace` with these arguments, and tells the tests what there is.
+/// Runs `cargo test --workspace` with these arguments, and passes the available servers and programs to the tests.
 async fn run_tests(
     workspace: &Workspace,
     arguments: &[String],
     servers: Option<&TestServers>,
     counterparts: Option<&Counterparts>,
 ) -> Result<()> {
-    // The cargo that has compiled them: another one would compile our crates again.
+    // The same cargo that compiled the tests. Another one would compile our crates again.
     let mut cargo = compile::linting_cargo()?;
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)
         .current_dir(workspace.root());
     if let Some(servers) = servers {
-        servers.describe_to(&mut cargo);
+        servers.pass_to(&mut cargo);
     }
     if let Some(Ok(program)) = counterparts.map(|found| &found.browser) {
         cargo.env("AKINAI_TEST_BROWSER", program);
@@ -173,7 +174,7 @@ async fn run_tests(
     outcome.context("a test failed. To run it again, name it: `cargo xtask test -- PART_OF_ITS_NAME`")
 }
 
-/// What `cargo xtask check` runs: unit tests, and the tests that read the source code.
+/// The arguments of `cargo xtask check`: unit tests, and the tests that read the source code.
 const QUICK_TESTS: [&str; 12] = [
     "test",
     "--workspace",
@@ -207,8 +208,8 @@ pub async fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Compiles everything that tests use, and denies warnings. Two cargos at once: near its end each has one thing left to do,
-/// and the other one fills the second core.
+/// Compiles everything that tests use, and denies warnings. Two cargos run at once: near its end each uses only one
+/// core, and the other one uses the second core.
 async fn compile(workspace: &Workspace) -> Result<()> {
     let (components, tests) = tokio::try_join!(
         build::components_and_those_of_tests(workspace),

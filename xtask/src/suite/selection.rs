@@ -1,4 +1,4 @@
-//! The tests that a command selects, and what they need: components, servers, programs of other projects.
+//! The tests that a command selects, and their requirements: components, servers, programs of other projects.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -11,8 +11,8 @@ use crate::compile;
 use crate::process::{EndSignal, Process, command_line};
 use crate::workspace::Workspace;
 
-/// The packages whose components a part of the tests needs, by test target and the beginning of the tests' names. Every other
-/// test that runs the host needs all components.
+/// The packages whose components some tests need, by test target and the start of the tests' names. All other tests
+/// that run the host need all components.
 const NEEDED_PACKAGES: [(&str, &str, &[&str]); 9] = [
     ("capabilities", "", &["akinai-probe"]),
     ("components", "inventory::", &["akinai-product"]),
@@ -29,13 +29,13 @@ const NEEDED_PACKAGES: [(&str, &str, &[&str]); 9] = [
     ("serving", "", &["akinai-probe"]),
 ];
 
-/// Test targets that need Ory Hydra, a browser or clients of other projects. The others run without.
+/// Test targets that need Ory Hydra, a browser or clients of other projects. The other targets do not.
 const WITH_COUNTERPARTS: [&str; 2] = ["end_to_end", "hydra"];
 
-/// The packages that run the host: their tests need components. So do the tests of packages that depend on these.
+/// The packages that run the host. Their tests need components, and so do the tests of packages that depend on them.
 const HOSTS: [&str; 2] = ["akinai-host", "akinai-tests"];
 
-/// What selected tests need.
+/// The requirements of the selected tests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     /// The packages of the components.
@@ -45,14 +45,14 @@ pub(super) struct Needs {
     pub(super) counterparts: bool,
 }
 
-/// A test that is selected. Unit tests and tests of documentation are in no target.
+/// A selected test. Unit tests and documentation tests have no target.
 #[derive(Debug, PartialEq, Eq)]
 struct Selected {
     target: Option<String>,
     name: String,
 }
 
-/// Finds the tests that these arguments of `cargo test` select, and what they need. The tests are compiled already.
+/// Finds the tests that these arguments of `cargo test` select, and their requirements. The tests have been compiled.
 ///
 /// # Errors
 /// No test is selected, or the tests cannot be listed.
@@ -65,7 +65,7 @@ pub(super) async fn needs(workspace: &Workspace, arguments: &[String]) -> Result
     let mut every = build::packages_of_all_components(&metadata, workspace);
     let mut needs = needs_of(&selected, &targets_with_components(&metadata), &every);
     if !needs.packages.is_empty() {
-        // The application is loaded as a whole: a component that was never built is missed, though no test calls it.
+        // The whole application is loaded, so every component must exist, even one that no test calls.
         every.retain(|package| !build::is_built(workspace, package, &metadata));
         needs.packages.extend(every);
     }
@@ -109,8 +109,8 @@ fn targets_with_components(metadata: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What cargo and the test programs print when they list the selected tests: both streams in one, so that each program's tests
-/// follow its name.
+/// The output of cargo and the test programs when they list the selected tests. Both streams go into one pipe, so that
+/// each program's tests follow its name.
 async fn list(workspace: &Workspace, arguments: &[String]) -> Result<String> {
     let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
     let mut cargo = compile::linting_cargo()?;
@@ -127,14 +127,14 @@ async fn list(workspace: &Workspace, arguments: &[String]) -> Result<String> {
         .stderr(writer);
     let command = command_line(&cargo);
     let mut process = Process::spawn(&mut cargo, EndSignal::Terminate)?;
-    // It holds our ends of the pipe, which is read to its end.
+    // The command holds our ends of the pipe. They must be closed, because the pipe is read to its end.
     drop(cargo);
     let listening = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
         reader.read_to_string(&mut text).map(|_| text)
     });
     let status = process.wait().await?;
-    let text = listening.await?.context("cargo cannot be listened to")?;
+    let text = listening.await?.context("cannot read cargo's output")?;
     if !status.success() {
         bail!("`{command}` failed: {status}\n{text}");
     }
@@ -144,7 +144,7 @@ async fn list(workspace: &Workspace, arguments: &[String]) -> Result<String> {
 /// Reads lines such as `Running tests/order/main.rs (target/debug/deps/order-0f3a)` and `cart::is_empty: test`.
 ///
 /// # Errors
-/// The lines do not say to which program a test belongs: options such as `-q` change what cargo prints.
+/// The output does not show to which program a test belongs: options such as `-q` change cargo's output.
 fn selected(list: &str) -> Result<Vec<Selected>> {
     let (mut program, mut selected) = (None, Vec::new());
     for line in list.lines().map(str::trim) {
@@ -155,7 +155,7 @@ fn selected(list: &str) -> Result<Vec<Selected>> {
         } else if let Some(name) = line.strip_suffix(": test") {
             let Some(target) = &program else {
                 bail!(
-                    "cargo does not say to which program the test {name} belongs: leave out -q, -v and --color"
+                    "cargo does not show to which program the test {name} belongs: leave out -q, -v and --color"
                 );
             };
             selected.push(Selected {
@@ -167,7 +167,7 @@ fn selected(list: &str) -> Result<Vec<Selected>> {
     Ok(selected)
 }
 
-/// The test target of a `Running` line, `Some(None)` for unit tests; `None` if the line has another form.
+/// The test target of a `Running` line: `Some(None)` for unit tests, `None` if the line has another form.
 fn target_of(running: &str) -> Option<Option<String>> {
     let (source, program) = running.strip_suffix(')')?.rsplit_once(" (")?;
     let (name, _) = program.rsplit('/').next()?.rsplit_once('-')?;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_tests_have_the_target_that_is_named_before_them() {
+    fn listed_test_belongs_to_the_target_above_it() {
         assert_eq!(
             selected(LIST).expect("plain lines"),
             [
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn list_that_does_not_name_the_programs_is_refused() {
+    fn list_without_program_names_is_refused() {
         let quiet = "order::a_cart_is_kept: test\n";
         let verbose =
             "Running `/target/debug/deps/components-9a --list --format terse`\norder::a_cart: test\n";
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_need_what_their_target_and_module_need() {
+    fn requirements_follow_from_target_and_module() {
         let with_components = ["components", "end_to_end", "serving"].map(str::to_owned).into();
         let every = ["akinai-bff", "akinai-order", "akinai-probe"].map(str::to_owned);
         let cases = [
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_target_and_package_that_is_named_here_exists() {
+    fn every_named_target_and_package_exists() {
         let metadata = build::metadata(&Workspace::here()).expect("metadata");
         let (targets, all) = (
             targets_with_components(&metadata),
@@ -273,7 +273,7 @@ mod tests {
             for package in packages {
                 assert!(
                     all.iter().any(|known| known == package),
-                    "{package} is no component"
+                    "{package} is not a component"
                 );
             }
         }

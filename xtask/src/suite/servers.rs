@@ -12,7 +12,7 @@ use crate::secret::Secrets;
 use crate::services::{Durability, Hydra, Postgres, Redis, SECRETS_FILE};
 use crate::workspace::Workspace;
 
-/// What every test's own database is copied from.
+/// The template from which every test's own database is copied.
 const TEMPLATE: &str = "akinai_template";
 
 /// Running servers. Dropping them ends them.
@@ -20,12 +20,13 @@ pub(super) struct TestServers {
     postgres: Postgres,
     redis: Redis,
     secrets_file: PathBuf,
-    // Last: the servers live in it.
+    // The last field, so that it is dropped last: the servers have their files in it.
     _scratch: Scratch,
 }
 
 impl TestServers {
-    /// Starts them, and makes the template. With this program of Ory Hydra, also the template of its databases.
+    /// Starts the servers and creates the template. With the program of Ory Hydra, also the template of Hydra's
+    /// databases.
     pub(super) async fn start(workspace: &Workspace, hydra: Option<&Path>) -> Result<Self> {
         let scratch = Scratch::new("test")?;
         let secrets_file = scratch.path().join(SECRETS_FILE);
@@ -50,8 +51,8 @@ impl TestServers {
         })
     }
 
-    /// Tells the tests where they are.
-    pub(super) fn describe_to(&self, cargo: &mut Command) {
+    /// Passes the addresses of the servers to the tests.
+    pub(super) fn pass_to(&self, cargo: &mut Command) {
         cargo
             .env("AKINAI_TEST_POSTGRES", self.postgres.admin_url().reveal())
             .env("AKINAI_TEST_REDIS", self.redis.admin_url().reveal())
@@ -59,8 +60,8 @@ impl TestServers {
     }
 }
 
-/// What the database of every test's own Hydra is copied from: its tables, and the keys that its first start makes, which takes
-/// seconds.
+/// The template from which every test's own Hydra database is copied. It contains Hydra's tables and the keys that
+/// Hydra creates at its first start, which takes seconds.
 async fn make_hydra_template(
     workspace: &Workspace,
     program: &Path,

@@ -1,4 +1,4 @@
-//! A browser without a screen: it follows redirects, keeps cookies, and submits forms.
+//! A small browser without a screen. It follows redirects, keeps cookies, and submits forms.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use url::Url;
 use super::form::{Field, HtmlForm};
 use crate::http::{self, Answer, Request};
 
-/// How long one answer may take. Signing in hashes a password, on a machine that may be compiling.
+/// How long one answer may take. Signing in hashes a password, and the machine may be compiling meanwhile.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How many redirects in a row are followed: signing in takes three.
+/// How many redirects in a row are followed. Signing in takes three.
 const MOST_REDIRECTS: usize = 20;
 
-/// The browser: its cookies.
+/// The browser's state: its cookies.
 #[derive(Debug, Default)]
 pub struct Browser {
     jar: Jar,
 }
 
-/// Where a browser has got to.
+/// The end of a chain of redirects.
 #[derive(Debug)]
 pub enum Arrival {
     /// A page, and its address.
     Page(Url, Answer),
-    /// The address that it was to come back to, which is not opened: no server listens there.
+    /// The callback address. It is not opened, because no server listens there.
     Back(Url),
 }
 
 impl Browser {
-    /// Goes to `url`, and on from there until there is a page, or an address that begins with `callback`.
+    /// Opens `url` and follows redirects until there is a page, or an address that begins with `callback`.
     ///
     /// # Errors
-    /// No server answers, a redirect leads nowhere, or they do not end.
+    /// No server answers, a redirect has no valid target, or there are too many redirects.
     pub async fn open(&mut self, url: Url, callback: &str) -> Result<Arrival> {
         self.go(Request::get(url), callback).await
     }
 
-    /// Sends a form of the page at `page`, filled in with `fields`.
+    /// Sends a form of the page at `page`, with the values of `fields`.
     ///
     /// # Errors
     /// As [`Browser::open`].
@@ -49,10 +49,12 @@ impl Browser {
         fields: &[Field],
         callback: &str,
     ) -> Result<Arrival> {
-        let url = page.join(&form.action).context("the form's address is no URL")?;
+        let url = page
+            .join(&form.action)
+            .context("the form's address is not a URL")?;
         let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut request = Request::form(url, fields);
-        // What browsers say, and what pages may compare (Fetch, section 3.1).
+        // Browsers send this header, and pages may compare it (Fetch, section 3.1).
         request
             .headers
             .push(("origin", page.origin().ascii_serialization()));
@@ -72,25 +74,30 @@ impl Browser {
                 self.jar.keep(&url, cookie);
             }
             let next = match (answer.status, answer.header("location")) {
-                (301..=303, Some(location)) => url.join(location).context("a redirect leads to no URL")?,
-                (307 | 308, _) => bail!("{} repeats a form elsewhere, which is not followed", url.path()),
+                (301..=303, Some(location)) => {
+                    url.join(location).context("a redirect's target is not a URL")?
+                }
+                (307 | 308, _) => bail!(
+                    "{} redirects a form with its content, which is not supported",
+                    url.path()
+                ),
                 _ => return Ok(Arrival::Page(url, answer)),
             };
-            if is_back(&next, callback) {
+            if is_callback(&next, callback) {
                 return Ok(Arrival::Back(next));
             }
             request = Request::get(next);
         }
-        bail!("the redirects do not end")
+        bail!("there are too many redirects")
     }
 }
 
-/// Whether `url` is `callback`, whatever its query.
-fn is_back(url: &Url, callback: &str) -> bool {
+/// Whether `url` is `callback`, with any query.
+fn is_callback(url: &Url, callback: &str) -> bool {
     url[..url::Position::AfterPath] == *callback
 }
 
-/// Cookies (RFC 6265), each for the host that set it. Ports make no difference, as in browsers.
+/// Cookies (RFC 6265). Each is sent only to the host that set it. Ports make no difference, as in browsers.
 #[derive(Debug, Default)]
 struct Jar(Vec<Cookie>);
 
@@ -101,7 +108,7 @@ struct Cookie {
     path: String,
 }
 
-/// Without its value: it is as good as a password.
+/// Leaves out the value, which is as sensitive as a password.
 impl std::fmt::Debug for Cookie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} for {}{}", self.name, self.host, self.path)
@@ -109,7 +116,7 @@ impl std::fmt::Debug for Cookie {
 }
 
 impl Jar {
-    /// Keeps what a `Set-Cookie` header from `url` says, in place of what it replaces.
+    /// Stores the cookie of a `Set-Cookie` header from `url`, and replaces the previous one.
     fn keep(&mut self, url: &Url, set_cookie: &str) {
         let mut parts = set_cookie.split(';').map(str::trim);
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
@@ -125,7 +132,8 @@ impl Jar {
         for (attribute, value) in parts.map(|part| part.split_once('=').unwrap_or((part, ""))) {
             match attribute.to_ascii_lowercase().as_str() {
                 "path" if value.starts_with('/') => cookie.path = value.to_owned(),
-                // A date alone removes nothing here: no server of ours leaves it at that, and we live for seconds.
+                // An expiry date alone removes no cookie here: our servers never send only a date, and this browser
+                // lives for seconds.
                 "max-age" => is_removal = value.parse::<i64>().is_ok_and(|seconds| seconds <= 0),
                 _ => {}
             }
@@ -138,7 +146,7 @@ impl Jar {
         }
     }
 
-    /// The `Cookie` header for `url`, the more exact paths first; none without cookies.
+    /// The `Cookie` header for `url`, with longer paths first. `None` without cookies.
     fn header(&self, url: &Url) -> Option<String> {
         let host = url.host_str().unwrap_or_default();
         let mut fitting: Vec<&Cookie> = self
@@ -178,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_go_back_to_where_they_came_from() {
+    fn cookies_are_sent_only_to_their_host_and_path() {
         let mut jar = Jar::default();
         let login = url("http://127.0.0.1:3000/oauth2/login?x=/y/z");
         jar.keep(&login, "csrf=a=b; HttpOnly; SameSite=Lax");
@@ -206,25 +214,28 @@ mod tests {
         assert_eq!(
             jar.header(&login).as_deref(),
             Some("flow=3; flow=2"),
-            "a path that is none is not used"
+            "an invalid path is not used"
         );
     }
 
     #[test]
-    fn the_way_back_is_known_by_everything_but_its_query() {
+    fn callback_is_compared_without_its_query() {
         let callback = "http://127.0.0.1:3000/callback";
-        assert!(is_back(&url("http://127.0.0.1:3000/callback?code=x#y"), callback));
+        assert!(is_callback(
+            &url("http://127.0.0.1:3000/callback?code=x#y"),
+            callback
+        ));
         for other in [
             "http://127.0.0.1:3000/callback2?code=x",
             "http://127.0.0.1:3000/?http://127.0.0.1:3000/callback",
             "http://127.0.0.1:30001/callback",
         ] {
-            assert!(!is_back(&url(other), callback), "{other}");
+            assert!(!is_callback(&url(other), callback), "{other}");
         }
     }
 
     #[test]
-    fn cookies_do_not_show_themselves() {
+    fn cookie_values_are_hidden_in_debug_output() {
         let mut jar = Jar::default();
         jar.keep(&url("http://a.test/"), "session=hunter2");
         assert!(!format!("{jar:?}").contains("hunter2"));

@@ -1,5 +1,5 @@
-//! Forms in a page, as far as a program has to understand them to fill them in: which fields there are, what stands in them, and
-//! which button means yes.
+//! Parses the forms of a page, so that a program can fill them in: the fields, their values, and the button that
+//! agrees.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ const REFUSALS: [&str; 6] = ["deny", "reject", "refuse", "cancel", "decline", "d
 /// A form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HtmlForm {
-    /// Where it is sent, as it stands there; empty for the page's own address.
+    /// The address in the form. Empty for the page's own address.
     pub action: String,
-    /// Whether it is sent as `POST`.
+    /// Whether the method is `POST`.
     pub is_post: bool,
     controls: Vec<Control>,
 }
@@ -52,7 +52,7 @@ impl HtmlForm {
         self.is_post && is_known && passwords.next().is_none()
     }
 
-    /// Whether it asks for an answer to what the authorization server wants to know, and can be answered with yes.
+    /// Whether the form asks the user for a decision of the authorization flow, and has a button that agrees.
     pub fn is_question(&self) -> bool {
         let asks = |control: &Control| control.kind == "hidden" && control.name.contains("challenge");
         self.is_post
@@ -85,7 +85,8 @@ impl HtmlForm {
         })
     }
 
-    /// The fields that a browser would send, with what `fill` says instead of what stands in them; and the button that means yes.
+    /// The fields that a browser would send, with the values of `fill` in place of the form's own, and the button that
+    /// agrees.
     fn fields(&self, fill: impl Fn(&Control) -> Option<String>) -> Vec<Field> {
         let yes = self.yes();
         let value = |control: &Control| match fill(control) {
@@ -108,7 +109,7 @@ impl HtmlForm {
     }
 }
 
-/// All forms of a page. Whatever is not understood is passed over.
+/// All forms of a page. Unknown elements are ignored.
 pub fn forms(html: &str) -> Vec<HtmlForm> {
     let mut forms = Vec::new();
     let mut open: Option<HtmlForm> = None;
@@ -157,8 +158,8 @@ fn control(tag: &Tag) -> Option<Control> {
     })
 }
 
-/// What a page tells a person who has done something wrong: the text of its first element with the role `alert`, else its first
-/// heading and what follows it, shortened.
+/// The message of a page for the user: the text of its first element with the role `alert`. Without one: its first
+/// heading and the text after it, shortened.
 pub fn message(html: &str) -> Option<String> {
     const LONGEST: usize = 300;
     let tags: Vec<Tag> = tags(html).collect();
@@ -188,7 +189,7 @@ pub fn message(html: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A tag: `form`, `/form`, with its attributes, and where it stands.
+/// A tag: `form`, `/form`, with its attributes and its position.
 struct Tag {
     name: String,
     attributes: BTreeMap<String, String>,
@@ -206,7 +207,7 @@ impl Tag {
     }
 }
 
-/// The tags of a page, in their order. Comments, and what is between the tags of a script or a style, are one tag each.
+/// The tags of a page, in their order. A comment is one tag, and so is a script or a style with its content.
 fn tags(html: &str) -> impl Iterator<Item = Tag> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -242,7 +243,7 @@ fn read_tag(html: &str, start: usize) -> Tag {
             break;
         }
         let (name, value, after) = read_attribute(rest);
-        // The first of a name counts.
+        // The first attribute of a name counts.
         attributes.entry(name).or_insert(value);
         rest = after;
     }
@@ -260,7 +261,8 @@ fn read_tag(html: &str, start: usize) -> Tag {
     }
 }
 
-/// Name, value, and what follows. `text` begins with a character that is neither white space nor `/` nor `>`.
+/// Reads name and value, and returns the rest too. `text` begins with a character that is neither white space nor `/`
+/// nor `>`.
 fn read_attribute(text: &str) -> (String, String, &str) {
     let ends_name = |&(at, c): &(usize, char)| at > 0 && (c.is_whitespace() || matches!(c, '=' | '>' | '/'));
     let end = text
@@ -284,7 +286,7 @@ fn read_attribute(text: &str) -> (String, String, &str) {
     (name, unescaped(value), after)
 }
 
-/// Character references, those that pages are escaped with; the others stay as they are.
+/// Replaces the character references that pages use for escaping. Other references stay as they are.
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_to_sign_in_is_found_among_others_and_filled() {
+    fn login_form_is_found_among_others_and_filled_in() {
         let forms = forms(LOGIN);
         let logins: Vec<&HtmlForm> = forms.iter().filter(|form| form.is_login()).collect();
         let [login] = logins[..] else {
@@ -374,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_is_granted_and_nothing_else_is_changed() {
+    fn wanted_scopes_are_granted_and_other_fields_are_unchanged() {
         let html = r#"<form method=post><input type=hidden name=consent_challenge value=x>
             <button name="decision" value="deny">No</button>
             <input type=checkbox name=scope value=openid checked><input type=checkbox name=scope value=admin>
@@ -395,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_only_refuses_is_no_question() {
+    fn form_with_only_a_refusing_button_is_not_a_question() {
         let html = "<form method=post action=/no><input type=hidden name=consent_challenge value=x>\
                     <button name=a value=reject>No</button></form>";
         assert!(!forms(html)[0].is_question());
@@ -403,12 +405,12 @@ mod tests {
         assert!(forms(plain)[0].is_question());
         assert!(
             !forms("<form><input type=hidden name=a_challenge></form>")[0].is_question(),
-            "GET asks nothing"
+            "a GET form asks for no decision"
         );
     }
 
     #[test]
-    fn what_the_page_complains_about_is_read() {
+    fn error_message_of_a_page_is_read() {
         let page = r#"<h1>Sign in</h1><div class=x role="alert"><p>Wrong e-mail <b>or</b>
             password &amp; so on.</p></div><p>More</p>"#;
         assert_eq!(
@@ -422,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn no_page_breaks_the_reader() {
+    fn any_page_is_parsed_without_a_panic() {
         let mut texts: Vec<String> = [
             "<",
             "<>",

@@ -1,7 +1,7 @@
 //! `cargo xtask token`: signs a user in as a browser would, and prints an access token.
 //!
-//! It goes the whole way: the authorization endpoint with PKCE, the pages for login and consent with their cookies and hidden
-//! fields, the token endpoint. There is no shortcut in the platform that it could take.
+//! It uses the full flow: the authorization endpoint with PKCE, the pages for login and consent with their cookies and
+//! hidden fields, and the token endpoint. The platform has no shortcut for it.
 
 pub mod browser;
 pub mod form;
@@ -23,10 +23,10 @@ use crate::seed::{self, SHOP};
 use crate::services::{Home, SECRETS_FILE};
 use crate::workspace::Workspace;
 
-/// How long one answer may take that is no page.
+/// How long an answer that is not a page may take.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// How many pages are answered before we give up: login, consent, and some that we do not know.
+/// How many pages are answered at most: login, consent, and some unknown ones.
 const MOST_PAGES: usize = 6;
 
 /// The options of `cargo xtask token`.
@@ -36,15 +36,15 @@ pub struct Options {
     #[arg(long, value_name = "EMAIL")]
     user: String,
 
-    /// Its password. The demo accounts need none.
+    /// The account's password. The demo accounts need none.
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     password: Option<Secret>,
 
-    /// A scope besides `openid`, such as `admin`; may be given more than once.
+    /// A scope in addition to `openid`, such as `admin`. May be given more than once.
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
 
-    /// Who issues tokens, where it is not the last `cargo xtask up` of this checkout.
+    /// The issuer's URL, if it is not the last `cargo xtask up` of this checkout.
     #[arg(long, value_name = "URL")]
     url: Option<Origin>,
 }
@@ -53,16 +53,16 @@ fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 
-/// Prints an access token as the last line; what happens on the way goes to standard error.
+/// Prints an access token as the last line. Progress goes to standard error.
 ///
 /// # Errors
-/// No server answers; the account, its password or a scope is not accepted; or the pages are not what we understand.
+/// No server answers; the account, its password or a scope is not accepted; or a page has an unknown form.
 pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let secrets = Secrets::open(&Home::of(workspace)?.folder().join(SECRETS_FILE))?;
     let known = secrets.find(&seed::account_secret(&options.user));
     let Some(password) = options.password.or(known) else {
         bail!(
-            "the password of {} is not known here: give it with `--password`.\n\
+            "the password of {} is not stored here: give it with `--password`.\n\
              Those of {} are kept by `cargo xtask up`, once it has run.",
             options.user,
             seed::emails()
@@ -72,21 +72,21 @@ pub async fn run(workspace: &Workspace, options: Options) -> Result<()> {
         Some(url) => url,
         None => Origin::of_last_up(workspace)?,
     };
-    let wish = Wish {
+    let wanted = WantedToken {
         issuer,
         email: options.user,
         password,
         scopes: scopes(&options.scope),
     };
-    let token = obtain(&wish).await?;
+    let token = obtain(&wanted).await?;
     println!("{}", token.reveal());
     Ok(())
 }
 
-/// `openid`, and what is asked for besides, each once; one argument may name several.
-fn scopes(asked: &[String]) -> Vec<String> {
+/// `openid` and the requested scopes, each once. One argument may name several.
+fn scopes(requested: &[String]) -> Vec<String> {
     let mut scopes = vec!["openid".to_owned()];
-    for scope in asked.iter().flat_map(|scopes| scopes.split_whitespace()) {
+    for scope in requested.iter().flat_map(|scopes| scopes.split_whitespace()) {
         if !scopes.iter().any(|known| known == scope) {
             scopes.push(scope.to_owned());
         }
@@ -94,16 +94,16 @@ fn scopes(asked: &[String]) -> Vec<String> {
     scopes
 }
 
-/// Whose token is wanted, and for what.
+/// The wanted token: its user, issuer and scopes.
 #[derive(Clone, Debug)]
-pub struct Wish {
-    /// The issuer to ask.
+pub struct WantedToken {
+    /// The issuer.
     pub issuer: Origin,
     /// The account's e-mail address.
     pub email: String,
     /// Its password.
     pub password: Secret,
-    /// What the token is to be good for.
+    /// The scopes of the token.
     pub scopes: Vec<String>,
 }
 
@@ -111,23 +111,23 @@ pub struct Wish {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn obtain(wish: &Wish) -> Result<Secret> {
-    let provider = Provider::discover(&wish.issuer).await?;
+pub async fn obtain(wanted: &WantedToken) -> Result<Secret> {
+    let provider = Provider::discover(&wanted.issuer).await?;
     let pkce = Pkce::new()?;
-    eprintln!("signing in at {} as {} …", wish.issuer, wish.email);
-    let back = sign_in(wish, provider.request(wish, &pkce)?).await?;
+    eprintln!("signing in at {} as {} …", wanted.issuer, wanted.email);
+    let back = sign_in(wanted, provider.request(wanted, &pkce)?).await?;
     let code = code(&back, &pkce.state)?;
     let tokens = provider.exchange(&code, &pkce).await?;
     let granted = tokens["scope"]
         .as_str()
         .map(|scopes| scopes.split(' ').collect::<Vec<_>>());
     if let Some(granted) = granted
-        && let Some(missing) = wish
+        && let Some(missing) = wanted
             .scopes
             .iter()
             .find(|scope| !granted.contains(&scope.as_str()))
     {
-        bail!("{}", not_granted(missing, &wish.email));
+        bail!("{}", not_granted(missing, &wanted.email));
     }
     let token = tokens["access_token"].as_str();
     token
@@ -138,17 +138,17 @@ pub async fn obtain(wish: &Wish) -> Result<Secret> {
 fn not_granted(scope: &str, email: &str) -> String {
     match scope {
         "admin" => format!(
-            "the scope `admin` was not granted: {email} is no admin.\n\
+            "the scope `admin` was not granted: {email} is not an admin.\n\
              `cargo xtask admin {email}` makes them one."
         ),
         _ => format!("the scope `{scope}` was not granted to {email}"),
     }
 }
 
-/// The address that the answer goes to. No server listens there: the last redirect is not followed.
+/// The redirect URI. No server listens there, because the last redirect is not followed.
 const CALLBACK: &str = "http://127.0.0.1:3000/callback";
 
-/// What ties request, answer and exchange together (RFC 7636; RFC 6749, section 10.12).
+/// The values that connect request, answer and exchange (RFC 7636; RFC 6749, section 10.12).
 struct Pkce {
     verifier: Secret,
     state: Secret,
@@ -157,7 +157,7 @@ struct Pkce {
 impl Pkce {
     fn new() -> Result<Pkce> {
         Ok(Pkce {
-            // 48 digits: RFC 7636 (section 4.1) asks for 43.
+            // 48 digits: RFC 7636 (section 4.1) requires 43.
             verifier: Secret::random()?,
             state: Secret::random()?,
         })
@@ -168,7 +168,7 @@ impl Pkce {
     }
 }
 
-/// What the issuer says of itself (OpenID Connect Discovery).
+/// The issuer's metadata (OpenID Connect Discovery).
 struct Provider {
     authorization_endpoint: Url,
     token_endpoint: Url,
@@ -178,15 +178,15 @@ impl Provider {
     async fn discover(issuer: &Origin) -> Result<Provider> {
         let url = issuer.at("/.well-known/openid-configuration")?;
         let answer = http::send(&Request::get(url), LIMIT).await.with_context(|| {
-            format!("no issuer answers at {issuer}: start `cargo xtask up`, or say where with `--url`")
+            format!("no issuer answers at {issuer}: start `cargo xtask up`, or give its URL with `--url`")
         })?;
         let document: Value = match answer.status {
             200 => serde_json::from_str(&answer.body).unwrap_or_default(),
-            status => bail!("{issuer} does not issue tokens: it answers {status} to the question what it is"),
+            status => bail!("{issuer} does not issue tokens: its metadata request answers {status}"),
         };
         let endpoint = |name: &str| {
             let url = document[name].as_str().and_then(|url| Url::parse(url).ok());
-            url.with_context(|| format!("{issuer} names no {name}"))
+            url.with_context(|| format!("{issuer} has no {name} in its metadata"))
         };
         Ok(Provider {
             authorization_endpoint: endpoint("authorization_endpoint")?,
@@ -194,13 +194,13 @@ impl Provider {
         })
     }
 
-    fn request(&self, wish: &Wish, pkce: &Pkce) -> Result<Url> {
+    fn request(&self, wanted: &WantedToken, pkce: &Pkce) -> Result<Url> {
         let mut url = self.authorization_endpoint.clone();
         url.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", SHOP),
             ("redirect_uri", CALLBACK),
-            ("scope", &wish.scopes.join(" ")),
+            ("scope", &wanted.scopes.join(" ")),
             ("audience", seed::AUDIENCE),
             ("state", pkce.state.reveal()),
             ("nonce", Secret::random()?.reveal()),
@@ -235,8 +235,8 @@ fn refusal(body: &Value) -> String {
         .to_owned()
 }
 
-/// From the authorization endpoint over all pages back to the client's address.
-async fn sign_in(wish: &Wish, request: Url) -> Result<Url> {
+/// Goes from the authorization endpoint through all pages to the client's redirect URI.
+async fn sign_in(wanted: &WantedToken, request: Url) -> Result<Url> {
     let mut browser = Browser::default();
     let mut arrival = browser.open(request, CALLBACK).await?;
     let mut has_tried_password = false;
@@ -248,40 +248,40 @@ async fn sign_in(wish: &Wish, request: Url) -> Result<Url> {
         let forms = form::forms(&page.body);
         let login = forms.iter().find(|form| form.is_login());
         arrival = match (login, forms.iter().find(|form| form.is_question())) {
-            (Some(_), _) if has_tried_password => bail!("{}", not_signed_in(wish, &page)),
+            (Some(_), _) if has_tried_password => bail!("{}", not_signed_in(wanted, &page)),
             (Some(login), _) => {
                 has_tried_password = true;
                 eprintln!("  {}: e-mail address and password", url.path());
-                let fields = login.signed_in(&wish.email, wish.password.reveal());
+                let fields = login.signed_in(&wanted.email, wanted.password.reveal());
                 browser.submit(&url, login, &fields, CALLBACK).await?
             }
             (None, Some(question)) => {
-                eprintln!("  {}: yes, to {}", url.path(), wish.scopes.join(", "));
+                eprintln!("  {}: grant {}", url.path(), wanted.scopes.join(", "));
                 browser
-                    .submit(&url, question, &question.granted(&wish.scopes), CALLBACK)
+                    .submit(&url, question, &question.granted(&wanted.scopes), CALLBACK)
                     .await?
             }
-            (None, None) => bail!("{}", no_way_on(&url, &page)),
+            (None, None) => bail!("{}", unknown_page(&url, &page)),
         };
     }
-    bail!("there is page after page, and none leads back to the client")
+    bail!("there are too many pages, and none leads back to the client")
 }
 
-fn not_signed_in(wish: &Wish, page: &Answer) -> String {
-    let said = form::message(&page.body).unwrap_or_else(|| "the login page has come back".to_owned());
-    format!("{} cannot sign in with this password: {said}", wish.email)
+fn not_signed_in(wanted: &WantedToken, page: &Answer) -> String {
+    let said = form::message(&page.body).unwrap_or_else(|| "the login page was shown again".to_owned());
+    format!("{} cannot sign in with this password: {said}", wanted.email)
 }
 
-fn no_way_on(url: &Url, page: &Answer) -> String {
+fn unknown_page(url: &Url, page: &Answer) -> String {
     let said = form::message(&page.body).unwrap_or_else(|| page.body.trim().chars().take(300).collect());
     format!(
-        "{} has answered {}, and nothing that can be filled in: {said}",
+        "{} has answered {} without a known form: {said}",
         url.path(),
         page.status
     )
 }
 
-/// The code in the address that the issuer sends the browser back to (RFC 6749, section 4.1.2).
+/// The code in the URL to which the issuer redirects the browser (RFC 6749, section 4.1.2).
 fn code(back: &Url, state: &Secret) -> Result<String> {
     let parameter = |name: &str| {
         let found = back.query_pairs().find(|(known, _)| known == name);
@@ -306,15 +306,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_asked_for_once() {
-        let asked = ["admin", "openid", "offline_access admin"].map(str::to_owned);
-        assert_eq!(scopes(&asked), ["openid", "admin", "offline_access"]);
+    fn each_scope_is_requested_once() {
+        let requested = ["admin", "openid", "offline_access admin"].map(str::to_owned);
+        assert_eq!(scopes(&requested), ["openid", "admin", "offline_access"]);
         assert_eq!(scopes(&[]), ["openid"]);
     }
 
     /// RFC 7636, appendix B.
     #[test]
-    fn the_challenge_is_the_verifiers_hash() {
+    fn pkce_challenge_is_the_hash_of_the_verifier() {
         let pkce = Pkce {
             verifier: Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             state: Secret::new(""),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_counts_with_our_state_alone() {
+    fn answer_with_another_state_is_refused() {
         let url = |query: &str| Url::parse(&format!("{CALLBACK}?{query}")).expect("a URL");
         let state = Secret::new("s");
         assert_eq!(code(&url("code=a%2Bb&state=s"), &state).expect("a code"), "a+b");

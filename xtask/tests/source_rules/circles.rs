@@ -1,11 +1,11 @@
-//! Modules that import each other in a circle cannot be understood one by one.
+//! Modules that import each other in a circle cannot be understood one at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{SOURCES, Source};
 use crate::{Offence, assert_kept, assert_refused};
 
-/// The crates that are held to it.
+/// The crates to which the rule applies.
 const CRATES: [&str; 4] = [
     "crates/connect",
     "crates/connect-grpc",
@@ -13,7 +13,7 @@ const CRATES: [&str; 4] = [
     "crates/identity",
 ];
 
-/// One module names another: where it does so first.
+/// The imports between modules, each with its first place.
 type Imports = BTreeMap<String, BTreeMap<String, (String, usize)>>;
 
 /// The graph of a crate's top-level modules. A name that lib.rs re-exports counts as the module that declares it.
@@ -56,7 +56,7 @@ fn imports(sources: &[&Source]) -> Imports {
     imports
 }
 
-/// The shortest way from one module to another, both included.
+/// The shortest path from one module to another, including both.
 fn way(imports: &Imports, from: &str, to: &str) -> Option<Vec<String>> {
     let mut ways = vec![vec![from.to_owned()]];
     let mut seen = BTreeSet::from([from.to_owned()]);
@@ -121,7 +121,7 @@ fn modules_form_no_circles() {
 }
 
 #[test]
-fn a_circle_is_refused() {
+fn circle_of_modules_is_refused() {
     let root = Source::of("crates/shop/src/lib.rs", "mod a; mod b; mod c; pub use a::Apple;");
     let a = Source::of("crates/shop/src/a.rs", "\nuse crate::b::Banana;");
     let b = Source::of("crates/shop/src/b/mod.rs", "use crate::c::Cherry;");

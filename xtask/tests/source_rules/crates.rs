@@ -1,4 +1,4 @@
-//! Which crate may depend on which.
+//! Allowed dependencies between crates.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use xtask::workspace::Workspace;
 use crate::source::{SOURCES, Source, is_io_of_std};
 use crate::{Offence, assert_kept, assert_refused};
 
-/// Crates that other projects use, or that know none of our services, with the crates of ours that they may depend on.
+/// Crates that other projects use, or that are independent of our services, with our crates that they may depend on.
 const INDEPENDENT: [(&str, &[&str]); 7] = [
     ("crates/connect", &[]),
     ("crates/connect-build", &[]),
@@ -19,7 +19,7 @@ const INDEPENDENT: [(&str, &[&str]); 7] = [
     ("crates/identity", &["kernel"]),
 ];
 
-/// Crates that do no I/O, with the foreign crates that they may not depend on.
+/// Crates that do no I/O. They may not depend on these foreign crates.
 const PURE: [&str; 4] = [
     "crates/identity",
     "crates/kernel",
@@ -27,7 +27,7 @@ const PURE: [&str; 4] = [
     "crates/signing",
 ];
 
-/// What does I/O, runs tasks or is a transport.
+/// Crates that do I/O, run tasks or are a transport.
 const IMPURE: [&str; 9] = [
     "http",
     "hyper",
@@ -40,7 +40,7 @@ const IMPURE: [&str; 9] = [
     "wasmtime",
 ];
 
-/// The components of the application, and the packages of contracts: what the host must not name.
+/// The components of the application, and the packages of contracts. The host must not name them.
 const SERVICES: [&str; 11] = [
     "bff",
     "issuer-admin",
@@ -109,7 +109,7 @@ fn dependency_offences(package: &str, manifest: &str, own: &[String]) -> Vec<Off
             )
         } else if is_pure && IMPURE.contains(&name.as_str()) {
             format!(
-                "{package} depends on `{name}`. Rule: this crate does no I/O and knows no transport. Move this code to an \
+                "{package} depends on `{name}`. Rule: this crate does no I/O and uses no transport. Move this code to an \
                  adapter"
             )
         } else {
@@ -124,7 +124,7 @@ fn dependency_offences(package: &str, manifest: &str, own: &[String]) -> Vec<Off
     offences
 }
 
-/// Uses of the parts of the standard library that do I/O, in a pure crate.
+/// Uses of the standard library's I/O in a crate without I/O.
 fn io_offences(source: &Source) -> Vec<Offence> {
     let paths = source
         .code_paths
@@ -169,7 +169,7 @@ fn production(package: &str) -> impl Iterator<Item = &'static Source> {
 }
 
 #[test]
-fn independent_and_pure_crates_depend_on_what_they_may() {
+fn independent_and_pure_crates_have_only_allowed_dependencies() {
     let own = own_crates();
     assert!(own.len() > 10, "only {own:?} found");
     let packages = INDEPENDENT.iter().map(|(package, _)| *package).chain(PURE);
@@ -181,7 +181,7 @@ fn independent_and_pure_crates_depend_on_what_they_may() {
 }
 
 #[test]
-fn pure_crates_do_no_io_and_have_no_clock() {
+fn pure_crates_do_no_io_and_read_no_clock() {
     assert_kept(
         PURE.into_iter()
             .flat_map(production)

@@ -9,8 +9,8 @@ use xtask::workspace::Workspace;
 use crate::source::{CodePath, SOURCES, Source, is_io_of_std};
 use crate::{Offence, assert_kept, assert_refused};
 
-/// The crates that `domain` and `service` may name: values and arithmetic, no transport and no storage. A query in an address is
-/// part of OAuth's rules.
+/// The crates that `domain` and `service` may name: values and arithmetic, no transport and no storage. Form encoding
+/// is included, because a query string is part of OAuth's rules.
 const PURE: [&str; 15] = [
     "alloc",
     "base64",
@@ -29,10 +29,10 @@ const PURE: [&str; 15] = [
     "uuid",
 ];
 
-/// What they may name of `crates/web`, which is otherwise HTTP.
+/// The parts of `crates/web` that they may name. The rest of that crate is HTTP.
 const PURE_IN_WEB: &str = "constant_time";
 
-/// All crates that a member of the workspace can depend on, as code names them.
+/// All crates that a member of the workspace can depend on, by their names in code.
 static FOREIGN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let manifest = Workspace::here().root().join("Cargo.toml");
     let manifest: Table = std::fs::read_to_string(manifest)
@@ -66,7 +66,7 @@ impl Layer {
     }
 }
 
-/// Holds the rules of the layers in one component.
+/// Checks the rules of the layers in one component.
 fn offences_in(component: &[&Source]) -> Vec<Offence> {
     let modules: BTreeSet<String> = component
         .iter()

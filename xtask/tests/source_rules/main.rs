@@ -1,7 +1,7 @@
-//! The rules of docs/ARCHITECTURE.md and CONTRIBUTING.md about source code, which the compiler does not know. A rule that is
-//! broken fails with a sentence: file and line, the rule, and what to do.
+//! The rules of docs/ARCHITECTURE.md and CONTRIBUTING.md about source code that the compiler does not check. The
+//! message of a broken rule has file and line, the rule, and what to do.
 //!
-//! Each rule has two tests: the code of the workspace keeps it, and code that breaks it gets the sentence.
+//! Each rule has two tests: the workspace keeps the rule, and code that breaks it gets the message.
 
 mod circles;
 mod crates;
@@ -43,7 +43,7 @@ fn assert_kept(mut offences: Vec<Offence>) {
     );
 }
 
-/// Checks that a rule refuses this code, in a file of this name, with one offence that begins and continues as told.
+/// Checks that a rule refuses this code with exactly one offence, which begins with `place` and contains `part`.
 fn assert_refused(offences: &[Offence], place: &str, part: &str) {
     let lines: Vec<String> = offences.iter().map(Offence::to_string).collect();
     assert!(

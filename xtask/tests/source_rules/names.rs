@@ -1,11 +1,11 @@
-//! A type's name exists once in the workspace, so that a reader who searches for it finds one thing.
+//! Each type name exists once in the workspace, so that a search for it has one result.
 
 use std::collections::BTreeMap;
 
 use crate::source::{SOURCES, Source};
 use crate::{Offence, assert_kept, assert_refused};
 
-/// Names that mean the same everywhere: the error, the options or the entry of their own module.
+/// Names with the same meaning everywhere: the error, the options or the entry of their own module.
 const GENERIC: [&str; 10] = [
     "Config",
     "Error",
@@ -19,7 +19,8 @@ const GENERIC: [&str; 10] = [
     "Client",
 ];
 
-/// Names that two types still have. The list only shrinks: rename a type after what it is in its crate, and delete its line here.
+/// Names that two types still have. The list only gets shorter: give a type a more precise name, and delete its line
+/// here.
 const STILL_TWICE: [&str; 26] = [
     "Application",
     "Batch",
@@ -49,7 +50,7 @@ const STILL_TWICE: [&str; 26] = [
     "Stream",
 ];
 
-/// Packages whose types are read beside those of no other: tools, programs of tests, examples.
+/// Tools, test programs and examples are not counted: their types are not read together with other packages.
 fn is_counted(source: &Source) -> bool {
     let package = source.package();
     !source.is_test
@@ -94,13 +95,13 @@ fn offences_in(sources: &[&Source], still_twice: &[&str]) -> Vec<Offence> {
 }
 
 #[test]
-fn a_types_name_exists_once() {
+fn each_type_name_exists_once() {
     let sources: Vec<&Source> = SOURCES.iter().filter(|source| is_counted(source)).collect();
     assert_kept(offences_in(&sources, &STILL_TWICE));
 }
 
 #[test]
-fn a_name_that_two_types_have_is_refused() {
+fn type_name_that_exists_twice_is_refused() {
     let one = Source::of("crates/a/src/lib.rs", "pub struct Answer;\npub struct Error;");
     let other = Source::of(
         "crates/b/src/x.rs",

@@ -1,15 +1,15 @@
-//! Keys and channels of Redis are spelled in crates/keyspace and nowhere else.
+//! Keys and channels of Redis are written only in crates/keyspace.
 
 use crate::source::{SOURCES, Source, files};
 use crate::{Offence, assert_kept, assert_refused};
 
-/// What begins the name of a key or channel.
+/// The beginning of a key or channel name.
 #[derive(Debug, PartialEq, Eq)]
 struct Name(String);
 
 impl Name {
-    /// Whether this text spells such a name: `rate:` for a pattern `rate:*` at its beginning or behind a prefix, and the whole
-    /// name for a pattern without a star.
+    /// Whether this text contains such a name. For a pattern `rate:*`: `rate:` at its beginning or after a prefix. For
+    /// a pattern without a star: the whole name.
     fn is_in(&self, content: &str) -> bool {
         let Name(name) = self;
         let is_family = name.ends_with(':');
@@ -27,7 +27,7 @@ impl Name {
     }
 }
 
-/// The names that crates/keyspace has: the patterns of its keys up to the star, and the values of its constants for channels.
+/// The names in crates/keyspace: the patterns of its keys up to the star, and the values of its constants for channels.
 fn names() -> Vec<Name> {
     let keyspace = SOURCES
         .iter()
@@ -58,8 +58,8 @@ fn offences_in(file: &str, texts: &[(usize, &str)], names: &[Name]) -> Vec<Offen
                 file: file.to_owned(),
                 line: *line,
                 sentence: format!(
-                    "a text spells the Redis name `{name}`. Rule: every key and channel is spelled in crates/keyspace. Use the \
-                     type or constant there, or add one"
+                    "a text contains the Redis name `{name}`. Rule: every key and channel is written in crates/keyspace. Use \
+                     the type or constant there, or add one"
                 ),
             });
         }
@@ -76,7 +76,7 @@ fn rust_offences(source: &Source, names: &[Name]) -> Vec<Offence> {
     offences_in(&source.path, &texts, names)
 }
 
-/// A script gets its keys as arguments: no quoted text of it is a name.
+/// A script gets its keys as arguments, so no quoted text in it may be a name.
 fn lua_offences(file: &str, script: &str, names: &[Name]) -> Vec<Offence> {
     let mut texts = Vec::new();
     for (number, line) in script.lines().enumerate() {
@@ -88,7 +88,7 @@ fn lua_offences(file: &str, script: &str, names: &[Name]) -> Vec<Offence> {
 }
 
 #[test]
-fn keys_and_channels_of_redis_are_spelled_in_the_keyspace_only() {
+fn redis_keys_and_channels_are_written_only_in_the_keyspace() {
     let names = names();
     let known = ["rate:", "verdict:", "user.logout", "order.events", "jwks"];
     for name in known {
@@ -112,7 +112,7 @@ fn keys_and_channels_of_redis_are_spelled_in_the_keyspace_only() {
 }
 
 #[test]
-fn a_redis_name_elsewhere_is_refused() {
+fn redis_name_outside_the_keyspace_is_refused() {
     let names = names();
     for code in [
         r#"format!("{prefix}:revoked:{user}")"#,
@@ -122,7 +122,7 @@ fn a_redis_name_elsewhere_is_refused() {
         r#"format!("{prefix}:order.events:version:{id}")"#,
     ] {
         let source = Source::of("components/shop/src/cache.rs", &format!("fn f() {{\n {code}; }}"));
-        let place = "components/shop/src/cache.rs:2: a text spells the Redis name";
+        let place = "components/shop/src/cache.rs:2: a text contains the Redis name";
         assert_refused(&rust_offences(&source, &names), place, "crates/keyspace");
     }
     let script = "-- Reads 'rate:'.\nlocal key = KEYS[1] .. 'x:rate:'";

@@ -1,4 +1,4 @@
-//! How long a file and a function may be.
+//! The largest length of a file and of a function.
 
 use crate::source::{SOURCES, Source, files};
 use crate::{Offence, assert_kept, assert_refused};

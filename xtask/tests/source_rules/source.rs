@@ -1,4 +1,4 @@
-//! The Rust code of the workspace, as the rules see it: paths, texts, functions and types, each with its line.
+//! The Rust code of the workspace for the rules: paths, texts, functions and types, each with its line.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, ImplItem, Item, Lit, TraitItem, Visibility};
 use xtask::workspace::Workspace;
 
-/// Folders that are made, not written.
+/// Folders with generated files.
 const GENERATED: [&str; 8] = [
     ".git",
     ".akinai",
@@ -22,10 +22,10 @@ const GENERATED: [&str; 8] = [
 
 /// A file of Rust code.
 pub(crate) struct Source {
-    /// From the root of the workspace.
+    /// The path, relative to the root of the workspace.
     pub(crate) path: String,
     pub(crate) lines: usize,
-    /// Tests, and what only tests use. Nothing below is read of it.
+    /// Whether the file is a test or is used only by tests. The fields below are then empty.
     pub(crate) is_test: bool,
     pub(crate) code_paths: Vec<CodePath>,
     pub(crate) texts: Vec<Text>,
@@ -76,7 +76,7 @@ impl Source {
             types: Vec::new(),
         };
         if !source.is_test {
-            let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path} is no Rust: {error}"));
+            let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path} is not Rust: {error}"));
             let tokens: TokenStream = text.parse().expect("what syn parses has tokens");
             let mut test_lines = Vec::new();
             source.read_items(&file.items, &mut test_lines);
@@ -165,7 +165,8 @@ impl Source {
         }
     }
 
-    /// Collects paths and texts of these tokens, which are code of `module`. Tokens, because the arguments of macros count.
+    /// Collects paths and texts from these tokens, which are code of `module`. It reads tokens, to include the
+    /// arguments of macros.
     fn read_tokens(&mut self, tokens: TokenStream, module: &[String]) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut at = 0;
@@ -218,7 +219,7 @@ impl Source {
         }
     }
 
-    /// Reads the path that begins here, and returns how many tokens it has. A single name is none.
+    /// Reads the path that begins here, and returns the number of its tokens. A single name is not a path.
     fn read_path(&mut self, tokens: &[TokenTree], module: &[String]) -> usize {
         let (mut names, mut length) = (Vec::new(), 0);
         while let Some(TokenTree::Ident(name)) = tokens.get(length) {
@@ -238,7 +239,7 @@ impl Source {
         length
     }
 
-    /// Reads what stands behind `use`: one path, or several with a common beginning.
+    /// Reads the part after `use`: one path, or several with a common beginning.
     fn read_import(&mut self, tree: &[TokenTree], beginning: &[String], module: &[String]) {
         let mut names = beginning.to_vec();
         for token in tree {
@@ -270,7 +271,7 @@ impl Source {
     }
 }
 
-/// A path from `crate` on, where it begins with `crate`, `self` or `super`.
+/// Returns the path from `crate` on, if it begins with `crate`, `self` or `super`.
 fn resolve(names: Vec<String>, module: &[String]) -> Vec<String> {
     let ups = names.iter().take_while(|name| *name == "super").count();
     let here = match names[0].as_str() {
@@ -327,7 +328,8 @@ fn is_for_tests(item: &Item) -> bool {
     })
 }
 
-/// Whether a path leads to a part of the standard library that does I/O or reads a clock. Addresses are values.
+/// Whether a path names a part of the standard library that does I/O or reads a clock. Network addresses are plain
+/// values.
 pub(crate) fn is_io_of_std(segments: &[String]) -> bool {
     const IO: [&str; 9] = [
         "Command",
@@ -354,7 +356,7 @@ fn is_test(path: &str) -> bool {
     (is_below && !path.starts_with("xtask/src/")) || ["tests.rs", "testing.rs"].contains(&file)
 }
 
-/// The files of the workspace whose names end like this, from the root on, with their texts.
+/// The files of the workspace with these extensions, as paths relative to the root, with their texts.
 pub(crate) fn files(extensions: &[&str]) -> Vec<(String, String)> {
     let (mut files, mut folders) = (Vec::new(), vec![Workspace::here().root().to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -376,7 +378,7 @@ pub(crate) fn files(extensions: &[&str]) -> Vec<(String, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if extensions.contains(&extension.as_str()) {
-                // A file without an extension may be anything.
+                // A file without an extension may be binary.
                 let content = std::fs::read(&path).expect("a readable file");
                 files.push((relative(&path), String::from_utf8_lossy(&content).into_owned()));
             }
@@ -398,7 +400,7 @@ pub(crate) static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
 });
 
 #[test]
-fn paths_are_found_in_imports_expressions_and_macros_but_not_in_tests_and_comments() {
+fn paths_are_found_in_imports_expressions_and_macros_but_not_in_tests() {
     let source = Source::of(
         "components/shop/src/service/cart.rs",
         r#"

@@ -3,7 +3,7 @@
 use crate::source::files;
 use crate::{Offence, assert_refused};
 
-/// Spelled in halves, or this file would be counted.
+/// Written in two parts, so that this file is not counted.
 const WORDS: [&str; 8] = [
     concat!("nob", "ody"),
     concat!("no ", "one"),
@@ -15,9 +15,9 @@ const WORDS: [&str; 8] = [
     concat!("one ", "another"),
 ];
 
-/// As many as there are: in the license, in migrations that were merged, in a file of another project, and the name of a user of
+/// The present number: in the license, in merged migrations, in a file of another project, and in the name of a user of
 /// the operating system.
-const MOST: usize = 17;
+const LARGEST_COUNT: usize = 17;
 
 const TEXT: [&str; 20] = [
     "", "css", "go", "html", "js", "json", "lua", "md", "mod", "proto", "py", "rs", "sh", "sql", "toml",
@@ -48,15 +48,15 @@ fn words_that_hide_a_noun_are_rare() {
         .collect();
     let lines: Vec<String> = offences.iter().map(Offence::to_string).collect();
     assert!(
-        lines.len() <= MOST,
-        "there are {} of these words, and at most {MOST} are allowed:\n{}",
+        lines.len() <= LARGEST_COUNT,
+        "there are {} of these words, and at most {LARGEST_COUNT} are allowed:\n{}",
         lines.len(),
         lines.join("\n")
     );
 }
 
 #[test]
-fn such_a_word_is_found_with_its_line() {
+fn listed_word_is_reported_with_its_line() {
     let text = format!("A client calls.\n{} calls.", WORDS[0].to_uppercase());
     assert_refused(&offences_in("README.md", &text), "README.md:2: ", "Name the noun");
 }

@@ -1,8 +1,8 @@
-//! Admission control: may a request proceed, and what is known of its token? One Lua script in Redis decides it, so that the
-//! decision holds for all instances on all hosts.
+//! Admission control: whether a request may proceed, and the stored status of its token. One Lua script in Redis
+//! decides this, so that the decision holds for all instances on all hosts.
 //!
-//! What the edge trusts from Redis is sealed, so write access to Redis forges nothing. Without Redis, requests proceed:
-//! verified, and without limits.
+//! The edge trusts only sealed values from Redis, so write access to Redis is not enough to forge one. Without Redis,
+//! requests proceed: they are verified, but there are no limits.
 
 use std::{
     borrow::Cow,
@@ -29,7 +29,7 @@ use crate::settings::{RateLimit, SERVICES, Settings};
 /// The number of invalid tokens, within [`FAILED_TOKENS_WINDOW`], that blocks an address for tokens without a status.
 const MOST_FAILED_TOKENS: i64 = 10;
 
-/// How often the log says that Redis is unavailable.
+/// How often the log reports that Redis is unavailable.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 thread_local! {
@@ -70,7 +70,7 @@ pub(crate) struct AdmissionControl<'a> {
 pub(crate) enum ExtraLimit {
     /// The method hashes a password: its requests are counted by address, for all users together.
     Passwords,
-    /// The method answers with a stream, which is a request in flight for as long as it lasts.
+    /// The method answers with a stream. A stream counts as a request in flight until it ends.
     Streams,
 }
 
@@ -78,7 +78,7 @@ pub(crate) enum ExtraLimit {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PresentedToken {
     pub(crate) hash: TokenHash,
-    /// The user that the token names. It is true only if this very token has a status.
+    /// The user that the token names. The name can be trusted only if this token has a stored status.
     pub(crate) user: Option<UserId>,
 }
 
@@ -123,14 +123,14 @@ pub(crate) struct Admission {
 pub(crate) enum FetchTurn {
     /// This instance has it.
     Acquired,
-    /// Another instance has it, and may return with keys.
+    /// Another instance has it, and may soon return with keys.
     Open,
-    /// The last turn ended a moment ago, with or without keys, and there is no other yet.
+    /// The last turn ended a moment ago, with or without keys. There is no new turn yet.
     Over,
 }
 
 impl AdmissionControl<'_> {
-    /// Asks whether a request may proceed. `None` without Redis.
+    /// Checks whether a request may proceed. `None` without Redis.
     pub(crate) async fn admit_request(
         &self,
         token: Option<&PresentedToken>,
@@ -197,7 +197,7 @@ impl AdmissionControl<'_> {
         keys
     }
 
-    /// Asks whether a request may proceed whose token was verified for the first time, and stores the token's status.
+    /// Checks whether a request may proceed whose token was verified for the first time, and stores the token's status.
     pub(crate) async fn admit_token(
         &self,
         token: &PresentedToken,
@@ -259,7 +259,7 @@ impl AdmissionControl<'_> {
         }))
     }
 
-    /// Tells the other instances that this instance's turn is over, with or without keys.
+    /// Ends this instance's turn, so that the other instances see it. The turn may have found keys or not.
     pub(crate) async fn release_fetch_turn(&self) {
         let arguments = ["over", "XX", "KEEPTTL"].map(Argument::Text);
         let answer = self
@@ -337,7 +337,7 @@ impl AdmissionControl<'_> {
         self.redis.run(script(&scripts), &keys, arguments).await
     }
 
-    /// The answer, or `None` without Redis. The log says so once a minute.
+    /// The answer, or `None` without Redis. Without Redis, a message is logged once a minute.
     fn or_without_redis<T>(&self, answer: Result<T, Error>) -> Option<T> {
         let error = match answer {
             Ok(answer) => return Some(answer),
@@ -355,7 +355,7 @@ impl AdmissionControl<'_> {
     }
 }
 
-/// The keys of a script, with their names there.
+/// The keys of a script, with their names in the script.
 #[derive(Default)]
 struct NamedKeys(Vec<(Cow<'static, str>, Box<dyn RedisKey>)>);
 
@@ -389,7 +389,7 @@ impl Admission {
             },
             now: answer.take_number("now")?,
             token_status: answer.take_bytes("token_status")?,
-            // A time that cannot be read counts as now: the key is there because the user was revoked.
+            // A time that cannot be read counts as now, because the key exists only if the user was revoked.
             revoked_at: revoked_at.map(|at| at.parse().unwrap_or(i64::MAX)),
             signing_keys: answer.take_bytes("signing_keys")?,
         })

@@ -20,7 +20,7 @@ struct ConsentRequestDocument<'a> {
     challenge: &'a str,
     consent_request_id: Option<&'a str>,
     skip: bool,
-    /// Always null: the issuer stores only the hash of the login's challenge, which Hydra shows here.
+    /// Always null: Hydra has the login's challenge here, but the issuer stores only its hash.
     login_challenge: (),
     login_session_id: &'a str,
     acr: &'a str,

@@ -1,6 +1,6 @@
 //! The keys that tokens are signed with: `/admin/keys/{set}`.
 //!
-//! One set signs access tokens and ID tokens alike and has both of Hydra's names. Private halves are never shown.
+//! One set signs both access tokens and ID tokens, and has both of Hydra's names. Private halves are never shown.
 
 use http::Method;
 use serde_json::Value;

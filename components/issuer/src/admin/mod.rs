@@ -30,17 +30,17 @@ use crate::use_cases::UseCases;
 /// Why a request gets no successful response.
 #[derive(Debug)]
 enum Refusal {
-    /// 400, and what is wrong.
+    /// 400, with the fault.
     Invalid(String),
     /// 404.
     NotFound,
     /// 405, and the allowed methods.
     Method(&'static str),
-    /// 409, and what the request conflicts with.
+    /// 409, with the conflict.
     Conflict(&'static str),
     /// 410: the challenge was answered before. The browser begins again at this address.
     Gone(String),
-    /// 501, and what to do instead.
+    /// 501, with an alternative.
     Unsupported(&'static str),
     Failed(InternalFailure),
 }
@@ -194,7 +194,7 @@ fn required<'a>(query: &'a Parameters, name: &str) -> Result<&'a str> {
     value.ok_or_else(|| Refusal::Invalid(format!("query parameter {name} is missing")))
 }
 
-/// The challenge that a request is about, by its own name or, as in older versions, `challenge`.
+/// The challenge of the request: its own parameter or, as in older versions, `challenge`.
 fn challenge<'a>(query: &'a Parameters, name: &str) -> Result<&'a str> {
     let older = query.get("challenge");
     query

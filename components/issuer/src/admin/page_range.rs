@@ -9,7 +9,7 @@ use crate::domain::parameters::{Parameters, with_query};
 use crate::request::HttpRequest;
 use crate::response::{json, set};
 
-/// How many items to list, and from where.
+/// The number of items to list, and the first one.
 pub(super) struct PageRange {
     size: i64,
     /// The list begins after the item with this id.
@@ -27,7 +27,7 @@ impl PageRange {
         })
     }
 
-    /// One more than the page has, to know whether there is another page.
+    /// One more than the page has, to find out whether there is another page.
     pub(super) fn limit(&self) -> i64 {
         self.size + 1
     }

@@ -28,7 +28,7 @@ pub(super) fn apply(mut document: Value, changes: &Vec<Value>) -> Result<Value, 
     Ok(document)
 }
 
-/// The object or list that a path leads into, and the name or index there (RFC 6901).
+/// The object or list at the end of a path, and the name or index in it (RFC 6901).
 fn place<'a>(document: &'a mut Value, path: &str) -> Result<(&'a mut Value, String), String> {
     let (parent, name) = path.rsplit_once('/').ok_or_else(|| nothing(path))?;
     let parent = document.pointer_mut(parent).ok_or_else(|| nothing(path))?;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_made_in_order_or_not_at_all() {
+    fn changes_are_made_in_order_and_all_or_none() {
         let before = json!({"a": [1, 2], "b/c": "x"});
         let changes = json!([
             {"op": "test", "path": "/a/0", "value": 1},

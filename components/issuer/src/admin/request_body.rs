@@ -24,7 +24,7 @@ pub(super) fn object<T: DeserializeOwned>(request: &HttpRequest) -> Result<T> {
     convert(object.into())
 }
 
-/// A JSON value as a type; the error names the member that has another type.
+/// Converts a JSON value to a type. The error names the member with a wrong type.
 pub(super) fn convert<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();

@@ -85,7 +85,7 @@ async fn list(use_cases: &UseCases, request: &HttpRequest, query: &Parameters) -
     let mut shown = Vec::new();
     for grant in &grants {
         let client = match use_cases.clients().find(&grant.client_id).await {
-            // Its client was deleted meanwhile, and its grants with it.
+            // The client was deleted meanwhile, and its grants with it.
             Err(ClientError::NotFound) => continue,
             found => found?,
         };

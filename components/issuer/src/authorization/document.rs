@@ -194,7 +194,7 @@ mod tests {
     use crate::domain::json::Json;
 
     #[test]
-    fn answers_are_read_as_hydra_s_clients_send_them() {
+    fn decisions_are_read_in_the_form_of_hydra_s_clients() {
         let login: LoginDocument = serde_json::from_value(json!({
             "subject": "u", "remember": true, "remember_for": 3600, "acr": "0", "amr": null, "force_subject_identifier": "x"
         }))
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_survives_the_database() {
+    fn decision_is_read_from_the_database_unchanged() {
         let login = AcceptedLogin {
             subject: "u".into(),
             context: Json::new(r#"{"a":1}"#.into()),

@@ -1,4 +1,4 @@
-//! Authorization: from a client's request, over the pages for login and consent, to a code.
+//! Authorization: from a client's request, through the login and consent pages, to a code.
 
 pub(crate) mod document;
 pub(crate) mod domain;

@@ -1,4 +1,4 @@
-//! Authorization requests on their way over the pages, in Postgres.
+//! Unfinished authorization requests in Postgres.
 
 use kernel::StoreError;
 use spin_adapters::postgres::{
@@ -59,7 +59,7 @@ const DECIDE_CONSENT: &str = "update flows set step = 'consent_answered', consen
      where consent_challenge_hash = $1::text and step = 'consent' and expires_at > now() \
      returning 1";
 
-// A login that was skipped is valid only while the session is that it was skipped for.
+// A login that was skipped is valid only while the session of that login exists.
 const MOVE_TO_CONSENT: &str = "with moved as ( \
          update flows set step = 'consent', verifier_hash = null, consent_challenge_hash = $3::text, \
              consent_request_id = $4::text, consent_skip = $5::boolean \
@@ -93,7 +93,7 @@ const REMEMBERED_CONSENT: &str = "select exists ( \
              and (expires_at is null or expires_at > now()) and scopes @> $3::text[] and audience @> $4::text[]) \
      as is_remembered";
 
-// The id of the grant is that of the consent request.
+// The id of the grant is the id of the consent request.
 const INSERT_GRANT: &str = "with finished as ( \
          update flows set step = 'over', verifier_hash = null \
          where verifier_hash = $1::text and cookie_hash = $2::text and step = 'consent_answered' and expires_at > now() \

@@ -130,7 +130,7 @@ impl From<(&OAuthClient, &ClientProfile)> for ClientDocument {
 }
 
 impl ClientDocument {
-    /// The registration in a request.
+    /// Reads the registration in a request.
     ///
     /// # Errors
     /// The first member with a value that the issuer does not support.
@@ -183,7 +183,7 @@ impl ClientDocument {
         })
     }
 
-    /// A member that would be ignored is refused, so that it does not look as if it worked. An empty one is accepted.
+    /// A member that would be ignored is refused, so that it does not seem to have an effect. An empty one is accepted.
     fn refuse_unsupported(&self) -> Result<(), String> {
         for (name, value, only) in [
             ("subject_type", &self.subject_type, "public"),

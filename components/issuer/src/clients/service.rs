@@ -15,21 +15,22 @@ use crate::domain::secret::{Hash, Token, new_id};
 pub(crate) trait ClientStore {
     async fn client(&self, id: &str) -> Result<Option<RegisteredClient>, StoreError>;
 
-    /// Adds a client; `None` if there is one with this id.
+    /// Adds a client. `None` if there is one with this id.
     async fn add_client(
         &self,
         client: &OAuthClient,
         profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError>;
 
-    /// Replaces a client; `None` if there is no such client. A confidential client without a new secret keeps its old one.
+    /// Replaces a client. `None` if there is no such client. A confidential client without a new secret keeps its old
+    /// one.
     async fn replace_client(
         &self,
         client: &OAuthClient,
         profile: &ClientProfile,
     ) -> Result<Option<RegisteredClient>, StoreError>;
 
-    /// Removes a client with all that was granted to it; false if there is none.
+    /// Removes a client with all its grants. False if there is none.
     async fn delete_client(&self, id: &str) -> Result<bool, StoreError>;
 
     /// Clients by their ids.
@@ -46,7 +47,7 @@ pub(crate) enum ClientError {
     NotFound,
     /// There is a client with this id.
     Exists,
-    /// The registration breaks a rule, which the text tells.
+    /// The registration breaks a rule. The text describes it.
     Invalid(String),
     Failed(InternalFailure),
 }
@@ -57,7 +58,7 @@ impl<E: Into<InternalFailure>> From<E> for ClientError {
     }
 }
 
-/// A client with its secret, which is shown once: in the answer to the request that has set it.
+/// A client with its secret. The secret is shown once: in the answer to the request that has set it.
 #[derive(Debug)]
 pub(crate) struct NewlyRegistered {
     pub(crate) client: RegisteredClient,
@@ -99,7 +100,7 @@ impl<S: ClientStore> Clients<'_, S> {
         Ok(NewlyRegistered { client, secret })
     }
 
-    /// Replaces a client's registration. Without a secret in it, the client keeps its own.
+    /// Replaces a client's registration. Without a new secret, the client keeps its own.
     pub(crate) async fn replace(
         &self,
         id: &str,
@@ -143,7 +144,7 @@ impl<S: ClientStore> Clients<'_, S> {
         })
     }
 
-    /// Removes a client with all that was granted to it.
+    /// Removes a client with all its grants.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), ClientError> {
         match self.store.delete_client(id).await? {
             true => Ok(()),
@@ -160,7 +161,7 @@ impl<S: ClientStore> Clients<'_, S> {
 /// The client with these credentials.
 ///
 /// # Errors
-/// [`Denied::Client`], which does not tell whether the id or the secret is wrong.
+/// [`Denied::Client`], which does not reveal whether the id or the secret is wrong.
 pub(crate) async fn authenticate(
     store: &impl ClientStore,
     credentials: &ClientAuthentication,

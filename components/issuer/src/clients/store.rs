@@ -28,7 +28,7 @@ const ADD: &str = concat!(
     columns!()
 );
 
-// A client that becomes public loses its secret. Without a new secret the old one stays.
+// A client that becomes public loses its secret. Without a new secret, the old one is kept.
 const REPLACE: &str = concat!(
     "update clients set secret_hash = case when $2::boolean then null else coalesce($3::text, secret_hash) end, \
          metadata = $4::text::jsonb, updated_at = now() \

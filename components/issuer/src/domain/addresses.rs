@@ -8,8 +8,8 @@ pub(crate) const AUTHORIZATION: &str = "/oauth2/auth";
 /// The path of the logout endpoint.
 pub(crate) const LOGOUT: &str = "/oauth2/sessions/logout";
 
-/// The issuer's name and the pages that browsers are sent to. The texts are compared byte by byte, so none ends with a slash
-/// that the operator has not written.
+/// The issuer's name, and the pages to which browsers are sent. The texts are compared byte by byte, so no slash is
+/// added to them.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
     /// The claim `iss`, and the beginning of the issuer's own addresses.
@@ -18,7 +18,7 @@ pub(crate) struct Addresses {
     pub(crate) consent: Rc<str>,
     pub(crate) logout: Rc<str>,
     pub(crate) error: Rc<str>,
-    /// The page after a sign-out that no client has asked for.
+    /// The page after a sign-out that no client has requested.
     pub(crate) signed_out: Rc<str>,
 }
 
@@ -28,7 +28,7 @@ impl Addresses {
         format!("{}{path}", self.issuer)
     }
 
-    /// Whether browsers reach the issuer over TLS. Then its cookies must not travel without.
+    /// Whether browsers reach the issuer with TLS. Then its cookies must be sent only with TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.issuer.starts_with("https://")
     }

@@ -5,7 +5,7 @@ use kernel::StoreError;
 use super::oauth_error::OAuthError;
 use super::secret::NoRandomness;
 
-/// A failure that no client can cure. The text is for the log.
+/// A failure that no client can correct. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InternalFailure {
     #[error(transparent)]
@@ -30,7 +30,7 @@ impl InternalFailure {
 /// Why a client's request is refused.
 #[derive(Debug)]
 pub(crate) enum Denied {
-    /// The client is unknown, has shown a wrong secret, or has shown it in another way than it is registered for.
+    /// The client is unknown, has sent a wrong secret, or has sent it in another way than the registered one.
     Client,
     Error(OAuthError),
     Failed(InternalFailure),

@@ -1,7 +1,7 @@
-//! JSON that the issuer keeps and passes on without reading it.
+//! JSON that the issuer stores and passes on unread.
 
-/// A JSON value as text: what the pages for login and consent put into tokens, and what one of them tells the other. The adapters
-/// check that it is JSON.
+/// A JSON value as text: claims that the login and consent pages put into tokens, and data that the login page passes
+/// to the consent page. The adapters check that it is JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Json(String);
 

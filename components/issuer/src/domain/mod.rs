@@ -1,4 +1,4 @@
-//! Values that several topics use. Pure: no HTTP, no SQL, no JSON, no clock.
+//! Values that several topics use. Pure: without HTTP, SQL, JSON or a clock.
 
 pub(crate) mod addresses;
 pub(crate) mod failure;

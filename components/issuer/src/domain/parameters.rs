@@ -1,10 +1,10 @@
 //! The parameters of a request, from a query or a form.
 
-/// The most bytes of parameters that are looked at.
+/// The largest size of parameters that are read, in bytes.
 pub(crate) const MOST_BYTES: usize = 16 * 1024;
 
-/// Parameters of requests that must not be there more than once (RFC 6749, sections 3.1 and 3.2): those of the specifications
-/// for OAuth and OpenID Connect, and our own. Any other name may be repeated, because the issuer ignores it; `audience` and
+/// Parameters that must not occur more than once (RFC 6749, sections 3.1 and 3.2): those of the specifications for
+/// OAuth and OpenID Connect, and our own. Any other name may be repeated, because the issuer ignores it. `audience` and
 /// `resource` are lists by their specifications (RFC 8693, section 2.1; RFC 8707, section 2).
 const ONCE: [&str; 45] = [
     // RFC 6749.
@@ -54,7 +54,7 @@ const ONCE: [&str; 45] = [
     "requested_token_type",
     "authorization_details",
     "dpop_jkt",
-    // Ours, as Hydra names them.
+    // Our own, with Hydra's names.
     "consent_verifier",
     "login_verifier",
     "logout_verifier",
@@ -67,18 +67,19 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 /// Why a text is refused as a list of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterError {
-    /// A parameter that must not be there twice.
+    /// A parameter that must not be repeated.
     #[error("parameter {0:.100} is sent more than once")]
     Twice(String),
     #[error("the parameters have more than {MOST_BYTES} bytes")]
     TooLong,
-    /// A byte that is not UTF-8, or a control character: nothing that a parameter of OAuth may have (RFC 6749, appendix A).
+    /// A byte that is not UTF-8, or a control character. No parameter of OAuth may contain either (RFC 6749, appendix
+    /// A).
     #[error("a parameter has a control character, or is not UTF-8")]
     Character,
 }
 
 impl Parameters {
-    /// Reads `application/x-www-form-urlencoded`, with each of the parameters that we know once at most.
+    /// Reads `application/x-www-form-urlencoded`. Each of the listed parameters may occur once at most.
     pub(crate) fn parse(text: &str) -> Result<Self, ParameterError> {
         if text.len() > MOST_BYTES {
             return Err(ParameterError::TooLong);
@@ -98,7 +99,7 @@ impl Parameters {
         Ok(form)
     }
 
-    /// The same, if every name occurs at most once, including unknown names.
+    /// The same, but every name may occur once at most, including unknown names.
     pub(crate) fn each_once(self) -> Result<Self, ParameterError> {
         self.refuse_repeated(|_| true)?;
         Ok(self)
@@ -112,12 +113,12 @@ impl Parameters {
         repeated.map_or(Ok(()), |(name, _)| Err(ParameterError::Twice(name.clone())))
     }
 
-    /// A parameter's value; of one that may be repeated, the first one.
+    /// A parameter's value. For a parameter that may be repeated, the first value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// All values of a parameter. One that is there without a value counts as absent (RFC 6749, section 3.1).
+    /// All values of a parameter. A parameter with an empty value counts as absent (RFC 6749, section 3.1).
     pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(known, _)| known == name);
         named
@@ -125,13 +126,13 @@ impl Parameters {
             .filter(|value| !value.is_empty())
     }
 
-    /// The same, without these.
+    /// A copy without these parameters.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         Self(kept.cloned().collect())
     }
 
-    /// As a query, spelled in one way only.
+    /// The parameters as a query string. Equal parameters give equal strings.
     pub(crate) fn to_query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.0);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn doubtful_parameters_are_refused() {
+    fn invalid_and_repeated_parameters_are_refused() {
         for name in ONCE {
             let twice = format!("{name}=1&b=2&%{:02x}{}=1", name.as_bytes()[0], &name[1..]);
             assert_eq!(
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_added_where_the_query_belongs() {
+    fn parameters_are_added_to_the_query_of_a_url() {
         let cases = [
             ("https://app/cb", "https://app/cb?code=a+b&iss=https%3A%2F%2Fi"),
             (

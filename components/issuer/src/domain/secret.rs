@@ -1,8 +1,10 @@
-//! Random secrets: challenges, verifiers, codes, refresh tokens, cookies and client secrets. Each is valid for its bearer.
+//! Random secrets: challenges, verifiers, codes, refresh tokens, cookies and client secrets. Each is valid for any
+//! caller who has it.
 //!
-//! The database stores only their SHA-256. A slow password hash protects what people choose, because such a text can be
-//! guessed. These have 256 random bits (a client's own secret has at least 32 characters) and cannot be guessed. A fast hash
-//! keeps the token endpoint fast, where every client shows its secret with every request.
+//! The database stores only their SHA-256. A slow password hash protects texts that people choose, because such a text
+//! can be guessed. These secrets have 256 random bits (a secret that an admin sets has at least 32 characters) and
+//! cannot be guessed. A fast hash keeps the token endpoint fast, because every request there contains a client's
+//! secret.
 
 use std::fmt;
 
@@ -25,7 +27,7 @@ impl Token {
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Reads a value that came back; `None` for another form.
+    /// Reads a received value. `None` if it has another form.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let decoded = URL_SAFE_NO_PAD
             .decode(text.as_bytes().get(..43).filter(|_| text.len() == 43)?)
@@ -33,7 +35,7 @@ impl Token {
         (decoded.len() == 32).then(|| Self(text.to_owned()))
     }
 
-    /// The value itself, for its bearer.
+    /// The value itself, to send it to its owner.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -64,7 +66,7 @@ impl Hash {
         )
     }
 
-    /// Takes a hash from the database.
+    /// Reads a hash from the database.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -73,7 +75,7 @@ impl Hash {
         &self.0
     }
 
-    /// Whether they are equal. The time does not depend on where they differ.
+    /// Whether they are equal. The comparison takes the same time wherever they differ.
     pub(crate) fn is(&self, other: &Self) -> bool {
         web::constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
     }
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_another_form_is_refused() {
+    fn text_of_another_form_is_refused() {
         let long = "A".repeat(44);
         for wrong in [
             "",

@@ -25,7 +25,7 @@ impl KeySet {
 }
 
 thread_local! {
-    /// The keys that the last token was verified with, and their parsed form.
+    /// The keys that verified the last token, and their parsed form.
     static LAST: RefCell<Option<(Vec<PublishedKey>, Rc<VerifyingKeys>)>> = const { RefCell::new(None) };
 }
 

@@ -9,7 +9,7 @@ use signing::{SigningKey, SigningKeyError};
 use crate::domain::failure::InternalFailure;
 use crate::domain::json::Json;
 
-/// The key that signs, sealed, and the database's time in seconds since 1970: what a new token needs.
+/// The signing key, sealed, and the database's time in seconds since 1970: the input for a new token.
 #[derive(Debug)]
 pub(crate) struct SealedSigningKey {
     pub(crate) id: String,
@@ -29,7 +29,7 @@ pub(crate) struct PublishedKey {
 /// Why a key is not imported.
 #[derive(Debug)]
 pub(crate) enum ImportError {
-    /// It is no key that can sign.
+    /// The text is not a key that can sign.
     Key(SigningKeyError),
     /// The issuer has it already, or another key was imported at the same time.
     Conflict,
@@ -42,28 +42,29 @@ impl<E: Into<InternalFailure>> From<E> for ImportError {
     }
 }
 
-/// The signing keys.
+/// The store of signing keys.
 pub(crate) trait KeyStore {
-    /// The key that signs, if there is one.
+    /// The current signing key, if there is one.
     async fn signing_key(&self) -> Result<Option<SealedSigningKey>, StoreError>;
 
     /// The public keys of all tokens that may still be valid, the newest first.
     async fn published_keys(&self) -> Result<Vec<PublishedKey>, StoreError>;
 
-    /// The public keys of all tokens that this issuer has ever signed. ID tokens that come back as hints may be old.
+    /// The public keys of all tokens that this issuer has ever signed. ID tokens that clients send back as hints may be old.
     async fn known_keys(&self) -> Result<Vec<PublishedKey>, StoreError>;
 
-    /// Makes this key the one that signs. The one before stays published until its tokens have expired. False if the key is
-    /// there already, or if another key was added at the same time.
+    /// Makes this the signing key. The key before stays published until its tokens have expired. False if the key
+    /// exists already, or if another key was added at the same time.
     async fn add_key(&self, sealed: &str, key: &PublishedKey) -> Result<bool, StoreError>;
 
-    /// Removes a key, so that its tokens are no longer valid. False if there is no such key, or if it is the one that signs.
+    /// Removes a key, so that its tokens are no longer valid. False if there is no such key, or if it is the signing
+    /// key.
     async fn remove_key(&self, id: &str) -> Result<bool, StoreError>;
 }
 
-/// Seals signing keys, so that the store never has one in the clear.
+/// Seals signing keys, so that the store never contains one as plain text.
 pub(crate) trait KeySealer {
-    /// The key as the store keeps it.
+    /// The key in the form that is stored.
     fn seal(&self, key: &SigningKey) -> Result<String, InternalFailure>;
 }
 
@@ -79,7 +80,7 @@ impl<S: KeyStore, V: KeySealer> SigningKeys<'_, S, V> {
         Ok(self.store.published_keys().await?)
     }
 
-    /// Makes a key the signing one. Its id is its thumbprint; an id in the request is ignored.
+    /// Makes a key the signing key. Its id is its thumbprint. An id in the request is ignored.
     pub(crate) async fn import(
         &self,
         key: Result<SigningKey, SigningKeyError>,
@@ -96,7 +97,7 @@ impl<S: KeyStore, V: KeySealer> SigningKeys<'_, S, V> {
         }
     }
 
-    /// Removes a key that no longer signs; false if there is none.
+    /// Removes a key that no longer signs. False if there is none.
     pub(crate) async fn remove(&self, id: &str) -> Result<bool, InternalFailure> {
         Ok(self.store.remove_key(id).await?)
     }

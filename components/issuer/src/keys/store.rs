@@ -10,7 +10,7 @@ use crate::store::PostgresIssuer;
 const SIGNING: &str = "select id, sealed_key, extract(epoch from clock_timestamp())::bigint as now \
      from signing_keys where retired_at is null";
 
-// A token lives a day at most. The rest is for clocks that differ and for a token that is being signed now.
+// A token lives a day at most. The rest allows for clock differences, and for a token that is being signed now.
 const PUBLISHED: &str = "select id, public_jwk::text as public_jwk from signing_keys \
      where retired_at is null or retired_at > now() - interval '24 hours 10 minutes' \
      order by created_at desc limit 64";
@@ -18,7 +18,7 @@ const PUBLISHED: &str = "select id, public_jwk::text as public_jwk from signing_
 const KNOWN: &str =
     "select id, public_jwk::text as public_jwk from signing_keys order by created_at desc limit 64";
 
-// The insert reads the result of the update, so it runs after it: one key signs.
+// The insert reads the result of the update, so it runs after the update, and only one key signs.
 const ADD: &str = "with retired as ( \
          update signing_keys set retired_at = clock_timestamp() where retired_at is null returning id), \
      counted as (select count(*) from retired) \

@@ -1,4 +1,4 @@
-//! Opens and seals signing keys. A key is opened once in an instance.
+//! Opens and seals signing keys. An instance opens a key once.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -8,7 +8,7 @@ use super::service::{KeySealer, SealedSigningKey};
 use crate::domain::failure::InternalFailure;
 
 thread_local! {
-    /// The last key, by its sealed form: another key has another one.
+    /// The last opened key, with its sealed form to recognize it.
     static LAST: RefCell<Option<(String, Rc<SigningKey>)>> = const { RefCell::new(None) };
 }
 
@@ -20,8 +20,9 @@ pub(crate) struct KeyVault {
 }
 
 impl KeyVault {
-    /// The key, from this instance's memory if it was opened before. Which key signs comes from the database with every token, so
-    /// that a new key signs at once. It is opened once in an instance; each signature checks its numbers again, inside the library.
+    /// Returns the key, from this instance's memory if it was opened before. The database selects the signing key for
+    /// every token, so a new key signs at once. An instance opens a key once; the library checks the key's numbers
+    /// again for each signature.
     pub(crate) fn open(&self, sealed: SealedSigningKey) -> Result<Rc<SigningKey>, InternalFailure> {
         let last = LAST.with_borrow(|last| {
             let last = last.as_ref().filter(|(seal, _)| *seal == sealed.sealed);

@@ -72,8 +72,8 @@ fn to_next(addresses: &Addresses, next: &NextStop) -> Response<Body> {
     response
 }
 
-/// The client's address with the answer, `state`, and `iss` (RFC 9207). `iss` tells a client of several issuers which issuer
-/// has answered.
+/// The client's redirect URI with the answer, `state`, and `iss` (RFC 9207). With `iss`, a client of several issuers
+/// can check which issuer has answered.
 fn client_url(addresses: &Addresses, target: &RedirectTarget, parameters: &[(&str, &str)]) -> String {
     let state = target.state.as_deref().map(|state| ("state", state));
     let iss = [("iss", &*addresses.issuer)];

@@ -1,4 +1,4 @@
-//! Which client sends a request (RFC 6749, section 2.3).
+//! Authentication of clients (RFC 6749, section 2.3).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connect::Body;
@@ -18,7 +18,7 @@ const CHALLENGE: &str = "Basic realm=\"issuer\", charset=\"UTF-8\"";
 /// section 2.3.1).
 const SECRETS: [&str; 2] = ["client_secret", "client_assertion"];
 
-/// The response to a request that is refused (RFC 6749, section 5.2). It does not tell whether the id or the secret is wrong.
+/// The response to a refused request (RFC 6749, section 5.2). It does not reveal whether the id or the secret is wrong.
 pub(super) fn refusal(denied: &Denied, request: &HttpRequest) -> Response<Body> {
     match denied {
         Denied::Client => {
@@ -41,7 +41,7 @@ pub(super) fn refusal(denied: &Denied, request: &HttpRequest) -> Response<Body> 
     }
 }
 
-/// The credentials that a request shows, in one way.
+/// The credentials of a request, which may use only one way of authentication.
 pub(super) fn credentials(request: &HttpRequest, form: &Parameters) -> Result<ClientAuthentication, Denied> {
     if SECRETS.into_iter().any(|name| request.query_names(name)) {
         let error = "send the client's secret in the header or the body, not in the address";
@@ -99,8 +99,8 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     Some((decoded(id)?, decoded(secret)?))
 }
 
-/// One form-encoded value. `&` and `=` in it stand for themselves, because some clients do not encode. `None` for a value with
-/// a character that no client's id or secret may have (RFC 6749, appendices A.1 and A.2).
+/// One form-encoded value. `&` and `=` in it are plain characters, because some clients do not encode them. `None` for
+/// a value with a character that no client's id or secret may have (RFC 6749, appendices A.1 and A.2).
 fn decoded(text: &str) -> Option<String> {
     let escaped = text.replace('&', "%26").replace('=', "%3D");
     let (name, _) = form_urlencoded::parse(escaped.as_bytes()).next()?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_authenticates_in_one_way() {
+    fn client_authenticates_in_exactly_one_way() {
         let is = |id: &str, secret: Option<&str>, method| ClientAuthentication {
             id: id.into(),
             secret: secret.map(str::to_owned),

@@ -1,5 +1,5 @@
-//! Which pages of other origins may read the responses (the Fetch standard's CORS). None of these responses depends on a cookie,
-//! and browsers may not send cookies with such requests.
+//! Cross-origin access to the responses (the Fetch standard's CORS). None of these responses depends on a cookie, and
+//! browsers may not send cookies with such requests.
 
 use connect::Body;
 use http::{Response, StatusCode, header};
@@ -15,7 +15,7 @@ const REMEMBERED: &str = "600";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origins {
-    /// None: browsers come here, and no scripts.
+    /// None, because browsers open these addresses, not scripts.
     None,
     /// Those that a client has registered (`allowed_cors_origins`).
     Registered,
@@ -23,7 +23,7 @@ pub(crate) enum Origins {
     All,
 }
 
-/// The response to a preflight. [`allow`] decides whether it allows anything.
+/// The response to a preflight. [`allow`] adds the headers that allow the request.
 pub(crate) fn preflight(methods: &str) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     set(&mut response, header::ALLOW, methods);
@@ -37,7 +37,7 @@ pub(crate) fn preflight(methods: &str) -> Response<Body> {
     response
 }
 
-/// Lets the requesting page read the response, if it may.
+/// Adds the headers with which the requesting page may read the response, if it may.
 pub(crate) async fn allow(
     clients: &Clients<'_, impl ClientStore>,
     request: &HttpRequest,
@@ -65,8 +65,8 @@ pub(crate) async fn allow(
     }
 }
 
-/// Whether a client has registered the origin. While the database cannot answer, all pages may read a server error, because such
-/// a response has nothing else in it.
+/// Whether a client has registered the origin. While the database cannot answer, all pages may read a server error,
+/// because such a response contains no other data.
 async fn may_read(
     clients: &Clients<'_, impl ClientStore>,
     request: &HttpRequest,

@@ -1,4 +1,4 @@
-//! The API for browsers and clients. Paths are compared as they were sent, byte by byte; any other path is 404.
+//! The API for browsers and clients. Paths are compared byte by byte in their sent form. Any other path is 404.
 
 mod authorize;
 mod client_auth;
@@ -21,7 +21,7 @@ use crate::request::HttpRequest;
 use crate::response::redirect;
 use crate::use_cases::UseCases;
 
-/// Answers a request. Its body is read here, so that pages of other origins may read early refusals, too.
+/// Answers a request. Its body is read here, so that pages of other origins may also read early errors.
 pub(crate) async fn answer(
     use_cases: &UseCases,
     request: &mut HttpRequest,
@@ -61,7 +61,7 @@ async fn respond(use_cases: &UseCases, request: &HttpRequest) -> Response<Body> 
     }
 }
 
-/// Sends the browser to the error page, where no registered address of a client is certain.
+/// Sends the browser to the error page, if no redirect URI of a client is certain.
 fn error_page(use_cases: &UseCases, error: &OAuthError) -> Response<Body> {
     let parameters = [
         ("error", error.name.as_str()),

@@ -38,7 +38,7 @@ where
 /// 9700, section 4.3.2).
 ///
 /// # Errors
-/// `invalid_request` where the token is sent in more than one way (section 2), or where the form is malformed.
+/// `invalid_request` if the token is sent in more than one way (section 2), or if the form is malformed.
 fn token(request: &HttpRequest) -> Result<Option<String>, OAuthError> {
     let header = request.authorization()?;
     let form = match request.method() == Method::POST && request.has_form() {
@@ -81,7 +81,7 @@ fn invalid_token() -> OAuthError {
     OAuthError::new("invalid_token", "the token is unknown, expired or revoked")
 }
 
-/// RFC 6750, section 3: a request without a token gets no error. No name and no description has a quotation mark in it.
+/// RFC 6750, section 3: a request without a token gets no error. No name and no description contains a quotation mark.
 fn refused(status: StatusCode, error: Option<&OAuthError>) -> Response<Body> {
     let mut challenge = "Bearer realm=\"issuer\"".to_owned();
     let mut response = match error {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_token_is_accepted_in_one_way_only() {
+    fn access_token_is_accepted_in_only_one_way() {
         let read = |method, query, authorization: &[&'static str], form| {
             token(&http_request(method, query, authorization, form)).map_err(|error| error.name)
         };

@@ -1,4 +1,4 @@
-//! The use cases of sessions: signing out (OpenID Connect RP-Initiated Logout) over the logout page and back, and ending
+//! The use cases of sessions: signing out (OpenID Connect RP-Initiated Logout) with the logout page, and ending
 //! remembered logins.
 
 #[cfg(test)]
@@ -36,13 +36,13 @@ pub(crate) trait SessionStore {
     /// The sign-out with this challenge.
     async fn logout(&self, challenge: &Hash) -> Result<Option<Logout>, StoreError>;
 
-    /// Stores that the user signs out; false if the page has answered before.
+    /// Stores that the user signs out. False if the page has answered before.
     async fn accept_logout(&self, challenge: &Hash, verifier: &Hash) -> Result<bool, StoreError>;
 
-    /// Stores that the user stays signed in; false if the page has answered before.
+    /// Stores that the user stays signed in. False if the page has answered before.
     async fn reject_logout(&self, challenge: &Hash) -> Result<bool, StoreError>;
 
-    /// Ends the session and revokes what was granted in it, once. `cookie` is the session cookie of the browser.
+    /// Ends the session and revokes all grants made in it, once. `cookie` is the session cookie of the browser.
     async fn finish_logout(
         &self,
         verifier: &Hash,
@@ -85,7 +85,7 @@ where
     S: SessionStore + ClientStore + GrantStore,
     K: TokenKeys,
 {
-    /// Takes the next step of a sign-out with these parameters.
+    /// Performs the next step of a sign-out with these parameters.
     pub(crate) async fn sign_out(
         &self,
         form: &Parameters,
@@ -98,7 +98,7 @@ where
         }
     }
 
-    /// Only the browser's cookie shows the user, so only our own page can follow.
+    /// Only the browser's cookie identifies the user, so the last page can only be our own.
     async fn begin_for_user(&self, form: &Parameters, browser: &BrowserCookies) -> Result<SignOut, Denied> {
         if form.get("state").is_some() || form.get("post_logout_redirect_uri").is_some() {
             let error = "state and post_logout_redirect_uri need an id_token_hint";
@@ -111,8 +111,8 @@ where
         }
     }
 
-    /// The login of this browser ends, even if the ID token belongs to another login or user. The user is asked first, and
-    /// only then the browser goes to the client's address (RP-Initiated Logout, section 2).
+    /// The login of this browser ends, even if the ID token belongs to another login or user. The user is asked first.
+    /// Only then the browser is sent to the client's address (RP-Initiated Logout, section 2).
     async fn begin_for_client(
         &self,
         form: &Parameters,
@@ -164,7 +164,7 @@ where
         }
     }
 
-    /// The login that the browser is remembered by.
+    /// The remembered login of the browser.
     async fn current_login(&self, browser: &BrowserCookies) -> Result<Option<CurrentLogin>, InternalFailure> {
         let Some(cookie) = browser.session_hash() else {
             return Ok(None);
@@ -173,7 +173,7 @@ where
         Ok(session.map(CurrentLogin::from))
     }
 
-    /// The login that an ID token is of, while a browser is remembered by it or a grant from it is valid.
+    /// The login of an ID token, while a browser is remembered for it or a grant from it is valid.
     async fn hinted_login(&self, hint: IdTokenHint) -> Result<Option<CurrentLogin>, InternalFailure> {
         let session = self.store.session(&hint.session_id).await?;
         let is_remembered = session.is_some_and(|session| session.subject == hint.subject);
@@ -213,7 +213,7 @@ where
         Ok(go(&with_query(&self.addresses.logout, parameters)))
     }
 
-    /// The page has asked and the user has agreed: the session ends.
+    /// The user has agreed on the logout page: the session ends.
     async fn finish(&self, verifier: &Hash, browser: &BrowserCookies) -> Result<SignOut, Denied> {
         let cookie = browser.session_hash();
         let logout = self.store.finish_logout(verifier, cookie.as_ref()).await?;
@@ -228,7 +228,7 @@ where
         })
     }
 
-    /// The sign-out with this challenge, and the client that has asked for it.
+    /// The sign-out with this challenge, and the client that has requested it.
     pub(crate) async fn logout_request(
         &self,
         challenge: &str,
@@ -241,7 +241,7 @@ where
         Ok((logout, client))
     }
 
-    /// The user signs out; gives the address that the browser goes to.
+    /// The user signs out. Returns the browser's next address.
     pub(crate) async fn accept_logout(&self, challenge: &str) -> Result<String, ChallengeError> {
         let logout = self.open(challenge).await?;
         let verifier = Token::new()?;

@@ -63,9 +63,9 @@ const ACCEPT_LOGOUT: &str = "update logouts set step = 'accepted', verifier_hash
 const REJECT_LOGOUT: &str = "update logouts set step = 'over' \
      where challenge_hash = $1::text and step = 'asked' and expires_at > now() returning 1";
 
-// A sign-out that a client has requested works without a cookie: the ID token has named the session, and the page has asked
-// the user. Otherwise only the browser of that session ends it: a user who has signed in again meanwhile stays signed in.
-// The session's grants are revoked with it; their rows are locked in the order of their keys.
+// A sign-out that a client has requested works without a cookie, because the ID token has named the session and the
+// page has asked the user. Otherwise only the browser of that session ends it: a user who has signed in again meanwhile
+// stays signed in. The session's grants are revoked with it. Their rows are locked in the order of their keys.
 const FINISH_LOGOUT: &str = concat!(
     "with done as ( \
          update logouts set step = 'over', verifier_hash = null \

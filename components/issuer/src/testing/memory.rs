@@ -1,4 +1,4 @@
-//! A store in memory, with its own clock, which a test moves.
+//! A store in memory. Tests move its clock.
 
 mod authorization;
 mod clients;
@@ -34,7 +34,7 @@ pub(crate) struct Tables {
     grants: Vec<GrantRow>,
     codes: Vec<CodeRow>,
     refresh_tokens: Vec<RefreshTokenRow>,
-    /// Access tokens of clients' own, by their `jti`.
+    /// The `jti` of access tokens that clients got for themselves.
     revoked_tokens: Vec<String>,
     consents: Vec<ConsentRow>,
     keys: Vec<KeyRow>,
@@ -109,7 +109,7 @@ impl Memory {
         }
     }
 
-    /// Lets this time pass.
+    /// Moves the clock by this time.
     pub(crate) fn pass(&self, seconds: i64) {
         self.now.set(self.now() + seconds);
     }
@@ -130,7 +130,7 @@ impl Tables {
         rows.find(|row| row.grant.id == id && !row.is_revoked)
     }
 
-    /// Revokes all grants that are meant.
+    /// Revokes all grants that match.
     fn revoke(&mut self, is_meant: impl Fn(&UserGrant) -> bool) {
         for row in self.grants.iter_mut().filter(|row| is_meant(&row.grant)) {
             row.is_revoked = true;

@@ -20,13 +20,13 @@ use crate::json::members;
 /// The component with the hook.
 const COMPONENT: &str = "user";
 
-/// The variable with the hook's path. Where it is empty, there is no hook.
+/// The variable with the hook's path. If it is empty, there is no hook.
 const PATH: &str = "refresh_hook_path";
 
-/// The variable with the key that the issuer shows.
+/// The variable with the key that the issuer sends.
 const KEY: &str = "refresh_hook_key";
 
-/// The user component, asked over HTTP.
+/// The user component, called over HTTP.
 #[derive(Debug)]
 pub(crate) struct UserComponentHook;
 

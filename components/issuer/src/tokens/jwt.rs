@@ -19,14 +19,14 @@ use crate::keys::document::verifying_keys;
 use crate::keys::service::{KeyStore, PublishedKey};
 use crate::keys::vault::KeyVault;
 
-/// The `typ` of access tokens (RFC 9068, section 2.1). ID tokens are signed with the same key and have another `typ`, so that
-/// neither passes for the other.
+/// The `typ` of access tokens (RFC 9068, section 2.1). ID tokens are signed with the same key and have another `typ`,
+/// so neither is accepted in place of the other.
 const ACCESS_TOKEN: &str = "at+jwt";
 
 /// The `typ` of ID tokens.
 const ID_TOKEN: &str = "JWT";
 
-/// The issuer's keys as the use cases see them.
+/// The issuer's keys for the use cases.
 pub(crate) struct JwtKeys<S> {
     pub(crate) store: S,
     pub(crate) vault: KeyVault,
@@ -34,7 +34,7 @@ pub(crate) struct JwtKeys<S> {
     pub(crate) issuer: Rc<str>,
 }
 
-/// The key that signs, and the database's time.
+/// The signing key, and the database's time.
 #[derive(Debug)]
 pub(crate) struct JwtSigner {
     key: Rc<SigningKey>,
@@ -114,8 +114,8 @@ impl JwtSigner {
     }
 }
 
-/// The claims of an access token, as Hydra spells them: the scopes are a list, `scp`, and what consent adds is in `ext`, where
-/// it cannot pass for a claim of the issuer.
+/// The claims of an access token in Hydra's form: the scopes are a list, `scp`, and the claims from consent are in
+/// `ext`, where they cannot look like claims of the issuer.
 #[derive(Serialize)]
 struct SignedAccessToken<'a> {
     iss: &'a str,
@@ -166,7 +166,7 @@ struct SignedIdToken<'a> {
     acr: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
-    /// The claims that consent adds. They have none of the names above.
+    /// The claims from consent. None of them has one of the names above.
     #[serde(flatten)]
     added: Map<String, Value>,
 }
@@ -192,7 +192,7 @@ impl<'a> SignedIdToken<'a> {
     }
 }
 
-/// The claims that consent adds to ID tokens and to userinfo, without those that the issuer alone writes.
+/// The claims from consent for ID tokens and userinfo, without those that only the issuer writes.
 pub(crate) fn added_claims(extra: &Json) -> Map<String, Value> {
     let mut claims = members(extra);
     claims.retain(|name, _| !is_reserved(name));
@@ -204,7 +204,7 @@ fn at_hash(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(access_token)[..16])
 }
 
-/// The claims of an ID token that comes back.
+/// The claims of a received ID token.
 #[derive(Deserialize)]
 struct ReadIdToken {
     sub: String,
@@ -214,7 +214,7 @@ struct ReadIdToken {
     aud: Vec<String>,
 }
 
-/// The claims of an access token that comes back.
+/// The claims of a received access token.
 #[derive(Deserialize)]
 struct ReadAccessToken {
     sub: String,
@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(read.scopes().contains("admin"));
 
-        // An ID token is refused with any claims from consent, and without a nonce. Its audience differs, too.
+        // An ID token is refused with any claims from consent, and without a nonce. Its audience also differs.
         for (nonce, planted) in [
             (Some("n"), json!({})),
             (

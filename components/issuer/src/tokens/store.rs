@@ -1,7 +1,7 @@
 //! Grants in Postgres, and the codes and refresh tokens that come from them.
 //!
-//! A grant's row is the lock of its family: a statement that replaces or revokes a token of the family locks that row first, so
-//! that two requests with one token run one after the other, and the second sees the changes of the first.
+//! A grant's row is the lock of its family. A statement that replaces or revokes a token of the family locks that row
+//! first. So two requests with one token run one after the other, and the second sees the changes of the first.
 
 use kernel::StoreError;
 use spin_adapters::postgres::{
@@ -28,8 +28,8 @@ macro_rules! columns {
     };
 }
 
-// `family` is locked first and `code` after it, because `code` reads from `family`. Both are then read in their newest state,
-// not in the state at the beginning of the statement.
+// `family` is locked first and `code` after it, because `code` reads from `family`. Both are then read in their newest
+// state, not in their state at the start of the statement.
 const EXCHANGE: &str = concat!(
     "with family as ( \
          select * from grants where client_id = $2::text \

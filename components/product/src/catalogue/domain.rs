@@ -21,7 +21,7 @@ pub(crate) struct Product {
 pub(crate) struct Stock {
     /// Pieces in the warehouse.
     pub(crate) quantity: u32,
-    /// The pieces that are reserved for orders which are being placed; part of `quantity`.
+    /// The pieces that are reserved for orders which are being placed. They are part of `quantity`.
     pub(crate) reserved: u32,
     /// Raised by every change of `quantity`.
     pub(crate) version: u64,
@@ -39,7 +39,7 @@ impl Stock {
 pub(crate) struct View {
     pub(crate) product: Product,
     pub(crate) available: u32,
-    /// Present for admins only.
+    /// Present only for admins.
     pub(crate) stock: Option<Stock>,
 }
 
@@ -106,7 +106,7 @@ impl FromStr for Name {
     }
 }
 
-/// The description of a product: at most 2000 characters, and possibly empty.
+/// The description of a product: at most 2000 characters. It may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description(String);
 
@@ -126,7 +126,7 @@ impl FromStr for Description {
     }
 }
 
-/// A text that is no address of a picture.
+/// A text that is not an address of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ImageUrlError {
     #[error("must be an https URL, or a path that begins with a single slash")]
@@ -135,7 +135,7 @@ pub(crate) enum ImageUrlError {
     Text(#[from] TextError),
 }
 
-/// The address of a product's picture: an https URL, or a path on the same site; at most 500 characters.
+/// The address of a product's picture: an https URL, or a path on the same site. At most 500 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageUrl(String);
 
@@ -160,9 +160,9 @@ impl ImageUrl {
     }
 }
 
-/// Browsers read a backslash as a slash (URL Standard, "special" schemes), so `/\host` leads to another site as `//host` does.
-/// User information before an `@` and invisible characters only serve to mislead, and white space and quotes could end the
-/// attribute into which a page writes the URL.
+/// Browsers read a backslash as a slash (URL Standard, "special" schemes), so `/\host` leads to another site, like
+/// `//host`. User information before an `@` and invisible characters only mislead readers. White space and quotes could
+/// end the attribute into which a page writes the URL.
 fn is_picture(url: &str) -> bool {
     let is_plain = !url.contains(|c: char| c.is_whitespace() || is_hidden(c) || r#"\"'<>`"#.contains(c));
     let leads = match url.strip_prefix("https://") {
@@ -211,7 +211,7 @@ impl Batch {
     /// Parses the request's field `ids`.
     ///
     /// # Errors
-    /// There are too many ids, or some of them are malformed: all of these are named.
+    /// There are too many ids, or some of them are malformed. The error names all malformed ids.
     pub(crate) fn parse(ids: &[String]) -> Result<Self, Violations> {
         if ids.len() > Self::MOST {
             let most = format_args!("must have at most {} entries", Self::MOST);
@@ -237,13 +237,13 @@ impl Query {
     /// The longest query, in characters.
     const MOST: usize = 100;
 
-    /// Cleans the text of a search. A blank text is no search.
+    /// Cleans the text of a search. `None` for a blank text.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, TextError> {
         let text = clean(text, Self::MOST)?;
         Ok((!text.is_empty()).then_some(Self(text)))
     }
 
-    /// The text to search for, literally: it has no wildcards.
+    /// The text to search for, taken literally: it has no wildcards.
     pub(crate) fn text(&self) -> &str {
         &self.0
     }

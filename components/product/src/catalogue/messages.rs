@@ -1,4 +1,4 @@
-//! The tables of both adapters: which fields messages and records have of the domain types, and which code an error has.
+//! Conversions for both adapters: the fields of messages and records, and the code of each error.
 
 use api::product::v1 as message;
 use connect::ConnectError;
@@ -36,7 +36,8 @@ conversions! {
     &message::UpdateStockRequest as request => UpdateStock = { product_id, quantity, expected_version };
 }
 
-/// The one table of the catalogue's errors. A client gets an error's own text, unless that names a cause for the log.
+/// The only table of the catalogue's errors. A client gets an error's own text, unless that contains a cause for the
+/// log.
 impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         let text = error.to_string();

@@ -1,4 +1,4 @@
-//! The catalogue: what is for sale, at which price, and how much of it there is.
+//! The catalogue: the products on sale, their prices and their stock.
 
 pub(crate) mod domain;
 mod messages;

@@ -1,4 +1,4 @@
-//! Connect adapter of the catalogue: which use case each method calls.
+//! Connect adapter of the catalogue: it maps each method to its use case.
 
 use api::product::v1::*;
 use rpc_adapters::{Convert as _, connect_methods};

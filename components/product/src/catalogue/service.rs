@@ -15,11 +15,11 @@ pub(crate) trait Store {
     /// The product with this id, unless it is deleted.
     async fn find(&self, id: ProductId) -> Result<Option<(Product, Stock)>, StoreError>;
 
-    /// Those of these products that are not deleted, each once, in any order.
+    /// The products of these ids that are not deleted, each once, in any order.
     async fn find_all(&self, ids: &[ProductId]) -> Result<Vec<(Product, Stock)>, StoreError>;
 
-    /// Products that are not deleted, newest first, after the product that the token names and at most `limit` of them; with a
-    /// query, those whose name or description contains it, regardless of case and width.
+    /// Products that are not deleted, newest first: at most `limit`, after the product that the token names. With a
+    /// query, only products whose name or description contains it, regardless of case and width.
     async fn list(
         &self,
         after: Option<PageToken>,
@@ -30,14 +30,14 @@ pub(crate) trait Store {
     /// Inserts a product.
     async fn insert(&self, product: NewProduct) -> Result<(Product, Stock), StoreError>;
 
-    /// Changes a product that is not deleted; a change without effect leaves the time of the last change as it is.
+    /// Changes a product that is not deleted. A change without effect does not change the time of the last change.
     async fn update(&self, id: ProductId, change: Change) -> Result<Option<(Product, Stock)>, StoreError>;
 
     /// Deletes a product, and changes nothing if it is deleted already. Returns whether the product ever existed.
     async fn delete(&self, id: ProductId) -> Result<bool, StoreError>;
 
-    /// Sets the quantity of a product that is not deleted, if its stock is at the expected version and no more is reserved.
-    /// Returns whether the quantity was set, and the product and its stock now.
+    /// Sets the quantity of a product that is not deleted, if its stock has the expected version and no more pieces are
+    /// reserved. Returns whether the quantity was set, and the present product and stock.
     async fn set_stock(
         &self,
         id: ProductId,
@@ -145,7 +145,7 @@ impl<S: Store> Catalogue<S> {
         request: ListProducts<'_>,
     ) -> Result<Page<View>, Error> {
         let (page, query) = request.parse()?;
-        // One more than requested tells whether there is a next page.
+        // One more than requested, to find out whether there is a next page.
         let rows = self
             .store
             .list(page.token, page.size.get() + 1, query.as_ref())
@@ -170,7 +170,8 @@ impl<S: Store> Catalogue<S> {
         Ok(View::of(product, stock, caller))
     }
 
-    /// Deletes a product, for admins. A repeat returns the same, so that a client can repeat the call when the answer was lost.
+    /// Deletes a product, for admins. A repeat returns the same answer, so a client can repeat the call if the answer
+    /// was lost.
     pub(crate) async fn delete_product(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         admin(caller)?;
         let id = parse_id("id", id)?;
@@ -219,7 +220,7 @@ impl<S: Store> Catalogue<S> {
     }
 }
 
-/// Refuses callers other than admins, before their request is parsed.
+/// Refuses all callers except admins, before their request is parsed.
 fn admin(caller: &Caller) -> Result<(), Error> {
     match caller {
         Caller::Anonymous => Err(Error::Unauthenticated),

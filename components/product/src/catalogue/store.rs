@@ -27,7 +27,7 @@ static FIND: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// Two statements instead of one with `$3 is null or …`: such an `or` would keep the planner from the index.
+// Two statements instead of one with `$3 is null or …`: with such an `or`, the planner would not use the index.
 static LIST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "select {COLUMNS} from products p join inventory i on i.product_id = p.id \
@@ -43,15 +43,16 @@ static FIND_ALL: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// A search walks the newest products, or uses the index of n-grams. Neither is good alone: the walk by key reads the whole
-// catalogue for a rare word, and the index finds 100,000 products for a common word, of which a page is kept. So `newest` walks
-// at most a thousand products, and `indexed` runs only if `newest` found less than a page; the planner has no choice that it
-// could get wrong.
+// A search reads the newest products, or uses the index of n-grams. Each of them is slow in some cases: reading by key
+// reads the whole catalogue for a rare word, and the index finds 100,000 products for a common word, of which only a
+// page is needed. So `newest` reads at most a thousand products, and `indexed` runs only if `newest` found less than a
+// page. The planner has no choice that could be wrong.
 //
-// The index holds n-grams of one to three characters. A query of up to three characters is itself an n-gram; a longer query
-// needs all of its 3-grams, and `like` checks whether they stand together. The query is folded by the same function as the
-// searched text, and only then becomes a pattern, because ％ folds to %. The pattern is made once, not for each row (`wanted`);
-// the n-grams stand where the planner can compute them from the parameter and see how rare they are.
+// The index holds n-grams of one to three characters. A query of up to three characters is itself an n-gram. A longer
+// query needs all of its 3-grams, and `like` checks whether they are adjacent. The query is folded by the same function
+// as the searched text, and only then becomes a pattern, because ％ folds to %. The pattern is made once, not for each
+// row (`wanted`). The n-grams are written where the planner can compute them from the parameter and estimate how rare
+// they are.
 static SEARCH: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with wanted as materialized ( \
@@ -83,8 +84,8 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// A parameter that is null leaves its column as it is; of the picture, $6 says whether to replace it. A repeat changes nothing,
-// not even the time of the last change.
+// A parameter that is null does not change its column. For the picture, $6 says whether to replace it. A repeat changes
+// nothing, not even the time of the last change.
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with p as ( \
@@ -103,8 +104,8 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// The stock is deleted with the product, so that a reservation under way sees the deletion in the row that it locks. A repeat
-// finds the product and changes nothing.
+// The stock is deleted with the product, so that a concurrent reservation sees the deletion in the row that it locks. A
+// repeat finds the product and changes nothing.
 const DELETE: &str = "with known as (select id from products where id = $1::uuid), \
      deleted as ( \
          update products set is_deleted = true, deleted_at = now(), updated_at = now() \
@@ -112,8 +113,9 @@ const DELETE: &str = "with known as (select id from products where id = $1::uuid
      cleared as (update inventory set deleted_at = now() from deleted where product_id = deleted.id) \
      select id from known";
 
-// The row is locked before it is read, so that the answer has the current numbers. `reserved` is written with the locked value:
-// otherwise Postgres would check the constraint between the two with the value from when the statement began.
+// The row is locked before it is read, so that the answer has the current numbers. `reserved` is written with the
+// locked value. Otherwise Postgres would check the constraint between the two with the value from the start of the
+// statement.
 static SET_STOCK: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with locked as ( \
@@ -145,7 +147,7 @@ impl Store for Postgres {
         limit: u32,
         query: Option<&Query>,
     ) -> Result<Vec<(Product, Stock)>, StoreError> {
-        // The greatest UUID is no product's id, and every id is below it. So the first page can use the same statement.
+        // The greatest UUID is not a product's id, and every id is less. So the first page can use the same statement.
         let below = after.map_or(Uuid::max(), PageToken::key);
         let mut parameters = vec![uuid(below), Parameter::Int64(limit.into())];
         parameters.extend(query.map(|query| text(query.text())));

@@ -1,4 +1,4 @@
-//! WIT adapter of the catalogue: which use case each function of the interface `products` calls.
+//! WIT adapter of the catalogue: it maps each function of the interface `products` to its use case.
 
 use rpc_adapters::{Convert as _, wit::types::PageRequest, wit_methods};
 

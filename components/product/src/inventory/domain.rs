@@ -12,13 +12,13 @@ pub(crate) enum Status {
     Reserved,
     /// The items have left the stock.
     Committed,
-    /// The items were given back, or were never reserved; the order can reserve nothing any more.
+    /// The items were given back, or were never reserved. The order can no longer reserve items.
     Released,
     /// The items left the stock and were put back.
     Restocked,
 }
 
-/// A text that is no status of a reservation.
+/// A text that is not a status of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a status of a reservation")]
 pub(crate) struct StatusError;
@@ -65,28 +65,28 @@ impl Item {
     }
 }
 
-/// The items that are reserved for one order, or were taken by it.
+/// The items that are reserved for an order, or that it has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub(crate) order: OrderId,
     pub(crate) status: Status,
-    /// By product; empty if the order was closed before it reserved anything.
+    /// Sorted by product. Empty if the order was closed before it reserved items.
     pub(crate) items: Vec<Item>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
 
-/// A product of which there is too little.
+/// A product with too little stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     pub(crate) product: ProductId,
     pub(crate) requested: i32,
-    /// 0 also for a product that does not exist or is deleted.
+    /// Also 0 for a product that does not exist or is deleted.
     pub(crate) available: i32,
 }
 
-/// The items to reserve: 1 to 100 products, each of them once, 1 to 999 pieces of each, in the order of the request.
+/// The items to reserve: 1 to 100 products, each once, 1 to 999 pieces of each, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Items(Vec<Item>);
 
@@ -155,7 +155,8 @@ impl TryFrom<Duration> for Ttl {
 #[error("must be from 1 to {}", Limit::MOST)]
 pub(crate) struct LimitError;
 
-/// The number of reservations to expire in one call: 1 to 1000, so that one statement never locks much of the stock for long.
+/// The number of reservations to expire in one call: 1 to 1000, so that one statement never locks much of the stock for
+/// a long time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit(i32);
 

@@ -1,4 +1,4 @@
-//! The inventory: stock held for orders, taken by them, or given back.
+//! The inventory: stock that is reserved for orders, taken by them, or given back.
 
 pub(crate) mod domain;
 mod messages;

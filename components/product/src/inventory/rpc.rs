@@ -1,4 +1,4 @@
-//! Connect adapter of the inventory: which use case each method calls.
+//! Connect adapter of the inventory: it maps each method to its use case.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl InventoryService for Rpc {
             let reserve = ReserveStock {
                 order_id: &request.order_id,
                 items: &items.collect::<Vec<_>>(),
-                // A negative time is refused like an absent one.
+                // A negative time is refused like a missing one.
                 ttl: request.ttl.and_then(|ttl| Duration::try_from(ttl).ok()),
             };
             inventory.reserve_stock(caller, reserve).await

@@ -1,8 +1,8 @@
-//! The use cases of the inventory, for the order component: changes of the stock because of an order.
+//! The use cases of the inventory, for the order component: changes of the stock for an order.
 //!
-//! The order's id is the idempotency key, and the reservation's row decides: a call that is repeated, late, or overtaken by
-//! another call finds the outcome there, and returns it. The caller's user does not matter here; `ServiceTokens` admits only
-//! the order component to this service.
+//! The order's id is the idempotency key, and the reservation's row decides. A call that is repeated, late or overtaken
+//! by another call finds the outcome in the row and returns it. The caller's user does not matter here: `ServiceTokens`
+//! admits only the order component to this service.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use kernel::{Caller, OrderId, StoreError, Violations};
 
 use super::domain::{Items, Limit, Reservation, Shortage, Status, Ttl};
 
-/// The storage of stock and reservations. Each function is one statement, which takes effect as a whole or not at all.
+/// The storage of stock and reservations. Each function is one statement, which takes effect completely or not at all.
 pub(crate) trait Store {
     /// Reserves all the items for an order that has no reservation yet, or none of them.
     async fn reserve(&self, order: OrderId, items: &Items, ttl: Ttl) -> Result<Reserved, StoreError>;
@@ -39,7 +39,7 @@ pub(crate) trait Store {
 pub(crate) enum Reserved {
     /// All items are reserved.
     Made(Reservation),
-    /// Nothing is reserved: there is too little of these products, in any order.
+    /// Nothing is reserved, because these products have too little stock. They are in any order.
     Short(Vec<Shortage>),
     /// This attempt reserved nothing: the order has a reservation already.
     Known,
@@ -92,7 +92,7 @@ impl<S: Store> Inventory<S> {
             Reserved::Short(shortages) => Some(shortages),
             Reserved::Known => None,
         };
-        // An earlier attempt of the same order may have caused the shortage: it may have reserved the last pieces.
+        // An earlier attempt of the same order may have caused the shortage, because it reserved the last pieces.
         match (self.store.find(order).await?, shortages) {
             (Some(reservation), _) => repeated(reservation, &items),
             (None, Some(shortages)) => Err(Error::Short(in_order_of(&items, &shortages))),
@@ -110,7 +110,7 @@ impl<S: Store> Inventory<S> {
         match reservation.status {
             Status::Committed | Status::Restocked => Ok(reservation),
             Status::Released => Err(Error::Closed),
-            // The reservation was inserted after `commit` had looked for it.
+            // The reservation was inserted after `commit` had searched for it.
             Status::Reserved => Err(Error::NotFound),
         }
     }
@@ -118,7 +118,8 @@ impl<S: Store> Inventory<S> {
     /// Gives an order's reserved items back, and closes an order that has no reservation yet.
     pub(crate) async fn release_reservation(&self, _: &Caller, order_id: &str) -> Result<Reservation, Error> {
         let order = parse_order(order_id)?;
-        // A reservation that is inserted during the first attempt is found by the second: rows are never removed.
+        // If a reservation is inserted during the first attempt, the second attempt finds it, because rows are never
+        // removed.
         for _ in 0..2 {
             if let Some(released) = self.store.release(order).await? {
                 return Ok(released);
@@ -159,7 +160,7 @@ impl<S: Store> Inventory<S> {
     }
 }
 
-/// The answer to a repeated call: the reservation as it is. A repeat neither extends nor changes it.
+/// The answer to a repeated call: the present reservation. A repeat neither extends nor changes it.
 fn repeated(reservation: Reservation, items: &Items) -> Result<Reservation, Error> {
     match reservation.status {
         Status::Released => Err(Error::Closed),

@@ -1,12 +1,12 @@
-//! Reservations and the stock that they hold, in Postgres, schema `product_service`: one function for each statement.
+//! Reservations and their stock in Postgres, schema `product_service`: one function for each statement.
 //!
-//! All statements lock in one order: first the inventory of the products concerned, by their keys, then the rows of
-//! `reservations`. In the other order two calls for one order could wait for each other: a repeated `Reserve` holds the
-//! inventory when it finds that the key is taken, and has to wait for the statement that is changing that row.
+//! All statements lock in the same order: first the inventory of their products, by key, then the rows of
+//! `reservations`. In the other order, two calls for one order could wait for each other: a repeated `Reserve` holds
+//! the inventory when it finds that the key exists, and has to wait for the statement that is changing that row.
 //!
-//! Items are only ever inserted together with their reservation, so a statement that sees one sees the other. Each statement
-//! changes the stock only by the reservation's row that it has changed itself (`settled`): the second of two equal calls
-//! changes no row, and no stock.
+//! Items are inserted only together with their reservation, so a statement that sees one sees the other. Each statement
+//! changes the stock only for a reservation's row that it has changed itself (`settled`). So the second of two equal
+//! calls changes no row, and no stock.
 
 use std::sync::LazyLock;
 
@@ -30,14 +30,14 @@ const COLUMNS: &str = "r.order_id, r.status, \
      (extract(epoch from r.created_at) * 1000000)::bigint as created_at, \
      (extract(epoch from r.updated_at) * 1000000)::bigint as updated_at";
 
-/// The inventory of the products in `lines`, locked. A statement has to read all of its rows: a row that is not read is not
-/// locked.
+/// The inventory of the products in `lines`, locked. A statement has to read all of its rows, because a row that is not
+/// read is not locked.
 const LOCKED: &str = "locked as ( \
          select product_id from inventory where product_id in (select product_id from lines) \
          order by product_id for no key update)";
 
-/// One order's step from a status to another one, with its change of the stock. A step that was made before finds no lines,
-/// and locks no row.
+/// The step of one order from one status to another, with its change of the stock. A step that was made before finds no
+/// lines and locks no row.
 fn step(from: &str, to: &str, change_of_stock: &str) -> String {
     format!(
         "with lines as ( \
@@ -55,12 +55,14 @@ fn step(from: &str, to: &str, change_of_stock: &str) -> String {
     )
 }
 
-// All or nothing: a row is inserted only if no product is short. A second attempt of the same order either sees the first
-// one's row and inserts nothing, or meets the same key at the same time and is undone as a whole.
+// All or nothing: a row is inserted only if every product has enough stock. A second attempt of the same order either
+// sees the first attempt's row and inserts nothing, or conflicts with the same key at the same time and is rolled back
+// completely.
 //
-// `held` writes the locked values, `quantity` too, and does not add to the values that it finds itself. It finds the row as it
-// was when the statement began, and Postgres checks the table's constraints with that row before it sees that there is a newer
-// one: where stock came back while this statement waited for its lock, the constraint would refuse stock that is there.
+// `held` writes the locked values, including `quantity`, and does not add to the values that it finds itself. It finds
+// the row in its state at the start of the statement, and Postgres checks the table's constraints with that row before
+// it sees the newer one. If stock came back while this statement waited for its lock, the constraint would refuse stock
+// that is available.
 const RESERVE: &str = "with want as ( \
          select product_id, quantity from unnest($2::text[]::uuid[], $3::integer[]) as w (product_id, quantity)), \
      locked as ( \
@@ -93,8 +95,8 @@ static COMMIT: LazyLock<String> = LazyLock::new(|| {
     format!("{step} select {COLUMNS} from settled r")
 });
 
-// The row that closes an order which has reserved nothing gives way to a reservation made at the same moment: `on conflict`
-// waits for that reservation, and then there is something to release, which only another statement can see.
+// The row that closes an order without reservations gives way to a reservation that is made at the same moment. `on
+// conflict` waits for that reservation. Then there is something to release, but only another statement can see it.
 static RELEASE: LazyLock<String> = LazyLock::new(|| {
     let step = step("reserved", "released", "reserved = i.reserved - lines.quantity");
     format!(
@@ -119,8 +121,8 @@ static FIND: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-// Two of these at once may choose the same reservations: the second waits for the first at the inventory, and then changes
-// nothing. To skip locked rows would mean to lock reservations before the inventory.
+// Two of these statements at once may choose the same reservations. The second waits for the first at the inventory,
+// and then changes nothing. Skipping locked rows would require a lock on reservations before the inventory.
 static EXPIRE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with due as ( \
@@ -192,8 +194,8 @@ impl Store for Postgres {
     }
 }
 
-/// The result of [`RESERVE`]: a row without a product is the reservation, rows with a product are shortages, and no row means
-/// that the order has a reservation already.
+/// The result of [`RESERVE`]. A row without a product is the reservation. Rows with a product are shortages. No row
+/// means that the order has a reservation already.
 fn reserved(rows: Vec<Row>, order: OrderId, items: &Items) -> Result<Reserved, DatabaseError> {
     let mut shortages = Vec::new();
     for mut row in rows {
@@ -258,7 +260,7 @@ impl TryFrom<StoredItem> for Item {
     }
 }
 
-/// A value inside of a JSON column. An error says that the schema's constraints let in a value that the domain refuses.
+/// A value inside a JSON column. An error means that the schema's constraints allowed a value that the domain refuses.
 fn parsed<T>(place: &str, value: Result<T, impl std::fmt::Display>) -> Result<T, DatabaseError> {
     value.map_err(|error| DatabaseError::invalid(place, error))
 }

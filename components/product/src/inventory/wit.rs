@@ -1,4 +1,4 @@
-//! WIT adapter of the inventory: which use case each function of the interface `inventory` calls.
+//! WIT adapter of the inventory: it maps each function of the interface `inventory` to its use case.
 
 use std::time::Duration;
 

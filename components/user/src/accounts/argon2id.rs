@@ -13,12 +13,13 @@ use super::{
 /// Bytes of salt, from the host's random source (RFC 9106, section 3.1 recommends 16).
 const SALT_BYTES: usize = 16;
 
-/// A hash with the parameters below to compare with where there is no account. Its bytes are random: it is the hash of no known
-/// password.
+/// A hash with the parameters below. A password is compared with it if there is no account. Its bytes are random, so it
+/// is the hash of no known password.
 const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$cji2enT2ICtNVcVgna/x7g$S73QmNYhZdluejSB+zyCIiOEnBz0jsLANJL1rjAWl3g";
 
-/// Argon2id. Its parameters are cheap enough for each sign-up and make guessing expensive for the thief of a database.
+/// Argon2id. Its parameters are cheap enough for each sign-up, and make guessing expensive for an attacker who has
+/// stolen the database.
 pub(crate) struct Argon2id;
 
 impl PasswordHasher for Argon2id {
@@ -45,7 +46,8 @@ fn hash(password: &Password) -> Result<PasswordHash, Error> {
     Ok(PasswordHash(hash.to_string()))
 }
 
-/// Compares a password with a hash. The hash names its own parameters: it stays valid when the parameters for new hashes change.
+/// Compares a password with a hash. The hash contains its own parameters, so it stays valid when the parameters for new
+/// hashes change.
 fn verify(typed: &TypedPassword, hash: &PasswordHash) -> Result<bool, Error> {
     match Argon2::default().verify_password(typed.as_bytes(), &Phc::new(&hash.0)?) {
         Err(Error::Password) => Ok(false),

@@ -1,4 +1,4 @@
-//! The tables of both adapters: which fields messages and records have of the domain types, and which code an error has.
+//! Conversions for both adapters: the fields of messages and records, and the code of each error.
 
 use api::user::v1 as message;
 use connect::ConnectError;
@@ -27,7 +27,7 @@ variants! {
     UserEventKind => message::UserEventKind as i32, record::UserEventKind = { Deleted };
 }
 
-/// The one table of errors.
+/// The only table of errors.
 impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! Accounts: users, passwords, roles, and which of their tokens are valid.
+//! Accounts: users, passwords, roles, and the validity of their tokens.
 
 pub(crate) mod argon2id;
 pub(crate) mod domain;

@@ -1,4 +1,5 @@
-//! Connect adapter of `user.v1.UserService`, `SessionService` and `UserEventService`: which use case each method calls.
+//! Connect adapter of `user.v1.UserService`, `SessionService` and `UserEventService`: it maps each method to its use
+//! case.
 
 use api::user::v1::*;
 use rpc_adapters::{connect_methods, messages::instant};

@@ -1,4 +1,4 @@
-//! WIT adapter: which use case each function of the interface `users` calls.
+//! WIT adapter: it maps each function of the interface `users` to its use case.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ rpc_adapters::wit_bindings!("user-service");
 pub(crate) use bindings::exports::akinai::commerce::users as record;
 use record::{NewUser, Token, TokenStatus, User, UserChange, UserEvent, UserPage};
 
-/// Gives the export its use cases: the functions of an export have no receiver.
+/// Gives the export its use cases, because the functions of an export have no receiver.
 pub(crate) trait AccountsProvider: Ports + Sized {
     fn accounts() -> Accounts<Self>;
 }

@@ -1,7 +1,7 @@
 //! Counts attempts: in Redis and, while Redis is unavailable, in Postgres.
 //!
-//! A count is stored under a keyed hash of the e-mail address or client address. Without the key, the stored counts do not tell
-//! which addresses were typed.
+//! A count is stored under a keyed hash of the e-mail address or client address. Without the key, the stored counts do
+//! not reveal which addresses were typed.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::service::AttemptCounter;
 
 /// A store of counts. The texts of its errors are for the log.
 pub(crate) trait CounterStore {
-    /// Counts one more. The first count begins a window of so many seconds.
+    /// Counts one more. The first count begins a window of this length, in seconds.
     async fn count(&self, bucket: &str, seconds: u64) -> Result<AttemptCount, String>;
 
     /// Removes a count.
@@ -91,7 +91,7 @@ impl<F: CounterStore, S: CounterStore> CounterStore for FallbackCounter<F, S> {
     }
 }
 
-/// Counts one more, and lets the count expire. It is one script, so that no count can be left without an expiry.
+/// Counts one more, and sets the expiry of the count. It is one script, so that every count has an expiry.
 const COUNT: &str = "local attempts = redis.call('INCR', keys.attempts) \
      if attempts == 1 then redis.call('EXPIRE', keys.attempts, arguments.window) end \
      return answer({ attempts = attempts, seconds_left = redis.call('TTL', keys.attempts) })";

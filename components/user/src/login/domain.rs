@@ -30,9 +30,9 @@ pub(crate) const ATTEMPT_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// The subject for which attempts are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptSubject {
-    /// Signing in to the account with this e-mail address, whether or not there is one.
+    /// Signing in to the account with this e-mail address, whether it exists or not.
     Account(Email),
-    /// Having a password hashed from this client address.
+    /// Hashing a password for this client address.
     Address(IpAddr),
 }
 
@@ -47,7 +47,7 @@ impl AttemptSubject {
     }
 }
 
-/// The attempts so far, this one included, and the seconds until they are forgotten.
+/// The attempts so far, including this one, and the seconds until they are forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptCount {
     pub(crate) attempts: i64,

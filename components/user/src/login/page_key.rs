@@ -1,4 +1,4 @@
-//! The key of the pages: it authenticates forms and names counts of attempts.
+//! The key of the pages: it authenticates forms, and hides the names of the counts of attempts.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use spin_adapters::variables;
 /// The variable with the key: 32 bytes or more, in base64url without padding.
 const KEY: &str = "page_key";
 
-/// The fewest bytes of a key: as many as a SHA-256 has.
+/// The smallest number of bytes of a key: the output size of SHA-256.
 const MIN_BYTES: usize = 32;
 
 /// A key for MACs that only this component can make. Its `Debug` form hides it.
@@ -38,13 +38,13 @@ impl PageKey {
             .ok_or(PageKeyError)
     }
 
-    /// The HMAC-SHA256 of some texts for one purpose. The length of each text goes in before it, so no byte can move from one text
-    /// to the next.
+    /// The HMAC-SHA256 of some texts for one purpose. The length of each text is hashed before the text, so no byte can
+    /// move from one text to the next.
     pub(crate) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         self.of(purpose, parts).finalize().into_bytes().into()
     }
 
-    /// Whether this is the MAC of these texts. The time that it takes does not depend on where the MAC is wrong.
+    /// Whether this is the MAC of these texts. The comparison takes the same time for every wrong MAC.
     pub(crate) fn verifies(&self, mac: &[u8], purpose: &str, parts: &[&[u8]]) -> bool {
         self.of(purpose, parts).verify_slice(mac).is_ok()
     }

@@ -1,8 +1,8 @@
 //! The hook that the issuer calls before it refreshes tokens (Hydra's `oauth2.refresh_token_hook`,
 //! <https://www.ory.sh/docs/hydra/guides/claims-at-refresh>; docs/ISSUER.md).
 //!
-//! The edge refuses revoked tokens on its own. The hook tells an application at once, and keeps the issuer from making tokens that
-//! the edge would refuse.
+//! The edge refuses revoked tokens without this hook. The hook informs an application at once, and prevents the issuer
+//! from issuing tokens that the edge would refuse.
 
 use connect::Body;
 use http::{Method, Request, Response, StatusCode, request::Parts};
@@ -26,13 +26,13 @@ pub(crate) const PATH: &str = "/oauth2/hooks/refresh";
 /// The variable with the issuer's bearer key.
 const KEY: &str = "refresh_hook_key";
 
-/// The fewest characters of a key: a shorter one can be guessed.
+/// The smallest length of a key, because a shorter one can be guessed.
 const MIN_KEY: usize = 32;
 
 /// The largest request that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Hydra's request, as far as it matters.
+/// The used parts of Hydra's request.
 #[derive(Debug, Deserialize)]
 struct RefreshTokenHookRequest {
     subject: String,
@@ -54,7 +54,7 @@ struct RefreshTokenHookResponse {
 }
 
 impl RefreshTokenHookRequest {
-    /// The login that the tokens were issued for. `None` if our pages have not accepted it.
+    /// The login for which the tokens were issued. `None` if our pages have not accepted it.
     fn login(&self) -> Option<Login> {
         let SessionClaims { epoch, sid } = self.session.extra.as_ref()?;
         Some(Login {
@@ -90,7 +90,7 @@ pub(crate) async fn answer<P: LoginPorts>(request: Request<Incoming>, logins: &L
         return text(StatusCode::PAYLOAD_TOO_LARGE, cause);
     };
     let request: Result<RefreshTokenHookRequest, _> = serde_json::from_slice(&body.to_bytes());
-    // Another body belongs to a grant that our consent page has not made.
+    // A request with another body belongs to a grant that our consent page has not made.
     let login = request.ok().and_then(|request| Some((request.login()?, request)));
     match login {
         Some((login, request)) => decide(&head, &login, &request, logins).await,
@@ -149,7 +149,7 @@ mod tests {
             .login()
     }
 
-    /// As Hydra sends it: see `RefreshTokenHookRequest` in its source.
+    /// In the form that Hydra sends: see `RefreshTokenHookRequest` in its source.
     #[test]
     fn request_names_the_login() {
         let request = r#"{

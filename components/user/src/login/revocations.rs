@@ -1,4 +1,4 @@
-//! Announces revocations: to the edge and other subscribers over Redis, and to the issuer, which ends its sessions.
+//! Announces revocations: through Redis to the edge and other subscribers, and to the issuer, which ends its sessions.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,9 +18,9 @@ use super::hydra::HydraClient;
 use crate::accounts::service::{EndedSessions, RevocationListener};
 
 /// Sets a mark and publishes, in one round trip. The mark is the time in microseconds by the clock of Redis, which all
-/// readers of the mark share: a token status that was cached before that time does not count any more.
+/// readers of the mark share. A token status that was cached before that time is no longer valid.
 ///
-/// Running it twice does no harm: it renews the mark, and subscribers discard again what they have discarded before.
+/// Running it twice does no harm: it renews the mark, and subscribers discard the same data again.
 const MARK: &str = "local now = redis.call('TIME') \
      redis.call('SET', keys.mark, string.format('%.0f', now[1] * 1000000 + now[2]), 'EX', arguments.lifetime) \
      return answer({ receivers = redis.call('PUBLISH', arguments.channel, arguments.message) })";
@@ -33,8 +33,8 @@ thread_local! {
 /// (`login_sessions`).
 const ISSUER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The maximum number of sessions that the issuer is requested to end. A browser is remembered by one session, which is
-/// among the newest. The others have already ended here, so the platform refuses them.
+/// The largest number of sessions that the issuer is requested to end. One session remembers a browser, and it is among
+/// the newest. The others have already ended here, so the platform refuses them.
 const MAX_SESSIONS: usize = 16;
 
 /// Announces revocations to the Redis that `spin.toml` grants, and to the issuer.

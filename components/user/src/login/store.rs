@@ -49,8 +49,8 @@ const RESUME_SESSION: &str = "select users.epoch from users \
 static FIND_USER: LazyLock<String> =
     LazyLock::new(|| format!("select {USER_COLUMNS} from users where {LOGIN_IS_VALID}"));
 
-// It takes the time of the clock and not `now()`, which is the time before this statement waited for the row: of many attempts at
-// once, each sees the count of those before it.
+// It uses the clock's time, not `now()`. The value of `now()` is older, because the statement may have waited for the
+// row. So each of many concurrent attempts sees the count of the attempts before it.
 const COUNT_ATTEMPT: &str = "with old as ( \
          select bucket from login_attempts where ends_at < now() and bucket <> $1 \
          order by ends_at limit 10 for update skip locked), \

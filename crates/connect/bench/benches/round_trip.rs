@@ -1,7 +1,8 @@
-//! One GetProduct, from the typed request to the typed response in memory: what the protocol costs, without a network.
+//! One GetProduct call, from the typed request to the typed response, in memory: the cost of the protocol without a
+//! network.
 //!
-//! Each crate goes its own way from the generated client to the handler and back: the client encodes, the router decodes,
-//! the handler copies a product, the router encodes, the client decodes.
+//! Both crates do the same steps: the client encodes, the router decodes, the handler copies a product, the router
+//! encodes, the client decodes.
 
 use std::hint::black_box;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! One service, once by connect-build and once by the Connect project's own generator, for the benchmark beside.
+//! One service, generated once by connect-build and once by the Connect project's own generator, for the benchmark.
 
 /// The package `bench.v1`, for `akinai-connect`.
 pub mod ours {

@@ -1,5 +1,5 @@
-//! Everything in the connect crate that takes bytes from a peer, each as a function of bytes alone. They have
-//! nothing to say about what they are given, unless it makes them panic or breaks a promise.
+//! All decoders of the connect crate for bytes from a peer, each as a function of bytes. They check only that an input
+//! causes no panic and breaks no guarantee.
 
 use akinai_connect::json::{self, Types};
 use akinai_connect::{
@@ -89,7 +89,7 @@ pub fn base64_text(input: &[u8]) {
     }
 }
 
-/// Queries of calls by GET: the input as it is, and as the message.
+/// Queries of calls by GET: the input unchanged as the query, and the input as the message.
 pub fn query(input: &[u8]) {
     let text: String = input.iter().map(|byte| visible(*byte)).collect();
     for query in [
@@ -101,7 +101,7 @@ pub fn query(input: &[u8]) {
     }
 }
 
-/// Headers of requests that have a grammar of their own.
+/// Headers of requests with a grammar of their own.
 pub fn headers(input: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(input) else {
         return;
@@ -141,7 +141,7 @@ pub fn end_of_stream(input: &[u8]) {
     receive_stream(response, [&[2], &length.to_be_bytes()[..], input].concat());
 }
 
-/// The end of gRPC and gRPC-Web responses: lines of trailers, and the values of the trailers with a meaning.
+/// The end of gRPC and gRPC-Web responses: lines of trailers, and the values of the trailers that the protocol defines.
 pub fn trailers(input: &[u8]) {
     let look = |client: Client<Given>| {
         let client = EchoServiceClient::with(client);
@@ -178,7 +178,7 @@ pub fn error(input: &[u8]) {
     let client = client(response);
     let called = now(client.look(Default::default(), LookRequest::default()));
     let error = called.expect_err("the status is that of an error");
-    // Its details are decoded when they are asked for.
+    // Its details are decoded only when they are read.
     let _ = error.detail::<Everything>();
 }
 
@@ -186,9 +186,9 @@ fn types() -> Types {
     Types::default().with(TYPES)
 }
 
-/// Checks that a message that came in can go out and come in again, if it has a JSON form. JSON has one spelling for some
-/// things that binary has more of (any number of the enum `NullValue` is `null`), so what comes in the second time is what
-/// has to stay the same.
+/// Checks that a decoded message can be encoded and decoded again, if it has a JSON form. JSON has one form for some
+/// values that have several in binary (any number of the enum `NullValue` is `null`), so the check begins with the
+/// second encoding: a further round must not change it.
 fn can_be_sent_on(message: &Everything) {
     let Ok(written) = json::to_vec(message, &types()) else {
         return;
@@ -206,7 +206,7 @@ fn read_again(written: &[u8]) -> Everything {
         .unwrap_or_else(|error| panic!("what was written should be read again: {error}"))
 }
 
-/// Has a router answer a request, and reads all of the answer.
+/// Passes a request to a router, and reads the whole answer.
 fn serve(request: http::request::Builder, body: &[u8]) {
     let Ok(request) = request.body(Full::new(Bytes::copy_from_slice(body))) else {
         return;
@@ -220,7 +220,7 @@ fn serve(request: http::request::Builder, body: &[u8]) {
     let Ok(_) = now(response.into_body().collect());
 }
 
-/// Has a client read a stream of answers to its end.
+/// Lets a client read a stream of answers to its end.
 fn receive_stream(response: http::response::Builder, body: Vec<u8>) {
     let Ok(response) = response.body(Full::from(body)) else {
         return;
@@ -231,7 +231,7 @@ fn receive_stream(response: http::response::Builder, body: Vec<u8>) {
     }
 }
 
-/// A client whose calls get this response.
+/// A client that gets this response for every call.
 fn client(response: Response<Full<Bytes>>) -> EchoServiceClient<Given> {
     EchoServiceClient::with(
         Client::new(Given(response))
@@ -248,7 +248,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
         .unwrap_or_else(|| panic!("nothing here waits"))
 }
 
-/// A byte, or what may stand in its place in a query.
+/// A byte, or its replacement in a query.
 fn visible(byte: u8) -> char {
     match byte {
         b'!'..=b'~' if !b"\"#<>".contains(&byte) => char::from(byte),
@@ -267,7 +267,7 @@ impl Transport for Given {
     }
 }
 
-/// Answers with what it gets.
+/// Answers with the request.
 struct Echo;
 
 impl EchoService for Echo {

@@ -48,7 +48,7 @@ mod tests {
     use crate::query::bytes;
 
     #[test]
-    fn a_call_by_get_is_read_back_as_it_was_written() {
+    fn query_of_a_call_by_get_is_read_back_unchanged() {
         let text = r#"{"a":"b c+&=%商"}"#.as_bytes();
         let written = query(Encoding::Json, Compression::Identity, text);
         assert!(

@@ -35,7 +35,7 @@ pub(super) fn failure(head: http::response::Parts, body: &[u8]) -> ConnectError 
     error
 }
 
-/// The headers of a proxy say nothing about the call, and may be cookies: only `Retry-After` is kept.
+/// The headers of a proxy do not describe the call, and may be cookies: only `Retry-After` is kept.
 fn without_strangers_headers(mut error: ConnectError, headers: &HeaderMap) -> ConnectError {
     if let Some(later) = headers.get(RETRY_AFTER) {
         error.metadata_mut().insert(RETRY_AFTER, later.clone());

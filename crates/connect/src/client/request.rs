@@ -148,7 +148,7 @@ impl<T: Transport> Client<T> {
             Protocol::Unary | Protocol::Stream => {
                 headers.insert(PROTOCOL_VERSION, HeaderValue::from_static("1"));
             }
-            // For proxies: those that cannot pass trailers on should say so (gRPC over HTTP2, "TE").
+            // For proxies: a proxy that cannot pass trailers on should report that (gRPC over HTTP2, "TE").
             Protocol::Grpc => {
                 headers.insert(TE, HeaderValue::from_static("trailers"));
             }

@@ -26,7 +26,7 @@ pub(super) fn read(trailers: HeaderMap) -> Result<HeaderMap, ConnectError> {
     Err(error)
 }
 
-/// The error that the trailers carry; none after a success.
+/// The error in the trailers. `None` after a success.
 fn error(trailers: &HeaderMap) -> Result<Option<ConnectError>, ConnectError> {
     let Some(status) = trailers.get(STATUS) else {
         return Err(ConnectError::internal("the response ended without a status"));
@@ -45,7 +45,8 @@ fn error(trailers: &HeaderMap) -> Result<Option<ConnectError>, ConnectError> {
     ))
 }
 
-/// The typed details. Details that cannot be read are left out, because code and message are more important for a caller.
+/// The typed details. Details that cannot be read are left out, because code and message are more important for a
+/// caller.
 fn details(trailers: &HeaderMap) -> Vec<crate::wkt::Any> {
     let encoded = trailers.get(DETAILS).and_then(|value| value.to_str().ok());
     let bytes = encoded.and_then(decode_base64);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_read_with_its_message_and_metadata() {
+    fn status_is_read_with_its_message_and_metadata() {
         let success = read(trailers(&[("grpc-status", "0"), ("x-cost", "7")])).unwrap();
         assert_eq!(
             success,
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_none_has_a_code_too() {
+    fn invalid_status_has_a_code_too() {
         let code = |pairs: &[_]| read(trailers(pairs)).unwrap_err().code();
         assert_eq!(code(&[("grpc-message", "x")]), Code::Internal, "no status");
         assert_eq!(code(&[("grpc-status", "17")]), Code::Unknown, "no such code");

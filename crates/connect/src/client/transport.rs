@@ -20,10 +20,10 @@ pub trait Transport {
     /// stream that has not ended when the response begins. The transport continues to send it while it waits for the
     /// response and while the response's body is read. It cancels the call when that body is dropped.
     ///
-    /// A [`Deadline`] in the request's extensions says when to stop waiting, also for the response's body. The transport
-    /// must keep it even if the server does not. A [`MethodKind`](crate::MethodKind) in the extensions says which of the two
-    /// bodies are streams of messages, and an [`Idempotency`](crate::Idempotency) whether the request may be sent again.
-    /// That requires a body that can be [cloned](Body::try_clone).
+    /// A [`Deadline`] in the request's extensions defines when to stop waiting, also for the response's body. The
+    /// transport must keep it even if the server does not. A [`MethodKind`](crate::MethodKind) in the extensions
+    /// defines which of the two bodies are streams of messages, and an [`Idempotency`](crate::Idempotency) whether the
+    /// request may be sent again. A second sending requires a body that can be [cloned](Body::try_clone).
     fn send(
         &self,
         request: http::Request<Body>,
@@ -49,7 +49,7 @@ pub struct Deadline(pub Instant);
 /// secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportError {
-    /// The server cannot be reached, or hung up.
+    /// The server cannot be reached, or closed the connection.
     Unavailable(String),
     /// The deadline passed.
     DeadlineExceeded(String),
@@ -64,7 +64,7 @@ impl From<TransportError> for ConnectError {
     }
 }
 
-/// Calls a [`Router`] in the same process, without HTTP in between: for tests, and for services composed into one
+/// Calls a [`Router`] in the same process, without HTTP: for tests, and for services that are composed into one
 /// program.
 #[derive(Debug)]
 pub struct InMemory {

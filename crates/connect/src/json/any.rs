@@ -40,7 +40,7 @@ impl Types {
         Self(Vec::new())
     }
 
-    /// These types and the ones of a package.
+    /// The types of `google.protobuf` and of a package.
     #[must_use]
     pub fn with(mut self, package: &'static [AnyType]) -> Self {
         self.0.push(package);
@@ -103,8 +103,8 @@ impl Message for Any {
             writer.object().end();
             return Ok(());
         }
-        // Each content is decoded separately, with a new count for protobuf's own limit. Without this limit the recursion
-        // would have none.
+        // Each content is decoded separately, with a new count for protobuf's own limit. Without this limit, the
+        // recursion would be unlimited.
         if writer.is_too_deep() {
             return Err(Error::new("nested too deep"));
         }

@@ -4,7 +4,7 @@ use std::fmt;
 /// The reason why a JSON text is not a valid message, or why a message has no JSON form.
 ///
 /// Displays as `price.amount: expected a string, found a number (line 1, column 31)`: the path of the field in the
-/// names the sender used, what is wrong, and for a text also where.
+/// sender's names, the fault, and for a text also the position.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
@@ -21,7 +21,7 @@ struct Position {
     column: usize,
 }
 
-/// Map keys come from the sender and may be megabytes long; an error shows this many characters of one.
+/// Map keys come from the sender and may be megabytes long. An error shows this many characters of a key.
 const SHOWN_KEY_CHARACTERS: usize = 40;
 
 impl Error {
@@ -53,17 +53,17 @@ impl Error {
         }))
     }
 
-    /// The path of the field that is wrong, such as `items[3].quantity`; empty if the whole text is.
+    /// The path of the invalid field, such as `items[3].quantity`. Empty if the whole text is invalid.
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// What is wrong, without path and position.
+    /// The fault, without path and position.
     pub fn problem(&self) -> &str {
         &self.0.problem
     }
 
-    /// The same error seen from the message that has the field `name`.
+    /// The same error, reported from the message that has the field `name`.
     pub(super) fn in_field(mut self, name: &str) -> Self {
         let path = &mut self.0.path;
         if !path.is_empty() && !path.starts_with('[') {
@@ -73,12 +73,12 @@ impl Error {
         self
     }
 
-    /// The same error seen from the list whose element it is in, counting from 0.
+    /// The same error, reported from the list that contains the element. The first element is 0.
     pub(super) fn in_element(self, index: usize) -> Self {
         self.in_field(&format!("[{index}]"))
     }
 
-    /// The same error seen from the map whose entry it is in.
+    /// The same error, reported from the map that contains the entry.
     pub(super) fn in_entry(self, key: &str) -> Self {
         let shown: String = key.chars().take(SHOWN_KEY_CHARACTERS).collect();
         self.in_field(&format!("[{shown:?}]"))

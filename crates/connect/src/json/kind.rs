@@ -1,5 +1,5 @@
-//! The kinds of protobuf values, each with its JSON form. They are only names for generated code: there are no values of
-//! these types.
+//! The kinds of protobuf values, each with its JSON form. The types are only names for generated code and have no
+//! values.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -14,13 +14,13 @@ use super::{Error, Reader, Writer};
 
 /// How values of one protobuf type are read and written.
 pub trait Kind {
-    /// The Rust type that prost holds them in.
+    /// The Rust type of the values in prost.
     type Value;
 
-    /// Reads a value. `None` for a value of a newer schema that must be treated as absent.
+    /// Reads a value. `None` for a value of a newer schema, which counts as absent.
     fn read(reader: &mut Reader<'_>) -> Result<Option<Self::Value>, Error>;
 
-    /// Writes a value, or says why it has no JSON form.
+    /// Writes a value. The error is the reason why it has no JSON form.
     fn write(value: &Self::Value, writer: &mut Writer<'_>) -> Result<(), Error>;
 
     /// Whether this is the default value of a field.
@@ -32,12 +32,12 @@ pub trait Kind {
     }
 }
 
-/// The kinds that can be keys of a map. JSON has them as names of members.
+/// The kinds that can be keys of a map. In JSON they are names of members.
 pub trait Key: Kind<Value: Ord> {
-    /// The key that is written as `name`, or what is wrong with it.
+    /// The key for `name`, or the fault in it.
     fn from_name(name: &str) -> Result<Self::Value, &'static str>;
 
-    /// How the key is written.
+    /// The key as a name.
     fn to_name(key: &Self::Value) -> Cow<'_, str>;
 }
 
@@ -139,7 +139,7 @@ integer!(
     Uint64, u64, "\"", "out of range: 0 to 18446744073709551615"
 );
 
-/// The text of a number, which may stand in a string.
+/// The text of a number, which may be inside a string.
 fn number_text<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Error> {
     if reader.is_string() {
         reader.string()
@@ -244,7 +244,7 @@ impl Key for String {
 #[derive(Debug)]
 pub enum Bytes {}
 
-/// The mapping requires that all of this is accepted: padding, no padding, and unused bits.
+/// The mapping requires that all of these are accepted: padding, no padding, and unused bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -272,7 +272,7 @@ impl Kind for Bytes {
     }
 }
 
-/// The bytes that `text` stands for in either alphabet, padded or not.
+/// The decoded bytes of `text` in either alphabet, with or without padding.
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let engine = if text.contains(['-', '_']) {
         BASE64_URL
@@ -324,7 +324,7 @@ fn expected_one_of(names: &[(&str, i32)]) -> Text {
     )
 }
 
-/// `google.protobuf.NullValue`: the one enum that JSON has as `null`.
+/// `google.protobuf.NullValue`: the only enum that is `null` in JSON.
 #[derive(Debug)]
 pub enum NullValue {}
 

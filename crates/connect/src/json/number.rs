@@ -1,6 +1,6 @@
 //! JSON numbers as texts: their grammar, and their exact value as an integer.
 
-/// The length of the JSON number that `text` begins with (RFC 8259, section 6), or `None` if it begins with none.
+/// The length of the JSON number at the start of `text` (RFC 8259, section 6), or `None` if there is none.
 pub(super) fn scan(text: &[u8]) -> Option<usize> {
     let mut at = usize::from(text.first() == Some(&b'-'));
     at += match text.get(at)? {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_exact_whatever_their_notation() {
+    fn integers_are_exact_in_every_notation() {
         let cases: &[(&str, Result<i128, NotInteger>)] = &[
             ("0", Ok(0)),
             ("-0", Ok(0)),

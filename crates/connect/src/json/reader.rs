@@ -4,7 +4,7 @@ use super::{DEPTH_LIMIT, Error, ObjectReader, Types, number, scan};
 
 /// Reads JSON (RFC 8259) value by value from a text in memory. Strings without escapes are borrowed.
 ///
-/// Each method reads the next value and moves the reader behind it. After an error the reader must not be used any more.
+/// Each method reads the next value and moves the reader behind it. After an error the reader must not be used again.
 /// Cloning is cheap and returns a reader at the same position.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -153,8 +153,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Moves on to the next value of an object or array (a name, in an object), past the comma before it unless it is
-    /// the `first`. False when `close` came instead.
+    /// Moves to the next value of an object or array (a name, in an object), past the comma before it unless it is the
+    /// `first`. Returns false if `close` came instead.
     pub(super) fn has_next(&mut self, close: u8, first: bool) -> Result<bool, Error> {
         match self.peek() {
             Some(byte) if byte == close => {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    /// Steps into an object or array, past its opening bracket.
+    /// Enters an object or array, past its opening bracket.
     fn descend(&mut self) -> Result<(), Error> {
         if self.depth == DEPTH_LIMIT {
             return Err(self.error(format!("nested deeper than {DEPTH_LIMIT} levels")));
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The first byte of what comes next, past white space.
+    /// The first byte after white space.
     pub(super) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The characters up to the next quote or backslash, and moves there.
+    /// Returns the characters up to the next quote or backslash, and moves there.
     fn unescaped_run(&mut self) -> Result<&'a str, Error> {
         let rest = &self.text[self.at..];
         let length = scan::plain_length(rest.as_bytes());

@@ -1,5 +1,5 @@
-//! Finds the end of plain text in a string, eight bytes at a time. Most of a message is inside strings, so reading and
-//! writing spend most of their time here.
+//! Finds the end of plain text in a string, eight bytes at a time. Most of a message is text in strings, so reading and
+//! writing take most of their time here.
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -25,7 +25,7 @@ pub(super) fn format_timestamp(time: &Timestamp) -> Result<String, &'static str>
     let (year, month, day) = date_of_day(time.seconds.div_euclid(SECONDS_PER_DAY));
     let second = time.seconds.rem_euclid(SECONDS_PER_DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    // Digit by digit, since a page of products has forty of these, and `format!` took most of its time for them.
+    // Digit by digit: a page of products has forty of these, and `format!` took most of the page's time.
     let mut text = String::with_capacity(LONGEST_TIMESTAMP);
     push_digits(&mut text, year, 4);
     for (separator, value) in [
@@ -94,7 +94,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     })
 }
 
-/// Adds a point and as many digits as the nanoseconds need, in groups of three; nothing for a whole second.
+/// Adds a point and as many digits as the nanoseconds need, in groups of three. Adds nothing for a whole second.
 fn push_fraction(text: &mut String, nanos: i32) {
     let (value, digits) = match nanos {
         0 => return,
@@ -106,7 +106,7 @@ fn push_fraction(text: &mut String, nanos: i32) {
     push_digits(text, i64::from(value), digits);
 }
 
-/// Adds this number of last decimal digits of a number that is not negative.
+/// Adds the last decimal digits of a number that is not negative: this many of them.
 fn push_digits(text: &mut String, value: i64, count: u32) {
     for position in (0..count).rev() {
         let digit = value / 10_i64.pow(position) % 10;
@@ -114,7 +114,7 @@ fn push_digits(text: &mut String, value: i64, count: u32) {
     }
 }
 
-/// The nanoseconds that 1 to 9 digits behind a point stand for.
+/// The nanoseconds of 1 to 9 digits after a point.
 fn parse_fraction(digits: &str) -> Option<i32> {
     let value = parse_digits(digits, 1..=9)?;
     Some(value * 10_i32.pow(9 - digits.len() as u32))
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_the_calendar_survives() {
+    fn every_day_of_the_calendar_is_converted_both_ways() {
         let mut expected_day = FIRST_SECOND / SECONDS_PER_DAY;
         for year in 1..=9999 {
             for month in 1..=12 {

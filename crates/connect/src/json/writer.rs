@@ -55,7 +55,7 @@ impl<'a> Writer<'a> {
         self.types
     }
 
-    /// Makes the next object begin with this `@type`.
+    /// Sets the `@type` with which the next object begins.
     pub(super) fn mark_type(&mut self, type_url: &str) {
         self.type_url = Some(type_url.to_owned());
     }

@@ -38,7 +38,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 #[tokio::test]
-async fn a_client_reaches_a_router_in_both_encodings() {
+async fn client_calls_a_router_in_both_encodings() {
     for encoding in [Encoding::Json, Encoding::Proto] {
         let client = in_memory(encoding);
         let scalars = Scalars {
@@ -110,7 +110,7 @@ async fn errors_arrive_whole() {
 }
 
 #[tokio::test]
-async fn a_client_in_a_router_is_a_proxy() {
+async fn client_in_a_router_is_a_proxy() {
     let inner = EchoServiceClient::new(InMemory::new(Rc::new(support::router())));
     let proxy = Router::new()
         .service(EchoServiceServer::new(inner))
@@ -184,7 +184,7 @@ fn ways_to_a_router() -> Vec<EchoServiceClient<InMemory>> {
 }
 
 #[tokio::test]
-async fn streams_of_requests_reach_a_router_and_through_another_one() {
+async fn streams_of_requests_reach_a_router_directly_and_through_a_proxy() {
     for client in ways_to_a_router() {
         let texts = ["a", "b", "c"].map(|text| Ok(GatherRequest { text: text.into() }));
         let gathered = client
@@ -202,7 +202,7 @@ async fn streams_of_requests_reach_a_router_and_through_another_one() {
 }
 
 #[tokio::test]
-async fn a_router_answers_each_request_before_the_next_one() {
+async fn router_answers_each_request_before_the_next_one() {
     for client in ways_to_a_router() {
         let (mut send, sent) = mpsc::channel(0);
         let talk = |text: &str, error_code: &str| {
@@ -229,7 +229,7 @@ async fn a_router_answers_each_request_before_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_relay_passes_an_error_among_the_requests_on() {
+async fn proxy_passes_on_an_error_in_the_stream_of_requests() {
     let requests = || stream::iter([Ok(GatherRequest::default()), Err(ConnectError::data_loss("torn"))]);
     for client in ways_to_a_router() {
         let error = client
@@ -240,7 +240,7 @@ async fn a_relay_passes_an_error_among_the_requests_on() {
 }
 
 #[tokio::test]
-async fn a_client_is_called_as_the_service_it_is_for() {
+async fn client_implements_the_trait_of_its_service() {
     async fn look(service: &impl EchoService) -> Result<String, ConnectError> {
         let mut context = Context::default();
         Ok(service
@@ -258,7 +258,7 @@ async fn a_client_is_called_as_the_service_it_is_for() {
 
 type Headers = &'static [(&'static str, &'static str)];
 
-/// Answers every request with the same response, and keeps the request.
+/// Answers every request with the same response, and stores the request.
 #[derive(Default)]
 struct Canned {
     status: u16,
@@ -375,7 +375,7 @@ async fn no_deadline_no_timeout() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_when_time_is_over() {
+async fn no_request_is_sent_after_the_deadline() {
     let transport = Rc::new(Canned::default());
     let options = CallOptions {
         deadline: Some(Instant::now()),
@@ -391,7 +391,7 @@ async fn nothing_is_sent_when_time_is_over() {
 type Reply = (u16, Headers, &'static str);
 
 #[tokio::test]
-async fn answers_that_are_not_connects_have_a_code_too() {
+async fn answers_that_are_not_from_connect_have_a_code_too() {
     let large: &str = Box::leak(format!(r#"{{"text":"{}"}}"#, "x".repeat(200)).into_boxed_str());
     const BROTLI: Headers = &[("content-type", "application/json"), ("content-encoding", "br")];
     const GZIP: Headers = &[("content-type", "application/json"), ("content-encoding", "gzip")];

@@ -1,4 +1,5 @@
-//! The JSON of random messages, compared both ways with `@bufbuild/protobuf`, which passes protobuf's conformance suite.
+//! The JSON of random messages, compared in both directions with `@bufbuild/protobuf`, which passes protobuf's
+//! conformance suite.
 //!
 //! The code of the oracle is in `tests/clients/json-oracle`. To test other messages than the default ones, set
 //! `AKINAI_SEED` to any number.
@@ -21,7 +22,7 @@ const MESSAGES: usize = 4000;
 const SEED: u64 = 20_261_122;
 
 #[test]
-fn the_oracle_reads_and_writes_the_same_json() {
+fn oracle_reads_and_writes_the_same_json() {
     let seed =
         std::env::var("AKINAI_SEED").map_or(SEED, |seed| seed.parse().expect("AKINAI_SEED is a number"));
     println!("the seed is {seed}");
@@ -66,7 +67,7 @@ fn random_messages(seed: u64) -> Vec<Everything> {
 /// The output of the oracle for the messages in the file `input`.
 fn ask_oracle(input: &Path, seed: u64) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/json-oracle");
-    // `ci` installs exactly what the lock file names, and nothing else.
+    // `ci` installs exactly the versions in the lock file.
     run(Command::new("npm").arg("ci").current_dir(&folder));
     run(Command::new("npm").args(["run", "generate"]).current_dir(&folder));
     let mut oracle = Command::new("node");

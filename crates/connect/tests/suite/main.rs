@@ -1,5 +1,5 @@
-//! Server and client of the crate over every protocol, and the JSON form of messages, as other crates use them. One program:
-//! each test target would be linked by itself.
+//! Server and client of the crate in every protocol, and the JSON form of messages, as other crates use them. All tests
+//! are in one program, because each test target is linked separately.
 
 mod client;
 mod client_protocols;

@@ -1,4 +1,4 @@
-//! Random messages of the test schema, with every kind of field at every kind of value.
+//! Random messages of the test schema, with every kind of field and every kind of value.
 
 use std::collections::BTreeMap;
 
@@ -58,14 +58,14 @@ fn float() -> impl Strategy<Value = f32> {
     ]
 }
 
-/// For fields without presence: prost takes the negative zero for the default and leaves it out in binary.
+/// For fields without presence: prost treats the negative zero as the default and leaves it out in binary.
 fn without_negative_zero<F: std::ops::Add<Output = F> + Default + std::fmt::Debug>(
     numbers: impl Strategy<Value = F>,
 ) -> impl Strategy<Value = F> {
     numbers.prop_map(|number| number + F::default())
 }
 
-/// Integers of all sizes, more often than by chance those where a representation ends.
+/// Integers of all sizes. The limits of the representations occur more often than in a uniform distribution.
 macro_rules! integer {
     ($name:ident, $type:ty) => {
         fn $name() -> impl Strategy<Value = $type> {
@@ -80,7 +80,7 @@ integer!(int64, i64);
 integer!(uint32, u32);
 integer!(uint64, u64);
 
-/// Texts of any characters, and some that JSON must escape.
+/// Texts of any characters. Some of the characters must be escaped in JSON.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => any::<String>(),
@@ -93,7 +93,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..8)
 }
 
-/// Known numbers and others.
+/// Known numbers and unknown ones.
 fn color() -> impl Strategy<Value = i32> {
     prop_oneof![-2..5, any::<i32>()]
 }

@@ -1,5 +1,4 @@
-//! Properties of the encodings over random messages: nothing is lost on the way, and nothing that comes in makes them
-//! panic.
+//! Properties of the encodings for random messages: no value is lost, and no input causes a panic.
 
 use akinai_connect::json::{self, Types};
 use akinai_connect_test_schema::testing::v1::{Everything, TYPES};
@@ -13,7 +12,7 @@ fn types() -> Types {
     Types::default().with(TYPES)
 }
 
-/// A change that bytes may suffer on their way.
+/// A change of bytes in transport.
 #[derive(Clone, Debug)]
 enum Mutation {
     Replace(prop::sample::Index, u8),
@@ -52,7 +51,7 @@ fn mutate(mut bytes: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
     bytes
 }
 
-/// Decodes what may be anything. A message that comes out must be one that can be sent on, if it has a JSON form.
+/// Decodes any bytes. A decoded message must be encodable, if it has a JSON form.
 fn survives(json: &[u8], binary: &[u8]) {
     let types = types();
     for message in [
@@ -70,14 +69,14 @@ fn survives(json: &[u8], binary: &[u8]) {
 
 proptest! {
     #[test]
-    fn any_message_survives_json(message in everything()) {
+    fn any_message_is_unchanged_by_json(message in everything()) {
         let written = json::to_vec(&message, &types()).unwrap();
         let read: Everything = json::from_slice(&written, &types()).unwrap();
         prop_assert_eq!(read.encode_to_vec(), message.encode_to_vec(), "by way of {}", String::from_utf8_lossy(&written));
     }
 
     #[test]
-    fn any_message_survives_binary(message in everything()) {
+    fn any_message_is_unchanged_by_binary(message in everything()) {
         let read = Everything::decode(&*message.encode_to_vec()).unwrap();
         prop_assert_eq!(json::to_vec(&read, &types()).unwrap(), json::to_vec(&message, &types()).unwrap());
     }

@@ -1,4 +1,4 @@
-//! Whatever is in a message, it arrives: in every protocol, encoding and compression.
+//! Any message arrives unchanged in every protocol, encoding and compression.
 
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing here waits")
 }
 
-/// The binary form of what comes back for a message, called by hand.
+/// The binary form of the answer to a message, for a call written by hand.
 fn echoed(protocol: &str, everything: &Everything, packs: bool) -> Result<Vec<u8>, String> {
     let types = Types::default().with(TYPES);
     let request = EchoRequest {
@@ -62,7 +62,7 @@ fn echoed(protocol: &str, everything: &Everything, packs: bool) -> Result<Vec<u8
     Ok(response.everything.unwrap_or_default().encode_to_vec())
 }
 
-/// The message that answers the one in `body`, with all that gRPC says about success around it.
+/// The message of the answer in `body`, after checks of gRPC's success status.
 fn exchange(protocol: &str, body: Vec<u8>, packs: bool) -> Vec<u8> {
     let is_text = protocol.contains("text");
     let body = if is_text {
@@ -102,7 +102,7 @@ fn exchange(protocol: &str, body: Vec<u8>, packs: bool) -> Vec<u8> {
     message.clone()
 }
 
-/// Checks the status if it is in HTTP's trailers, and says whether it is.
+/// Checks the status if it is in HTTP's trailers, and returns whether it is there.
 fn check_status(protocol: &str, trailers: Option<&HeaderMap>) -> bool {
     let is_grpc = !protocol.contains("web");
     if is_grpc {
@@ -112,7 +112,7 @@ fn check_status(protocol: &str, trailers: Option<&HeaderMap>) -> bool {
     is_grpc
 }
 
-/// A message in an envelope, packed or not.
+/// A message in an envelope, compressed or not.
 fn enveloped(message: Vec<u8>, packs: bool) -> Vec<u8> {
     match packs {
         true => envelope(COMPRESSED, gzip(&message)),
@@ -120,7 +120,7 @@ fn enveloped(message: Vec<u8>, packs: bool) -> Vec<u8> {
     }
 }
 
-/// The envelopes of a body, unpacked.
+/// The envelopes of a body, decompressed.
 fn unpacked_envelopes(body: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let unpacked = |(flags, payload): (u8, Vec<u8>)| match flags & COMPRESSED {
         0 => (flags, payload),
@@ -129,7 +129,7 @@ fn unpacked_envelopes(body: &[u8]) -> Vec<(u8, Vec<u8>)> {
     envelopes(body).into_iter().map(unpacked).collect()
 }
 
-/// Base64, its padding wherever it likes.
+/// Base64 with padding in any place.
 fn in_fours(text: &[u8]) -> Vec<u8> {
     let decode = |four| STANDARD.decode(four).expect("base64 in groups of four");
     text.chunks(4).flat_map(decode).collect()
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn any_message_survives_a_connect_call(message in everything()) {
+    fn any_message_is_unchanged_by_a_connect_call(message in everything()) {
         for client in clients() {
             let request = EchoRequest { everything: Some(message.clone()) };
             let answered = now(client.echo(Default::default(), request));
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_survives_a_connect_stream(padding in ".{0,2000}", to in 0..4_u32) {
+    fn any_text_is_unchanged_by_a_connect_stream(padding in ".{0,2000}", to in 0..4_u32) {
         for client in clients() {
             let request = CountRequest { to, padding: padding.clone(), ..Default::default() };
             let stream = now(client.count(Default::default(), request));
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn any_message_survives_grpc_and_grpc_web(message in everything(), packs: bool) {
+    fn any_message_is_unchanged_by_grpc_and_grpc_web(message in everything(), packs: bool) {
         let expected = Ok(message.encode_to_vec());
         for name in ["grpc", "grpc-web", "grpc-web-text"] {
             for encoding in ["json", "proto"] {

@@ -9,7 +9,7 @@ fn parse(rest: &str) -> Result<Manifest, String> {
 }
 
 #[test]
-fn reads_everything_it_supports() {
+fn supported_keys_are_read() {
     let manifest = parse(
         r#"
         version = "1.0.0"
@@ -54,7 +54,7 @@ fn reads_everything_it_supports() {
 }
 
 #[test]
-fn refuses_what_it_does_not_support_with_its_name_and_line() {
+fn unsupported_key_is_refused_with_its_name_and_line() {
     let component = "[component.a]\nsource = \"a.wasm\"\n";
     for (rest, name, line) in [
         (format!("{component}files = [\"*\"]"), "`files`", 6),
@@ -97,7 +97,7 @@ fn refuses_what_it_does_not_support_with_its_name_and_line() {
 }
 
 #[test]
-fn a_redis_trigger_has_an_address_a_channel_and_a_component() {
+fn redis_trigger_has_an_address_a_channel_and_a_component() {
     let component = "[component.a]\nsource = \"a.wasm\"\n[[trigger.redis]]\n";
     let address = "address = \"redis://{{ host }}:6379\"\n";
     let manifest = parse(&format!("{component}{address}channel = \"c\"\ncomponent = \"a\""));
@@ -121,7 +121,7 @@ fn a_redis_trigger_has_an_address_a_channel_and_a_component() {
 }
 
 #[test]
-fn refuses_what_makes_no_sense() {
+fn contradictory_manifest_is_refused() {
     let trigger = |keys: &str| format!("[component.a]\nsource = \"a.wasm\"\n[[trigger.http]]\n{keys}");
     for (rest, complaint) in [
         (

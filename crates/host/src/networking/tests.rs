@@ -29,10 +29,10 @@ fn resolver() -> Resolver {
 /// The addresses that one entry grants. Spin: outbound-networking-config/src/allowed_hosts.rs, AllowedHostConfig::allows and
 /// OutboundUrl::parse, with the tests below them.
 #[test]
-fn an_entry_grants_what_it_grants_in_spin() {
+fn entry_grants_the_same_as_in_spin() {
     #[rustfmt::skip]
     let rows = [
-        // entry, address, scheme where the address has none, allowed?
+        // entry, address, scheme if the address has none, allowed?
         ("http://example.com", "http://example.com", "http", true),
         ("http://example.com", "http://example.com/a/b?c#d", "http", true),
         ("http://example.com", "http://example.com:80", "http", true),

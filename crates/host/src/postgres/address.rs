@@ -1,4 +1,4 @@
-//! Addresses: parsed like in tokio-postgres, and checked against the grants of the component.
+//! Addresses: parsed as in tokio-postgres, and checked against the grants of the component.
 
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
@@ -22,7 +22,7 @@ pub(super) fn parse(address: &str, allowed: &AllowedHosts) -> Result<Config, Err
 /// All hosts to which a connection with this address may be made, as `HOST[:PORT]`.
 fn targets(config: &Config) -> Result<Vec<String>, Error> {
     let ports = config.get_ports();
-    // One port serves all hosts, or each host has its own.
+    // One port applies to all hosts, or each host has its own.
     let port = |index: usize| {
         ports
             .get(index)
@@ -43,7 +43,7 @@ fn targets(config: &Config) -> Result<Vec<String>, Error> {
             }
         }
     }
-    // The connection is made to `hostaddr`; `host` is then only its name.
+    // The connection is made to `hostaddr`. In this case `host` is only its name.
     for (index, ip) in config.get_hostaddrs().iter().enumerate() {
         targets.push(target(
             index,

@@ -1,8 +1,8 @@
-//! Values, from the database to the interface and back.
+//! Converts values from the database to the interface and back.
 //!
-//! The supported types and the failures are the same as in Spin (`factor-outbound-pg/src/types.rs` and `types/convert.rs`),
-//! with the same driver types in between: a `timestamptz` fails, a `jsonb` is returned as compact text, an empty range looks
-//! unbounded, and a type that Spin does not support is returned in its binary form.
+//! The supported types and the failures are the same as in Spin (`factor-outbound-pg/src/types.rs` and
+//! `types/convert.rs`), with the same driver types: a `timestamptz` fails, a `jsonb` is returned as compact text, an
+//! empty range looks unbounded, and a type that Spin does not support is returned in its binary form.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -75,7 +75,7 @@ fn value(row: &Row, index: usize) -> Result<DbValue, String> {
         Type::INT4 => get(row, index, DbValue::Int32),
         Type::INT8 => get(row, index, DbValue::Int64),
         Type::TEXT | Type::VARCHAR | Type::BPCHAR => get(row, index, DbValue::Str),
-        // A NaiveDateTime is never a timestamptz, so that one fails, in Spin's way.
+        // A NaiveDateTime is never a timestamptz, so a timestamptz fails as in Spin.
         Type::TIMESTAMP | Type::TIMESTAMPTZ => get(row, index, |v| DbValue::Datetime(wit_datetime(v))),
         Type::DATE => get(row, index, |v| DbValue::Date(wit_date(v))),
         Type::TIME => get(row, index, |v| DbValue::Time(wit_time(v))),

@@ -20,7 +20,7 @@ pub(super) fn query_failed(error: &tokio_postgres::Error) -> Error {
     })
 }
 
-/// An error and what caused it, in one line. (`anyhow` would add a backtrace wherever `RUST_BACKTRACE` is set.)
+/// An error and its causes, in one line. (`anyhow` would add a backtrace if `RUST_BACKTRACE` is set.)
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -50,8 +50,8 @@ fn extras(error: &ServerError) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether the statement failed before it had an effect, because the prepared statement is not valid any more: the schema has
-/// changed, or the server has dropped the statement.
+/// Whether the statement failed before it had an effect, because the prepared statement is no longer valid: the schema
+/// has changed, or the server has dropped the statement.
 pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|server| match *server.code() {
         SqlState::FEATURE_NOT_SUPPORTED => server.routine() == Some("RevalidateCachedQuery"),

@@ -28,7 +28,7 @@ pub struct ConnectionBuilder {
 }
 
 type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
-/// The component's ends of a result: its rows, and the outcome, which says whether the rows are complete.
+/// The component's ends of a result: its rows, and the outcome, which shows whether the rows are complete.
 type Readers = (StreamReader<Row>, FutureReader<Result<(), Error>>);
 type Streamed = (Vec<Column>, StreamReader<Row>, FutureReader<Result<(), Error>>);
 
@@ -189,7 +189,7 @@ fn read(parameters: Vec<ParameterValue>) -> Result<Vec<Parameter>, String> {
     parameters.into_iter().map(Parameter::read).collect()
 }
 
-/// A complete result requires neither the connection nor a wait.
+/// A complete result needs neither the connection nor a wait.
 fn readers<T: Send + 'static>(
     mut access: Access<'_, T, Capability>,
     rows: Rows,

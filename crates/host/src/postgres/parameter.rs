@@ -1,8 +1,8 @@
 //! Parameters of statements: converts the interface's values to those of the driver.
 //!
-//! The type of a value must match, as in Spin (`factor-outbound-pg/src/types.rs` to_sql_parameter): a `str` for text-like
-//! columns, a `timestamp` for `timestamptz`, a `datetime` for `timestamp`. The driver compares it with the type that the
-//! server gives the parameter. A cast in the SQL (`$1::text::uuid`) decides that type.
+//! The type of a value must match, as in Spin (`factor-outbound-pg/src/types.rs` to_sql_parameter): a `str` for
+//! text-like columns, a `timestamp` for `timestamptz`, a `datetime` for `timestamp`. The driver compares it with the
+//! type that the server determines for the parameter. A cast in the SQL (`$1::text::uuid`) sets that type.
 
 use std::error::Error;
 use std::fmt;

@@ -111,7 +111,7 @@ struct Pool {
     tls: MakeRustlsConnect,
     limits: Limits,
     places: Arc<Semaphore>,
-    /// The session that was used last is at the back, and is used next. So the others can exceed their idle time.
+    /// The most recently used session is at the back, and is used next. So the others can exceed their idle time.
     idle: Mutex<VecDeque<Idle>>,
     runtime: Handle,
 }
@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    /// Logs the error for the operator, too: a component may not log why it has no connection.
+    /// Also logs the error for the operator, because a component may not log the reason.
     fn exhausted(&self) -> String {
         let Limits {
             connections,
@@ -206,7 +206,7 @@ impl Pool {
     }
 }
 
-/// An open connection. When it is dropped the session goes back to its pool, clean, or is closed.
+/// An open connection. When it is dropped, the session is cleaned and goes back to its pool, or is closed.
 pub(super) struct Lease(Arc<Held>);
 
 struct Held {
@@ -254,7 +254,7 @@ impl Held {
     }
 }
 
-/// The data behind these locks is always consistent when they are free, even after a panic.
+/// The data behind these locks is always consistent when a lock is free, even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

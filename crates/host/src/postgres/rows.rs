@@ -1,7 +1,8 @@
 //! The rows of a result, in batches.
 //!
-//! A wait of a component costs far more than a row. So all rows that have arrived are passed together. If a whole result has
-//! arrived together with its first row, as any small result does, the component does not wait again.
+//! A wait of a component costs far more than a row. So all rows that have arrived are passed together. If a whole
+//! result has arrived together with its first row, which is usual for a small result, the component does not wait
+//! again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,19 +27,19 @@ const MAX_RESULT_BYTES: usize = 128 << 20;
 /// A batch ends with the row that makes it larger than this.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// How a result ended.
+/// The end of a result.
 type Outcome = Result<(), Error>;
 
 /// A result whose rows are arriving.
 pub(super) struct Rows {
     stream: Pin<Box<RowStream>>,
-    /// It is held until the last row, because the connection is busy with this result.
+    /// Held until the last row, because the connection is busy with this result.
     lease: Arc<Lease>,
     columns: Vec<Column>,
     max_row_bytes: usize,
 }
 
-/// Some rows, and the outcome if they are the last ones.
+/// Some rows, and the outcome if they are the last rows.
 pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) outcome: Option<Outcome>,
@@ -63,12 +64,12 @@ impl Rows {
         })
     }
 
-    /// The columns, known with the first row: a result without rows has none, as in Spin.
+    /// The columns. They are known with the first row: a result without rows has none, as in Spin.
     pub(super) fn take_columns(&mut self) -> Vec<Column> {
         mem::take(&mut self.columns)
     }
 
-    /// Waits for a row or the end, and takes what else is there.
+    /// Waits for a row or the end, and takes all further rows that have arrived.
     pub(super) async fn batch(&mut self) -> Batch {
         future::poll_fn(|context| self.poll_batch(context)).await
     }
@@ -163,8 +164,8 @@ fn too_large() -> Error {
     undeliverable(format!("query result exceeds limit of {MAX_RESULT_BYTES} bytes"))
 }
 
-/// The source of a `stream<row>`. Rows are taken from the connection when the component reads, so a slow reader
-/// slows the server down instead of filling memory.
+/// The source of a `stream<row>`. Rows are read from the connection when the component reads, so a slow reader slows
+/// the server and does not fill memory.
 pub(super) struct RowProducer {
     first: Vec<Row>,
     rest: Rows,
@@ -182,7 +183,7 @@ impl<D> StreamProducer<D> for RowProducer {
         mut destination: Destination<'a, Row, VecBuffer<Row>>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of zero rows only checks whether there is a row. The next real read answers that.
+        // A read of zero rows only checks whether there is a row. The next real read gives the result.
         if destination.remaining(store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
@@ -198,7 +199,7 @@ impl<D> StreamProducer<D> for RowProducer {
         let Some(outcome) = batch.outcome else {
             return Poll::Ready(Ok(StreamResult::Completed));
         };
-        // The component may have dropped the future: then nothing receives the result.
+        // The component may have dropped the future. Then the result has no receiver.
         let _ = self.outcome.take().map(|told| told.send(outcome));
         Poll::Ready(Ok(StreamResult::Dropped))
     }

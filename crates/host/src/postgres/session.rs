@@ -13,8 +13,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::is_stale;
 use super::parameter::Parameter;
 
-/// Prepared statements kept per connection; the one unused for longest makes room. A service has a few dozen, and one
-/// costs the server some tens of kilobytes.
+/// Prepared statements kept per connection. A new one replaces the least recently used one. A service has a few dozen,
+/// and one costs the server some tens of kilobytes.
 pub const STATEMENTS_PER_CONNECTION: usize = 256;
 
 /// Longer statements are prepared for one use: such a long text is generated, and will probably not be repeated.
@@ -65,7 +65,7 @@ impl Session {
         self.client.is_closed()
     }
 
-    /// Runs a statement for the number of rows that it touches.
+    /// Runs a statement and returns the number of affected rows.
     pub(super) async fn execute(&self, text: &str, parameters: &[Parameter]) -> Result<u64, Error> {
         self.running.fetch_add(1, Ordering::Relaxed);
         let outcome = self.start_execute(text, parameters).await;
@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Starts a statement for its rows. After the last row, or an error, [`Session::finished`] must be called. Otherwise the
-    /// session is closed.
+    /// Starts a statement that returns rows. After the last row, or an error, [`Session::finished`] must be called.
+    /// Otherwise the session is closed.
     pub(super) async fn query(&self, text: &str, parameters: &[Parameter]) -> Result<RowStream, Error> {
         self.running.fetch_add(1, Ordering::Relaxed);
         let outcome = self.start_query(text, parameters).await;
@@ -221,8 +221,9 @@ impl Statements {
     }
 }
 
-/// Whether a statement may leave something in the session: a transaction, a setting, a lock, a temporary table. Only a
-/// statement that certainly leaves nothing counts as plain. A wrong `true` costs one round trip, for which no caller waits.
+/// Whether a statement may leave something in the session: a transaction, a setting, a lock, a temporary table. A
+/// statement counts as plain only if it certainly leaves nothing. A wrong `true` costs one round trip, for which no
+/// caller waits.
 fn alters_session(statement: &str) -> bool {
     const PLAIN: [&str; 8] = [
         "select", "insert", "update", "delete", "merge", "values", "table", "with",

@@ -1,4 +1,4 @@
-//! TLS towards databases, for `sslmode=require` and for `prefer`, which is the default.
+//! TLS for connections to databases: for `sslmode=require`, and for `prefer`, which is the default.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::wit::Error;
 
-/// A certificate to trust besides the usual roots, as PEM text. It is part of the key of a pool.
+/// A certificate to trust in addition to the usual roots, as PEM text. It is part of the key of a pool.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct RootCertificate {
     pem: String,

@@ -1,5 +1,5 @@
-//! Text with `{{ variables }}`, by the rules of Spin's `expressions` crate: there is no escape, and `}}` outside of braces is
-//! ordinary text.
+//! Text with `{{ variables }}`, by the rules of Spin's `expressions` crate: there is no escape, and `}}` outside of
+//! braces is ordinary text.
 
 use super::Error;
 
@@ -38,7 +38,7 @@ mod tests {
 
     /// Spin: expressions/src/template.rs Template::new and its tests.
     #[test]
-    fn templates_are_read_as_spin_reads_them() {
+    fn templates_are_parsed_as_in_spin() {
         use Part::{Literal, Variable};
         let rows = [
             ("", vec![]),

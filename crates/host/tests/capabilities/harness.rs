@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-/// The probe, served.
+/// The probe, as a running application.
 pub(crate) struct Probe {
     server: host::Server,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -27,7 +27,7 @@ impl Probe {
         Self::with(&format!("allowed_outbound_hosts = {hosts:?}")).await
     }
 
-    /// Serves the probe with these lines in its part of the manifest, and what may follow that part.
+    /// Serves the probe with these lines in its part of the manifest, and with lines after that part.
     pub(crate) async fn with(manifest: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("spin.toml");
@@ -48,7 +48,7 @@ impl Probe {
         }
     }
 
-    /// Asks the probe to do something.
+    /// Requests an action of the probe.
     pub(crate) async fn post(&self, path: &str, request: Value) -> Value {
         let body = Full::new(Bytes::from(request.to_string()));
         self.send(
@@ -90,7 +90,7 @@ impl Probe {
         answer
     }
 
-    /// Runs statements one after the other on one connection; answers the results.
+    /// Runs statements one after the other on one connection, and returns the results.
     pub(crate) async fn run(&self, database: &Database, statements: Value) -> Vec<Value> {
         let answer = self
             .post(
@@ -104,7 +104,7 @@ impl Probe {
             .clone()
     }
 
-    /// Runs one statement and answers its result.
+    /// Runs one statement and returns its result.
     pub(crate) async fn query(&self, database: &Database, statement: &str) -> Value {
         self.run(database, json!([{ "statement": statement }]))
             .await
@@ -182,12 +182,12 @@ impl Database {
         self.config.get_dbname().expect("the database has a name")
     }
 
-    /// Does something behind the component's back.
+    /// Runs a statement without the component.
     pub(crate) async fn execute(&self, sql: &str) {
         execute(&self.config, sql).await;
     }
 
-    /// Asks the server how many of this database's connections fit a condition on `pg_stat_activity`.
+    /// Counts this database's connections that match a condition on `pg_stat_activity`.
     pub(crate) async fn connections(&self, condition: &str) -> i64 {
         let sql = format!(
             "select count(*) from pg_stat_activity where datname = '{}' and {condition}",
@@ -201,7 +201,7 @@ impl Database {
             .get(0)
     }
 
-    /// Ends all connections to this database from the server's side, as a restart does.
+    /// Ends all connections to this database on the server's side, as a restart does.
     pub(crate) async fn end_connections(&self) {
         let sql = format!(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'",

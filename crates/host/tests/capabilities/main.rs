@@ -1,7 +1,7 @@
-//! What components can do with the outside world under this host: databases, Redis, variables, other hosts; and what
-//! they cannot. A component made for it (`tests/probe`) does what the tests ask, against real servers.
+//! The capabilities of components in this host, and their limits: databases, Redis, variables, other hosts. A component
+//! for these tests (`tests/probe`) does what the tests request, with real servers.
 //!
-//! Rows of the tables name the place in Spin's source that says what must come out.
+//! Rows of the tables name the place in Spin's source that defines the expected result.
 
 mod harness;
 mod network;

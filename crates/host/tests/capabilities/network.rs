@@ -1,11 +1,12 @@
-//! `allowed_outbound_hosts`, seen by a component: what is not granted is refused, before anything is sent.
+//! `allowed_outbound_hosts` from the view of a component: an address without a grant is refused before any data is
+//! sent.
 
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::harness::{Database, Probe, redis};
 
-/// A component with a grant for something else, trying everything.
+/// A component with a grant for another address tries many addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_without_a_grant_are_refused() {
     let database = Database::create().await;
@@ -62,7 +63,7 @@ async fn addresses_without_a_grant_are_refused() {
 
 /// Spin: factor-outbound-networking/src/lib.rs: a component without grants reaches nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_grants_nothing_is_reached() {
+async fn component_without_grants_reaches_no_host() {
     let probe = Probe::with("").await;
     let refused = probe.post("/redis", json!({ "address": redis() })).await;
     assert_eq!(refused, json!({ "error": "invalid-address" }));

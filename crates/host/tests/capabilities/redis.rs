@@ -1,4 +1,4 @@
-//! `spin:redis`, against a real server.
+//! `spin:redis` with a real server.
 
 use std::time::{Duration, Instant};
 
@@ -122,9 +122,10 @@ async fn calls_answer_as_in_spin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_opened_says_why() {
+async fn failed_open_gives_the_reason() {
     let probe = Probe::allowed(&["redis://127.0.0.1:*", "rediss://127.0.0.1:*"]).await;
-    // Spin: host.rs open, which gives `invalid-address` for what is not allowed or cannot be parsed, else `other`.
+    // Spin: host.rs open. It gives `invalid-address` for an address that is not allowed or cannot be parsed, otherwise
+    // `other`.
     let rows = [
         ("redis://example.com", json!("invalid-address")),
         ("redis://127.0.0.1/notanumber", json!("invalid-address")),
@@ -146,7 +147,7 @@ async fn what_cannot_be_opened_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_given_up() {
+async fn open_fails_if_the_server_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let probe = Probe::allowed(&["redis://127.0.0.1:*"]).await;
     let asked = Instant::now();

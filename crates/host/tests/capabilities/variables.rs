@@ -6,7 +6,7 @@ use crate::harness::Probe;
 
 /// Spin: factor-variables/src/host.rs v3::HostWithStore::get, expressions/src/lib.rs Resolver::get_template and Key::new.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_reads_its_own_variables() {
+async fn component_reads_only_its_own_variables() {
     let probe = Probe::with(
         "[component.probe.variables]\nurl = \"x://{{ host }}:{{port}}/\"\nplain = \"as it is\"\n\
          [variables]\nhost = { default = \"db.example\" }\nport = { default = \"5432\", secret = true }",
@@ -15,7 +15,7 @@ async fn a_component_reads_its_own_variables() {
     let rows = [
         ("url", json!({ "value": "x://db.example:5432/" })),
         ("plain", json!({ "value": "as it is" })),
-        // A variable of the application is none of the component.
+        // A variable of the application is not a variable of the component.
         (
             "host",
             json!({ "error": r#"Error::Undefined("component \"probe\" has no variable \"host\"")"# }),

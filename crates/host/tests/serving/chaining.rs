@@ -1,4 +1,4 @@
-//! One component calling another, in process.
+//! Calls between components, in process.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::harness::{Host, MANIFEST};
 use crate::requests::values;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_reaches_a_private_one() {
+async fn component_reaches_a_private_component() {
     let host = Host::start().await;
     let fetched = host.fetch("http://back.spin.internal/request?a=b").await;
     assert_eq!(fetched["status"], 200, "{fetched}");
@@ -49,7 +49,7 @@ async fn a_component_reaches_a_private_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_reaches_its_own_application_where_granted() {
+async fn component_reaches_its_own_application_if_granted() {
     let host = Host::start().await;
     let fetched = host.fetch("http://self.alt/request").await;
     assert_eq!(
@@ -59,7 +59,7 @@ async fn a_component_reaches_its_own_application_where_granted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_that_is_not_granted_is_not_reached() {
+async fn component_without_a_grant_is_not_reached() {
     let ungranted = MANIFEST
         .replace("\"http://back.spin.internal\", ", "")
         .replace(", \"http://self\"", "");
@@ -119,7 +119,7 @@ async fn component_that_calls_itself_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_outside_is_reached_where_granted() {
+async fn server_outside_is_reached_if_granted() {
     let everyone = MANIFEST.replace("\"http://back.spin.internal\"", "\"*://*:*\"");
     let host = Host::with(&everyone, host::Limits::default()).await;
     let other = Host::start().await;

@@ -1,4 +1,4 @@
-//! An application of two probes: `front`, public, and `back`, private.
+//! An application of two probes: `front` is public, and `back` is private.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ impl Host {
         .await
     }
 
-    /// Has `front` send a GET to `url`, and answers what it got: `{status, body}` or `{error}`.
+    /// Lets `front` send a GET to `url`, and returns its result: `{status, body}` or `{error}`.
     pub(crate) async fn fetch(&self, url: &str) -> Value {
         let body = Full::from(json!({ "url": url }).to_string());
         answer(
@@ -135,7 +135,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// Loads an application of probes: `probe.wasm` in `components` stands for the probe's file.
+/// Loads an application of probes. `probe.wasm` in `components` stands for the probe's file.
 pub(crate) async fn load(components: &str, limits: host::Limits) -> Result<host::App, host::LoadError> {
     let folder = folder(components);
     let mut config = host::Config::new(folder.path().join("spin.toml"));

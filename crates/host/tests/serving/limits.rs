@@ -18,7 +18,7 @@ use crate::harness::{Host, answer};
 
 const CALLERS: usize = 16;
 
-/// Sixteen requests into the application, one after the other while the earlier ones wait. Their answers.
+/// Sends sixteen requests into the application, each while the earlier ones wait. Returns their answers.
 async fn sixteen_together(host: &Host) -> Vec<Value> {
     let mut asked = Vec::new();
     for caller in 0..CALLERS {
@@ -40,7 +40,7 @@ async fn sixteen_together(host: &Host) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_callers_in_one_instance_are_isolated() {
     let host = Host::start().await;
-    // The host is free to use a second instance when the first is busy at the wrong moment: try again then.
+    // The host may use a second instance if the first is busy at that moment. Then the test tries again.
     for _ in 0..5 {
         let answers = sixteen_together(&host).await;
         for (caller, answer) in answers.iter().enumerate() {
@@ -68,7 +68,7 @@ async fn sixteen_callers_in_one_instance_are_isolated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_beyond_the_limit_is_refused_to_the_guest() {
+async fn guest_gets_no_memory_beyond_the_limit() {
     let host = Host::limited(|limits| limits.instance_memory = 32 << 20).await;
     assert_eq!(
         host.get("/allocate?mib=8").await.status,
@@ -90,7 +90,7 @@ async fn memory_beyond_the_limit_is_refused_to_the_guest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_that_computes_forever_is_stopped() {
+async fn guest_that_computes_forever_is_stopped() {
     let host = Host::limited(|limits| limits.request_deadline = Duration::from_secs(2)).await;
     let start = Instant::now();
     let computing = host.start_get("/compute").await;
@@ -112,7 +112,7 @@ async fn a_guest_that_computes_forever_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_that_waits_forever_is_given_up() {
+async fn guest_that_waits_forever_is_cut_off() {
     let host = Host::limited(|limits| {
         limits.request_deadline = Duration::from_secs(1);
         limits.in_flight = 1;
@@ -249,7 +249,7 @@ async fn bodies_beyond_the_limit_are_refused() {
 
 /// A script in a browser can distinguish a refusal from a network error, on pages of every origin.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_every_origin_can_read_the_hosts_refusals() {
+async fn pages_of_every_origin_can_read_refusals_of_the_host() {
     let host = Host::limited(|limits| {
         limits.request_body = 10;
         limits.in_flight = 1;
@@ -280,14 +280,14 @@ async fn pages_of_every_origin_can_read_the_hosts_refusals() {
     }
 }
 
-/// An application of one component: a second one would add its own stacks.
+/// An application of one component, because a second one would add its own stacks.
 const ALONE: &str =
     "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"alone\"\n[component.alone]\nsource = \"probe.wasm\"\n";
 
-/// A read that is dropped is cancelled on a separate stack. With as many stacks as instances, such a request would wait for a
-/// stack until its time is up.
+/// A read that is dropped is cancelled on a separate stack. With only as many stacks as instances, such a request would
+/// wait for a stack until its deadline.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
+async fn guest_that_drops_reads_is_served_with_one_request_in_flight() {
     let limits = host::Limits {
         in_flight: 1,
         request_deadline: Duration::from_secs(10),
@@ -319,7 +319,7 @@ async fn a_guest_that_gives_up_reads_is_served_with_one_request_in_flight() {
     );
 }
 
-/// A request whose announced body of ten bytes never comes whole.
+/// A request whose announced body of ten bytes never arrives completely.
 async fn half_a_request(host: &Host) -> TcpStream {
     let mut stream = TcpStream::connect(host.server.local_addr())
         .await
@@ -342,7 +342,7 @@ async fn status_line(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_arrive_delays_no_other_request() {
+async fn body_that_does_not_arrive_delays_no_other_request() {
     let host = Host::limited(|limits| {
         limits.request_deadline = Duration::from_secs(2);
         limits.in_flight = 1;
@@ -358,9 +358,10 @@ async fn a_body_that_does_not_arrive_delays_no_other_request() {
     assert_eq!(status_line(slow).await, "HTTP/1.1 408", "time is up");
 }
 
-/// The number of bodies that are read ahead is bounded. A further body takes one of its component's places while it arrives.
+/// The number of bodies that are read ahead is limited. A further body takes one of its component's places while it
+/// arrives.
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_do_not_come_are_counted() {
+async fn bodies_that_do_not_arrive_are_counted() {
     let host = Host::limited(|limits| {
         limits.request_deadline = Duration::from_secs(2);
         limits.in_flight = 1;
@@ -381,7 +382,7 @@ async fn bodies_that_do_not_come_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_cut_off_leaves_nothing_behind() {
+async fn place_of_an_incomplete_body_becomes_free() {
     let host = Host::limited(|limits| limits.in_flight = 1).await;
     for _ in 0..3 {
         drop(half_a_request(&host).await);
@@ -389,9 +390,9 @@ async fn a_body_cut_off_leaves_nothing_behind() {
     eventually_served(&host).await;
 }
 
-/// The unit test of `output.rs` shows that the text is bounded; this, that the guest does not notice.
+/// The unit test of `output.rs` shows that the text is limited. This one shows that the guest is not affected.
 #[tokio::test(flavor = "multi_thread")]
-async fn printing_without_line_breaks_is_fine() {
+async fn guest_may_print_without_line_breaks() {
     let host = Host::start().await;
     assert_eq!(
         host.get("/print?bytes=1000000").await.json()["printed"],

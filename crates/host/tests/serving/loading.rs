@@ -1,4 +1,4 @@
-//! Applications that cannot run say so before they start.
+//! An application that cannot run fails at loading, with the reason.
 
 use crate::harness::{MANIFEST, load};
 
@@ -49,7 +49,7 @@ async fn application_that_cannot_run_is_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_can_be_taken_out_alone() {
+async fn single_component_can_be_instantiated() {
     let app = load(MANIFEST, host::Limits::default())
         .await
         .expect("the application loads");

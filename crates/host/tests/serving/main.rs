@@ -1,5 +1,5 @@
-//! Serving: routing, the headers for a component, limits, and the end of requests and servers. A component
-//! made for it (`tests/probe`) does what the tests ask.
+//! Serving: routing, the headers for a component, limits, and the end of requests and servers. A component for these
+//! tests (`tests/probe`) does what the tests request.
 
 mod chaining;
 mod ending;

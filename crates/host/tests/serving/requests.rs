@@ -1,4 +1,4 @@
-//! The headers that a component gets with a request from outside, and the requests that reach it.
+//! The headers of a request from outside for a component, and the requests that reach a component.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
@@ -21,9 +21,9 @@ pub(crate) fn values<'a>(request: &'a Value, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The one deliberate difference to Spin's headers, and what it is for.
+/// The only deliberate difference to Spin's headers, and its purpose.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_client_address_is_replaced() {
+async fn forged_client_address_is_replaced() {
     let host = Host::start().await;
     let forged = Request::get(host.url("/request"))
         .header("spin-client-addr", "1.2.3.4:5")
@@ -86,7 +86,7 @@ async fn component_gets_the_same_headers_as_from_spin() {
     }
 }
 
-/// The guest learns the host from the request's authority. wasmtime-wasi-http drops the header itself, under Spin too.
+/// The guest gets the host from the request's authority. wasmtime-wasi-http removes the header itself, also in Spin.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_of_the_connection_do_not_reach_the_component() {
     let host = Host::start().await;
@@ -111,7 +111,7 @@ async fn http2_with_prior_knowledge_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_component_is_not_reached_from_outside() {
+async fn private_component_is_not_reached_from_outside() {
     let only_front = MANIFEST.replace("route = \"/...\"", "route = \"/request\"");
     let host = Host::with(&only_front, host::Limits::default()).await;
     for path in ["/", "/back", "/back/request", "/.well-known/spin/back"] {
@@ -135,7 +135,7 @@ async fn a_private_component_is_not_reached_from_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_that_spin_keeps_are_answered_by_the_host() {
+async fn reserved_paths_of_spin_are_answered_by_the_host() {
     let host = Host::start().await;
     assert_eq!(
         host.get("/.well-known/spin/health").await.body,
@@ -149,7 +149,7 @@ async fn paths_that_spin_keeps_are_answered_by_the_host() {
     );
 }
 
-/// Sends raw bytes and reads what comes back before the host closes the connection.
+/// Sends raw bytes, and reads the answer until the host closes the connection.
 async fn raw(host: &Host, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(host.server.local_addr())
         .await
@@ -164,7 +164,7 @@ async fn raw(host: &Host, request: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_none_are_refused() {
+async fn malformed_requests_are_refused() {
     let host = Host::start().await;
     for (what, request) in [
         (
@@ -207,7 +207,7 @@ async fn requests_that_are_none_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_coding_that_is_not_undone_is_refused() {
+async fn unsupported_transfer_coding_is_refused() {
     let host = Host::start().await;
     for coding in ["gzip, chunked", "chunked, chunked"] {
         let request = format!(
@@ -256,7 +256,7 @@ fn http2() -> Client<HttpConnector, Full<Bytes>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authority_and_a_host_that_differ_are_refused() {
+async fn different_authority_and_host_are_refused() {
     let host = Host::start().await;
     let address = host.server.local_addr().to_string();
     for (name, status) in [
@@ -275,7 +275,7 @@ async fn an_authority_and_a_host_that_differ_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_of_headers_reach_the_component_byte_by_byte() {
+async fn header_values_reach_the_component_unchanged() {
     let host = Host::start().await;
     for name in ["cookie", "user-agent", "referer", "x-anything"] {
         let value = HeaderValue::from_bytes(b"caf\xe9 \xff\x80").expect("a header's value");
@@ -287,7 +287,7 @@ async fn values_of_headers_reach_the_component_byte_by_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_is_answered_without_content() {
+async fn head_is_answered_without_content() {
     let host = Host::start().await;
     for path in ["/request", "/.well-known/spin/health", "/.well-known/spin/info"] {
         for (protocol, client) in [("HTTP/1.1", host.client.clone()), ("HTTP/2", http2())] {

@@ -1,9 +1,9 @@
-//! Circuit breakers: after several failures in a row, callers stop calling a service for a while. Then one call, the probe,
-//! tests it before all other calls follow.
+//! Circuit breakers. After several failures in a row, callers do not call a service for a while. Then one call, the
+//! probe, tests it. If it succeeds, all other calls follow.
 //!
-//! The state of a breaker is in the instance and, for a [`Breaker::shared`] one, in Redis, so that all instances on all hosts
-//! know it. It is written there only when it changes, and read together with other values ([`learn`]). Without Redis each
-//! instance decides by its own calls.
+//! The state of a breaker is in the instance and, for a [`Breaker::shared`] one, also in Redis, so that all instances
+//! on all hosts share it. It is written to Redis only when it changes, and read together with other values ([`learn`]).
+//! Without Redis each instance decides from its own calls.
 
 mod state;
 
@@ -33,7 +33,7 @@ pub struct Breaker {
     is_shared: bool,
 }
 
-/// A call that may be made. Report how it ended. A call that is dropped before it ends does not count.
+/// A permitted call. Report its result. A call that is dropped before it ends does not count.
 #[derive(Debug)]
 #[must_use]
 pub struct CallPermit {
@@ -46,7 +46,7 @@ pub struct CallPermit {
 #[error("its breaker is open")]
 pub struct BreakerOpen;
 
-/// Takes over the value of a [`BreakerKey`], read at `now` by the clock of Redis, in microseconds since 1970. An empty text
+/// Adopts the value of a [`BreakerKey`], read at `now` by the clock of Redis, in microseconds since 1970. An empty text
 /// stands for a missing key.
 pub fn learn(service: &'static str, value: &str, now: i64) {
     if let Some(state) = BreakerState::parse(value, now) {
@@ -72,8 +72,8 @@ impl Breaker {
         }
     }
 
-    /// Asks for permission to call the service. When the time of an open breaker is over, one call at a time gets it: the probe,
-    /// which has `lease` to report how it ended.
+    /// Requests permission to call the service. After the time of an open breaker, one call at a time gets it: the
+    /// probe. It has `lease` to report its result.
     ///
     /// # Errors
     /// The breaker is open.
@@ -86,7 +86,7 @@ impl Breaker {
         };
         if is_probe {
             set_state(self.service, BreakerState::open_for(lease));
-            // Without Redis the instance decides alone.
+            // Without Redis, the instance decides on its own.
             if self.is_shared && matches!(self.acquire_probe(lease).await, Ok(false)) {
                 return Err(BreakerOpen);
             }
@@ -103,7 +103,7 @@ impl Breaker {
             .unwrap_or_default()
     }
 
-    /// Whether this call is the probe. If not, it learns the state of the breaker.
+    /// Whether this call is the probe. If not, the breaker's state is read here.
     async fn acquire_probe(self, lease: Duration) -> Result<bool, Error> {
         let mut answer = self
             .run(
@@ -154,7 +154,7 @@ impl Breaker {
 }
 
 impl CallPermit {
-    /// Reports that the service answered. An answer that refuses the call is a success, too.
+    /// Reports that the service answered. An answer that refuses the call also counts as a success.
     pub async fn succeeded(self) {
         let before = self.breaker.state();
         let is_change = self.is_probe || matches!(before, BreakerState::Closed { failures: 1.. });

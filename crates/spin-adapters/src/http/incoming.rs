@@ -17,7 +17,7 @@ const CHUNK: usize = 16 * 1024;
 /// The body of a request that this component answers, or of a response to a request that it sent.
 pub struct Incoming {
     state: BodyState,
-    /// Sends the rest of the request that this is the response to. Dropping it stops that.
+    /// Sends the rest of the request to which this is the response. Dropping it stops the sending.
     sending: Option<LocalBoxFuture<'static, ()>>,
 }
 
@@ -27,23 +27,23 @@ enum BodyState {
     Reading(LocalBoxFuture<'static, (BodyReader, Chunk)>),
 }
 
-/// The result of reading a body: a frame, its end, or the reason why it broke off.
+/// The result of reading a body: a frame, its end, or the reason for a break.
 type Chunk = Result<Option<Frame<Bytes>>, ErrorCode>;
 
 /// A body that has not ended.
 struct BodyReader {
     contents: StreamReader<u8>,
-    /// Says, after the last byte, whether the body was complete.
+    /// Reports, after the last byte, whether the body was complete.
     outcome: Option<FutureReader<Result<Option<Trailers>, ErrorCode>>>,
     /// The number of bytes that are left, if it is known.
     left: Option<u64>,
     /// Whether to read its trailers. Waiting for them costs a call of the host.
     trailers: bool,
-    /// Dropping it tells the host that the rest of the body is not needed.
+    /// Dropping it signals to the host that the rest of the body is not needed.
     _received: FutureWriter<Result<(), ErrorCode>>,
 }
 
-/// The body of a message as the host gives it.
+/// The body of a message, as the host provides it.
 type Contents = (
     StreamReader<u8>,
     FutureReader<Result<Option<Trailers>, ErrorCode>>,
@@ -58,7 +58,7 @@ impl Incoming {
         Self { state, sending: None }
     }
 
-    /// The body that `consume` takes out of a message with these headers. `trailers`: whether to read its trailers.
+    /// The body that `consume` takes from a message with these headers. `trailers`: whether to read its trailers.
     pub(super) fn new(
         headers: &HeaderMap,
         trailers: bool,
@@ -99,7 +99,7 @@ impl BodyReader {
         (self, Ok(Some(Frame::data(chunk.into()))))
     }
 
-    /// The trailers, if there are any. A body that broke off must not look like a shorter one.
+    /// The trailers, if there are any. An incomplete body must not look like a shorter one.
     async fn end(&mut self) -> Result<Option<HeaderMap>, ErrorCode> {
         if self.left.is_some_and(|left| left > 0) {
             return Err(ErrorCode::HttpRequestBodySize(self.left));
@@ -110,7 +110,7 @@ impl BodyReader {
         }
     }
 
-    /// Whether there may be more to read after a chunk.
+    /// Whether more may follow after a chunk.
     fn has_more(&self) -> bool {
         self.left != Some(0) || self.trailers
     }
@@ -158,12 +158,13 @@ impl Body for Incoming {
     }
 }
 
-/// The length of a body by its header. The host ensures that there is one header at most, and that it is true.
+/// The length of a body from its header. The host ensures that there is at most one such header, and that it is
+/// correct.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The headers of a message. The host gives only valid names and values; others would be left out.
+/// The headers of a message. The host gives only valid names and values. Invalid ones would be left out.
 pub(super) fn headers(fields: &Fields) -> HeaderMap {
     let fields = fields.copy_all();
     let mut headers = HeaderMap::with_capacity(fields.len());

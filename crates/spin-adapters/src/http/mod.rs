@@ -1,9 +1,9 @@
 //! HTTP in both directions: requests that this component answers, and requests that it sends to other components of the
 //! application (`http://NAME.spin.internal`, in process, without a socket).
 //!
-//! The SDK's adapters treat every body as a stream of unknown length, and each wait for a chunk of a stream is a call of the
-//! host. Here a body of known length is one chunk, and a call between two components costs three calls of the host
-//! (docs/PERFORMANCE.md has the figures).
+//! The SDK's adapters treat every body as a stream of unknown length, and each wait for a chunk of a stream is a call
+//! to the host. Here a body of known length is one chunk, and a call between two components costs three calls to the
+//! host (docs/PERFORMANCE.md has the figures).
 
 mod incoming;
 mod outgoing;
@@ -47,7 +47,7 @@ pub async fn get(
     Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Sends a request and returns the head of its response, whose body is not read yet. The caller sets the time limit.
+/// Sends a request and returns the head of its response. The body is not read yet. The caller sets the time limit.
 ///
 /// # Errors
 /// There is no answer.

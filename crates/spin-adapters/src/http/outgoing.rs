@@ -16,7 +16,7 @@ use spin_sdk::wasip3::{wit_future, wit_stream};
 
 use super::incoming::{self, Incoming};
 
-/// The receiver of a body. Dropping it before the end tells the host that the body broke off.
+/// The receiver of a body. Dropping it before the end signals to the host that the body is incomplete.
 pub(super) struct Outgoing {
     contents: Option<StreamWriter<u8>>,
     end: FutureWriter<Result<Option<Trailers>, ErrorCode>>,
@@ -93,8 +93,8 @@ fn broken_off() -> ErrorCode {
     ErrorCode::InternalError(Some("the body broke off".into()))
 }
 
-/// Sends a request and waits for the head of its response. The rest of the request's body is sent while the response's body is
-/// read. Trailers are read if the request asks for them (RFC 9110, section 10.1.4).
+/// Sends a request and waits for the head of its response. The rest of the request's body is sent while the response's
+/// body is read. Trailers are read if the request allows them (RFC 9110, section 10.1.4).
 pub(super) async fn send(
     request: Request<connect::Body>,
     connect: Option<Duration>,
@@ -116,7 +116,7 @@ pub(super) async fn send(
 
     let mut sending = pin!(client::send(request));
     let mut writing = Some(outgoing.write(body).boxed_local());
-    // In this order: a host that is sending takes the body at once, which saves a wait.
+    // In this order: a host that is sending takes the body at once, which saves one wait.
     let response = poll_fn(|context| {
         let response = sending.as_mut().poll(context);
         if writing

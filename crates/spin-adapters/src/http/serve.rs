@@ -1,4 +1,4 @@
-//! From the host's request to a handler, and from its response to the host.
+//! Passes the host's request to a handler, and its response to the host.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
@@ -39,7 +39,7 @@ macro_rules! http_handler {
     };
 }
 
-/// Answers a request with `handle`. [`http_handler!`](crate::http_handler) expands to a call of it.
+/// Answers a request with `handle`. [`http_handler!`](crate::http_handler) expands to a call of this function.
 pub async fn serve<B>(
     request: types::Request,
     handle: impl AsyncFnOnce(Request<Incoming>) -> Response<B>,

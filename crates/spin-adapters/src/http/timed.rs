@@ -10,10 +10,10 @@ use spin_sdk::wasip3::http::types::ErrorCode;
 
 use crate::clock;
 
-/// A body that breaks off when a deadline passes.
+/// A body that ends with an error when a deadline passes.
 pub struct Timed<B> {
     body: B,
-    /// `None`: the body may take as long as it needs.
+    /// `None`: the body has no time limit.
     deadline: Option<BodyDeadline>,
 }
 
@@ -24,7 +24,7 @@ struct BodyDeadline {
 }
 
 impl<B> Timed<B> {
-    /// A body that breaks off at `deadline`. Without a deadline it may take as long as it needs.
+    /// A body that ends with an error at `deadline`. Without a deadline it has no time limit.
     pub fn until(deadline: Option<Instant>, body: B) -> Self {
         let deadline = deadline.map(|at| BodyDeadline {
             at,

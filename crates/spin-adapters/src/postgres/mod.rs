@@ -1,10 +1,11 @@
-//! Statements on Postgres, which holds everything that must not be lost.
+//! Statements on Postgres, which stores all data that must not be lost.
 //!
-//! A connection is held for one statement and then given back to the host's pool. An instance that kept its connection would
-//! save the way to the pool, but a host has 64 connections for a component and may run more instances than that: the
-//! remaining instances would have no connection for as long as those instances live, which is as long as their streams.
+//! A connection is held for one statement and then returned to the host's pool. An instance that kept its connection
+//! would save the access to the pool. But a host has 64 connections for a component and may run more instances than
+//! that. The other instances would then have no connection while those instances live, which is as long as their
+//! streams.
 //!
-//! This module has no transactions on purpose: a write is one statement, so a request that is cut off half-way leaves no
+//! This module deliberately has no transactions: a write is one statement, so an interrupted request leaves no
 //! transaction open (docs/decisions/0003).
 
 mod parameters;
@@ -24,7 +25,8 @@ pub use self::{
 };
 use crate::{clock::within, variables};
 
-/// The time limit of a statement, connecting included. Clients get `unavailable` well within the 5 s that the API promises.
+/// The time limit of a statement, including the connection. Clients get `unavailable` well within the 5 s that the API
+/// promises.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The number of rows that are read from the host in one call. A page has at most 101.
@@ -48,7 +50,7 @@ pub enum Error {
         /// The constraint's name in the schema.
         constraint: String,
     },
-    /// Any other cause: a statement that is wrong, a value out of range, a row of another shape than expected.
+    /// Any other cause: an incorrect statement, a value out of range, a row of an unexpected shape.
     #[error("{0}")]
     Failed(String),
 }
@@ -65,7 +67,7 @@ impl Database {
         Self { variable }
     }
 
-    /// As [`Database::new`], for callers that want to know now whether the variable can be read.
+    /// As [`Database::new`], for callers that must find out now whether the variable can be read.
     ///
     /// # Errors
     /// The variable cannot be read.
@@ -73,8 +75,8 @@ impl Database {
         variables::get(name).await.map(|_| Self::new(name))
     }
 
-    /// Runs a statement that reads. If the pooled connection turns out to be dead (Postgres was restarted meanwhile), the
-    /// statement is run once more on another connection.
+    /// Runs a statement that reads. If the pooled connection is dead (because Postgres was restarted), the statement is
+    /// run once more on another connection.
     ///
     /// # Errors
     /// See [`Error`].
@@ -129,7 +131,7 @@ async fn fetch(
             break;
         }
     }
-    // The stream of rows also ends where the statement fails half-way; only this result tells the two apart.
+    // The stream of rows also ends if the statement fails half-way. Only this result distinguishes the two cases.
     result.result().await?;
     Ok(rows)
 }
@@ -139,7 +141,7 @@ impl From<SdkError> for Error {
         match error {
             SdkError::PgError(PgError::ConnectionFailed(_)) => Self::Unavailable("no connection".into()),
             SdkError::PgError(PgError::QueryFailed(QueryError::DbError(error))) => from_db_error(error),
-            // There is no error message of Postgres: the connection broke.
+            // There is no error message from Postgres, because the connection broke.
             SdkError::PgError(PgError::QueryFailed(QueryError::Text(cause))) => Self::Unavailable(cause),
             other => Self::Failed(other.to_string()),
         }

@@ -7,8 +7,8 @@ use super::Error;
 /// A value for a parameter of a statement; see [`parameter`]. An array of `uuid`s is passed as texts and cast in SQL.
 pub type Parameter = ParameterValue;
 
-/// Refuses texts with a NUL, which Postgres cannot store. Texts from clients are refused earlier, where they are parsed, with a
-/// better error; this check is the last line of defence.
+/// Refuses texts with a NUL, which Postgres cannot store. Texts from clients are refused earlier, by the parser, with a
+/// better error. This check is the last defence.
 pub(super) fn refuse_nul(parameters: &[Parameter]) -> Result<(), Error> {
     let has_nul = |parameter: &Parameter| match parameter {
         Parameter::Str(text) => text.contains('\0'),
@@ -51,8 +51,8 @@ pub mod parameter {
         Parameter::ArrayStr(values.collect())
     }
 
-    /// Two parameters for the condition that a row is in the caller's access scope: whether all rows are, and otherwise the user whose
-    /// rows are.
+    /// Two parameters for the condition that a row is in the caller's access scope: whether all rows are in it, and
+    /// otherwise the user whose rows are in it.
     pub fn in_scope(scope: AccessScope) -> [Parameter; 2] {
         match scope {
             AccessScope::All => [Parameter::Boolean(true), Parameter::DbNull],

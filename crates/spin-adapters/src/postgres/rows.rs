@@ -7,7 +7,7 @@ use spin_sdk::pg::DbValue;
 
 use super::Error;
 
-/// A row of a result, whose values are taken by the names of their columns.
+/// A row of a result. Its values are read by the names of their columns.
 ///
 /// A value is moved out when it is taken, so each column is taken once.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub trait FromRow: Sized {
     /// Reads the columns by their names.
     ///
     /// # Errors
-    /// [`Error::Failed`], which names the column: it is absent, has another type, or a value that the domain refuses.
+    /// [`Error::Failed`], which names the column: it is missing, has another type, or has a value that the domain
+    /// refuses.
     fn from_row(row: &mut Row) -> Result<Self, Error>;
 }
 
@@ -86,7 +87,7 @@ impl Row {
     /// The value of a column. `Option` stands for a column that may be null.
     ///
     /// # Errors
-    /// [`Error::Failed`]: the column is absent or has another type. The value is not in the message.
+    /// [`Error::Failed`]: the column is missing or has another type. The value is not in the message.
     pub fn get<T: FromColumn>(&mut self, column: &str) -> Result<T, Error> {
         let index = self.columns.iter().position(|name| name == column);
         let value = index.and_then(|index| self.values.get_mut(index)?.take());
@@ -102,8 +103,8 @@ impl Row {
     /// The value of a column of texts (or uuids), parsed.
     ///
     /// # Errors
-    /// As [`Row::get`], and where the text cannot be parsed: a stored value that the domain refuses, which the constraints
-    /// of the schema should have kept out.
+    /// As [`Row::get`], and if the text cannot be parsed: a stored value that the domain refuses, which the constraints
+    /// of the schema should have prevented.
     pub fn parse<T>(&mut self, column: &str) -> Result<T, Error>
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
@@ -146,7 +147,7 @@ impl Row {
 /// All rows of a result.
 ///
 /// # Errors
-/// As [`FromRow::from_row`], of the first row that has one.
+/// As [`FromRow::from_row`], for the first row with an error.
 pub fn all<T: FromRow>(rows: Vec<Row>) -> Result<Vec<T>, Error> {
     rows.into_iter().map(|mut row| T::from_row(&mut row)).collect()
 }

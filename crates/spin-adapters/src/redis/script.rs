@@ -1,4 +1,4 @@
-//! Lua scripts: keys, arguments and answers by their names, so that no position has to agree between Rust and Lua.
+//! Lua scripts with keys, arguments and answers by name, so that Rust and Lua do not have to agree on positions.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use sha1::{Digest as _, Sha1};
 
 use super::{Argument, Error, Value};
 
-/// The beginning of every script. It gives the script its keys and arguments by their names.
+/// The beginning of every script. It provides the keys and arguments by their names.
 const NAMES: &str = include_str!("names.lua");
 
-/// A Lua script, known to Redis by the digest of its text.
+/// A Lua script. Redis identifies it by the digest of its text.
 ///
 /// The script finds its keys in `keys` and its arguments in `arguments`, and ends with `return answer({ … })`.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl NamedValues {
         Ok(Self(named))
     }
 
-    /// Takes a value out of the answer.
+    /// Removes a value from the answer and returns it.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }

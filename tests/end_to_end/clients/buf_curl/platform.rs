@@ -46,7 +46,7 @@ impl Suite<'_> {
         answer.must_succeed();
         assert_eq!(
             answer.messages[0]["product"], *product,
-            "the product must be the one asked for"
+            "the product must be the requested one"
         );
     }
 
@@ -55,14 +55,14 @@ impl Suite<'_> {
         let error = answer.must_end("invalid_argument", 3);
         assert_eq!(
             error["details"][0]["type"], "google.rpc.BadRequest",
-            "the detail must come: {error}"
+            "the error must have the detail: {error}"
         );
         // Field 1 is a violation, whose field 1 is the name of the wrong field.
         let value = error["details"][0]["value"].as_str().unwrap_or_default();
         let bytes = STANDARD_NO_PAD.decode(value).expect("a detail is base64");
         assert!(
             bytes[2..].starts_with(b"\x0a\x02id\x12"),
-            "and name the wrong field: {error}"
+            "and name the invalid field: {error}"
         );
     }
 

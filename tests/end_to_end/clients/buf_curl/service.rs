@@ -39,7 +39,7 @@ impl Suite {
         assert_eq!(
             media,
             json!([self.0.protocol.unary_type]),
-            "the protocol must be the one meant"
+            "the protocol must be the expected one"
         );
     }
 
@@ -92,7 +92,7 @@ impl Suite {
         let left: u32 = left.and_then(|left| left.parse().ok()).unwrap_or_default();
         assert!(
             (20_000..=30_000).contains(&left),
-            "about 30 s, but the server knows of {left} ms"
+            "about 30 s, but the server has {left} ms"
         );
     }
 
@@ -119,7 +119,7 @@ impl Suite {
         assert_eq!(
             media,
             json!([self.0.protocol.stream_type]),
-            "the protocol must be the one meant"
+            "the protocol must be the expected one"
         );
         answer.must_say(self.0.protocol.stream_encoding, "gzip");
         answer.must_say("X-Trailing", "one");
@@ -144,12 +144,12 @@ fn must_fail(answer: &Printed, code: &str, number: i32) {
     let error = answer.must_end(code, number);
     assert_eq!(
         error["message"], "売り切れ 100 %\n",
-        "the message must come as it was defined"
+        "the message must be the defined one"
     );
     let detail = &error["details"][0];
     assert_eq!(
         detail["type"], "akinai.testing.v1.Hint",
-        "the detail must come: {}",
+        "the error must have the detail: {}",
         answer.log
     );
     // Field 1 is "later", field 2 is 7.
@@ -157,7 +157,7 @@ fn must_fail(answer: &Printed, code: &str, number: i32) {
     assert_eq!(
         detail["value"],
         bytes.trim_end_matches('='),
-        "the detail must come byte by byte"
+        "the detail must be equal byte by byte"
     );
 }
 
@@ -173,7 +173,7 @@ fn error(code: &str) -> Value {
     ] })
 }
 
-/// The values that the server saw of a request header.
+/// The values of a request header that the server received.
 fn seen(payload: &Value, name: &str) -> Value {
     let headers = payload["requestInfo"]["requestHeaders"].as_array();
     let found = headers

@@ -34,7 +34,7 @@ pub(crate) struct AcceptedLogin {
     pub(crate) subject: String,
     /// Whether the browser is remembered.
     pub(crate) remember: bool,
-    /// How long it is remembered, in seconds; 0: as long as the issuer allows.
+    /// How long it is remembered, in seconds. 0: as long as the issuer allows.
     pub(crate) remember_for: i64,
     /// Whether a login that was skipped is remembered for that time from now on.
     pub(crate) extend_session_lifespan: bool,
@@ -64,7 +64,7 @@ pub(crate) struct AcceptedConsent {
     pub(crate) scopes: Vec<String>,
     pub(crate) audience: Vec<String>,
     pub(crate) remember: bool,
-    /// How long consent is remembered, in seconds; 0: for ever.
+    /// How long consent is remembered, in seconds. 0: without an end.
     pub(crate) remember_for: i64,
     pub(crate) contents: TokenContents,
     pub(crate) context: Json,

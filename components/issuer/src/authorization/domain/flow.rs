@@ -1,11 +1,11 @@
-//! An authorization request on its way over the pages.
+//! The state of an authorization request while its browser visits the pages.
 
 use super::{AcceptedConsent, AcceptedLogin, Decision};
 use crate::clients::domain::OAuthClient;
 use crate::domain::secret::Hash;
 
-/// How long a grant can be refreshed, in seconds. The time runs from the sign-in, not from the last refresh: a list of ended
-/// sessions can forget a session after that time.
+/// How long a grant can be refreshed, in seconds. The time runs from the sign-in, not from the last refresh, so that a
+/// list of ended sessions can drop a session after that time.
 const GRANT_LIFETIME: i64 = 30 * 24 * 3600;
 
 /// How long a code is valid, in seconds.
@@ -46,13 +46,13 @@ pub(crate) struct Flow {
     /// The request's parameters, as a query.
     pub(crate) request: String,
     pub(crate) session_id: String,
-    /// Whether the browser is remembered, so that the login page need not ask.
+    /// Whether the browser is remembered. Then the login page need not ask the user.
     pub(crate) login_skip: bool,
     pub(crate) subject: Option<String>,
     pub(crate) login: Option<Decision<AcceptedLogin>>,
     pub(crate) consent: Option<Decision<AcceptedConsent>>,
     pub(crate) consent_request_id: Option<String>,
-    /// Whether the user has granted the same before, so that the consent page need not ask.
+    /// Whether the user has granted the same before. Then the consent page need not ask the user.
     pub(crate) consent_skip: bool,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct ConsentStep<'a> {
     pub(crate) consent_request_id: &'a str,
     pub(crate) consent_skip: bool,
     pub(crate) login: &'a AcceptedLogin,
-    /// The session cookie that the browser has brought.
+    /// The session cookie that the browser has sent.
     pub(crate) old_session_cookie: Option<&'a Hash>,
     /// Whether the login of that cookie is forgotten.
     pub(crate) forget_old: bool,
@@ -85,7 +85,7 @@ pub(crate) struct ConsentStep<'a> {
     pub(crate) new_session_cookie: Option<&'a Hash>,
     /// How long the browser is remembered from now on, in seconds.
     pub(crate) remember_for: u32,
-    /// Whether that time counts for a login that was skipped, too.
+    /// Whether that time also applies to a login that was skipped.
     pub(crate) prolong: bool,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) lifetime: i64,
 }
 
-/// How long a grant lives, in seconds: as long as it can be refreshed, or until its one access token has expired.
+/// How long a grant lives, in seconds: as long as it can be refreshed, or until its only access token has expired.
 pub(crate) fn grant_lifetime(client: &OAuthClient, consent: &AcceptedConsent) -> i64 {
     match client.refreshes(&consent.scopes) {
         true => GRANT_LIFETIME,

@@ -1,4 +1,4 @@
-//! Authorization requests, and what the pages for login and consent decide about them.
+//! Authorization requests, and the decisions of the login and consent pages.
 
 mod decision;
 mod flow;

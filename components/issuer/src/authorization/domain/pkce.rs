@@ -1,9 +1,10 @@
-//! Proof Key for Code Exchange (RFC 7636), with the method S256 alone: RFC 9700 (section 2.1.1) advises against `plain`.
+//! Proof Key for Code Exchange (RFC 7636). Only the method S256 is supported: RFC 9700 (section 2.1.1) advises against
+//! `plain`.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// The base64url of a verifier's SHA-256. The client shows the verifier when it exchanges the code.
+/// The base64url of a verifier's SHA-256. The client sends the verifier when it exchanges the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Challenge(String);
 

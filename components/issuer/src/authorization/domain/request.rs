@@ -5,17 +5,17 @@ use crate::clients::domain::{GrantType, OAuthClient, proves_identity, scopes};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::parameters::Parameters;
 
-/// The longest `state` and `nonce`, in bytes: both are kept, and come back.
+/// The longest `state` and `nonce`, in bytes. Both are stored and returned.
 const LONGEST_OPAQUE: usize = 2048;
 
 /// The required interaction with the user (`prompt`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prompt {
-    /// Nothing: the client gets an answer at once, or an error.
+    /// None: the client gets an answer or an error at once.
     pub(crate) none: bool,
-    /// For a login, even if the browser is remembered.
+    /// A login, even if the browser is remembered.
     pub(crate) login: bool,
-    /// For consent, even if it was given before.
+    /// Consent, even if it was given before.
     pub(crate) consent: bool,
 }
 
@@ -29,7 +29,7 @@ impl Prompt {
         {
             match word {
                 "none" => prompt.none = true,
-                // One session has one account: to choose another is to log in.
+                // A session has one account, so choosing another account means a new login.
                 "login" | "select_account" => prompt.login = true,
                 "consent" => prompt.consent = true,
                 _ => return None,
@@ -40,7 +40,7 @@ impl Prompt {
     }
 }
 
-/// The address that the answer goes to. It is checked first, because errors go there, too.
+/// The address for the answer. It is checked first, because errors are sent there, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RedirectTarget {
     pub(crate) redirect_uri: String,
@@ -48,7 +48,7 @@ pub(crate) struct RedirectTarget {
 }
 
 impl RedirectTarget {
-    /// The address that the request names, if it is this client's.
+    /// The address in the request, if it belongs to this client.
     pub(crate) fn parse(form: &Parameters, client: &OAuthClient) -> Result<Self, OAuthError> {
         let uri = form
             .get("redirect_uri")
@@ -75,7 +75,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) challenge: Challenge,
     pub(crate) nonce: Option<String>,
     pub(crate) prompt: Prompt,
-    /// How long ago the login may be at most, in seconds.
+    /// The largest age of the login, in seconds.
     pub(crate) max_age: Option<u64>,
     pub(crate) id_token_hint: Option<String>,
     pub(crate) hints: Hints,
@@ -91,7 +91,7 @@ pub(crate) struct Hints {
 }
 
 impl AuthorizationRequest {
-    /// Reads the rest of a request whose answer goes to `target`.
+    /// Reads the other parameters of a request whose answer goes to `target`.
     pub(crate) fn parse(
         form: &Parameters,
         client: &OAuthClient,
@@ -149,7 +149,7 @@ impl AuthorizationRequest {
         })
     }
 
-    /// Whether consent that was given before may count, as far as the request says.
+    /// Whether the request allows that earlier consent counts.
     pub(crate) fn may_skip_consent(&self, client: &OAuthClient) -> bool {
         !self.prompt.consent && (!client.is_public() || proves_identity(&self.target.redirect_uri))
     }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_request_is_read() {
+    fn complete_request_is_read() {
         let query = format!(
             "{GOOD}&nonce=n&prompt=login+consent&max_age=60&ui_locales=ja+en&login_hint=h&audience=akinai&audience=batch+akinai"
         );
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_error() {
+    fn each_invalid_parameter_has_its_error() {
         let without = |name: &str| Parameters::parse(GOOD).unwrap().without(&[name]).to_query();
         let with = |rest: &str| format!("{GOOD}&{rest}");
         let instead = |name: &str, value: &str| format!("{}&{name}={value}", without(name));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_without_the_grant_type_gets_no_code() {
+    fn client_without_the_grant_type_gets_no_code() {
         let form = Parameters::parse(GOOD).unwrap();
         let mut client = client();
         client.grant_types = vec![GrantType::ClientCredentials];

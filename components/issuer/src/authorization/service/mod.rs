@@ -1,9 +1,9 @@
 //! The authorization endpoint (RFC 6749, section 3.1; OpenID Connect Core, section 3.1.2).
 //!
-//! A browser comes three times: with the client's request, which is stored and sends it to the login page; from there with a
-//! login verifier, which sends it to the consent page; and from there with a consent verifier, which sends it to the client
-//! with a code. Each verifier works once, and only in the browser with the cookie of the beginning, so a link that an attacker
-//! has prepared leads nowhere.
+//! A browser calls it three times. The first call has the client's request, which is stored; the browser is sent to the
+//! login page. The second call has a login verifier; the browser is sent to the consent page. The third call has a
+//! consent verifier; the browser is sent to the client with a code. Each verifier works once, and only in the browser
+//! with the cookie of the first call. So a link that an attacker has prepared has no effect.
 
 mod pages;
 mod ports;
@@ -35,7 +35,7 @@ pub(crate) struct Authorization<'a, S, K> {
     pub(crate) addresses: &'a Addresses,
 }
 
-/// The issuer's cookies that a browser has brought.
+/// The issuer's cookies that a browser has sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BrowserCookies {
     /// The cookie of the authorization requests that began in this browser.
@@ -80,9 +80,9 @@ pub(crate) enum SessionChange {
 /// Why an authorization request ends.
 #[derive(Debug)]
 pub(crate) enum AuthorizationError {
-    /// The client gets the error at its address.
+    /// The client gets the error at its redirect URI.
     Client(RedirectTarget, OAuthError),
-    /// The user sees the error on the error page, because the client's address is not certain.
+    /// The user sees the error on the error page, because the client's redirect URI is not certain.
     User(OAuthError),
     Failed(InternalFailure),
 }
@@ -93,7 +93,7 @@ impl<E: Into<InternalFailure>> From<E> for AuthorizationError {
     }
 }
 
-/// A request that has come back from one of the pages.
+/// A stored request for which a page has sent the browser back.
 struct Returned {
     flow: Flow,
     request: AuthorizationRequest,
@@ -106,7 +106,7 @@ where
     S: AuthorizationStore + ClientStore + SessionStore,
     K: TokenKeys,
 {
-    /// Takes the next step of the request with these parameters.
+    /// Performs the next step of the request with these parameters.
     pub(crate) async fn proceed(
         &self,
         form: &Parameters,
@@ -183,7 +183,7 @@ where
         })
     }
 
-    /// The login that the browser is remembered by, if the request accepts it.
+    /// The remembered login of the browser, if the request accepts it.
     async fn usable_session(
         &self,
         request: &AuthorizationRequest,
@@ -195,7 +195,7 @@ where
         };
         let session = self.store.session_of_cookie(&cookie).await?;
         Ok(session.filter(|session| {
-            // Less than `max_age`, not equal: 0 asks for a new login (OpenID Connect Core, section 3.1.2.1).
+            // Less than `max_age`, not equal: 0 requests a new login (OpenID Connect Core, section 3.1.2.1).
             let is_recent = request
                 .max_age
                 .is_none_or(|max_age| session.age < i64::try_from(max_age).unwrap_or(i64::MAX));
@@ -220,7 +220,7 @@ where
         }
     }
 
-    /// Finds the request that a verifier belongs to, in the step and in the browser that it belongs to.
+    /// Finds the request of a verifier. The step and the browser must match.
     async fn resume(
         &self,
         client: &OAuthClient,
@@ -240,7 +240,7 @@ where
                 "this sign-in began in another browser, or cookies are blocked: begin again in this browser",
             )));
         };
-        // The stored request counts, not the one that came back: the user could have changed it.
+        // The stored request counts, not the one in the URL, because the user could have changed the URL.
         let form = Parameters::parse(&flow.request)
             .map_err(|error| InternalFailure::Broken(format!("a stored request: {error}")))?;
         let target = RedirectTarget::parse(&form, client).map_err(AuthorizationError::User)?;
@@ -288,7 +288,7 @@ where
         self.ask_for_consent(returned, login, consent_skip, browser).await
     }
 
-    /// Moves the request on to the consent page, once, and remembers the browser as the login page has asked for.
+    /// Moves the request to the consent page, once. The browser is remembered if the login page has requested that.
     async fn ask_for_consent(
         &self,
         returned: &Returned,
@@ -377,7 +377,7 @@ where
         }
     }
 
-    /// Ends the request, once, and tells the client why.
+    /// Ends the request, once, and sends the reason to the client.
     async fn refuse(&self, returned: &Returned, error: OAuthError) -> Result<NextStop, AuthorizationError> {
         let ended = self.store.end_flow(&returned.verifier, &returned.cookie).await?;
         let error = if ended { error } else { over() };

@@ -31,14 +31,14 @@ impl<E: Into<InternalFailure>> From<E> for ChallengeError {
     }
 }
 
-/// A login or consent request, as its page sees it.
+/// A login or consent request, as its page receives it.
 #[derive(Debug)]
 pub(crate) struct ChallengeRequest {
     pub(crate) flow: Flow,
     pub(crate) request: AuthorizationRequest,
     pub(crate) client: RegisteredClient,
     pub(crate) hint: Option<IdTokenHint>,
-    /// The address that the browser came to.
+    /// The address that the browser has requested.
     pub(crate) url: String,
 }
 
@@ -53,7 +53,7 @@ where
         self.page_request(flow).await
     }
 
-    /// Accepts a login; gives the address that the browser goes to.
+    /// Accepts a login. Returns the browser's next address.
     pub(crate) async fn accept_login(
         &self,
         challenge: &str,
@@ -66,7 +66,7 @@ where
                 "subject must have 1 to 255 bytes and no control character",
             ));
         }
-        // Another user than the remembered one has to sign in from the beginning.
+        // A user other than the remembered one has to sign in from the beginning.
         if flow.login_skip && flow.subject.as_deref() != Some(&login.subject) {
             let form = Parameters::parse(&flow.request)
                 .map_err(|error| InternalFailure::Broken(error.to_string()))?;
@@ -78,7 +78,7 @@ where
             .await
     }
 
-    /// Rejects a login; gives the address that the browser goes to.
+    /// Rejects a login. Returns the browser's next address.
     pub(crate) async fn reject_login(
         &self,
         challenge: &str,
@@ -102,7 +102,7 @@ where
         Ok((self.page_request(flow).await?, login))
     }
 
-    /// Accepts consent; gives the address that the browser goes to.
+    /// Accepts consent. Returns the browser's next address.
     pub(crate) async fn accept_consent(
         &self,
         challenge: &str,
@@ -112,7 +112,7 @@ where
         let flow = self.open_consent(&challenge).await?;
         let client = self.client_of(&flow).await?.client;
         let request = stored_request(&flow.request, &client)?;
-        // Hydra would grant more than was requested. No client should get more than it has asked for.
+        // Hydra would grant more than was requested. No client should get more than it has requested.
         if !are_among(&consent.scopes, &request.scopes) {
             return Err(ChallengeError::Invalid(
                 "grant_scope has a scope that was not requested",
@@ -132,7 +132,7 @@ where
             .await
     }
 
-    /// Rejects consent; gives the address that the browser goes to.
+    /// Rejects consent. Returns the browser's next address.
     pub(crate) async fn reject_consent(
         &self,
         challenge: &str,

@@ -7,7 +7,7 @@ use crate::authorization::domain::{
 };
 use crate::domain::secret::Hash;
 
-/// The authorization requests on their way, and remembered consent.
+/// Unfinished authorization requests, and remembered consent.
 pub(crate) trait AuthorizationStore {
     async fn insert_flow(&self, flow: NewFlow<'_>) -> Result<(), StoreError>;
 
@@ -20,7 +20,7 @@ pub(crate) trait AuthorizationStore {
     /// The request with this verifier.
     async fn flow_of_verifier(&self, verifier: &Hash) -> Result<Option<Flow>, StoreError>;
 
-    /// Stores the login page's decision; false if it has decided before.
+    /// Stores the login page's decision. False if it has decided before.
     async fn decide_login(
         &self,
         challenge: &Hash,
@@ -28,7 +28,7 @@ pub(crate) trait AuthorizationStore {
         verifier: &Hash,
     ) -> Result<bool, StoreError>;
 
-    /// Stores the consent page's decision; false if it has decided before.
+    /// Stores the consent page's decision. False if it has decided before.
     async fn decide_consent(
         &self,
         challenge: &Hash,
@@ -36,16 +36,18 @@ pub(crate) trait AuthorizationStore {
         verifier: &Hash,
     ) -> Result<bool, StoreError>;
 
-    /// Takes the step from login to consent, once; false if it was taken before, or if the remembered login has ended.
+    /// Performs the step from login to consent, once. False if it was performed before, or if the remembered login has
+    /// ended.
     async fn move_to_consent(&self, step: ConsentStep<'_>) -> Result<bool, StoreError>;
 
-    /// Ends a request that was refused, once; false if it was over before.
+    /// Ends a request that was refused, once. False if it had ended before.
     async fn end_flow(&self, verifier: &Hash, cookie: &Hash) -> Result<bool, StoreError>;
 
-    /// Ends the request, and stores the grant and its code, once; false if it was over before.
+    /// Ends the request, and stores the grant and its code, once. False if it had ended before.
     async fn insert_grant(&self, grant: NewGrant<'_>) -> Result<bool, StoreError>;
 
-    /// Whether the user has granted all of these scopes and audiences to the client before, to be remembered.
+    /// Whether the user has granted all of these scopes and audiences to the client before, with consent that is
+    /// remembered.
     async fn remembers_consent(
         &self,
         subject: &str,

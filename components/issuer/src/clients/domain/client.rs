@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::scopes;
 use crate::domain::secret::Hash;
 
-/// How long access tokens live, in seconds, unless an audience of theirs has a time of its own.
+/// How long access tokens live, in seconds. An audience can set another time.
 pub(crate) const ACCESS_TOKEN: u64 = 15 * 60;
 
 /// The longest that any access token lives, in seconds.
@@ -77,7 +77,7 @@ pub(crate) struct OAuthClient {
     pub(crate) post_logout_redirect_uris: Vec<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) audience: Vec<String>,
-    /// Audiences whose tokens live for another time than [`ACCESS_TOKEN`], in seconds.
+    /// The audiences whose tokens have another lifetime than [`ACCESS_TOKEN`], in seconds.
     pub(crate) lifespans: BTreeMap<String, u64>,
 }
 
@@ -91,17 +91,17 @@ impl OAuthClient {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether the answer may be sent to this address. It must be registered, byte by byte (RFC 9700, section 2.1). Only the
-    /// port may differ if the address is a loopback IP address: an app on the user's own machine listens on any free port
-    /// (RFC 8252, section 7.3).
+    /// Whether the answer may be sent to this address. It must be registered, byte by byte (RFC 9700, section 2.1).
+    /// Only the port may differ, and only for a loopback IP address: an app on the user's own machine listens on any
+    /// free port (RFC 8252, section 7.3).
     pub(crate) fn redirects_to(&self, uri: &str) -> bool {
         self.redirect_uris
             .iter()
             .any(|known| known == uri || is_same_loopback(known, uri))
     }
 
-    /// How long an access token with this audience lives, in seconds: the shortest time of any audience in it, because an
-    /// API must not accept it for longer than that API's tokens live.
+    /// How long an access token with this audience lives, in seconds: the shortest time of all its audiences, because
+    /// an API must not accept a token for longer than the lifetime that is set for that API.
     pub(crate) fn lifespan(&self, audience: &[String]) -> u64 {
         let of = |audience: &String| self.lifespans.get(audience).copied().unwrap_or(ACCESS_TOKEN);
         let shortest = audience.iter().map(of).min().unwrap_or(ACCESS_TOKEN);
@@ -114,7 +114,7 @@ impl OAuthClient {
     }
 }
 
-/// Both `http://127.0.0.1…` or both `http://[::1]…`, and the same but for the port.
+/// Both are `http://127.0.0.1…` or both `http://[::1]…`, and only the port differs.
 fn is_same_loopback(known: &str, uri: &str) -> bool {
     ["http://127.0.0.1", "http://[::1]"].into_iter().any(|host| {
         let after_port = |uri: &'_ str| -> Option<String> {
@@ -134,9 +134,10 @@ fn is_same_loopback(known: &str, uri: &str) -> bool {
     })
 }
 
-/// Whether an address can be registered to send browsers to: absolute, with a scheme that no browser runs, without a fragment
-/// (RFC 6749, section 3.1.2), and with no character that URLs have to escape. `http` is for the user's own machine, where
-/// no network is on the way; apps have schemes of their own, which have a dot in them (RFC 8252, section 7.1).
+/// Whether an address can be registered as a redirect URI: absolute, without a scheme that a browser executes, without
+/// a fragment (RFC 6749, section 3.1.2), and without a character that URLs have to escape. `http` is allowed only for
+/// the user's own machine, where the request crosses no network. Apps have schemes of their own, which contain a dot
+/// (RFC 8252, section 7.1).
 pub(crate) fn can_redirect_to(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else {
         return false;
@@ -170,13 +171,13 @@ fn is_own_machine(authority: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "::1") || host.ends_with(".localhost")
 }
 
-/// Whether the address itself shows which client is there, so that consent given once may count again (RFC 6749, section
-/// 10.2): any app can claim another's own scheme.
+/// Whether the address itself proves which client has it, so that earlier consent may count again (RFC 6749, section
+/// 10.2). The scheme of an app is no proof: any app can register it.
 pub(crate) fn proves_identity(uri: &str) -> bool {
     uri.starts_with("https://") || uri.starts_with("http://")
 }
 
-/// Whether a browser's origin (RFC 6454) is spelled as browsers spell it: scheme, host, port, nothing else.
+/// Whether an origin (RFC 6454) has the form that browsers send: scheme, host, port, nothing else.
 pub(crate) fn is_origin(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")
@@ -217,7 +218,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_redirect_uri_matches_byte_by_byte() {
+    fn redirect_uri_is_compared_byte_by_byte() {
         let client = client();
         for good in [
             "https://shop.example/cb",
@@ -297,7 +298,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_shortest_audience_decides_how_long_a_token_lives() {
+    fn token_has_the_shortest_lifetime_of_its_audiences() {
         let lifespan = |audience: &[&str]| {
             client().lifespan(&audience.iter().map(|&a| a.to_owned()).collect::<Vec<_>>())
         };
@@ -318,7 +319,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn origins_are_spelled_as_browsers_do() {
+    fn origin_must_have_the_form_that_browsers_send() {
         for good in ["https://shop.example", "http://localhost:5173", "http://[::1]:80"] {
             assert!(is_origin(good), "{good}");
         }
@@ -336,7 +337,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_refresh_token_needs_the_scope_and_the_grant_type() {
+    fn refresh_token_needs_the_scope_and_the_grant_type() {
         let list = |text: &str| scopes::parse(text).unwrap();
         let mut client = client();
         assert!(client.refreshes(&list("openid offline_access")) && !client.refreshes(&list("openid")));

@@ -1,4 +1,4 @@
-//! Clients: which clients may request tokens, how, and where the answer goes.
+//! Clients: their grants, their authentication and their redirect URIs.
 
 mod client;
 mod registration;

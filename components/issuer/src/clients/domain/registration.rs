@@ -1,10 +1,10 @@
-//! The registration of a client: what an admin may ask for, and what is stored.
+//! The registration of a client: the values that an admin may set, and the values that are stored.
 
 use super::{AuthMethod, GrantType, OAuthClient, can_redirect_to, is_origin};
 use crate::domain::json::Json;
 use crate::domain::secret::Hash;
 
-/// The shortest secret that a client may bring, in characters. It is stored as a fast hash, so it must not be guessable.
+/// The shortest secret that an admin may set, in characters. It is stored as a fast hash, so it must not be guessable.
 const SHORTEST_SECRET: usize = 32;
 
 /// The longest secret and the longest id of a client, in bytes.
@@ -46,14 +46,14 @@ pub(crate) struct RegisteredClient {
 pub(crate) struct Registration {
     /// Without one the client gets a random id.
     pub(crate) id: Option<String>,
-    /// Without one a new confidential client gets a random secret, and a replaced one keeps its own.
+    /// Without one, a new confidential client gets a random secret, and a replaced client keeps its own.
     pub(crate) secret: Option<String>,
     /// Its id and its secret are filled in when it is registered.
     pub(crate) client: OAuthClient,
     pub(crate) profile: ClientProfile,
 }
 
-/// Which clients to list, and from where.
+/// The clients to list, and the first one.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientFilter<'a> {
     /// The list begins after the client with this id.
@@ -63,7 +63,7 @@ pub(crate) struct ClientFilter<'a> {
     pub(crate) limit: i64,
 }
 
-/// The id and the secret that a request shows (RFC 6749, section 2.3).
+/// The id and the secret of a request (RFC 6749, section 2.3).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ClientAuthentication {
     pub(crate) id: String,
@@ -72,7 +72,7 @@ pub(crate) struct ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    /// Whether they are this client's, shown in the way that it is registered for.
+    /// Whether they belong to this client, and were sent in its registered way.
     pub(crate) fn match_client(&self, client: &OAuthClient) -> bool {
         let is_secret = match (&client.secret, &self.secret) {
             (Some(stored), Some(given)) => stored.is(&Hash::of(given)),

@@ -1,13 +1,13 @@
 //! Lists of scopes and audiences.
 
-/// OpenID Connect's own scope: with it there is an ID token.
+/// OpenID Connect's own scope. A request with it gets an ID token.
 pub(crate) const OPENID: &str = "openid";
 
-/// The scopes with which there is a refresh token: OpenID Connect's name for it, and Hydra's older one.
+/// The scopes that request a refresh token: OpenID Connect's name for it, and Hydra's older one.
 pub(crate) const OFFLINE: [&str; 2] = ["offline_access", "offline"];
 
-/// Splits a list by spaces (RFC 6749, section 3.3). Repeated ones are left out; `None` if one has a character that no scope
-/// may have.
+/// Splits a list at spaces (RFC 6749, section 3.3). Repeated entries are removed. `None` if an entry has a character
+/// that no scope may have.
 pub(crate) fn parse(text: &str) -> Option<Vec<String>> {
     let is_valid = |scope: &str| {
         scope
@@ -26,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Option<Vec<String>> {
     Some(scopes)
 }
 
-/// Whether each of these is exactly one of those.
+/// Whether each of these is exactly equal to one of those.
 pub(crate) fn are_among(these: &[String], those: &[String]) -> bool {
     these.iter().all(|this| those.contains(this))
 }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_listed_exactly_is_among() {
+    fn scope_must_be_listed_exactly() {
         let list = |text: &str| parse(text).unwrap();
         let allowed = list("openid product.read https://api");
         for good in ["", "openid", "https://api openid"] {

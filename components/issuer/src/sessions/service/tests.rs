@@ -24,7 +24,7 @@ fn hint(tokens: &IssuedTokens) -> &str {
     tokens.id_token.as_deref().expect("openid was granted")
 }
 
-/// Opens the logout endpoint, and removes the cookie where it says so.
+/// Opens the logout endpoint, and removes the cookie if the answer does.
 fn open(world: &World, browser: &mut BrowserCookies, changes: &[(&str, &str)]) -> String {
     let SignOut {
         redirect_to,
@@ -43,7 +43,7 @@ fn asked(url: &str) -> String {
     challenge.expect("the page gets a challenge")
 }
 
-/// Goes on after the user has agreed.
+/// Continues after the user has agreed.
 fn agree(world: &World, browser: &mut BrowserCookies, url: &str) -> String {
     let url = run(world.sessions().accept_logout(&asked(url))).unwrap();
     let verifier = parameters(&url).get("logout_verifier").unwrap().to_owned();

@@ -22,7 +22,7 @@ impl Memory {
         self.step(is_meant, flow)
     }
 
-    /// Runs `work` on the living request that is meant.
+    /// Runs `work` on the unfinished request that matches.
     fn step<T>(
         &self,
         is_meant: impl Fn(&FlowRow) -> bool,

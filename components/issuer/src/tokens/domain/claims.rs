@@ -5,7 +5,7 @@ use crate::domain::json::Json;
 /// How long ID tokens live, in seconds.
 pub(crate) const ID_TOKEN_LIFETIME: i64 = 3600;
 
-/// Claims of ID tokens that the issuer alone writes. Consent cannot replace or add them.
+/// Claims of ID tokens that only the issuer writes. Consent cannot replace or add them.
 const RESERVED: [&str; 18] = [
     "iss",
     "sub",
@@ -38,7 +38,7 @@ pub(crate) struct AccessClaims<'a> {
     pub(crate) id: &'a str,
     /// In seconds.
     pub(crate) lifespan: i64,
-    /// The claim `ext`: what consent puts into the token.
+    /// The claim `ext`: claims from consent.
     pub(crate) extra: &'a Json,
 }
 
@@ -63,8 +63,8 @@ pub(crate) struct IdClaims<'a> {
     pub(crate) extra: &'a Json,
 }
 
-/// An ID token of this issuer that comes back, expired or not. It shows which user is meant, and grants nothing (OpenID Connect
-/// Core, section 3.1.2.2; RP-Initiated Logout, section 2).
+/// An ID token of this issuer that a client sends back, expired or not. It shows which user is meant, and grants
+/// nothing (OpenID Connect Core, section 3.1.2.2; RP-Initiated Logout, section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdTokenHint {
     pub(crate) subject: String,
@@ -75,7 +75,7 @@ pub(crate) struct IdTokenHint {
     pub(crate) claims: Json,
 }
 
-/// An access token of this issuer that comes back with a valid signature. It may be expired or revoked.
+/// An access token of this issuer, received with a valid signature. It may be expired or revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VerifiedAccessToken {
     pub(crate) subject: String,
@@ -93,13 +93,13 @@ pub(crate) struct VerifiedAccessToken {
     pub(crate) extra: Json,
 }
 
-/// Whether the issuer alone writes this claim of an ID token.
+/// Whether only the issuer writes this claim of an ID token.
 pub(crate) fn is_reserved(claim: &str) -> bool {
     RESERVED.contains(&claim)
 }
 
-/// An access token's `jti`: the id of the grant that it comes from, so that it is revoked with the grant, or nothing for a
-/// client's own token; then a point and a unique part.
+/// An access token's `jti`: the id of its grant, so that it is revoked with the grant, or an empty text for a client's
+/// own token; then a point and a unique part.
 pub(crate) fn token_id(grant: Option<&str>, unique: &str) -> String {
     format!("{}.{unique}", grant.unwrap_or_default())
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_id_names_its_grant() {
+    fn token_id_names_its_grant() {
         assert_eq!(grant_of(&token_id(Some("g1"), "u")), Some("g1"));
         for none in [&token_id(None, "u"), "", "u"] {
             assert_eq!(grant_of(none), None, "{none:?}");

@@ -2,7 +2,7 @@
 
 use crate::authorization::domain::{AcceptedConsent, AcceptedLogin};
 
-/// The grant of a user to a client, to which the family of all its tokens belongs.
+/// The grant of a user to a client. All tokens of a grant are one family.
 #[derive(Clone, Debug)]
 pub(crate) struct UserGrant {
     pub(crate) id: String,
@@ -28,7 +28,7 @@ pub(crate) struct UserGrant {
     pub(crate) consent: AcceptedConsent,
 }
 
-/// Which grants of a user to list, and from where.
+/// The grants of a user to list, and the first one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GrantFilter<'a> {
     pub(crate) subject: &'a str,
@@ -45,23 +45,24 @@ pub(crate) enum CodeExchange {
     Granted(Box<UserGrant>),
     /// The code was used before: all tokens of its grant are revoked now (RFC 6749, section 4.1.2).
     Replayed,
-    /// The code is unknown, expired, another client's, for another address, with another verifier, or of a revoked grant.
+    /// The code is unknown, expired, of another client, for another address, with another verifier, or of a revoked
+    /// grant.
     Refused,
 }
 
 /// The result of using a refresh token.
 #[derive(Debug)]
 pub(crate) enum Refresh {
-    /// The new token replaces it, or is a sibling of the one that did.
+    /// The new token replaces the old one, or is a sibling of an earlier replacement.
     Granted(Box<UserGrant>),
-    /// The request is for more than was granted. The token is not used up.
+    /// The request exceeds the grant. The token can still be used.
     TooManyScopes,
-    /// The client is no longer registered for all that was granted. The token is not used up.
+    /// The client is no longer registered for the whole grant. The token can still be used.
     Unregistered,
     /// The token was used before, and more than a moment ago: all tokens of its family are revoked now (RFC 9700, section
     /// 4.14.2).
     Reused,
-    /// The token is unknown, expired, another client's, or of a revoked grant.
+    /// The token is unknown, expired, of another client, or of a revoked grant.
     Refused,
 }
 
@@ -72,6 +73,6 @@ pub(crate) enum RefreshTokenRevocation {
     Revoked,
     /// It was issued to another client, and stays valid.
     OfAnotherClient,
-    /// It is no refresh token, or was not valid before.
+    /// It is not a refresh token, or was not valid before.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! Grants, and the tokens that come from them.
+//! Grants and their tokens.
 
 mod claims;
 mod grant;

@@ -1,4 +1,4 @@
-//! Tokens that come back: introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3) and what users have granted.
+//! Received tokens: introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3) and the grants of users.
 
 use super::{GrantStore, RefreshHook, TokenKeys, Tokens};
 use crate::clients::domain::scopes;
@@ -10,7 +10,7 @@ use crate::tokens::domain::{GrantFilter, UserGrant, VerifiedAccessToken, grant_o
 #[derive(Debug)]
 pub(crate) struct ActiveToken {
     pub(crate) token: VerifiedAccessToken,
-    /// The grant that it comes from; `None` for a client's own token.
+    /// Its grant. `None` for a client's own token.
     pub(crate) grant: Option<UserGrant>,
 }
 

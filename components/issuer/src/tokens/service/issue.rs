@@ -17,7 +17,8 @@ use crate::tokens::domain::{AccessClaims, CodeExchange, IdClaims, Refresh, UserG
 /// A request for tokens.
 pub(crate) struct TokenRequest<'a> {
     pub(crate) form: &'a Parameters,
-    /// The client's credentials, or why they cannot be read. A wrong `grant_type` is the more helpful error, and comes first.
+    /// The client's credentials, or the reason why they cannot be read. A wrong `grant_type` is the more helpful error,
+    /// so it is reported first.
     pub(crate) credentials: Result<ClientAuthentication, Denied>,
 }
 
@@ -50,7 +51,8 @@ where
     /// Issues tokens by one of the three grants.
     ///
     /// # Errors
-    /// An error of RFC 6749, section 5.2, or a failure. A failure uses no code and no refresh token up.
+    /// An error of RFC 6749, section 5.2, or a failure. After a failure, the code or the refresh token can still be
+    /// used.
     pub(crate) async fn issue(&self, request: TokenRequest<'_>) -> Result<IssuedTokens, Denied> {
         let form = request.form;
         let name = form
@@ -67,7 +69,7 @@ where
             let error = OAuthError::new("unauthorized_client", "the client may not use this grant type");
             return Err(error.into());
         }
-        // Before anything is used up: without a key there are no tokens to give for it.
+        // This comes before the code or token is used, because without a key no tokens can be issued for it.
         let signer = self.keys.signer().await?;
         match grant {
             GrantType::AuthorizationCode => self.exchange_code(&client, form, &signer).await,
@@ -143,7 +145,7 @@ where
             Some(text) => Some(scopes::parse(text).ok_or_else(too_many)?),
             None => None,
         };
-        // Before the token is used up, so that the client can try again when the hook fails.
+        // This comes before the token is used, so that the client can try again if the hook fails.
         let replaced = self.replaced_contents(client, &token).await?;
         let next = Token::new()?;
         let wanted = narrowed.as_deref().unwrap_or_default();

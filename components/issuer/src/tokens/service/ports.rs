@@ -11,7 +11,7 @@ use crate::tokens::domain::{
     UserGrant, VerifiedAccessToken,
 };
 
-/// A code and all that it is bound to.
+/// A code, and the values to which it is bound.
 #[derive(Debug)]
 pub(crate) struct CodeUse<'a> {
     pub(crate) code: &'a Hash,
@@ -37,7 +37,7 @@ pub(crate) trait GrantStore {
         scopes: &[String],
     ) -> Result<Refresh, StoreError>;
 
-    /// The valid grant of a refresh token; with `unused`, only of one that was not used yet.
+    /// The valid grant of a refresh token. With `unused`, only the grant of a token that was not used yet.
     async fn grant_of_refresh_token(
         &self,
         token: &Hash,
@@ -60,7 +60,7 @@ pub(crate) trait GrantStore {
         client_id: &str,
     ) -> Result<RefreshTokenRevocation, StoreError>;
 
-    /// Revokes a grant; where a client is named, only a grant of that client.
+    /// Revokes a grant. If a client is named, only a grant of that client.
     async fn revoke_grant(&self, id: &str, client_id: Option<&str>) -> Result<(), StoreError>;
 
     /// Revokes all grants of a user, to one client or to all, and forgets remembered consent.
@@ -72,7 +72,7 @@ pub(crate) trait GrantStore {
     /// Revokes a client's own access token, by its `jti`, until it expires (in seconds since 1970).
     async fn revoke_machine_token(&self, id: &str, expires_at: i64) -> Result<(), StoreError>;
 
-    /// Whether an access token was not revoked by its `jti`, and the database's time in seconds since 1970.
+    /// Whether an access token is not revoked by its `jti`, and the database's time in seconds since 1970.
     async fn machine_token_validity(&self, id: &str) -> Result<(bool, i64), StoreError>;
 }
 
@@ -83,39 +83,39 @@ pub(crate) trait TokenSigner {
     fn sign_id_token(&self, claims: &IdClaims<'_>) -> Result<String, InternalFailure>;
 }
 
-/// The issuer's keys, as far as tokens need them.
+/// The parts of the issuer's keys that tokens need.
 pub(crate) trait TokenKeys {
     type Signer: TokenSigner;
 
     /// The current signing key.
     ///
     /// # Errors
-    /// [`InternalFailure::NoKey`] where the issuer has no key.
+    /// [`InternalFailure::NoKey`] if the issuer has no key.
     async fn signer(&self) -> Result<Self::Signer, InternalFailure>;
 
-    /// Reads an ID token of this issuer; `None` for any other text.
+    /// Reads an ID token of this issuer. `None` for any other text.
     async fn read_id_token(&self, token: &str) -> Result<Option<IdTokenHint>, InternalFailure>;
 
-    /// Reads an access token of this issuer, without looking at its times; `None` for any other text.
+    /// Reads an access token of this issuer. Its times are not checked. `None` for any other text.
     async fn read_access_token(&self, token: &str) -> Result<Option<VerifiedAccessToken>, InternalFailure>;
 }
 
 /// The answer of the user component about a user who refreshes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HookAnswer {
-    /// The tokens say what they said before.
+    /// The new tokens keep their contents.
     Unchanged,
-    /// The tokens say this from now on.
+    /// The new tokens have these contents.
     Replaced(TokenContents),
-    /// The user may not refresh any more.
+    /// The user may no longer refresh.
     Refused,
 }
 
-/// Asks the user component whether a user may still refresh.
+/// Checks with the user component whether a user may still refresh.
 pub(crate) trait RefreshHook {
-    /// Whether there is a component to ask.
+    /// Whether there is a component to call.
     async fn is_configured(&self) -> Result<bool, InternalFailure>;
 
-    /// Asks about the user of this grant.
+    /// Calls the component for the user of this grant.
     async fn ask(&self, grant: &UserGrant) -> Result<HookAnswer, InternalFailure>;
 }

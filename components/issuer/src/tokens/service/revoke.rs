@@ -15,7 +15,7 @@ where
     K: TokenKeys,
     H: RefreshHook,
 {
-    /// Revokes the token that a client's form names. A token shows what it is, so `token_type_hint` makes no difference.
+    /// Revokes the token in a client's form. The token itself shows its type, so `token_type_hint` is ignored.
     pub(crate) async fn revoke(
         &self,
         form: &Parameters,
@@ -34,8 +34,8 @@ where
         }
     }
 
-    /// A user's access token takes its whole grant with it (RFC 7009, section 2.1, allows that). A token that is unknown or no
-    /// longer valid is no error (section 2.2).
+    /// Revoking a user's access token revokes its whole grant (RFC 7009, section 2.1, allows that). A token that is
+    /// unknown or no longer valid is no error (section 2.2).
     async fn revoke_access_token(&self, client: &OAuthClient, token: &str) -> Result<(), Denied> {
         let Some(active) = self.active_access_token(token).await? else {
             return Ok(());

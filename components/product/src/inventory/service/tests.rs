@@ -1,4 +1,4 @@
-//! The rules of the inventory over a store in memory. The real store, and all that happens at once, is tested against Postgres.
+//! The rules of the inventory with a store in memory. The real store and concurrency are tested against Postgres.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use kernel::{ProductId, Timestamp};
 use super::*;
 use crate::inventory::domain::Item;
 
-/// One product's stock, and reservations of it.
+/// The stock of one product, and its reservations.
 struct Memory {
     product: ProductId,
     quantity: Cell<i32>,

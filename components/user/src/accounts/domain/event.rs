@@ -16,11 +16,11 @@ pub(crate) struct UserEvent {
 /// The change of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserEventKind {
-    /// The account was deleted, for good.
+    /// The account was deleted permanently.
     Deleted,
 }
 
-/// A stored text that names no kind of event.
+/// A stored text that is not the name of a kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it names no known kind of event")]
 pub(crate) struct UnknownEventKind;

@@ -34,8 +34,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A text that a person typed as their password: 1 to 128 characters, unchanged. It is only compared with a hash, so a password
-/// that was allowed under other rules still signs its user in.
+/// A text that a person typed as their password: 1 to 128 characters, unchanged. It is only compared with a hash, so a
+/// user whose password was allowed by older rules can still sign in.
 pub(crate) struct TypedPassword(String);
 
 /// A text that cannot be the password of an account.
@@ -75,7 +75,7 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// The hash that a typed password is compared with, and the epoch of the account at that time.
+/// The hash with which a typed password is compared, and the epoch of the account at that time.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     pub(crate) user: UserId,

@@ -17,7 +17,7 @@ pub(crate) struct TokenClaims {
 /// When a token was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IssueTime {
-    /// In this epoch of its user. This is exact.
+    /// In this epoch of its user. The epoch is an exact order.
     Epoch(i64),
     /// At this time, for a token without an epoch. Tokens have whole seconds.
     At(Timestamp),
@@ -54,8 +54,8 @@ pub(crate) struct TokenStatus {
 }
 
 impl TokenStatus {
-    /// The status of a token by the state of its account. `None` stands for a subject that never was a user: it has no account
-    /// whose tokens could be revoked.
+    /// The status of a token, from the state of its account. `None` stands for a subject that never was a user: it has
+    /// no account, so its tokens cannot be revoked.
     pub(crate) fn of(claims: &TokenClaims, state: Option<&RevocationState>) -> Self {
         let is_valid = state
             .is_none_or(|state| !state.is_deleted && !state.session_ended && state.covers(claims.issued));

@@ -6,7 +6,7 @@ use kernel::{Email, TextError, Timestamp, UserId, clean};
 
 use super::PasswordHash;
 
-/// The role that may ask for the scope of the same name.
+/// The role that allows its user to request the scope of the same name.
 const ADMIN: &str = "admin";
 
 /// An account and its user.
@@ -59,7 +59,7 @@ pub(crate) struct AccountChange {
 pub(crate) struct UserName(String);
 
 impl UserName {
-    /// A name that was stored, possibly under other rules.
+    /// A name from the database. It may follow older rules.
     pub(crate) fn kept(text: String) -> Self {
         Self(text)
     }
@@ -94,7 +94,7 @@ pub(crate) enum RolesError {
 }
 
 impl Roles {
-    /// The longest list, repetitions included.
+    /// The longest list, including repetitions.
     const MAX_ENTRIES: usize = 10;
     /// The longest role, in characters.
     const MAX_CHARACTERS: usize = 32;

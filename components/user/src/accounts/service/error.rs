@@ -4,7 +4,7 @@ use kernel::{StoreError, Violations};
 
 use super::ports::WriteAccountError;
 
-/// A use case failed. The texts are for clients, but for those of `Hash` and `Store`, which are for the log.
+/// A use case failed. The texts are for clients. Only the texts of `Hash` and `Store` are for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]

@@ -53,8 +53,8 @@ impl<P: Ports> Accounts<P> {
         self.store.update(scope, id, change).await?.ok_or(Error::NotFound)
     }
 
-    /// Deletes an account, for its owner and for admins. Its tokens are revoked, its e-mail address is free again, and an event
-    /// tells the services that keep data of its user.
+    /// Deletes an account, for its owner and for admins. Its tokens are revoked, its e-mail address is free again, and
+    /// an event informs the services that keep data of the user.
     pub(crate) async fn delete_user(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let (scope, id) = owner_or_admin(caller, id)?;
         found(self.store.delete(scope, id).await?)?;
@@ -65,7 +65,7 @@ impl<P: Ports> Accounts<P> {
     /// Replaces the caller's own password, for users, and revokes all tokens.
     ///
     /// The new password is hashed only after the current one was verified, so a wrong one costs one hash and a right one two.
-    /// The statement replaces the very hash that was verified: of two changes at once, the second fails.
+    /// The statement replaces exactly the hash that was verified. If two changes happen at once, the second fails.
     pub(crate) async fn change_password(
         &self,
         caller: &Caller,
@@ -92,8 +92,8 @@ impl<P: Ports> Accounts<P> {
     /// Ends the session of the caller's token and the caller's other sessions in the same browser, or all of the caller's
     /// sessions, for users.
     ///
-    /// A token without a session can only be revoked together with all others, and the request must say so: a user who signs
-    /// out on one device does not expect to be signed out on the others.
+    /// A token without a session can only be revoked together with all others, and the request must state that: a user
+    /// who signs out on one device does not expect to be signed out on the others.
     pub(crate) async fn sign_out(&self, caller: &Caller, everywhere: bool) -> Result<(), Error> {
         let Caller::User(user) = caller else {
             return Err(Error::Unauthenticated);
@@ -120,7 +120,7 @@ impl<P: Ports> Accounts<P> {
         // All admins have the same list.
         let list = ListScope::of("users", []);
         let page = PageRequest::parse(page_size, page_token, list)?;
-        // One more than asked for tells whether there is a next page.
+        // One more than requested, to find out whether there is a next page.
         let users = self.store.list(access, page.token, page.size.get() + 1);
         Ok(Page::cut(users.await?, &page, |user| user.id.uuid()))
     }
@@ -174,7 +174,7 @@ impl<P: Ports> Accounts<P> {
     /// The user with this e-mail address and password, and the epoch of the account. `None` if there is no such account or the
     /// password is wrong.
     ///
-    /// One hash is verified in each case: the time that it takes does not tell whether there is such an account.
+    /// One hash is verified in each case, so the time of the call does not reveal whether there is such an account.
     pub(crate) async fn authenticate(
         &self,
         email: &Email,
@@ -189,8 +189,8 @@ impl<P: Ports> Accounts<P> {
         Ok(is_right.then_some((credentials.user, credentials.epoch)))
     }
 
-    /// Ends a session and the user's other sessions in the same browser. The issuer, which calls this, ends this session
-    /// itself. The revocation sends it the others. A deleted account has no sessions: then there is nothing to do.
+    /// Ends a session and the user's other sessions in the same browser. The caller is the issuer. It ends this session
+    /// itself, and the revocation sends it the others. A deleted account has no sessions: then there is nothing to do.
     pub(crate) async fn end_session(&self, id: UserId, session: &SessionId) -> Result<(), Error> {
         let ended = self.store.end_session(id, session).await?;
         if let [_, others @ ..] = ended.as_slice() {
@@ -225,8 +225,8 @@ impl<P: Ports> Accounts<P> {
     }
 }
 
-/// The caller's access scope and the account that the request names, if it is within the scope. Another user's account is
-/// denied before it is looked up, so that the answer does not tell whether it exists.
+/// The caller's access scope and the account that the request names, if it is within the scope. Access to another
+/// user's account is denied before the account is read, so the answer does not reveal whether it exists.
 fn owner_or_admin(caller: &Caller, id: &str) -> Result<(AccessScope, UserId), Error> {
     let scope = AccessScope::of(caller).ok_or(Error::Unauthenticated)?;
     let id = parse_id("id", id)?;

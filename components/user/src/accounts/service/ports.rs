@@ -14,8 +14,8 @@ pub(crate) trait Ports {
     type Revocations: RevocationListener;
 }
 
-/// The store of accounts. Each function is one statement. Those that return `bool` say whether they found a living account
-/// within the access scope.
+/// The store of accounts. Each function is one statement. Functions that return `bool` return whether they found an
+/// living account within the access scope.
 pub(crate) trait AccountStore {
     /// Inserts an account.
     async fn insert(&self, user: NewUser) -> Result<User, WriteAccountError>;
@@ -31,7 +31,7 @@ pub(crate) trait AccountStore {
         limit: u32,
     ) -> Result<Vec<User>, StoreError>;
 
-    /// Changes an account. If its fields have the new values already, the time of the last change stays, too.
+    /// Changes an account. If its fields have the new values already, the time of the last change is kept, too.
     async fn update(
         &self,
         scope: AccessScope,
@@ -56,9 +56,9 @@ pub(crate) trait AccountStore {
     /// Revokes all tokens of an account by raising its epoch.
     async fn raise_epoch(&self, scope: AccessScope, id: UserId) -> Result<bool, StoreError>;
 
-    /// Ends a session of an account and its other sessions in the same browser. Returns the sessions that it ended: this one
-    /// first, then the others, newest first. Returns none if there is no such living account. A session that has ended before
-    /// is ended again without an effect.
+    /// Ends a session of an account and its other sessions in the same browser. Returns the sessions that it ended:
+    /// this one first, then the others, newest first. Returns none if there is no such living account. Ending a session
+    /// again has no effect.
     async fn end_session(&self, id: UserId, session: &SessionId) -> Result<Vec<SessionId>, StoreError>;
 
     /// Replaces the roles of an account.
@@ -94,22 +94,23 @@ pub(crate) trait PasswordHasher {
     /// Whether the hash is that of this password.
     fn verify(&self, typed: &TypedPassword, hash: &PasswordHash) -> Result<bool, String>;
 
-    /// Takes as long as [`PasswordHasher::verify`], for an e-mail address without an account.
+    /// Takes as long as [`PasswordHasher::verify`]. It is called for an e-mail address without an account.
     fn verify_without_account(&self, typed: &TypedPassword) -> Result<(), String>;
 }
 
-/// Hears of revocations, to discard cached answers about the tokens. Safety does not depend on it: caches end within a minute.
+/// Receives revocations, to discard cached answers about the tokens. Security does not depend on it, because cached
+/// answers expire within a minute.
 pub(crate) trait RevocationListener {
-    /// Announces a revocation. A failure is logged, and the revocation stands.
+    /// Announces a revocation. A failure is logged, and the revocation stays in effect.
     async fn revoked(&self, user: UserId, sessions: EndedSessions<'_>);
 }
 
 /// The sessions that the issuer has to end after a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndedSessions<'a> {
-    /// These. The list is empty where all sessions go on, or where the issuer ends the session on its own.
+    /// Only these. The list is empty if all sessions continue, or if the issuer ends the session on its own.
     These(&'a [SessionId]),
-    /// All sessions, and what was granted in them.
+    /// All sessions, and all grants made in them.
     All,
 }
 

@@ -1,4 +1,4 @@
-//! The requests of the use cases, as clients send them, and how they are read.
+//! The requests of the use cases, as clients send them, and their parsing.
 
 use kernel::{Timestamp, UserId, Violations};
 

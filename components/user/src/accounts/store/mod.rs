@@ -59,7 +59,7 @@ impl AccountStore for PostgresAccounts {
         after: Option<PageToken>,
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
-        // The nil UUID is no user's id, and every id is above it. So the first page can use the same statement.
+        // The nil UUID is not a user's id, and every id is greater. So the first page can use the same statement.
         let above = after.map(PageToken::key).unwrap_or_default();
         let [is_all, own] = in_scope(scope);
         let parameters = [is_all, own, uuid(above), number(limit.into())];
@@ -158,7 +158,7 @@ impl AccountStore for PostgresAccounts {
     }
 }
 
-/// The parameters of `IN_SCOPE`, and the account that is meant.
+/// The parameters of `IN_SCOPE`, and the id of the account.
 fn target(scope: AccessScope, id: UserId) -> [Parameter; 3] {
     let [is_all, own] = in_scope(scope);
     [is_all, own, uuid(id)]

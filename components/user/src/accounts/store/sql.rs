@@ -7,15 +7,16 @@ pub(crate) const USER_COLUMNS: &str = "id, email, name, roles, \
      (extract(epoch from created_at) * 1000000)::bigint as created_at, \
      (extract(epoch from updated_at) * 1000000)::bigint as updated_at";
 
-/// How long rows about sessions are kept: a day longer than an issuer lets a session be remembered or refreshed.
+/// How long rows about sessions are kept: one day longer than the longest time for which an issuer remembers or
+/// refreshes a session.
 pub(crate) const SESSION_LIFETIME: &str = "interval '31 days'";
 
-/// The living accounts within the access scope: all ($1), or the caller's own ($2). Each statement that reads or changes an
-/// account for a caller contains it.
+/// The living accounts within the access scope: all ($1), or the caller's own ($2). Each statement that reads or
+/// changes an account for a caller contains this condition.
 const IN_SCOPE: &str = "not is_deleted and ($1 or id = $2::uuid)";
 
-/// Revokes all tokens of an account. It takes the time of the clock and not `now()`, which is the time before this statement waited
-/// for the row: a token that was issued meanwhile must not outlive the revocation.
+/// Revokes all tokens of an account. It uses the clock's time, not `now()`. The value of `now()` is older, because the
+/// statement may have waited for the row. A token that was issued while it waited must not stay valid.
 const RAISED_EPOCH: &str = "epoch = epoch + 1, epoch_changed_at = clock_timestamp()";
 
 pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -34,9 +35,10 @@ pub(super) static LIST: LazyLock<String> = LazyLock::new(|| {
 
 // A repeat changes nothing, not even the time of the last change.
 //
-// The unique index alone would guard the address. But accounts that exchange their addresses at the same time wait for each
-// other in it, and some deadlock (6 among 60,000 changes of all kinds, 32 clients, 40 accounts). Therefore the statement looks
-// first: an address that is taken when the statement begins is refused without waiting, and the index refuses the others.
+// The unique index alone would be enough to protect the address. But accounts that exchange their addresses at the same
+// time wait for each other at the index, and some deadlock (6 among 60,000 changes of all kinds, 32 clients, 40
+// accounts). Therefore the statement checks first. An address that is in use when the statement begins is refused
+// without waiting. The index refuses the others.
 pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with target as (select id from users where id = $3::uuid and {IN_SCOPE}), \
@@ -79,9 +81,9 @@ pub(super) static RAISE_EPOCH: LazyLock<String> = LazyLock::new(|| {
     format!("update users set {RAISED_EPOCH} where id = $3::uuid and {IN_SCOPE} returning id")
 });
 
-// Each statement that inserts rows also deletes old ones: ten times as many, so that the table does not grow, and no more, so
-// that no statement takes long. It skips rows that another statement is deleting. New rows are inserted in the order of their
-// keys, so that two statements that end the same sessions cannot deadlock.
+// Each statement that inserts rows also deletes old ones: ten times as many, so that the table does not grow, but not
+// more, so that no statement takes long. It skips rows that another statement is deleting. New rows are inserted in the
+// order of their keys, so that two statements that end the same sessions cannot deadlock.
 pub(super) static END_SESSION: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with owner as (select id from users where id = $1::uuid and not is_deleted), \

@@ -1,4 +1,4 @@
-//! Challenges: how the issuer names a request that a page has to answer.
+//! Challenges: the issuer's names for requests that a page has to answer.
 
 use super::query;
 
@@ -57,7 +57,7 @@ impl RequestChallenge {
         &self.text
     }
 
-    /// The challenge as the query of an address.
+    /// The challenge as a query string.
     pub(crate) fn query(&self) -> String {
         query(&[(self.kind.parameter(), &self.text)])
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Error, RedirectUrl};
 use crate::{accounts::domain::User, login::domain::Login};
 
-/// `oAuth2Client`: the application that a request comes from.
+/// `oAuth2Client`: the application that sent a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct OAuth2Client {
@@ -27,9 +27,9 @@ impl OAuth2Client {
         }
     }
 
-    /// The addresses that the user may come back to after an authorization request, which the issuer has validated: the
-    /// `redirect_uri` of the request, or else all registered ones. The request may leave it out, and Hydra leaves out
-    /// parameters that came in a body.
+    /// The addresses to which the user may return after an authorization request. The issuer has validated them. It is
+    /// the `redirect_uri` of the request, or otherwise all registered ones. The request may leave it out, and Hydra
+    /// leaves out parameters that came in a body.
     fn return_addresses(&self, request_url: &str) -> Vec<String> {
         let (_, query) = request_url.split_once('?').unwrap_or_default();
         let mut parameters = form_urlencoded::parse(query.as_bytes());
@@ -69,7 +69,7 @@ impl LoginRequest {
         RedirectUrl::parse(&self.request_url)
     }
 
-    /// The addresses that the application may want its user back at.
+    /// The addresses to which the application may send its user back.
     pub(crate) fn return_addresses(&self) -> Vec<String> {
         self.client.return_addresses(&self.request_url)
     }
@@ -93,7 +93,7 @@ pub(crate) struct ConsentRequest {
 }
 
 impl ConsentRequest {
-    /// The addresses that the application may want its user back at.
+    /// The addresses to which the application may send its user back.
     pub(crate) fn return_addresses(&self) -> Vec<String> {
         self.client.return_addresses(&self.request_url)
     }
@@ -205,7 +205,7 @@ struct RedirectTo {
     redirect_to: String,
 }
 
-/// Reads a JSON object. The error does not say what is wrong with it: serde would quote some of the answer.
+/// Reads a JSON object. The error does not describe the fault, because serde would quote a part of the answer.
 pub(super) fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
     let malformed = |_| Error::Failed("the answer is not of the expected form".into());
     let members: Map<String, Value> = serde_json::from_slice(answer).map_err(malformed)?;
@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// As Ory's API reference has them, `null`s and unknown members included.
+    /// In the form of Ory's API reference, including `null`s and unknown members.
     #[test]
     fn requests_are_read_as_hydra_sends_them() {
         let login = json!({

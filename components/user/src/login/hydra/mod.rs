@@ -1,5 +1,5 @@
-//! A client of Hydra's admin API (v2), as far as the pages need it: <https://www.ory.sh/docs/hydra/reference/api>. The API
-//! is that of Ory Hydra or of the issuer of this repository (docs/ISSUER.md), at the address in the variable
+//! A client for the parts of Hydra's admin API (v2) that the pages need: <https://www.ory.sh/docs/hydra/reference/api>.
+//! The API is that of Ory Hydra or of the issuer of this repository (docs/ISSUER.md), at the address in the variable
 //! `hydra_admin_url`.
 //!
 //! The pages send browsers only to addresses that the admin API has returned.
@@ -24,7 +24,7 @@ use spin_adapters::{clock::within, http::exchange, variables};
 /// The variable with the address of the admin API, without a path.
 const ADMIN: &str = "hydra_admin_url";
 
-/// How long an answer may take: a person waits for it.
+/// How long an answer may take. A person is waiting for it.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The largest answer that is read, in bytes.
@@ -128,7 +128,7 @@ impl HydraClient {
         self.delete("login", &[("subject", subject)]).await
     }
 
-    /// Revokes everything that a subject has granted, and the tokens that were issued for it.
+    /// Revokes all grants of a subject, and the tokens that were issued for them.
     pub(crate) async fn end_consents(&self, subject: &str) -> Result<(), Error> {
         self.delete("consent", &[("subject", subject), ("all", "true")])
             .await

@@ -1,9 +1,10 @@
 //! The browser of a login: signing out ends all logins of the user in this browser.
 //!
-//! A browser gets a cookie with a random text when a user signs in, and keeps it for as long as a login can last. The database
-//! stores the SHA-256 of the text with each login. The cookie gives no access and ends no login on its own: signing out ends only
-//! the logins of the user who signs out, and of these only those in the same browser. With a stolen or planted cookie an attacker
-//! can therefore end their own logins only. A login without the cookie counts as a login in another browser.
+//! A browser gets a cookie with a random text when a user signs in, and keeps it for as long as a login can last. The
+//! database stores the SHA-256 of the text with each login. The cookie alone gives no access and ends no login: signing
+//! out ends only the logins of the user who signs out, and of these only those in the same browser. So an attacker with
+//! a stolen or planted cookie can end only the attacker's own logins. A login without the cookie counts as a login in
+//! another browser.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The page for consent: it asks the user what an application may do, unless the issuer remembers the answer.
+//! The consent page: it asks the user what an application may do, unless the issuer remembers the answer.
 
 use connect::Body;
 use http::{Response, StatusCode};
@@ -15,7 +15,7 @@ use crate::login::hydra::{
 };
 use crate::login::service::{LoginPorts, Logins};
 
-/// A consent request, the login that it is made in, and its user.
+/// A consent request, its login, and its user.
 struct ConsentPrompt {
     request: ConsentRequest,
     login: Login,
@@ -58,7 +58,8 @@ pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> 
     prompt.accept(visit, &challenge, grant).await
 }
 
-/// Rejects a request whose login has ended since: the password was changed, the account deleted, or the session ended.
+/// Rejects a request whose login has ended meanwhile: the password was changed, the account was deleted, or the session
+/// ended.
 async fn sign_in_again(visit: &Visit, challenge: &RequestChallenge) -> PageResult {
     let url = visit
         .hydra
@@ -94,7 +95,8 @@ impl ConsentPrompt {
         requested.filter(|scope| self.user.may_grant(scope))
     }
 
-    /// The granted values: they are requested, allowed and chosen. Other scopes or audiences in the form are not granted.
+    /// The granted values. Each of them is requested, allowed and chosen. Other scopes or audiences in the form are not
+    /// granted.
     fn grant(
         &self,
         has_scope: impl Fn(&str) -> bool,
@@ -166,7 +168,7 @@ impl ConsentPrompt {
     }
 }
 
-/// The checkbox of a scope. The user has to check the one that gives all rights of an admin.
+/// The checkbox of a scope. The scope that gives all rights of an admin is not checked in advance.
 fn scope_checkbox(texts: &Texts, scope: &str, index: usize) -> Markup {
     let checkbox = Checkbox {
         name: "scope",

@@ -1,4 +1,4 @@
-//! Protection against cross-site request forgery: a form counts only if our page made it for this browser.
+//! Protection against cross-site request forgery: a form is accepted only if our page created it for this browser.
 //!
 //! The browser has a cookie with a random text. Each form has a MAC of this text, the page and the challenge. Another site can make
 //! a browser send a form, but it can read neither the cookie nor the page, so it has no valid MAC. A MAC is valid for one challenge.

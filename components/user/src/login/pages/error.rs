@@ -1,4 +1,4 @@
-//! The page of the issuer's errors, and the pages for our own.
+//! The page for the issuer's errors, and the pages for our own.
 
 use connect::Body;
 use http::{Response, StatusCode, header};
@@ -41,8 +41,8 @@ const KNOWN_ERRORS: [(&str, Explanation); 18] = [
     ("temporarily_unavailable", |texts| texts.unavailable_why),
 ];
 
-/// The page that the issuer sends a browser to when it can send it to no application. It explains the error in our own words. The
-/// issuer's description goes to the log only: an attacker could make an address of this page with any description.
+/// The page for browsers that the issuer cannot send to an application. It explains the error in our own words. The
+/// issuer's description is only logged, because an attacker could make an address of this page with any description.
 pub(super) fn open(visit: &Visit) -> Response<Body> {
     let (error, texts) = (visit.query.one("error"), visit.texts());
     let shortened = |text: &str| text.chars().take(MAX_LOGGED).collect::<String>();
@@ -60,7 +60,7 @@ pub(super) fn open(visit: &Visit) -> Response<Body> {
     visit.notice(StatusCode::BAD_REQUEST, texts.failed, &lines)
 }
 
-/// The page for an error. Errors that the user cannot help go to the log.
+/// The page for an error. Errors that the user cannot correct are logged.
 pub(super) fn explain(visit: &Visit, error: &PageError) -> Response<Body> {
     use hydra::Error as Hydra;
     let texts = visit.texts();

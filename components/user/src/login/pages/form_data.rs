@@ -1,4 +1,5 @@
-//! The parameters of a query or a form. A name may occur several times: a form sends its checkboxes so.
+//! The parameters of a query or a form. A name may occur several times, because a form with checkboxes sends it like
+//! that.
 
 /// Names and values, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::login::hydra::{RedirectUrl, RequestChallenge};
 /// The name of the platform, for the people who use it.
 const BRAND: &str = "Akinai";
 
-/// The field of a form that says which button was pressed.
+/// The field of a form that has the name of the pressed button.
 pub(crate) const ACTION: &str = "action";
 
 /// The value of [`ACTION`] for the button that refuses.
@@ -23,7 +23,7 @@ pub(crate) const REFUSE: &str = "no";
 pub(crate) struct HtmlPage<'a> {
     pub(crate) status: StatusCode,
     pub(crate) title: &'a str,
-    /// Whether the form has errors. Then the title says so, too, because a screen reader reads it first.
+    /// Whether the form has errors. Then the title contains that, too, because a screen reader reads the title first.
     pub(crate) is_wrong: bool,
     pub(crate) destinations: FormDestinations,
 }
@@ -67,15 +67,15 @@ impl HtmlPage<'_> {
     }
 }
 
-/// The text of a document. maud has escaped the texts in it; on top of that, this treats characters that mislead browsers or
-/// readers, wherever they are.
+/// The text of a document. maud has escaped the texts in it. In addition, this function handles characters anywhere in
+/// it that mislead browsers or readers.
 fn finish(document: Markup) -> String {
     let document = document.into_string();
     let mut finished = String::with_capacity(document.len());
     for character in document.chars() {
         match character {
             '\'' => finished.push_str("&#39;"),
-            // NUL is no character of HTML (HTML, section 13.2.3.5): browsers read it in different ways.
+            // NUL is not a valid HTML character (HTML, section 13.2.3.5), and browsers handle it in different ways.
             '\0' => finished.push('\u{fffd}'),
             // Characters that reorder a line could make one address look like another (UAX #9).
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
@@ -96,8 +96,8 @@ pub(crate) fn redirect(url: &RedirectUrl) -> Response<Body> {
     response
 }
 
-/// The form of the page at `path` for a challenge. Browsers do not validate the fields: the page says what is wrong, in its own
-/// language.
+/// The form of the page at `path` for a challenge. Browsers do not validate the fields: the page reports errors in its
+/// own language.
 pub(crate) fn form(
     visit: &Visit,
     path: &'static str,
@@ -119,7 +119,7 @@ pub(crate) fn problem(text: &str) -> Markup {
     html! { p id="problem" role="alert" class="wrong" { (text) } }
 }
 
-/// A field to type into. Its id is its name.
+/// A text field. Its id is its name.
 pub(crate) struct InputField<'a> {
     pub(crate) name: &'static str,
     pub(crate) label: &'a str,

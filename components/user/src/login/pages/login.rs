@@ -1,4 +1,4 @@
-//! The page for signing in: by password, or without a question where the issuer remembers the browser.
+//! The login page: by password, or without a question if the issuer remembers the browser.
 
 use connect::Body;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -24,14 +24,14 @@ const ACR: &str = "1";
 /// The authentication method: a password (RFC 8176, section 2).
 const AMR: [&str; 1] = ["pwd"];
 
-/// The content of the form, and what is wrong with it.
+/// The content of the form, and its errors.
 struct LoginForm<'a> {
     email: &'a str,
     remember: bool,
     mistake: Option<Mistake>,
 }
 
-/// The first mistake in the form.
+/// The first error of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mistake {
     Email,
@@ -41,7 +41,7 @@ enum Mistake {
 }
 
 impl Mistake {
-    /// The mistake that the form shows for an error; or the error, if the form does not show it.
+    /// The error as a mistake that the form can show; or the error itself, if the form cannot show it.
     fn of(error: LoginError) -> Result<Self, LoginError> {
         match error {
             LoginError::InvalidEmail => Ok(Self::Email),
@@ -117,7 +117,7 @@ pub(super) async fn sign_in<P: LoginPorts>(
     Ok(response)
 }
 
-/// Signs in a user whose browser the issuer remembers, without a question, while that login is valid.
+/// Signs in a user whose browser the issuer remembers. No question is asked while that login is valid.
 async fn resume<P: LoginPorts>(
     visit: &Visit,
     logins: &Logins<P>,
@@ -150,8 +150,9 @@ async fn accept(visit: &Visit, challenge: &RequestChallenge, login: &Login, reme
     Ok(redirect(&url))
 }
 
-/// Ends a session at the issuer that has ended here, and starts the authorization request again, in a new session. If the issuer
-/// cannot end it, the request would come back here forever: then the application gets an error instead.
+/// Ends a session at the issuer that has ended here, and starts the authorization request again in a new session. If
+/// the issuer cannot end the session, the request would return here again and again: then the application gets an error
+/// instead.
 async fn restart(visit: &Visit, challenge: &RequestChallenge, request: &LoginRequest) -> PageResult {
     let ended = visit.hydra.end_session(&session(request)?).await;
     if let (Ok(()), Some(url)) = (ended, request.restart()) {
@@ -219,7 +220,7 @@ fn fields(visit: &Visit, typed: &LoginForm<'_>) -> Markup {
             Some(Mistake::Credentials) => FieldError::Above,
             _ => FieldError::None,
         },
-        // The page does not say which of the two is wrong, so the first one has the focus.
+        // The page does not show which of the two is wrong, so the first one has the focus.
         has_focus: matches!(typed.mistake, Some(Mistake::Email | Mistake::Credentials)),
     };
     let password = InputField {

@@ -25,7 +25,7 @@ pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> 
         return Ok(visit.notice(StatusCode::OK, texts.stayed, &[texts.close]));
     }
     let request: LogoutRequest = visit.hydra.request(&challenge).await?;
-    // The session ends here before it ends at the issuer: the browser may never get there.
+    // The session ends here before it ends at the issuer, because the browser may never reach the issuer.
     if let (Ok(user), Ok(session)) = (request.subject.parse(), request.sid.parse()) {
         logins.end_session(user, &session).await?;
     }

@@ -1,10 +1,10 @@
 //! The pages for signing in, signing up, consent and signing out: the login and consent provider of Hydra
-//! (<https://www.ory.sh/docs/oauth2-oidc/custom-login-consent/flow>). Ory Hydra or the issuer of this repository (docs/ISSUER.md)
-//! sends browsers here with a challenge. Each page answers the challenge over the admin API, which returns the address that the
-//! browser goes to next.
+//! (<https://www.ory.sh/docs/oauth2-oidc/custom-login-consent/flow>). Ory Hydra or the issuer of this repository
+//! (docs/ISSUER.md) sends browsers here with a challenge. Each page answers the challenge with a call of the admin API,
+//! which returns the browser's next address.
 //!
-//! No page has a script, and no browser may cache one. All that a page needs comes with its challenge: no state is kept here
-//! between two pages.
+//! No page has a script, and no browser may cache a page. The challenge gives a page all its data: no state is kept
+//! here between two pages.
 
 mod browser;
 mod consent;
@@ -68,7 +68,7 @@ enum PageError {
     Hydra(#[from] hydra::Error),
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// A fault of ours.
+    /// A fault on our side.
     #[error("{0}")]
     Failed(String),
 }
@@ -81,7 +81,7 @@ impl From<accounts::Error> for PageError {
 
 type PageResult = Result<Response<Body>, PageError>;
 
-/// Answers requests whose path begins with `/oauth2/`. Browsers come here directly, so the request gets its id here.
+/// Answers requests whose path begins with `/oauth2/`. Browsers call this directly, so the request gets its id here.
 pub(crate) async fn answer<P: LoginPorts>(
     mut request: Request<Incoming>,
     logins: &Logins<P>,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use connect::Body;
 use http::{HeaderName, HeaderValue, Response, header};
 
-/// The origins that a form may lead to. Chromium checks each redirect after a form, so they are the issuer and the
-/// application that the browser goes back to.
+/// The origins to which a form may lead. Chromium checks each redirect after a form, so they are the issuer and the
+/// application to which the browser returns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FormDestinations(BTreeSet<String>);
 
@@ -29,7 +29,7 @@ impl FormDestinations {
     }
 }
 
-/// The source expression (CSP 3, section 2.3.1) that covers an address. For every address, it has no character that could end a
+/// The source expression (CSP 3, section 2.3.1) that covers an address. It never contains a character that could end a
 /// directive.
 fn source(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once(':')?;

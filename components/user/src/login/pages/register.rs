@@ -12,7 +12,7 @@ use crate::accounts::service::{CreateUser, Error};
 use crate::login::hydra::{ChallengeKind, LoginRequest, RejectRequest, RequestChallenge};
 use crate::login::service::{LoginError, LoginPorts, Logins};
 
-/// The content of the form, and what is wrong with it.
+/// The content of the form, and its errors.
 #[derive(Default)]
 struct RegistrationForm<'a> {
     email: &'a str,
@@ -73,7 +73,7 @@ pub(super) async fn submit<P: LoginPorts>(visit: &Visit, logins: &Logins<P>) -> 
         let url = visit.hydra.reject(&challenge, RejectRequest::DENIED).await?;
         return Ok(redirect(&url));
     }
-    // This comes first: without a valid challenge no password is hashed.
+    // This comes first: no password is hashed without a valid challenge.
     let request: LoginRequest = visit.hydra.request(&challenge).await?;
     let (email, name) = (visit.form.one("email"), visit.form.one("name"));
     let wanted = CreateUser {

@@ -7,13 +7,13 @@ use web::client_address::TrustedProxies;
 
 /// The settings of the pages. Addresses are those that browsers use.
 pub(crate) struct Settings {
-    /// The issuer, which the pages send browsers back to.
+    /// The issuer. The pages send browsers back to it.
     pub(crate) issuer: Rc<str>,
-    /// The page that a browser ends at when no application has asked for signing out.
+    /// The last page of a browser that signs out without an application's request.
     pub(crate) signed_out_url: Rc<str>,
     /// Whether browsers use TLS, so that cookies have the attribute `Secure`.
     pub(crate) is_secure: bool,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: TrustedProxies,
 }
 

@@ -1,4 +1,5 @@
-//! The texts of the pages, in each language. They are compiled in: an instance reads and parses no file.
+//! The texts of the pages in each language. They are compiled into the component, so an instance reads and parses no
+//! file.
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ fn weight(parameters: &str) -> u32 {
     if is_weight { (value * 1000.0) as u32 } else { 0 }
 }
 
-/// A text with a value in the place of `{}`: a name, a number or another text of ours.
+/// A text in which `{}` is replaced by a value: a name, a number or another text of ours.
 pub(crate) fn fill(text: &str, value: &str) -> String {
     text.replacen("{}", value, 1)
 }

@@ -20,7 +20,7 @@ use crate::login::{
     page_key::PageKey,
 };
 
-/// A browser's request to a page, and what the page needs to answer it.
+/// A browser's request to a page, with all data for the answer.
 pub(super) struct Visit {
     pub(super) head: Parts,
     pub(super) query: FormData,
@@ -33,7 +33,8 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Reads the request and the component's variables. If that fails, it returns the head, and the cause for the log.
+    /// Reads the request and the component's variables. If that fails, returns the head of the request, and the cause
+    /// for the log.
     pub(super) async fn new(head: Parts, body: &[u8]) -> Result<Self, (Parts, String)> {
         let made = async {
             let settings = Settings::read().await?;

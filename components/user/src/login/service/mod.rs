@@ -51,10 +51,10 @@ impl<P: LoginPorts> Logins<P> {
         }
     }
 
-    /// Checks an e-mail address and a password that were typed at this client address.
+    /// Checks an e-mail address and a password that came from this client address.
     ///
-    /// An attempt is counted before its password is checked, so that many at once count like many in a row. The right password
-    /// resets the count of its account.
+    /// An attempt is counted before its password is checked, so that concurrent attempts count like consecutive ones.
+    /// The right password resets the count of its account.
     pub(crate) async fn authenticate(
         &self,
         address: IpAddr,
@@ -90,8 +90,8 @@ impl<P: LoginPorts> Logins<P> {
         })
     }
 
-    /// Begins a session after a password was checked. `false` if the session has ended or the epoch was raised since: the user
-    /// has to sign in again, in a new session.
+    /// Begins a session after a password was checked. `false` if the session has ended or the epoch was raised
+    /// meanwhile: then the user has to sign in again, in a new session.
     pub(crate) async fn start_session(
         &self,
         login: &Login,
@@ -119,7 +119,7 @@ impl<P: LoginPorts> Logins<P> {
         self.accounts.end_session(user, session).await
     }
 
-    /// Counts that a password is about to be hashed or checked for a client address.
+    /// Counts for a client address that a password will be hashed or checked.
     async fn count_hash(&self, address: IpAddr) -> Result<(), LoginError> {
         let counted = self.count(&AttemptSubject::Address(address)).await?;
         counted.map_err(LoginError::AddressLimit)

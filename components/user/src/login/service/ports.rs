@@ -27,8 +27,8 @@ pub(crate) trait LoginStore {
 
 /// Counts attempts.
 pub(crate) trait AttemptCounter {
-    /// Counts one more attempt. The first one begins a window of this length, after which the count is forgotten. The text
-    /// of the error is for the log.
+    /// Counts one more attempt. The first one begins a window of this length. When it ends, the count is forgotten. The
+    /// text of the error is for the log.
     async fn count(&self, subject: &AttemptSubject, window: Duration) -> Result<AttemptCount, String>;
 
     /// Sets a count to zero. A failure is logged.

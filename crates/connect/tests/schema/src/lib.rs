@@ -1,4 +1,4 @@
-//! A schema with every kind of field that proto3 has, and a service over it, for the tests of the connect crate.
+//! A schema with every kind of field of proto3, and a service with it, for the tests of the connect crate.
 
 /// The package `testing.v1`.
 pub mod testing {

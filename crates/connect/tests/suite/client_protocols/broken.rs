@@ -5,7 +5,7 @@ use akinai_connect_test_schema::testing::v1::LookResponse;
 
 use super::{CONNECT, Canned, Change, GRPC, GRPC_WEB, Pairs, count, look, looked, read, sum};
 
-/// Answers that break the protocol have the codes that the conformance suite expects.
+/// Answers that break the protocol get the codes that the conformance suite expects.
 #[tokio::test]
 async fn unary_answer_without_exactly_one_message_is_an_error() {
     let grpc = || Canned::new("application/grpc");
@@ -176,7 +176,7 @@ async fn answers_that_break_the_protocol_end_the_stream() {
 }
 
 #[tokio::test]
-async fn answers_of_something_else_have_a_code() {
+async fn answers_of_another_kind_of_server_have_a_code() {
     let cases: Vec<(&str, Code, Canned)> = vec![
         ("a picture", Code::Unknown, Canned::new("image/jpeg")),
         (

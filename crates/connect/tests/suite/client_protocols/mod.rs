@@ -1,4 +1,4 @@
-//! The client by each protocol: what it sends, and what it makes of answers, right ones and wrong ones.
+//! The client in each protocol: its requests, and its handling of valid and invalid answers.
 
 mod broken;
 mod requests;
@@ -55,7 +55,7 @@ struct Canned {
     headers: HeaderMap,
     pieces: Vec<Bytes>,
     trailers: Option<HeaderMap>,
-    /// Whether the body breaks off after all that.
+    /// Whether the body breaks off after all pieces.
     breaks_off: bool,
 }
 
@@ -109,7 +109,7 @@ struct Sent {
     body: Bytes,
 }
 
-/// Reads the whole request, keeps it, and answers with the same response each time.
+/// Reads the whole request, stores it, and answers with the same response each time.
 struct Server {
     response: Canned,
     seen: RefCell<Option<Sent>>,
@@ -186,7 +186,7 @@ async fn count(speaks: Change, response: Canned) -> Result<Streaming<LookRespons
         .await
 }
 
-/// The texts of a stream's answers, and what it ended in.
+/// The texts of a stream's answers, and its end.
 async fn read(mut answers: Streaming<LookResponse>) -> (Vec<String>, Result<HeaderMap, ConnectError>) {
     let mut texts = Vec::new();
     while let Some(answer) = answers.next().await {

@@ -106,7 +106,7 @@ async fn methods_without_side_effects_are_called_by_get() {
 }
 
 #[tokio::test]
-async fn a_get_that_may_not_be_is_a_post() {
+async fn call_that_cannot_be_a_get_is_a_post() {
     let long = LookRequest {
         text: "x".repeat(8000),
     };

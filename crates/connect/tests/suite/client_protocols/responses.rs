@@ -7,7 +7,7 @@ use super::{Canned, GRPC, GRPC_WEB, LOOK, Server, count, headers, look, looked, 
 use crate::support::envelopes::envelope;
 
 #[tokio::test]
-async fn unary_answers_of_grpc_have_metadata_on_both_ends() {
+async fn unary_answers_of_grpc_have_leading_and_trailing_metadata() {
     let grpc = Canned::new("application/grpc")
         .header("x-first", "1")
         .header("grpc-encoding", "identity")
@@ -26,7 +26,7 @@ async fn unary_answers_of_grpc_have_metadata_on_both_ends() {
 }
 
 #[tokio::test]
-async fn a_stream_of_grpc_ends_with_its_status() {
+async fn stream_of_grpc_ends_with_its_status() {
     let grpc = |status| {
         Canned::new("application/grpc")
             .message(0, &looked("a"))
@@ -132,7 +132,7 @@ async fn details_come_with_grpc_errors() {
 }
 
 #[tokio::test]
-async fn a_response_message_may_be_as_large_as_the_client_allows() {
+async fn response_message_may_have_the_largest_allowed_size() {
     let a = &looked(&"x".repeat(100));
     let response = || {
         Canned::new("application/grpc")

@@ -1,4 +1,4 @@
-//! Streams of requests beside streams of answers, and how they end.
+//! Streams of requests together with streams of answers, and their ends.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use super::{CHAT, CONNECT, Canned, CannedBody, GRPC, GRPC_WEB, LOOK, SUM, Server, headers, read};
 
 #[tokio::test]
-async fn an_error_among_the_requests_ends_the_call() {
+async fn error_in_the_stream_of_requests_ends_the_call() {
     let requests = || stream::iter([Ok(LookRequest::default()), Err(ConnectError::data_loss("torn"))]);
     for speaks in [CONNECT, GRPC, GRPC_WEB] {
         let server = Server::with(Canned::new("application/grpc"));
@@ -35,7 +35,7 @@ async fn an_error_among_the_requests_ends_the_call() {
     }
 }
 
-/// Hangs up after some time.
+/// Closes the connection after some time.
 struct HangsUp(Duration);
 
 impl Transport for HangsUp {
@@ -62,14 +62,14 @@ async fn broken_connection_at_the_deadline_is_deadline_exceeded() {
     }
 }
 
-/// Answers each request with its text, as it comes.
+/// Answers each request with its text when it comes.
 struct Echo;
 
 impl Transport for Echo {
     type ResponseBody = CannedBody;
 
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<CannedBody>, TransportError> {
-        // Each piece is an envelope, which `LookRequest` and `LookResponse` have in common.
+        // Each piece is an envelope. `LookRequest` and `LookResponse` have the same form.
         let pieces = request.into_body().into_data_stream();
         let pieces = pieces.map(|piece| match piece {
             Ok(piece) => Ok(Frame::data(piece)),
@@ -107,7 +107,7 @@ async fn requests_and_answers_can_alternate() {
 }
 
 #[tokio::test]
-async fn an_error_among_the_requests_ends_the_answers() {
+async fn error_in_the_stream_of_requests_ends_the_answers() {
     let client = Client::new(Echo).encoding(Encoding::Proto).grpc();
     let requests = stream::iter([
         Ok(LookRequest { text: "a".into() }),

@@ -130,7 +130,7 @@ fn lists_and_maps_keep_their_elements() {
 }
 
 #[test]
-fn names_that_are_hard_on_code_generators_work() {
+fn names_that_are_difficult_for_code_generators_work() {
     stays::<Kind>(&[
         r#"{"type":"a","self":"b","@other \"name\"":"c","mood":"MOOD_GOOD","x1y2":"d","aMessage":{"name":"e"}}"#,
         r#"{"aMood":"MOOD_UNSPECIFIED"}"#,

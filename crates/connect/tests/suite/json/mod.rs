@@ -1,4 +1,4 @@
-//! The proto3 JSON mapping, case by case: what is read, what is written, and what is refused in which words.
+//! The proto3 JSON mapping, case by case: texts that are read, values that are written, and the messages of refusals.
 
 mod messages;
 mod refusals;
@@ -12,7 +12,7 @@ fn types() -> Types {
     Types::default().with(TYPES)
 }
 
-/// Reads `json` as an `M` and writes that again.
+/// Reads `json` as an `M`, and writes that again.
 fn rewritten<M: json::Message>(json: &str) -> Result<String, String> {
     let message: M = json::from_slice(json.as_bytes(), &types()).map_err(|error| error.to_string())?;
     let written = json::to_vec(&message, &types()).map_err(|error| format!("cannot be written: {error}"))?;

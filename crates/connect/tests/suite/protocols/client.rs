@@ -21,7 +21,7 @@ fn count(to: u32, error_code: &str) -> CountRequest {
 }
 
 #[tokio::test]
-async fn the_client_reads_streams() {
+async fn client_reads_streams() {
     let mut counting = client().count(Default::default(), count(3, "")).await.unwrap();
     assert_eq!(counting.headers()["x-counting"], "yes");
     let mut numbers = Vec::new();
@@ -67,7 +67,7 @@ async fn the_client_speaks_gzip() {
 }
 
 #[tokio::test]
-async fn a_client_in_a_router_relays_streams() {
+async fn client_in_a_router_relays_streams() {
     let server = akinai_connect_test_schema::testing::v1::EchoServiceServer::new(client());
     let proxy = Router::new().service(server);
     let body = envelope(0, r#"{"to":1,"errorCode":"aborted"}"#);
@@ -79,7 +79,7 @@ async fn a_client_in_a_router_relays_streams() {
 }
 
 #[tokio::test]
-async fn a_dropped_call_is_dropped_at_the_server_too() {
+async fn dropped_call_is_also_dropped_at_the_server() {
     let client = client();
     let call = client.wait(Default::default(), WaitRequest {});
     let before = support::dropped();

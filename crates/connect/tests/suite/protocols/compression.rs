@@ -8,7 +8,7 @@ use crate::support::envelopes::{envelope, envelopes};
 use crate::support::gzip::{gunzip, gzip};
 
 #[tokio::test]
-async fn gzip_is_understood_in_every_protocol() {
+async fn gzip_is_decompressed_in_every_protocol() {
     let message = r#"{"text":"packed"}"#;
     let unary = post(
         LOOK,
@@ -106,9 +106,9 @@ async fn answers_to_get_vary_by_encoding() {
     );
 }
 
-/// Codings are compared without case, and `x-gzip` is gzip, in every header and parameter that names one.
+/// Codings are compared without case, and `x-gzip` is gzip, in every header and parameter with a coding.
 #[tokio::test]
-async fn codings_are_named_without_case_everywhere() {
+async fn codings_are_compared_without_case_everywhere() {
     let message = format!(r#"{{"text":"{}"}}"#, "marmalade ".repeat(500));
     let packed = gzip(message.as_bytes());
     for name in ["GZIP", "x-gzip", "X-Gzip"] {

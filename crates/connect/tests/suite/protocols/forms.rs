@@ -10,7 +10,7 @@ use crate::support::envelopes::{envelope, envelopes};
 use crate::support::gzip::gzip;
 
 #[tokio::test]
-async fn a_connect_stream_has_messages_and_an_end() {
+async fn connect_stream_has_messages_and_an_end() {
     let answer = post(COUNT, STREAM, envelope(0, r#"{"to":2}"#)).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "application/connect+json");
@@ -45,7 +45,7 @@ async fn connect_stream_that_fails_ends_with_the_error() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_before_it_streams_is_an_end_too() {
+async fn call_that_fails_before_its_first_message_has_an_end_too() {
     let cases = [
         (
             "connect-protocol-version: 2",
@@ -87,7 +87,7 @@ async fn a_call_that_fails_before_it_streams_is_an_end_too() {
 }
 
 #[tokio::test]
-async fn methods_are_called_by_the_media_types_of_their_kind() {
+async fn methods_accept_only_the_media_types_of_their_kind() {
     let wrong = [
         (COUNT, "content-type: application/json"),
         (COUNT, "content-type: application/proto"),
@@ -162,7 +162,7 @@ async fn grpc_web_in_text_is_base64() {
     );
 }
 
-/// `google.rpc.Status`, as a client reads it.
+/// Reads `google.rpc.Status` as a client does.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Status {
     #[prost(int32, tag = "1")]

@@ -9,7 +9,7 @@ use super::{COUNT, STREAM, WAIT, WEB, post, texts};
 use crate::support::envelopes::envelope;
 
 #[tokio::test]
-async fn a_handler_is_cut_off_when_time_is_up() {
+async fn handler_is_cut_off_at_the_deadline() {
     let json = "content-type: application/json|connect-timeout-ms: 50";
     let answer = post(WAIT, json, "{}").await;
     assert_eq!(answer.status, 504);
@@ -36,9 +36,9 @@ async fn a_handler_is_cut_off_when_time_is_up() {
     );
 }
 
-/// A timer fires only while a stream waits; a stream whose messages are always ready never waits.
+/// A timer fires only while a stream waits. A stream whose messages are always ready never waits.
 #[tokio::test]
-async fn a_stream_that_never_pauses_is_cut_off_too() {
+async fn stream_that_never_waits_is_cut_off_too() {
     let endless = envelope(0, r#"{"to":4294967295}"#);
     let stream = post(COUNT, &format!("{STREAM}|connect-timeout-ms: 50"), endless).await;
     let envelopes = texts(&stream.body);
@@ -49,10 +49,10 @@ async fn a_stream_that_never_pauses_is_cut_off_too() {
     );
 }
 
-/// A depth that protobuf allows in binary comes back from JSON, where a list in each message doubles it; what has no bound in
-/// binary has one here.
+/// A depth that protobuf allows in binary can be read from JSON, where a list in each message doubles the depth.
+/// Nesting that is unlimited in binary is limited here.
 #[test]
-fn nesting_is_bounded_alike_in_both_forms() {
+fn nesting_has_the_same_limit_in_both_encodings() {
     let nested = |depth: usize| {
         (0..depth).fold(Tree::default(), |inner, _| Tree {
             branches: vec![inner],

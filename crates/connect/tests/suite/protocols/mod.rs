@@ -1,5 +1,5 @@
-//! The protocols beside Connect's unary calls: streams, gRPC-Web and gRPC; and what all share, compression and deadlines.
-//! Bodies are written out byte by byte, as the specifications have them.
+//! The other protocols beside Connect's unary calls: streams, gRPC-Web and gRPC; and the common parts, compression and
+//! deadlines. Bodies are written byte by byte, as in the specifications.
 
 mod client;
 mod compression;

@@ -1,4 +1,4 @@
-//! Calls that are answered: encodings, metadata, deadlines, bodies in pieces.
+//! Successful calls: encodings, metadata, deadlines, bodies in pieces.
 
 use akinai_connect::json::TextFields;
 use akinai_connect_test_schema::testing::v1::{LookRequest, Optionals};
@@ -11,7 +11,7 @@ use super::{ECHO, JSON, LOOK, answer_of, request, up_to};
 use crate::support;
 
 #[tokio::test]
-async fn an_interceptor_sees_the_message_in_every_encoding() {
+async fn interceptor_gets_the_message_in_every_encoding() {
     let forbidden = LookRequest {
         text: "forbidden".into(),
     };
@@ -31,7 +31,7 @@ async fn an_interceptor_sees_the_message_in_every_encoding() {
 }
 
 #[test]
-fn a_message_gives_its_texts_by_name() {
+fn message_returns_its_text_fields_by_name() {
     let message = LookRequest { text: "a".into() };
     for (name, value) in [("text", Some("a")), ("texts", None), ("", None)] {
         assert_eq!(
@@ -45,7 +45,7 @@ fn a_message_gives_its_texts_by_name() {
 }
 
 #[tokio::test]
-async fn right_requests_are_answered() {
+async fn valid_requests_are_answered() {
     let router = support::router();
     let cases = [
         ("POST", ECHO, JSON, "{}", "{}"),
@@ -266,7 +266,7 @@ async fn the_timeout_becomes_a_deadline() {
 }
 
 #[tokio::test]
-async fn bodies_come_in_pieces_and_break_off() {
+async fn bodies_may_come_in_pieces_or_break_off() {
     type Piece = Result<http_body::Frame<Bytes>, &'static str>;
     async fn status_of(pieces: Vec<Piece>, limit: usize) -> (u16, String) {
         let router = support::router().limits(up_to(limit));

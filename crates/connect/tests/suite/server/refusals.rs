@@ -1,4 +1,4 @@
-//! Requests that are refused, and errors of handlers.
+//! Refused requests, and errors of handlers.
 
 use super::{ECHO, FAIL, JSON, LOOK, answer_of, request, up_to};
 use crate::support;
@@ -6,11 +6,11 @@ use crate::support;
 /// HTTP method, path, headers, body.
 type Sent<'a> = (&'a str, String, &'a str, &'a [u8]);
 
-/// HTTP status, code, beginning of the message.
+/// HTTP status, code, start of the message.
 type Refusal<'a> = (u16, &'a str, &'a str);
 
 #[tokio::test]
-async fn wrong_requests_are_refused_in_connects_shape() {
+async fn invalid_requests_are_refused_with_a_connect_error() {
     let router = support::router().limits(up_to(1000));
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(1000));
     let deep = "[".repeat(900);
@@ -70,7 +70,8 @@ async fn wrong_requests_are_refused_in_connects_shape() {
     }
 }
 
-/// Clients of gRPC, gRPC-Web and Connect's streams read no JSON there, and of others we know nothing: they go by the status.
+/// Clients of gRPC, gRPC-Web and Connect's streams do not read JSON here, and other clients are unknown: all of them
+/// use the status.
 #[tokio::test]
 async fn invalid_call_is_refused_without_json_in_other_protocols() {
     let router = support::router();
@@ -162,7 +163,7 @@ async fn refusals_name_the_allowed_methods_and_media_types() {
 }
 
 #[tokio::test]
-async fn every_code_has_its_status_and_shape() {
+async fn every_code_has_its_status_and_json_form() {
     let router = support::router();
     let codes = [
         ("canceled", 499),

@@ -1,4 +1,4 @@
-//! Streams that are answered: what comes, and when it is read.
+//! Successful streams: their messages, and when these are read.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::support::envelopes::{envelope, envelopes};
 use crate::support::gzip::{gunzip, gzip};
 
 #[tokio::test]
-async fn a_client_stream_gets_one_answer_in_every_protocol() {
+async fn client_stream_gets_one_answer_in_every_protocol() {
     for (media, _) in PROTOCOLS {
         for length in [1, 3, 1000] {
             let mut body = [
@@ -48,7 +48,7 @@ async fn a_client_stream_gets_one_answer_in_every_protocol() {
 }
 
 #[tokio::test]
-async fn a_stream_without_messages_is_a_stream() {
+async fn stream_without_messages_is_valid() {
     for (media, _) in PROTOCOLS {
         let response = support::router()
             .handle(request(GATHER, media, pieces(Vec::new(), 1)))
@@ -68,7 +68,7 @@ async fn a_stream_without_messages_is_a_stream() {
 }
 
 #[tokio::test]
-async fn messages_of_a_stream_are_unpacked_and_packed() {
+async fn messages_of_a_stream_are_decompressed_and_compressed() {
     let long = "marmalade ".repeat(500);
     for (media, coding) in PROTOCOLS
         .into_iter()
@@ -98,7 +98,7 @@ async fn messages_of_a_stream_are_unpacked_and_packed() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_before_the_next_request_is_sent() {
+async fn answer_arrives_before_the_next_request_is_sent() {
     for media in [CONNECT, "application/grpc", "application/grpc-web+proto"] {
         let (mut sender, body) = written();
         let response = support::router().handle(request(TALK, media, body)).await;
@@ -128,7 +128,7 @@ async fn an_answer_comes_before_the_next_request_is_sent() {
     }
 }
 
-/// The client's half may end while the server's continues, and vice versa.
+/// The client's half may end while the server's half continues, and the reverse.
 #[tokio::test]
 async fn server_can_end_a_stream_while_the_client_still_sends() {
     let (mut sender, body) = written();
@@ -141,7 +141,7 @@ async fn server_can_end_a_stream_while_the_client_still_sends() {
     assert!(more.is_err(), "the rest of the request is given up");
 }
 
-/// A body of messages without end that counts how many were taken out of it.
+/// An endless body of messages that counts how many were read.
 fn endless(taken: &Rc<Cell<usize>>) -> StreamBody<impl Stream<Item = Piece> + use<>> {
     let taken = Rc::clone(taken);
     let message = Bytes::from(envelope(0, format!(r#"{{"text":"{}"}}"#, "x".repeat(10_000))));
@@ -210,7 +210,7 @@ async fn dropped_response_also_drops_its_handler_and_its_request() {
 }
 
 #[tokio::test]
-async fn an_interceptor_sees_every_message_of_a_stream() {
+async fn interceptor_gets_every_message_of_a_stream() {
     for (path, answers) in [(TALK, 1), (GATHER, 0)] {
         let body = ["a", "forbidden", "b"]
             .map(|each| envelope(0, text(CONNECT, each)))

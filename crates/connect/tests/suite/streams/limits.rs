@@ -1,4 +1,4 @@
-//! Streams that are wrong, too large or too slow.
+//! Streams that are malformed, too large or too slow.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::support::envelopes::envelope;
 use crate::support::gzip::gzip;
 
 #[tokio::test]
-async fn wrong_streams_end_with_what_was_wrong() {
+async fn malformed_streams_end_with_an_error() {
     let good = envelope(0, r#"{"text":"a"}"#);
     let cases = [
         (
@@ -73,7 +73,7 @@ fn limited(limits: Limits) -> Router {
 }
 
 #[tokio::test]
-async fn a_stream_has_limits_of_its_own() {
+async fn stream_has_limits_of_its_own() {
     let unlimited = Limits::default();
     let message = Limits {
         request_bytes: 20,
@@ -150,14 +150,14 @@ async fn a_stream_has_limits_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_is_cut_off() {
+async fn client_that_stalls_is_cut_off() {
     let limits = Limits {
         message_time: Some(Duration::from_millis(50)),
         ..Limits::default()
     };
     for (path, answers) in [(TALK, 1), (GATHER, 0)] {
         let begun = Instant::now();
-        // A byte of the next message each ten milliseconds is not that message.
+        // One byte of the next message every ten milliseconds does not count as that message.
         let trickle = stream::unfold(0u32, |number| async move {
             tokio::time::sleep(Duration::from_millis(10)).await;
             Some((data(vec![0]), number + 1))
@@ -182,7 +182,7 @@ async fn a_client_that_stalls_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_deadline_ends_a_stream_that_waits_for_its_client() {
+async fn deadline_ends_a_stream_that_waits_for_its_client() {
     for (path, answers) in [(TALK, 1), (GATHER, 0)] {
         let before = support::dropped();
         let body = stream::iter([data(envelope(0, r#"{"text":"a"}"#))]).chain(stream::pending());

@@ -1,5 +1,5 @@
-//! Streams of requests, alone and beside a stream of answers, in every protocol: what comes, when it is read, and how it
-//! ends.
+//! Streams of requests, alone or with a stream of answers, in every protocol: their messages, when these are read, and
+//! their ends.
 
 mod calls;
 mod limits;
@@ -21,7 +21,7 @@ use crate::support::envelopes::envelopes;
 const GATHER: &str = "/testing.v1.EchoService/Gather";
 const TALK: &str = "/testing.v1.EchoService/Talk";
 
-/// The media types of what a stream can be sent by, and the header that names the compression.
+/// The media types with which a stream can be sent, and the header that names the compression.
 const PROTOCOLS: [(&str, &str); 8] = [
     ("application/connect+json", "connect-content-encoding"),
     ("application/connect+proto", "connect-content-encoding"),
@@ -71,7 +71,7 @@ fn request<B>(path: &str, media: &str, body: B) -> Request<B> {
     request.body(body).expect("a request")
 }
 
-/// A body of these bytes, cut into pieces of so many.
+/// A body of these bytes, cut into pieces of this size.
 fn pieces(bytes: Vec<u8>, length: usize) -> StreamBody<impl Stream<Item = Piece>> {
     let pieces: Vec<Piece> = bytes
         .chunks(length)
@@ -90,7 +90,7 @@ fn data(bytes: Vec<u8>) -> Piece {
     Ok(Frame::data(bytes.into()))
 }
 
-/// A request message with a text, in the encoding of a media type. Gather's and Talk's are alike.
+/// A request message with a text, in the encoding of a media type. The messages of Gather and Talk have the same form.
 fn text(media: &str, text: &str) -> Vec<u8> {
     match media.ends_with("json") {
         true => format!(r#"{{"text":"{text}"}}"#).into(),

@@ -1,4 +1,4 @@
-//! Envelopes as the specifications have them: a byte of flags, four of length, and the message.
+//! Envelopes as in the specifications: one byte of flags, four of length, and the message.
 
 /// A message in an envelope.
 pub(crate) fn envelope(flags: u8, message: impl AsRef<[u8]>) -> Vec<u8> {

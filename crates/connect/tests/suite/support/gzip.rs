@@ -1,4 +1,4 @@
-//! gzip, as the library flate2 has it.
+//! gzip with the library flate2.
 
 use std::io::{Read as _, Write as _};
 

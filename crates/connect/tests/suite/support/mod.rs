@@ -1,4 +1,4 @@
-//! The echo service of the test schema, in a router; envelopes and gzip, written and read by hand.
+//! The echo service of the test schema in a router; envelopes and gzip, written and read by hand.
 
 pub(crate) mod envelopes;
 pub(crate) mod gzip;
@@ -33,7 +33,7 @@ impl Drop for Guard {
     }
 }
 
-/// Answers with what it gets: messages, and headers whose names begin with `x-echo`.
+/// Answers with the content of the request: messages, and headers whose names begin with `x-echo`.
 pub(crate) struct Echo;
 
 impl EchoService for Echo {
@@ -181,7 +181,7 @@ impl Interceptor for Gate {
     }
 }
 
-/// The echo service behind the gate.
+/// The echo service behind the interceptor.
 pub(crate) fn router() -> Router {
     Router::new()
         .service(EchoServiceServer::new(Echo))

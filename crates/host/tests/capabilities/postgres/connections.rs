@@ -1,4 +1,5 @@
-//! Connections: each is clean for the next request, replaced when it ends, and given up when the server does not answer.
+//! Connections: each is clean for the next request, is replaced when it ends, and fails when the server does not
+//! answer.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::{eventually, probe};
 use crate::harness::{Database, Probe};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_left_open_is_rolled_back() {
+async fn open_transaction_is_rolled_back() {
     let (probe, database) = probe().await;
     database.execute("create table t (a int)").await;
     let left_open = json!([
@@ -38,7 +39,7 @@ async fn a_transaction_left_open_is_rolled_back() {
     );
 }
 
-/// Waits for the one connection, which was used for more than plain statements, to be clean again.
+/// Waits until the only connection, which was used for more than plain statements, is clean again.
 async fn cleaned(database: &Database) {
     let clean = "state = 'idle' and query like 'rollback; close all;%'";
     eventually("the connection is cleaned", async || {
@@ -94,10 +95,10 @@ async fn unread_result_is_cancelled_and_holds_nothing() {
     );
 }
 
-/// A request to cancel is not answered, and may reach the server after the statement that it was meant for has ended:
-/// then it must not find another one in its place.
+/// A request to cancel has no answer, and may reach the server after its statement has ended. Then it must not cancel
+/// another statement.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_cut_short_does_not_end_the_next_one() {
+async fn cancelled_statement_does_not_end_the_next_one() {
     let (probe, database) = probe().await;
     for round in 0..100 {
         let cut_short = probe.query(&database, "select 'NaN'::numeric").await;
@@ -130,7 +131,7 @@ async fn connections_that_the_server_ended_are_replaced() {
     }
 }
 
-/// Each connection is used by one request at a time, also when many come at once.
+/// Each connection is used by one request at a time, even if many requests arrive at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_requests_share_the_pool() {
     let (probe, database) = probe().await;
@@ -151,7 +152,7 @@ async fn many_requests_share_the_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_opened_says_why() {
+async fn failed_open_gives_the_reason() {
     let (_, database) = probe().await;
     let probe = Probe::allowed(&["postgres://127.0.0.1:*", "postgres://localhost:*"]).await;
     let reachable = format!("host=127.0.0.1 port={}", database.port());
@@ -197,7 +198,7 @@ async fn what_cannot_be_opened_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_given_up() {
+async fn open_fails_if_the_server_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let probe = Probe::allowed(&["postgres://127.0.0.1:*"]).await;
     let asked = Instant::now();

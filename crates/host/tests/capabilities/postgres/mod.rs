@@ -1,4 +1,5 @@
-//! `spin:postgres`, against a real server: values and errors as in Spin, connections as our own notes promise.
+//! `spin:postgres` with a real server: values and errors are as in Spin, and connections are as described in our own
+//! notes.
 
 mod connections;
 mod results;
@@ -14,7 +15,7 @@ async fn probe() -> (Probe, Database) {
     (Probe::allowed(&[&database.grant()]).await, database)
 }
 
-/// Asks again until the answer is right, because what a connection is cleaned of, it is cleaned of in the background.
+/// Repeats the request until the answer is right, because connections are cleaned in the background.
 async fn eventually(what: &str, mut right: impl AsyncFnMut() -> bool) {
     for _ in 0..100 {
         if right().await {

@@ -6,7 +6,7 @@ use super::probe;
 
 /// Spin: factor-outbound-pg/src/client.rs query_failed and pg_extras.
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_the_server_come_in_their_parts() {
+async fn errors_of_the_server_are_returned_in_their_parts() {
     let (probe, database) = probe().await;
     database.execute("create table t (id int primary key, n int check (n > 0), m int not null default 1); insert into t values (1)").await;
     #[rustfmt::skip]
@@ -73,7 +73,7 @@ async fn errors_of_the_server_come_in_their_parts() {
 
 /// Spin: factor-outbound-pg/src/client.rs infer_columns, called with the first row.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_without_rows_has_no_columns() {
+async fn result_without_rows_has_no_columns() {
     let (probe, database) = probe().await;
     database.execute("create table t (id int)").await;
     let nothing = json!({ "columns": [], "rows": [] });
@@ -97,7 +97,7 @@ async fn a_result_without_rows_has_no_columns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_results_stream_whole_and_in_order() {
+async fn long_result_is_streamed_completely_and_in_order() {
     let (probe, database) = probe().await;
     let result = probe
         .query(
@@ -133,7 +133,7 @@ async fn long_results_stream_whole_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_is_prepared_once_per_connection() {
+async fn statement_is_prepared_once_per_connection() {
     let (probe, database) = probe().await;
     let statement = json!([{ "statement": "select $1::int + 1 as n", "params": [{ "int32": 1 }] }]);
     for _ in 0..20 {
@@ -156,7 +156,8 @@ async fn a_statement_is_prepared_once_per_connection() {
     );
 }
 
-/// Spin prepares each time, so a change of the schema never hurts there; nor may it here.
+/// Spin prepares a statement each time, so a change of the schema is no problem there. It must be no problem here
+/// either.
 #[tokio::test(flavor = "multi_thread")]
 async fn prepared_statement_follows_a_change_of_the_schema() {
     let (probe, database) = probe().await;

@@ -69,7 +69,7 @@ async fn values_come_as_in_spin() {
     }
 }
 
-/// Spin: factor-outbound-pg/src/types.rs convert_entry, where a driver type does not take the value.
+/// Spin: factor-outbound-pg/src/types.rs convert_entry, if a driver type does not accept the value.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_that_spin_cannot_convert_fail_here_too() {
     let (probe, database) = probe().await;
@@ -86,7 +86,7 @@ async fn values_that_spin_cannot_convert_fail_here_too() {
             .as_str()
             .unwrap_or_else(|| panic!("{sql} should fail: {result}"));
         assert!(text.contains(reason), "{sql}: expected {reason:?} in {text:?}");
-        // The columns are known from the first row, though it cannot be read.
+        // The columns are known from the first row, even if it cannot be read.
         assert_eq!(result["columns"][0][0], "c", "{sql}: {result}");
         assert_eq!(result["rows"], json!([]), "{sql}: {result}");
     }
@@ -99,7 +99,7 @@ async fn values_that_spin_cannot_convert_fail_here_too() {
 
 /// Spin: factor-outbound-pg/src/types.rs to_sql_parameter, types/convert.rs, types/interval.rs, types/pg_null.rs.
 #[tokio::test(flavor = "multi_thread")]
-async fn parameters_go_as_in_spin() {
+async fn parameters_are_converted_as_in_spin() {
     let (probe, database) = probe().await;
     #[rustfmt::skip]
     let same = [

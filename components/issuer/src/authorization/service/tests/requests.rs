@@ -1,4 +1,4 @@
-//! Authorization requests: which are refused, and where the refusal is shown.
+//! Authorization requests: which requests are refused, and where the error is shown.
 
 use super::super::{BrowserCookies, NextStop};
 use crate::clients::domain::GrantType;

@@ -1,4 +1,4 @@
-//! How clients authenticate at the token endpoint.
+//! Authentication of clients at the token endpoint.
 
 use crate::clients::domain::{AuthMethod, ClientAuthentication};
 use crate::domain::failure::Denied;

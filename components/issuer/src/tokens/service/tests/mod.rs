@@ -1,4 +1,4 @@
-//! Tokens: how clients get, refresh and lose them.
+//! Tokens: how clients get them, refresh them and lose them.
 
 mod clients;
 mod codes;

@@ -58,7 +58,7 @@ fn service_revokes_its_own_access_token() {
 }
 
 #[test]
-fn introspection_compares_scopes_and_knows_no_replaced_token() {
+fn introspection_compares_scopes_and_refuses_a_replaced_token() {
     let world = World::new();
     let tokens = world.signed_in();
     let is_active = |token: &str, scope: &str| {

@@ -60,7 +60,7 @@ fn name_that_looks_blank_is_refused() {
 fn only_admins_change_the_catalogue() {
     let catalogue = catalogue(1);
     let id = first(&catalogue);
-    // Other callers do not even learn which fields are wrong.
+    // Other callers do not even get the list of invalid fields.
     let stock = UpdateStock {
         product_id: "no id",
         quantity: -1,

@@ -1,4 +1,4 @@
-//! The callers that may read and change an account.
+//! Which callers may read and change an account.
 
 use kernel::{Caller, UserId};
 
