@@ -1,23 +1,24 @@
-//! Bodies of requests, with a maximum size, and bodies of responses, with a maximum time.
+//! Bodies of requests: their maximum size, and the time that they may take to arrive.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::task::AtomicWaker;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::inflight::Ticket;
+use crate::limits::LONG_AFTER;
+use crate::reply::Reply;
 
 /// How long the host continues to read a request body that no component reads.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
@@ -41,6 +42,60 @@ where
     }
 }
 
+/// Whether a body is read completely before it is passed on.
+pub(crate) fn is_short(body: &impl Body) -> bool {
+    body.size_hint().exact().is_some_and(|length| length <= ONE_PIECE)
+}
+
+/// Reads a body of unknown length for [`LONG_AFTER`], up to 64 KiB. A body that is not complete then is passed on with the rest
+/// as it arrives.
+pub(crate) async fn read_ahead(mut body: Bounded) -> Result<WasiBody, Error> {
+    let (mut frames, mut length) = (VecDeque::new(), 0);
+    let reading = async {
+        while length < ONE_PIECE {
+            let Some(frame) = body.frame().await.transpose()? else {
+                return Ok(true);
+            };
+            length += frame.data_ref().map_or(0, |data| data.len() as u64);
+            frames.push_back(frame);
+        }
+        Ok::<_, Error>(false)
+    };
+    let is_complete = tokio::select! {
+        complete = reading => complete?,
+        () = sleep(LONG_AFTER) => false,
+    };
+    let rest = (!is_complete).then_some(body);
+    Ok(ReadAhead { frames, rest }.boxed_unsync())
+}
+
+/// A body whose beginning was read ahead.
+struct ReadAhead {
+    frames: VecDeque<Frame<Bytes>>,
+    /// The rest; `None` if the body is complete.
+    rest: Option<Bounded>,
+}
+
+impl Body for ReadAhead {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match (self.frames.pop_front(), &mut self.rest) {
+            (Some(frame), _) => Poll::Ready(Some(Ok(frame))),
+            (None, Some(rest)) => Pin::new(rest).poll_frame(cx),
+            (None, None) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+}
+
 /// Two copies of a request, after its whole body was read.
 pub(crate) async fn twice(
     request: Request<WasiBody>,
@@ -60,32 +115,61 @@ pub(crate) struct Bounded {
     body: Option<Incoming>,
     limit: u64,
     left: u64,
-    exceeded: Flag,
+    upload: Arc<Upload>,
 }
 
-/// Raised once; all clones see it.
-#[derive(Clone, Default)]
-pub(crate) struct Flag(Arc<AtomicBool>);
+/// What the host knows about a request's body while a component has it.
+#[derive(Default)]
+pub(crate) struct Upload {
+    /// Whether the body was longer than its limit.
+    exceeded: AtomicBool,
+    /// Whether the body has arrived, or is no longer read.
+    is_over: AtomicBool,
+    /// The place of an upload that takes long.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+}
 
-impl Flag {
-    pub(crate) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+impl Upload {
+    pub(crate) fn has_exceeded_its_limit(&self) -> bool {
+        self.exceeded.load(Ordering::Acquire)
+    }
+
+    /// Ready if the body arrives for longer than [`LONG_AFTER`] and there is no place for another such upload.
+    pub(crate) async fn without_place(&self, places: &Arc<Semaphore>) {
+        sleep(LONG_AFTER).await;
+        if !self.is_over.load(Ordering::Acquire) {
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                return;
+            };
+            self.set_place(Some(place));
+            if self.is_over.load(Ordering::Acquire) {
+                self.set_place(None);
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.set_place(None);
+    }
+
+    fn set_place(&self, place: Option<OwnedSemaphorePermit>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 }
 
 impl Bounded {
-    /// Limits `body` to `limit` bytes. Afterwards the flag shows whether the body was longer.
-    pub(crate) fn new(body: Incoming, limit: u64) -> (Self, Flag) {
-        let exceeded = Flag::default();
-        (
-            Self {
-                body: Some(body),
-                limit,
-                left: limit,
-                exceeded: exceeded.clone(),
-            },
-            exceeded,
-        )
+    /// Limits `body` to `limit` bytes.
+    pub(crate) fn new(body: Incoming, limit: u64) -> (Self, Arc<Upload>) {
+        let upload = Arc::new(Upload::default());
+        let bounded = Self {
+            body: Some(body),
+            limit,
+            left: limit,
+            upload: upload.clone(),
+        };
+        (bounded, upload)
     }
 
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
@@ -93,10 +177,13 @@ impl Bounded {
         match self.left.checked_sub(length) {
             Some(left) => {
                 self.left = left;
+                if self.body.as_ref().is_none_or(Incoming::is_end_stream) {
+                    self.upload.end();
+                }
                 Ok(frame)
             }
             None => {
-                self.exceeded.0.store(true, Ordering::Release);
+                self.upload.exceeded.store(true, Ordering::Release);
                 Err(Error::HttpRequestBodySize(Some(self.limit)))
             }
         }
@@ -115,6 +202,9 @@ impl Body for Bounded {
             return Poll::Ready(None);
         };
         let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) {
+            self.upload.end();
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(Error::from).and_then(|frame| self.take(frame))))
     }
 
@@ -129,6 +219,7 @@ impl Body for Bounded {
 
 impl Drop for Bounded {
     fn drop(&mut self) {
+        self.upload.end();
         if let Some(body) = self.body.take() {
             discard(body, self.limit);
         }
@@ -163,100 +254,4 @@ pub(crate) fn without_content(mut response: Response<Reply>) -> Response<Reply> 
         headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
     }
     response.map(|_| Reply::Host(Full::default()))
-}
-
-/// The body of a response.
-pub(crate) enum Reply {
-    /// The body of a component. It ends with an error at the request's deadline.
-    Guest { guest: Arc<Guest>, _watch: Watch },
-    /// A body of the host.
-    Host(Full<Bytes>),
-}
-
-/// The body of a component. At the request's deadline it is dropped, together with the component's work on it, even if
-/// the client reads nothing: otherwise such a client could keep a request in flight.
-pub(crate) struct Guest {
-    /// The body and the ticket, which is held until the response is sent or cancelled.
-    body: Mutex<Option<(WasiBody, Ticket)>>,
-    given_up: AtomicWaker,
-}
-
-impl Guest {
-    fn body(&self) -> MutexGuard<'_, Option<(WasiBody, Ticket)>> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn give_up(&self) {
-        let body = self.body().take();
-        drop(body);
-        self.given_up.wake();
-    }
-}
-
-impl Reply {
-    /// A component's body, until `deadline`.
-    pub(crate) fn of_guest(body: WasiBody, deadline: Instant, ticket: Ticket) -> Self {
-        let guest = Arc::new(Guest {
-            body: Mutex::new(Some((body, ticket))),
-            given_up: AtomicWaker::new(),
-        });
-        let watched = guest.clone();
-        let watch = tokio::spawn(async move {
-            tokio::time::sleep_until(deadline).await;
-            watched.give_up();
-        });
-        Self::Guest {
-            guest,
-            _watch: Watch(watch),
-        }
-    }
-}
-
-/// The task that drops a body at its deadline. It ends with the response.
-pub(crate) struct Watch(JoinHandle<()>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match self.get_mut() {
-            Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Guest { guest, .. } => {
-                guest.given_up.register(cx.waker());
-                match &mut *guest.body() {
-                    Some((body, _)) => Pin::new(body).poll_frame(cx),
-                    None => Poll::Ready(Some(Err(Error::HttpResponseTimeout))),
-                }
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Host(body) => body.is_end_stream(),
-            Self::Guest { guest, .. } => guest
-                .body()
-                .as_ref()
-                .is_some_and(|(body, _)| body.is_end_stream()),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Host(body) => body.size_hint(),
-            Self::Guest { guest, .. } => {
-                let body = guest.body();
-                body.as_ref()
-                    .map(|(body, _)| body.size_hint())
-                    .unwrap_or_default()
-            }
-        }
-    }
 }

@@ -142,8 +142,14 @@ mod tests {
         assert!(shares.take(one).is_none(), "a third is not");
         assert!(shares.take(other).is_some(), "another client has its own share");
         drop(held);
-        assert!(shares.take(one).is_some(), "what was given back can be taken again");
-        assert!(shares.held().is_empty(), "clients that hold nothing take no memory");
+        assert!(
+            shares.take(one).is_some(),
+            "what was given back can be taken again"
+        );
+        assert!(
+            shares.held().is_empty(),
+            "clients that hold nothing take no memory"
+        );
     }
 
     #[test]
@@ -166,7 +172,11 @@ mod tests {
         ] {
             let headers = [(X_FORWARDED_FOR, HeaderValue::from_static(forwarded))];
             let found = proxies.client_of(peer.parse().expect("an address"), &headers.into_iter().collect());
-            assert_eq!(found, client(expected), "peer {peer}, X-Forwarded-For: {forwarded}");
+            assert_eq!(
+                found,
+                client(expected),
+                "peer {peer}, X-Forwarded-For: {forwarded}"
+            );
         }
     }
 

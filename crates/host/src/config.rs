@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chaining::Chaining;
+use crate::clients::TrustedProxies;
 use crate::limits::Limits;
 
 /// The application to run, and its settings.
@@ -20,6 +21,8 @@ pub struct Config {
     pub cache_dir: Option<PathBuf>,
     /// The limits for requests and instances.
     pub limits: Limits,
+    /// The proxies in front of this host. For a request from one of them, the client is taken from `X-Forwarded-For`.
+    pub trusted_proxies: TrustedProxies,
     /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, exactly as in the
     /// components' requests. All other servers are called by HTTP/1.1. gRPC requires HTTP/2.
     pub h2c: BTreeSet<String>,
@@ -35,6 +38,7 @@ impl Config {
             variables: BTreeMap::new(),
             cache_dir: None,
             limits: Limits::default(),
+            trusted_proxies: TrustedProxies::default(),
             h2c: BTreeSet::new(),
             chaining: None,
         }
@@ -49,6 +53,7 @@ impl fmt::Debug for Config {
             .field("variables", &self.variables.keys())
             .field("cache_dir", &self.cache_dir)
             .field("limits", &self.limits)
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("h2c", &self.h2c)
             .finish_non_exhaustive()
     }

@@ -172,7 +172,11 @@ impl Watched {
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.stream().poll_read(cx, buffer)
     }
 }
@@ -246,7 +250,11 @@ mod tests {
             "other requests do not prolong the time of the first"
         );
         drop(first);
-        assert_eq!(due(&connection), (80, Closed::Unfinished), "the second has its own time");
+        assert_eq!(
+            due(&connection),
+            (80, Closed::Unfinished),
+            "the second has its own time"
+        );
     }
 
     #[test]
@@ -256,10 +264,18 @@ mod tests {
         connection.wrote(true);
         let blocked_since = connection.state().blocked_since;
         connection.wrote(true);
-        assert_eq!(connection.state().blocked_since, blocked_since, "since the first time");
+        assert_eq!(
+            connection.state().blocked_since,
+            blocked_since,
+            "since the first time"
+        );
         assert_eq!(due(&connection), (20, Closed::NotRead));
         connection.wrote(false);
-        assert_eq!(due(&connection), (60, Closed::Unfinished), "the client has read meanwhile");
+        assert_eq!(
+            due(&connection),
+            (60, Closed::Unfinished),
+            "the client has read meanwhile"
+        );
     }
 
     #[test]

@@ -1,27 +1,32 @@
 //! A running application: passes requests from outside and from its own components to the component that answers.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::body::{self, Bounded, Reply};
+use crate::body::{self, Bounded};
 use crate::chaining::{Between, Interference};
-use crate::endpoint::Endpoint;
+use crate::clients::{Share, Shares, TrustedProxies};
+use crate::endpoint::{Caller, Endpoint};
 use crate::headers::{self, CHAINED_CLIENT, Origin};
 use crate::instance::Blueprint;
-use crate::limits::Limits;
+use crate::limits::{Limits, READ_TIME};
+use crate::load_log::Refusals;
 use crate::manifest::{self, ComponentId};
 use crate::outbound::LocalCalls;
-use crate::refusal::{bad_request, text, too_large};
+use crate::refusal::{bad_request, busy, text, too_large, too_many};
+use crate::reply::Reply;
 use crate::routes::{RouteNames, Router};
 use crate::subscriber::{Subscriber, Subscription};
 
@@ -42,6 +47,13 @@ pub(crate) struct Application {
     /// Permits for bodies that the host reads before it calls a component. Their number is limited, like the number of
     /// requests in flight.
     gathering: Semaphore,
+    /// Places for requests whose bodies take long to arrive.
+    uploads: Arc<Semaphore>,
+    /// The requests in flight of each client.
+    shares: Arc<Shares>,
+    trusted_proxies: TrustedProxies,
+    refused: Refusals,
+    refused_clients: Refusals,
     limits: Limits,
 }
 
@@ -61,6 +73,7 @@ impl Application {
         components: HashMap<ComponentId, Hosted>,
         subscriptions: Vec<Subscription>,
         between: Between,
+        trusted_proxies: TrustedProxies,
         limits: Limits,
     ) -> Self {
         Self {
@@ -70,7 +83,12 @@ impl Application {
             info: info(about),
             subscriptions,
             between,
-            gathering: Semaphore::new(limits.in_flight),
+            gathering: Semaphore::new(limits.bodies_read_ahead),
+            uploads: Arc::new(Semaphore::new(limits.long_uploads)),
+            shares: Shares::new(limits.requests_per_address),
+            trusted_proxies,
+            refused: Refusals::default(),
+            refused_clients: Refusals::default(),
             limits,
         }
     }
@@ -96,41 +114,86 @@ impl Application {
         self.components.keys().collect()
     }
 
-    /// Answers a request from outside. `client` is the address that it came from.
-    pub(crate) async fn outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The maximum time from a request's head until its response is sent.
+    pub(crate) fn response_time(&self) -> Duration {
+        self.limits.request_deadline + READ_TIME
+    }
+
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.contains(peer)
+    }
+
+    /// A share of the requests in flight for the client of a request; `None` if the client has the maximum.
+    pub(crate) fn share_of(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Share> {
+        self.shares.take(self.trusted_proxies.client_of(peer, headers))
+    }
+
+    /// The answer to a client that has too many requests in flight.
+    pub(crate) fn refuse_client(&self, request: Request<Incoming>) -> Response<Reply> {
+        body::discard(request.into_body(), self.limits.request_body);
+        self.refused_clients.count(|requests| {
+            tracing::warn!(
+                requests,
+                "requests refused: one address has the maximum number in flight"
+            );
+        });
+        too_many()
+    }
+
+    /// Answers a request from outside. `client` is the address that it came from, and `share` its client's share of the requests
+    /// in flight.
+    pub(crate) async fn outside(
+        &self,
+        request: Request<Incoming>,
+        client: HeaderValue,
+        share: Share,
+    ) -> Response<Reply> {
         let is_head = request.method() == Method::HEAD;
-        let response = self.respond_outside(request, client).await;
+        let response = self.respond_outside(request, client, share).await;
         match is_head {
             true => body::without_content(response),
             false => response,
         }
     }
 
-    async fn respond_outside(&self, request: Request<Incoming>, client: HeaderValue) -> Response<Reply> {
+    async fn respond_outside(
+        &self,
+        request: Request<Incoming>,
+        client: HeaderValue,
+        share: Share,
+    ) -> Response<Reply> {
         let (mut parts, body) = request.into_parts();
         if let Err(problem) = headers::accept(&mut parts) {
             body::discard(body, self.limits.request_body);
             return bad_request(&problem);
         }
-        let request = Request::from_parts(parts, body);
-        if request.body().size_hint().lower() > self.limits.request_body {
-            body::discard(request.into_body(), self.limits.request_body);
+        if body.size_hint().lower() > self.limits.request_body {
+            body::discard(body, self.limits.request_body);
             return too_large(self.limits.request_body);
         }
-        let deadline = self.deadline();
-        if request.body().is_end_stream() {
-            return self.public(request.map(|_| empty()), client, deadline).await;
+        let (deadline, caller) = (self.deadline(), Caller::Client(share));
+        if body.is_end_stream() {
+            let request = Request::from_parts(parts, empty());
+            return self.public(request, client, deadline, caller).await;
         }
-        let (parts, body) = request.into_parts();
-        let (body, exceeded) = Bounded::new(body, self.limits.request_body);
-        let body = match self.gather(body, deadline).await {
+        let (body, upload) = Bounded::new(body, self.limits.request_body);
+        let body = match self.gather(&parts, body, deadline).await {
             Ok(body) => body,
             Err(response) => return response,
         };
         let request = Request::from_parts(parts, body);
-        let response = self.public(request, client, deadline).await;
+        let response = tokio::select! {
+            response = self.public(request, client, deadline, caller) => response,
+            () = upload.without_place(&self.uploads) => {
+                self.refuse("the maximum number of long uploads is in flight")
+            }
+        };
         // The component only gets an error when it reads the request. The host sends the cause to the client.
-        if exceeded.is_raised() {
+        if upload.has_exceeded_its_limit() {
             too_large(self.limits.request_body)
         } else {
             response
@@ -141,17 +204,41 @@ impl Application {
         Instant::now() + self.limits.request_deadline
     }
 
-    /// Reads a short body completely, if there is a permit for it. Otherwise the component gets it as it arrives, and
-    /// meanwhile the request counts as in flight for that component.
+    fn refuse(&self, cause: &'static str) -> Response<Reply> {
+        self.refused
+            .count(move |requests| tracing::warn!(requests, "requests refused: {cause}"));
+        busy()
+    }
+
+    /// Reads a short body completely, and the beginning of a body whose length is not announced. So a body that arrives slowly
+    /// takes none of the component's places. Other bodies are passed to the component as they arrive. Over HTTP/2 that is every
+    /// body without an announced length: the client may wait for a response before it sends more.
     ///
     /// # Errors
     /// The answer to a request whose body does not arrive.
-    async fn gather(&self, body: Bounded, deadline: Instant) -> Result<WasiBody, Response<Reply>> {
-        let Ok(_place) = self.gathering.try_acquire() else {
+    async fn gather(
+        &self,
+        parts: &Parts,
+        body: Bounded,
+        deadline: Instant,
+    ) -> Result<WasiBody, Response<Reply>> {
+        let is_short = body::is_short(&body);
+        let is_announced = body.size_hint().exact().is_some();
+        if !is_short && (is_announced || parts.version == Version::HTTP_2) {
             return Ok(body.boxed_unsync());
+        }
+        let Ok(_place) = self.gathering.try_acquire() else {
+            return Err(self.refuse("the maximum number of request bodies is being read"));
         };
-        match tokio::time::timeout_at(deadline, body::in_one_piece(body)).await {
+        let reading = async {
+            match is_short {
+                true => body::in_one_piece(body).await,
+                false => body::read_ahead(body).await,
+            }
+        };
+        match tokio::time::timeout_at(deadline, reading).await {
             Ok(Ok(body)) => Ok(body),
+            Ok(Err(Error::HttpRequestBodySize(_))) => Err(too_large(self.limits.request_body)),
             Ok(Err(cause)) => Err(text(
                 StatusCode::BAD_REQUEST,
                 format!("the request's body broke off: {cause}\n"),
@@ -169,7 +256,8 @@ impl Application {
         let response = match headers::accept_from_component(&mut parts) {
             Ok(()) => {
                 let request = Request::from_parts(parts, body);
-                self.public(request, CHAINED_CLIENT, self.deadline()).await
+                self.public(request, CHAINED_CLIENT, self.deadline(), Caller::Component)
+                    .await
             }
             Err(problem) => bad_request(&problem),
         };
@@ -182,6 +270,7 @@ impl Application {
         request: Request<WasiBody>,
         client: HeaderValue,
         deadline: Instant,
+        caller: Caller,
     ) -> Response<Reply> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
@@ -199,7 +288,10 @@ impl Application {
         let described = headers::describe(&mut parts, origin, found.parameters());
         match (described, self.endpoint(found.route.target.as_str())) {
             (Err(problem), _) => bad_request(&problem),
-            (Ok(()), Some(endpoint)) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
+            (Ok(()), Some(endpoint)) => {
+                let request = Request::from_parts(parts, body);
+                endpoint.answer(request, deadline, caller).await
+            }
             (Ok(()), None) => unreachable!("a route leads to a component with a trigger"),
         }
     }
@@ -250,11 +342,13 @@ impl Application {
         let described = headers::accept_from_component(&mut parts)
             .and_then(|()| headers::describe(&mut parts, origin, std::iter::empty()));
         let response = match described {
-            Ok(()) => endpoint.answer(Request::from_parts(parts, body), deadline).await,
+            Ok(()) => {
+                let request = Request::from_parts(parts, body);
+                endpoint.answer(request, deadline, Caller::Component).await
+            }
             Err(problem) => bad_request(&problem),
         };
-        let (parts, body) = response.into_parts();
-        Ok(Response::from_parts(parts, body::in_one_piece(body).await?))
+        Ok(response.map(BodyExt::boxed_unsync))
     }
 
     fn endpoint(&self, id: &str) -> Option<&Endpoint> {

@@ -2,26 +2,49 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use tokio::sync::Semaphore;
+use http_body_util::{BodyExt as _, Collected};
 use tokio::time::Instant;
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler, ProxyPre};
 
-use crate::body::Reply;
-use crate::inflight::{self, Stub};
+use crate::body::is_short;
+use crate::clients::Share;
+use crate::inflight::{Places, Stub};
 use crate::instance::{Blueprint, State};
 use crate::limits::Limits;
+use crate::load_log::Refusals;
 use crate::refusal::{busy, text};
+use crate::reply::{Cut, Reply};
 use crate::worker::{Handler, Pool};
+
+/// The origin of a request.
+pub(crate) enum Caller {
+    /// A client, with its share of the requests in flight.
+    Client(Share),
+    /// A component of the application.
+    Component,
+}
 
 /// A component that answers requests.
 pub(crate) struct Endpoint {
     component: Arc<str>,
     handler: Handler,
-    in_flight: Arc<Semaphore>,
+    /// The places for clients.
+    clients: Arc<Places>,
+    /// The places for other components, so that clients cannot take them.
+    components: Arc<Places>,
+    refused: Refusals,
+    cut: Refusals,
     limits: Limits,
+}
+
+/// A component's answer. A short body was read whole.
+enum Answer {
+    Whole(Response<Collected<Bytes>>),
+    Arriving(Response<WasiBody>),
 }
 
 impl Endpoint {
@@ -29,25 +52,72 @@ impl Endpoint {
         Self {
             component: blueprint.component.clone(),
             handler: ProxyHandler::new(Pool::new(blueprint, handler, limits.request_deadline)),
-            in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+            clients: Arc::new(Places::new(&limits)),
+            components: Arc::new(Places::new(&limits)),
+            refused: Refusals::default(),
+            cut: Refusals::default(),
             limits,
         }
     }
 
     /// Lets an instance of the component answer. Dropping the future cancels the request.
-    pub(crate) async fn answer(&self, request: Request<WasiBody>, deadline: Instant) -> Response<Reply> {
-        let Some((ticket, stub)) = inflight::admit(&self.in_flight) else {
-            tracing::warn!(
-                component = &*self.component,
-                "turned away: {} requests are in flight",
-                self.limits.in_flight
-            );
-            return busy();
+    pub(crate) async fn answer(
+        &self,
+        request: Request<WasiBody>,
+        deadline: Instant,
+        caller: Caller,
+    ) -> Response<Reply> {
+        let (places, share) = match caller {
+            Caller::Client(share) => (&self.clients, Some(share)),
+            Caller::Component => (&self.components, None),
         };
-        match tokio::time::timeout_at(deadline, self.handler.handle(stub, request)).await {
-            Ok(Ok(response)) => response.map(|body| Reply::of_guest(body, deadline, ticket)),
+        let Some((ticket, stub)) = places.admit(share) else {
+            return self.refuse("the maximum number of requests is in flight");
+        };
+        match tokio::time::timeout_at(deadline, self.ask(stub, request)).await {
+            Ok(Ok(Answer::Whole(response))) => response.map(Reply::Whole),
+            Ok(Ok(Answer::Arriving(response))) => response.map(|body| {
+                let log = self.log_of_cut();
+                Reply::arriving(body, deadline, ticket, places.clone(), log)
+            }),
             Ok(Err(error)) => self.failed(&error),
             Err(_) => self.too_late(),
+        }
+    }
+
+    async fn ask(&self, stub: Stub, request: Request<WasiBody>) -> wasmtime::Result<Answer> {
+        let response = self.handler.handle(stub, request).await?;
+        if !is_short(response.body()) {
+            return Ok(Answer::Arriving(response));
+        }
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await?;
+        Ok(Answer::Whole(Response::from_parts(parts, body)))
+    }
+
+    fn refuse(&self, cause: &'static str) -> Response<Reply> {
+        let component = self.component.clone();
+        self.refused.count(move |requests| {
+            tracing::warn!(component = &*component, requests, "requests refused: {cause}");
+        });
+        busy()
+    }
+
+    fn log_of_cut(&self) -> impl FnOnce(Cut) + Send + 'static {
+        let (component, cut) = (self.component.clone(), self.cut.clone());
+        move |reason| match reason {
+            Cut::Left => {}
+            Cut::Late | Cut::TooManyLong => cut.count(move |responses| {
+                tracing::warn!(
+                    component = &*component,
+                    responses,
+                    "responses cut off: {}",
+                    match reason {
+                        Cut::TooManyLong => "the maximum number of long responses is in flight",
+                        Cut::Left | Cut::Late => "they were not complete within the request's time",
+                    }
+                );
+            }),
         }
     }
 
@@ -64,11 +134,7 @@ impl Endpoint {
     fn failed(&self, error: &wasmtime::Error) -> Response<Reply> {
         let instantiation = error.downcast_ref::<InstantiationError<Stub>>();
         if instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>()) {
-            tracing::warn!(
-                component = &*self.component,
-                "turned away: no room for another instance"
-            );
-            return busy();
+            return self.refuse("there is no room for another instance");
         }
         tracing::error!(component = &*self.component, "request failed: {error:?}");
         text(StatusCode::INTERNAL_SERVER_ERROR, "")

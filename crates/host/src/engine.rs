@@ -49,7 +49,8 @@ pub(crate) fn engine(
 /// Slots for as many instances as requests may be in flight. So a request is normally refused by the in-flight limit.
 /// Slots run out only in the rare case that ending instances still hold some.
 fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
-    let instances = u32::try_from(limits.in_flight.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
+    let places = 2 * (limits.in_flight + limits.long_responses);
+    let instances = u32::try_from(places.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances);
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT));

@@ -12,6 +12,15 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::clients::Share;
+use crate::limits::Limits;
+
+/// The places of one component for the requests of its clients, or of other components.
+pub(crate) struct Places {
+    requests: Arc<Semaphore>,
+    long_responses: Arc<Semaphore>,
+}
+
 /// The caller's side of a request. It is dropped when the caller no longer waits for the response.
 pub(crate) struct Ticket(Arc<Request>);
 
@@ -19,7 +28,9 @@ pub(crate) struct Ticket(Arc<Request>);
 pub(crate) struct Stub(Arc<Request>);
 
 struct Request {
-    _permit: OwnedSemaphorePermit,
+    place: Mutex<OwnedSemaphorePermit>,
+    /// The client's share of the requests in flight; `None` for a request of a component.
+    _share: Option<Share>,
     stage: Mutex<Stage>,
     caller_left: AtomicWaker,
 }
@@ -40,16 +51,35 @@ pub(crate) struct Crew {
     caller_left: AtomicWaker,
 }
 
-/// Admits a request, or returns `None` if the maximum number of requests is in flight. It never waits. So components that
-/// call each other, or themselves, reach the limit instead of a deadlock.
-pub(crate) fn admit(limit: &Arc<Semaphore>) -> Option<(Ticket, Stub)> {
-    let permit = limit.clone().try_acquire_owned().ok()?;
-    let request = Arc::new(Request {
-        _permit: permit,
-        stage: Mutex::new(Stage::Queued),
-        caller_left: AtomicWaker::new(),
-    });
-    Some((Ticket(request.clone()), Stub(request)))
+impl Places {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(limits.in_flight)),
+            long_responses: Arc::new(Semaphore::new(limits.long_responses)),
+        }
+    }
+
+    /// Admits a request, or returns `None` if the maximum number of requests is in flight. It never waits. So components that
+    /// call each other, or themselves, reach the limit instead of a deadlock.
+    pub(crate) fn admit(&self, share: Option<Share>) -> Option<(Ticket, Stub)> {
+        let place = self.requests.clone().try_acquire_owned().ok()?;
+        let request = Arc::new(Request {
+            place: Mutex::new(place),
+            _share: share,
+            stage: Mutex::new(Stage::Queued),
+            caller_left: AtomicWaker::new(),
+        });
+        Some((Ticket(request.clone()), Stub(request)))
+    }
+
+    /// Exchanges the place of a request whose response goes on for long. False if there is no such place.
+    pub(crate) fn make_long(&self, ticket: &Ticket) -> bool {
+        let Ok(long) = self.long_responses.clone().try_acquire_owned() else {
+            return false;
+        };
+        *ticket.0.place.lock().unwrap_or_else(PoisonError::into_inner) = long;
+        true
+    }
 }
 
 impl Request {
@@ -132,23 +162,49 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
+    fn one_place() -> Places {
+        Places::new(&Limits {
+            in_flight: 1,
+            long_responses: 1,
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn long_response_gives_the_place_of_its_request_back() {
+        let places = one_place();
+        let (stream, _stub) = places.admit(None).expect("there is room");
+        assert!(
+            places.make_long(&stream),
+            "there is a place for one long response"
+        );
+        let (second, _stub) = places
+            .admit(None)
+            .expect("the first request needs no place of this kind now");
+        assert!(
+            !places.make_long(&second),
+            "there is no place for another long response"
+        );
+        drop((stream, _stub));
+    }
+
     #[test]
     fn no_more_requests_than_the_limit_are_admitted() {
-        let limit = Arc::new(Semaphore::new(1));
-        let first = admit(&limit).expect("the first request is admitted");
+        let limit = one_place();
+        let first = limit.admit(None).expect("the first request is admitted");
         assert!(
-            admit(&limit).is_none(),
+            limit.admit(None).is_none(),
             "the second is not, while the first is in flight"
         );
         drop(first);
-        assert!(admit(&limit).is_some(), "a finished request makes room");
+        assert!(limit.admit(None).is_some(), "a finished request makes room");
     }
 
     #[test]
     fn abandoned_request_stays_in_flight_until_its_instance_ends() {
-        let limit = Arc::new(Semaphore::new(1));
+        let limit = one_place();
         let crew = Arc::new(Crew::default());
-        let (ticket, stub) = admit(&limit).expect("there is room");
+        let (ticket, stub) = limit.admit(None).expect("there is room");
         let mut left = Box::pin(stub.join(crew.clone()));
         assert_eq!(left.as_mut().now_or_never(), None, "the caller still waits");
         assert!(
@@ -167,7 +223,7 @@ mod tests {
             "no caller waits for the instance"
         );
         assert_eq!(
-            limit.available_permits(),
+            limit.requests.available_permits(),
             0,
             "the work goes on, so the request counts"
         );
@@ -175,7 +231,7 @@ mod tests {
         crew.disband();
         drop(left);
         assert_eq!(
-            limit.available_permits(),
+            limit.requests.available_permits(),
             1,
             "the instance is gone and so is the request"
         );
@@ -184,7 +240,7 @@ mod tests {
     #[test]
     fn caller_that_leaves_the_queue_does_not_count_as_waiting() {
         let crew = Arc::new(Crew::default());
-        let (ticket, stub) = admit(&Arc::new(Semaphore::new(1))).expect("there is room");
+        let (ticket, stub) = one_place().admit(None).expect("there is room");
         drop(ticket);
         let mut left = Box::pin(stub.join(crew.clone()));
         assert_eq!(

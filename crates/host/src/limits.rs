@@ -32,8 +32,6 @@ pub const HTTP2_HEADERS: u32 = 16 * 1024;
 /// The time after which a response that still goes on, or a request whose body still arrives, needs one of the few places for
 /// these.
 pub const LONG_AFTER: Duration = Duration::from_secs(1);
-/// Bodies of at most 64 KiB that the host reads at the same time before it calls a component.
-pub const BODIES_READ_AHEAD: usize = 1_024;
 /// The maximum size of a request's head, in bytes, and of the part of a body that is read ahead: the memory of one idle
 /// connection. HTTP/1.1 only; for HTTP/2 it is 16 KiB.
 pub const HEAD_SIZE: usize = 64 * 1024;
@@ -70,6 +68,9 @@ pub struct Limits {
     /// Requests from outside whose bodies may arrive for longer than [`LONG_AFTER`] while a component reads them. A further one
     /// gets 503. Default 64.
     pub long_uploads: usize,
+    /// Bodies that the host reads at the same time before it calls a component: short ones, and the beginnings of others, of at
+    /// most 64 KiB each. A request for which there is no place gets 503. Default 1,024.
+    pub bodies_read_ahead: usize,
     /// Requests that one client address may have in flight, in all components. A further one gets 429 with `Retry-After`. An
     /// IPv6 /64 network counts as one address. Default 64: a quarter of `in_flight`.
     pub requests_per_address: usize,
@@ -87,6 +88,7 @@ impl Default for Limits {
             in_flight: 256,
             long_responses: 64,
             long_uploads: 64,
+            bodies_read_ahead: 1_024,
             requests_per_address: 64,
             connections_per_address: 512,
         }

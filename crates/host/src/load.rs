@@ -119,6 +119,7 @@ pub(crate) fn load(config: &Config) -> Result<Arc<Application>, LoadError> {
             components.collect(),
             subscriptions,
             Between::new(config.chaining.clone()),
+            config.trusted_proxies.clone(),
             config.limits,
         )
     }))

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::bad_request::BadRequest;
-use crate::body::Reply;
+
 use crate::limits::RETRY_AFTER;
+use crate::reply::Reply;
 
 /// A refusal with this text for the client.
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Reply> {
@@ -34,11 +35,24 @@ pub(crate) fn too_large(limit: u64) -> Response<Reply> {
     )
 }
 
+/// The answer if the host, or the component, has too many requests.
 pub(crate) fn busy() -> Response<Reply> {
-    let mut response = text(
+    later(
         StatusCode::SERVICE_UNAVAILABLE,
         "too many requests at once, try again\n",
-    );
+    )
+}
+
+/// The answer to a client that has too many requests itself.
+pub(crate) fn too_many() -> Response<Reply> {
+    later(
+        StatusCode::TOO_MANY_REQUESTS,
+        "your address has too many requests in flight; wait for their answers, and try again\n",
+    )
+}
+
+fn later(status: StatusCode, cause: &'static str) -> Response<Reply> {
+    let mut response = text(status, cause);
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, RETRY_AFTER.into());

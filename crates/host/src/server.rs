@@ -1,24 +1,34 @@
 //! The listener: HTTP/1.1 and HTTP/2 (with prior knowledge) over TCP, in front of an application.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 use http::{HeaderValue, Request};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
+use wasmtime_wasi_http::Error;
 
+use crate::clients::{Share, Shares};
+use crate::connection::{Connection, OpenRequest, Watched};
 use crate::dispatch::Application;
-use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_STREAMS};
+use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_HEADERS, HTTP2_PING, HTTP2_STREAMS};
+use crate::load_log::Refusals;
+use crate::reply::Reply;
 
 /// The pause when the system has no free sockets. Without it the loop would use a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -75,16 +85,29 @@ pub(crate) async fn serve(application: Arc<Application>, address: SocketAddr) ->
 }
 
 async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: oneshot::Receiver<Duration>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let mut open = OpenConnections::new(application.limits().connections_per_address);
     let mut connections = JoinSet::new();
     let grace = loop {
         tokio::select! {
             grace = &mut stopped => break grace.unwrap_or_default(),
-            accepted = accept(&listener, &slots) => {
-                _ = connections.spawn(serve_connection(application.clone(), accepted, graceful.watcher()));
+            (stream, peer) = accept(&listener) => {
+                let is_proxy = application.trusts(peer.ip());
+                let Some(accepted) = open.admit(peer, is_proxy, application.response_time()) else {
+                    continue;
+                };
+                let number = accepted.number;
+                let serving = serve_connection(application.clone(), stream, accepted, graceful.watcher());
+                _ = connections.spawn(async move {
+                    serving.await;
+                    number
+                });
             }
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Ok(number) = ended {
+                    open.remove(number);
+                }
+            }
         }
     };
     drop(listener);
@@ -96,27 +119,12 @@ async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: 
     }
 }
 
-/// An open connection, which counts until it is closed.
-struct Accepted {
-    stream: TcpStream,
-    client: SocketAddr,
-    _slot: Option<OwnedSemaphorePermit>,
-}
-
 /// The next connection. The server continues if accepting fails: the client may have left, or there may be no free
 /// sockets.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
-    // The semaphore is never closed, so there is always a slot at some time.
-    let slot = slots.clone().acquire_owned().await.ok();
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, client)) => {
-                return Accepted {
-                    stream,
-                    client,
-                    _slot: slot,
-                };
-            }
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -125,28 +133,160 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
     }
 }
 
-async fn serve_connection(application: Arc<Application>, accepted: Accepted, watcher: Watcher) {
-    let Accepted {
-        stream,
-        client,
-        _slot,
-    } = accepted;
+/// The open connections, and the number that each client has of them.
+struct OpenConnections {
+    by_number: HashMap<u64, Arc<Connection>>,
+    next: u64,
+    shares: Arc<Shares>,
+    refused: Refusals,
+    displaced: Refusals,
+}
+
+/// An open connection, which counts until it is closed.
+struct Accepted {
+    number: u64,
+    peer: SocketAddr,
+    connection: Arc<Connection>,
+    /// `None` for a trusted proxy.
+    _share: Option<Share>,
+}
+
+impl OpenConnections {
+    fn new(per_client: usize) -> Self {
+        Self {
+            by_number: HashMap::new(),
+            next: 0,
+            shares: Shares::new(per_client),
+            refused: Refusals::default(),
+            displaced: Refusals::default(),
+        }
+    }
+
+    /// Admits a connection. If there are too many, it takes the place of the least used one. `None` if the client has too many
+    /// connections, or if all connections are in use.
+    fn admit(&mut self, peer: SocketAddr, is_proxy: bool, response_time: Duration) -> Option<Accepted> {
+        let share = match is_proxy {
+            true => None,
+            false => Some(self.share_of(peer)?),
+        };
+        if self.by_number.len() >= CONNECTIONS && !self.displace_one() {
+            self.refuse("the maximum number of connections is in use");
+            return None;
+        }
+        let (number, connection) = (self.next, Connection::new(response_time));
+        self.next += 1;
+        self.by_number.insert(number, connection.clone());
+        Some(Accepted {
+            number,
+            peer,
+            connection,
+            _share: share,
+        })
+    }
+
+    fn share_of(&self, peer: SocketAddr) -> Option<Share> {
+        let share = self.shares.take(peer.ip().into());
+        if share.is_none() {
+            self.refuse("one address has the maximum number of connections");
+        }
+        share
+    }
+
+    fn refuse(&self, cause: &'static str) {
+        self.refused
+            .count(move |connections| tracing::warn!(connections, "connections refused: {cause}"));
+    }
+
+    /// Closes the least used connection. False if all are in use.
+    fn displace_one(&mut self) -> bool {
+        let unused = self.by_number.iter().filter_map(|(number, connection)| {
+            let idleness = connection.idleness()?;
+            Some((idleness, *number))
+        });
+        let Some((_, number)) = unused.min() else {
+            return false;
+        };
+        if let Some(connection) = self.by_number.remove(&number) {
+            connection.displace();
+        }
+        self.displaced.count(|connections| {
+            tracing::warn!(connections, "idle connections closed for new ones");
+        });
+        true
+    }
+
+    fn remove(&mut self, number: u64) {
+        self.by_number.remove(&number);
+    }
+}
+
+async fn serve_connection(
+    application: Arc<Application>,
+    stream: TcpStream,
+    accepted: Accepted,
+    watcher: Watcher,
+) {
+    let peer = accepted.peer;
     // Head and body of a response are written separately: a client that acknowledges late would wait 40 ms for the body.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%client, "connection lost before its first request: {error}");
+        tracing::debug!(%peer, "connection lost before its first request: {error}");
         return;
     }
-    let Ok(address) = HeaderValue::from_str(&client.to_string()) else {
+    let Ok(address) = HeaderValue::from_str(&peer.to_string()) else {
         unreachable!("an address is ASCII");
     };
+    let connection = accepted.connection.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (application, address) = (application.clone(), address.clone());
-        async move { Ok::<_, Infallible>(application.outside(request, address).await) }
+        let (application, address, open) = (application.clone(), address.clone(), connection.begin());
+        async move {
+            let response = match application.share_of(peer.ip(), request.headers()) {
+                Some(share) => application.outside(request, address, share).await,
+                None => application.refuse_client(request),
+            };
+            Ok::<_, Infallible>(response.map(|reply| Sent { reply, _open: open }))
+        }
     });
+    let stream = Watched {
+        stream,
+        connection: accepted.connection.clone(),
+    };
     let protocol = protocol();
-    let connection = protocol.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%client, "connection ended: {error}");
+    let serving = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        result = serving => {
+            if let Err(error) = result {
+                tracing::debug!(%peer, "connection ended: {error}");
+            }
+        }
+        reason = accepted.connection.closed() => {
+            tracing::debug!(%peer, "connection closed: {reason:?}");
+        }
+    }
+}
+
+/// The body of a response that is sent over a connection.
+struct Sent {
+    reply: Reply,
+    _open: OpenRequest,
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.reply).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.reply.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.reply.size_hint()
     }
 }
 
@@ -160,6 +300,9 @@ fn protocol() -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(HTTP2_STREAMS);
+        .max_concurrent_streams(HTTP2_STREAMS)
+        .max_header_list_size(HTTP2_HEADERS)
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PING);
     builder
 }
