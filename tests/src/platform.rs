@@ -217,6 +217,10 @@ fn config(
     config.variables = variables;
     // Components are compiled once for all tests of all runs: the key of the cache is the content of a component.
     config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
+    // A test has one address, and sends the requests of many clients. Tests of the limits set their own limits.
+    config.limits.requests_per_address = usize::MAX;
+    config.limits.connections_per_address = usize::MAX;
+    config.limits.long_responses = config.limits.in_flight;
     config
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use host::{App, Config, Server};
+use host::{App, Config, Limits, Server, TrustedProxies};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -57,6 +57,25 @@ struct Arguments {
         value_delimiter = ','
     )]
     h2c: Vec<String>,
+
+    /// The proxies in front of this host: networks or addresses, separated by commas. For their requests, the client is taken
+    /// from X-Forwarded-For.
+    #[arg(
+        long,
+        value_name = "NETWORKS",
+        env = "AKINAI_TRUSTED_PROXIES",
+        default_value = "",
+        value_parser = TrustedProxies::parse
+    )]
+    trusted_proxies: TrustedProxies,
+
+    /// The number of requests that one client address may have in flight. Further requests get 429.
+    #[arg(long, value_name = "NUMBER", env = "AKINAI_REQUESTS_PER_ADDRESS", default_value_t = Limits::default().requests_per_address)]
+    requests_per_address: usize,
+
+    /// The number of connections that one client address may have open. Further connections are closed.
+    #[arg(long, value_name = "NUMBER", env = "AKINAI_CONNECTIONS_PER_ADDRESS", default_value_t = Limits::default().connections_per_address)]
+    connections_per_address: usize,
 }
 
 fn parse_variable(argument: &str) -> Result<(String, String), &'static str> {
@@ -94,6 +113,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         variables: BTreeMap::from_iter(arguments.variables),
         cache_dir: arguments.cache_dir,
         h2c: arguments.h2c.into_iter().collect(),
+        trusted_proxies: arguments.trusted_proxies,
+        limits: Limits {
+            requests_per_address: arguments.requests_per_address,
+            connections_per_address: arguments.connections_per_address,
+            ..Limits::default()
+        },
         ..Config::new(arguments.manifest)
     })
     .await?;

@@ -165,7 +165,9 @@ fn host(workspace: &Workspace, manifest: &Path) -> Command {
         .arg("--manifest")
         .arg(manifest)
         .arg("--cache-dir")
-        .arg(workspace.private().join("cache"));
+        .arg(workspace.private().join("cache"))
+        // One program sends the requests of many clients.
+        .args(["--requests-per-address", "100000"]);
     command
 }
 

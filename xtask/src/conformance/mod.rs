@@ -127,6 +127,8 @@ fn host(workspace: &Workspace, application: &str) -> Command {
             let mut host = Command::new(workspace.native_program(BuildProfile::Dev, "akinai-host"));
             host.arg("--manifest").arg(manifest);
             host.arg("--cache-dir").arg(workspace.private().join("cache"));
+            // The suite runs its cases at the same time, from one address.
+            host.args(["--requests-per-address", "100000"]);
             host.env("RUST_LOG", "warn");
             host
         }

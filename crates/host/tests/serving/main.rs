@@ -4,6 +4,7 @@
 mod chaining;
 mod ending;
 mod harness;
+mod hostile;
 mod limits;
 mod loading;
 mod requests;
