@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use host::{App, Config, Limits, Server, TrustedProxies};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -109,6 +110,7 @@ fn log_to_stderr() {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    raise_file_limit();
     let app = App::load(Config {
         variables: BTreeMap::from_iter(arguments.variables),
         cache_dir: arguments.cache_dir,
@@ -134,6 +136,19 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         server.shutdown(GRACE).await;
     }
     Ok(())
+}
+
+/// Raises the limit of open files to what the system allows. Each connection is a file, and many systems start programs with a
+/// limit of 1,024.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
 }
 
 async fn serve(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {

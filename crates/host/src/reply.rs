@@ -155,7 +155,7 @@ impl Body for Reply {
         match self {
             Self::Host(body) => body.size_hint(),
             Self::Whole(body) => body.size_hint(),
-            Self::Arriving(body) => body.size.clone(),
+            Self::Arriving(body) => body.size,
         }
     }
 }
