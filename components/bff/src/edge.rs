@@ -177,7 +177,8 @@ impl EdgeCall {
         if let Some(status) = self.cached_status(&control, &presented, admission.as_ref()) {
             return Ok(status.into());
         }
-        let verified = self.verify(&control, token, admission.as_ref()).await?;
+        let headers = &mut context.response_headers;
+        let verified = self.verify(&control, token, admission.as_ref(), headers).await?;
         let admitted_at = admission.map_or(0, |admission| admission.now);
         self.check(&control, &presented, &verified, admitted_at, context)
             .await
@@ -217,6 +218,7 @@ impl EdgeCall {
         control: &AdmissionControl<'_>,
         token: &str,
         admission: Option<&Admission>,
+        headers: &mut HeaderMap,
     ) -> Result<AccessToken, ConnectError> {
         let issuer = &self.settings.issuer;
         let keys = admission.and_then(|admission| admission.signing_keys.as_deref());
@@ -235,7 +237,11 @@ impl EdgeCall {
                     self.ids(),
                     format_args!("access token refused client_address={address} cause=\"{error}\""),
                 );
-                control.count_failed_token().await;
+                if !error.has_valid_signature()
+                    && let Some(wait) = control.count_forged_token().await
+                {
+                    return Err(too_many_forged_tokens(headers, wait));
+                }
                 Err(challenge::invalid("the access token is not valid"))
             }
         }
@@ -358,9 +364,6 @@ fn apply_admission(admission: &Admission, headers: &mut HeaderMap) -> Result<(),
             write_quota(headers, admission.quota, seconds);
             "too many requests; try again later"
         }
-        AdmissionDecision::AddressBlocked => {
-            "too many requests with invalid tokens came from your address; try again later"
-        }
     };
     headers.insert(header::RETRY_AFTER, seconds.max(1).into());
     Err(ConnectError::resource_exhausted(refusal))
@@ -374,6 +377,14 @@ fn write_quota(headers: &mut HeaderMap, quota: Quota, seconds: u64) {
         quota.remaining.into(),
     );
     headers.insert(HeaderName::from_static("ratelimit-reset"), seconds.into());
+}
+
+fn too_many_forged_tokens(headers: &mut HeaderMap, wait: Duration) -> ConnectError {
+    let seconds = wait.as_millis().div_ceil(1000) as u64;
+    headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+    ConnectError::resource_exhausted(
+        "too many tokens that are not the issuer's came from your address; try again later",
+    )
 }
 
 fn admins_unavailable() -> ConnectError {

@@ -72,4 +72,30 @@ impl TokenError {
     pub fn is_unknown_key(self) -> bool {
         self == Self::UnknownKey
     }
+
+    /// Whether the signature is the issuer's, and only the claims are refused: the token has expired, for example. Such a token is
+    /// no attempt to forge one.
+    pub fn has_valid_signature(self) -> bool {
+        match self {
+            Self::Missing(_)
+            | Self::Malformed(_)
+            | Self::Contradiction(_)
+            | Self::Issuer
+            | Self::Audience
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::IssuedInFuture
+            | Self::IdToken(_)
+            | Self::SenderConstrained => true,
+            Self::Form(_)
+            | Self::Algorithm
+            | Self::Header(_)
+            | Self::Type
+            | Self::KeyId
+            | Self::UnknownKey
+            | Self::NoKeyId
+            | Self::KeyType
+            | Self::Signature => false,
+        }
+    }
 }

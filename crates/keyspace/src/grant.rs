@@ -3,9 +3,8 @@
 use crate::{
     LOGOUT_CHANNEL,
     key::{
-        AccountCopyKey, BreakerKey, BreakerProbeKey, FailedTokensKey, FetchTurnKey, OrderEventsKey,
-        OrderVersionKey, RateLimitKey, RevocationKey, SignInAttemptsKey, SigningKeysKey, TokenStatusKey,
-        UserTokensKey,
+        AccountCopyKey, BreakerKey, BreakerProbeKey, FetchTurnKey, OrderEventsKey, OrderVersionKey,
+        RateLimitKey, RevocationKey, SignInAttemptsKey, SigningKeysKey, TokenStatusKey, UserTokensKey,
     },
 };
 
@@ -34,7 +33,6 @@ pub const GRANTS: [RedisGrant; 4] = [
         root: Permission {
             keys: &[
                 RateLimitKey::PATTERN,
-                FailedTokensKey::PATTERN,
                 TokenStatusKey::PATTERN,
                 UserTokensKey::PATTERN,
                 RevocationKey::PATTERN,

@@ -45,10 +45,6 @@ key! {
     RateLimitKey, "rate:*"
 }
 key! {
-    /// How many invalid access tokens came from an address.
-    FailedTokensKey, "failures:*"
-}
-key! {
     /// The status of an access token.
     TokenStatusKey, "verdict:*"
 }
@@ -114,6 +110,11 @@ impl RateLimitKey {
         Self(format!("{prefix}:rate:password:{address}"))
     }
 
+    /// Requests of a client address with a token that is not the issuer's.
+    pub fn of_forged_tokens(prefix: &str, address: impl Display) -> Self {
+        Self(format!("{prefix}:rate:forged-token:{address}"))
+    }
+
     /// Streams of a client address.
     pub fn of_streams_of_address(prefix: &str, address: impl Display) -> Self {
         Self(format!("{prefix}:rate:stream:address:{address}"))
@@ -122,13 +123,6 @@ impl RateLimitKey {
     /// Streams of a user.
     pub fn of_streams_of_user(prefix: &str, user: UserId) -> Self {
         Self(format!("{prefix}:rate:stream:user:{user}"))
-    }
-}
-
-impl FailedTokensKey {
-    /// The key of a client address.
-    pub fn new(prefix: &str, address: impl Display) -> Self {
-        Self(format!("{prefix}:failures:{address}"))
     }
 }
 
@@ -229,7 +223,10 @@ mod tests {
                 RateLimitKey::of_streams_of_user("p", user).0,
                 RateLimitKey::PATTERN,
             ),
-            (FailedTokensKey::new("p", "::1").0, FailedTokensKey::PATTERN),
+            (
+                RateLimitKey::of_forged_tokens("p", "::1").0,
+                RateLimitKey::PATTERN,
+            ),
             (TokenStatusKey::new("p", "h").0, TokenStatusKey::PATTERN),
             (UserTokensKey::new("p", user).0, UserTokensKey::PATTERN),
             (RevocationKey::new("p", user).0, RevocationKey::PATTERN),

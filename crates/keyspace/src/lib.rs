@@ -6,7 +6,6 @@
 //! | key, after `PREFIX:` | value | lifetime | written by | read by |
 //! | --- | --- | --- | --- | --- |
 //! | `rate:…` | a token bucket: `TOKENS MICROSECOND` | until the bucket is full, a day at most | bff | bff |
-//! | `failures:ADDRESS` | number of invalid access tokens | [`FAILED_TOKENS_WINDOW`], then [`BLOCK_TIME`] | bff | bff |
 //! | `verdict:TOKEN` | the status of an access token, sealed | [`TOKEN_STATUS_LIFETIME`] at most | bff | bff; events deletes it |
 //! | `verdicts:USER` | sorted set of hashes of the user's tokens, each with the microsecond at which its status expires | as the last status | bff | events, which deletes it |
 //! | `revoked:USER` | the time of the last revocation, in microseconds since 1970 | [`REVOCATION_LIFETIME`] | user | bff |
@@ -29,17 +28,10 @@ use std::time::Duration;
 
 pub use grant::{GRANTS, RedisGrant};
 pub use key::{
-    AccountCopyKey, BreakerKey, BreakerProbeKey, FailedTokensKey, FetchTurnKey, OrderEventsKey,
-    OrderVersionKey, RateLimitKey, RedisKey, RevocationKey, SignInAttemptsKey, SigningKeysKey,
-    TokenStatusKey, UserTokensKey,
+    AccountCopyKey, BreakerKey, BreakerProbeKey, FetchTurnKey, OrderEventsKey, OrderVersionKey, RateLimitKey,
+    RedisKey, RevocationKey, SignInAttemptsKey, SigningKeysKey, TokenStatusKey, UserTokensKey,
 };
 pub use message::{LOGOUT_CHANNEL, LogoutMessage, LogoutMessageError, OrderEventEntry};
-
-/// How long invalid tokens of an address are counted, from the first one.
-pub const FAILED_TOKENS_WINDOW: Duration = Duration::from_secs(60);
-
-/// How long an address with too many of them is blocked for unknown tokens.
-pub const BLOCK_TIME: Duration = Duration::from_secs(300);
 
 /// How long the status of a token is trusted. It is the maximum time for which a revoked token can still be accepted, with
 /// any fault of Redis.

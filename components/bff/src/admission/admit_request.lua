@@ -2,7 +2,6 @@
 --
 -- Keys:
 --   address_limit    the bucket of the client address
---   failed_tokens    the number of invalid tokens from the address
 --   token_status     the status of the request's token, if it has one
 --   user_limit       the bucket of the token's user
 --   revocation       the time of the user's last revocation, if the token names a user
@@ -12,23 +11,15 @@
 -- Arguments:
 --   rate, burst                the rate limit
 --   extra_rate, extra_burst    the method's extra limit
---   most_failed_tokens         the number of invalid tokens that blocks an address
 --
 -- A request whose token has a status counts for the token's user, and any other for its address. Without a status the user that
 -- a token names may be false: then the keys of the user are not touched.
 --
--- Answers: decision ('allowed', 'rate_limited' or 'blocked'); limit, remaining and retry_after (in milliseconds) of the bucket
+-- Answers: decision ('allowed' or 'rate_limited'); limit, remaining and retry_after (in milliseconds) of the bucket
 -- that decided; now (in microseconds); token_status, revoked_at, signing_keys and breaker_of_NAME.
 
 local now = microseconds()
 local status = keys.token_status and text(keys.token_status)
-
-if keys.token_status and not status
-    and (tonumber(text(keys.failed_tokens) or '') or 0) >= tonumber(arguments.most_failed_tokens) then
-  return answer({
-    decision = 'blocked', limit = 0, remaining = 0, retry_after = redis.call('PTTL', keys.failed_tokens), now = now,
-  })
-end
 
 local limit_key, extra_limit_key = keys.address_limit, keys.address_extra_limit
 if status then limit_key, extra_limit_key = keys.user_limit, keys.user_extra_limit end

@@ -14,8 +14,8 @@ use std::{
 use identity::access::TokenHash;
 use kernel::UserId;
 use keyspace::{
-    BLOCK_TIME, BreakerKey, FAILED_TOKENS_WINDOW, FailedTokensKey, FetchTurnKey, RateLimitKey, RedisKey,
-    RevocationKey, SIGNING_KEYS_FETCH_INTERVAL, SigningKeysKey, TokenStatusKey, UserTokensKey,
+    BreakerKey, FetchTurnKey, RateLimitKey, RedisKey, RevocationKey, SIGNING_KEYS_FETCH_INTERVAL,
+    SigningKeysKey, TokenStatusKey, UserTokensKey,
 };
 use resilience::breaker;
 use spin_adapters::{
@@ -26,8 +26,12 @@ use web::{client_address::ClientAddress, request_id::RequestIds};
 
 use crate::settings::{RateLimit, SERVICES, Settings};
 
-/// The number of invalid tokens, within [`FAILED_TOKENS_WINDOW`], that blocks an address for tokens without a status.
-const MOST_FAILED_TOKENS: i64 = 10;
+/// The limit for requests with tokens that are not the issuer's, for each address. Other requests of the address do not depend
+/// on it: the client of such tokens may share its address with others.
+const FORGED_TOKEN_LIMIT: RateLimit = RateLimit {
+    per_second: 10.0 / 60.0,
+    burst: 10,
+};
 
 /// How often the log reports that Redis is unavailable.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,7 +44,7 @@ thread_local! {
 struct Scripts {
     admit_request: Script,
     admit_token: Script,
-    count_failed_token: Script,
+    count_forged_token: Script,
     acquire_fetch_turn: Script,
 }
 
@@ -50,7 +54,7 @@ impl Scripts {
         Self {
             admit_request: Script::new(&[TOKEN_BUCKET, include_str!("admit_request.lua")]),
             admit_token: Script::new(&[TOKEN_BUCKET, include_str!("admit_token.lua")]),
-            count_failed_token: Script::new(&[include_str!("count_failed_token.lua")]),
+            count_forged_token: Script::new(&[TOKEN_BUCKET, include_str!("count_forged_token.lua")]),
             acquire_fetch_turn: Script::new(&[include_str!("acquire_fetch_turn.lua")]),
         }
     }
@@ -99,8 +103,6 @@ pub(crate) enum AdmissionDecision {
     Allowed,
     /// Too many requests.
     RateLimited,
-    /// Too many invalid tokens came from the address.
-    AddressBlocked,
 }
 
 /// The answer of Redis about a request.
@@ -144,7 +146,6 @@ impl AdmissionControl<'_> {
         let mut arguments = vec![
             ("rate", Argument::Decimal(self.settings.rate_limit.per_second)),
             ("burst", Argument::Number(self.settings.rate_limit.burst.into())),
-            ("most_failed_tokens", Argument::Number(MOST_FAILED_TOKENS)),
         ];
         if let Some((_, limit)) = extra {
             arguments.push(("extra_rate", Argument::Decimal(limit.per_second)));
@@ -175,7 +176,6 @@ impl AdmissionControl<'_> {
         let prefix = &*self.settings.redis_prefix;
         let mut keys = NamedKeys::default();
         keys.add("address_limit", RateLimitKey::of_address(prefix, self.address));
-        keys.add("failed_tokens", self.failed_tokens_key());
         if let Some(token) = token {
             keys.add("token_status", self.token_status_key(token.hash));
             keys.add("user_limit", self.user_limit_key(token));
@@ -224,19 +224,26 @@ impl AdmissionControl<'_> {
         self.or_without_redis(answer.and_then(|mut answer| Admission::read(&mut answer)))
     }
 
-    /// Counts an invalid token against the client address.
-    pub(crate) async fn count_failed_token(&self) {
+    /// Counts a token that is not the issuer's. Returns the time to wait if too many came from the client address. `None` without
+    /// Redis, too.
+    pub(crate) async fn count_forged_token(&self) -> Option<Duration> {
         let mut keys = NamedKeys::default();
-        keys.add("failed_tokens", self.failed_tokens_key());
+        let key = RateLimitKey::of_forged_tokens(&self.settings.redis_prefix, self.address);
+        keys.add("forged_tokens", key);
         let arguments = [
-            ("most_failed_tokens", Argument::Number(MOST_FAILED_TOKENS)),
-            ("window", milliseconds(FAILED_TOKENS_WINDOW)),
-            ("block_time", milliseconds(BLOCK_TIME)),
+            ("rate", Argument::Decimal(FORGED_TOKEN_LIMIT.per_second)),
+            ("burst", Argument::Number(FORGED_TOKEN_LIMIT.burst.into())),
         ];
         let answer = self
-            .run(|scripts| &scripts.count_failed_token, &keys, &arguments)
+            .run(|scripts| &scripts.count_forged_token, &keys, &arguments)
             .await;
-        self.or_without_redis(answer.map(drop));
+        let counted = answer.and_then(|mut answer| {
+            let is_allowed: i64 = answer.take_number("allowed")?;
+            let retry_after: i64 = answer.take_number("retry_after")?;
+            let retry_after = Duration::from_millis(retry_after.try_into().unwrap_or_default());
+            Ok((is_allowed == 0).then_some(retry_after))
+        });
+        self.or_without_redis(counted).flatten()
     }
 
     /// Acquires the turn to fetch the issuer's signing keys if no instance has it, and reads the keys in Redis, which are
@@ -295,10 +302,6 @@ impl AdmissionControl<'_> {
 
     fn fetch_turn_key(&self) -> FetchTurnKey {
         FetchTurnKey::new(&self.settings.redis_prefix)
-    }
-
-    fn failed_tokens_key(&self) -> FailedTokensKey {
-        FailedTokensKey::new(&self.settings.redis_prefix, self.address)
     }
 
     /// A token that is not a user's has a limit of its own.
@@ -375,7 +378,6 @@ impl Admission {
         let decision = match answer.take_text("decision")?.as_deref() {
             Some("allowed") => AdmissionDecision::Allowed,
             Some("rate_limited") => AdmissionDecision::RateLimited,
-            Some("blocked") => AdmissionDecision::AddressBlocked,
             _ => return Err(Error::Unexpected),
         };
         let revoked_at = answer.take_text("revoked_at")?;
