@@ -53,9 +53,13 @@ impl Interceptor for Edge {
         let token = bearer::token(&context.headers).map(|token| token.map(str::to_owned));
         let has_token = !matches!(token, Ok(None));
         let AuthenticatedCaller {
-            principal,
+            mut principal,
             token_expires_at,
+            revocations_are_known,
         } = call.authenticate(token, context).await?;
+        if !revocations_are_known && remove_admin(&mut principal) {
+            context.extensions.insert(AdminRemoved);
+        }
         if let Some(expires_at) = token_expires_at
             && method.kind != MethodKind::Unary
         {
@@ -82,7 +86,11 @@ impl Interceptor for Edge {
         message: &dyn TextFields,
     ) -> Result<(), ConnectError> {
         let caller = context.extensions.get::<Caller>();
-        access::check_owner(access::of(method), caller.unwrap_or(&Caller::Anonymous), message)
+        let checked = access::check_owner(access::of(method), caller.unwrap_or(&Caller::Anonymous), message);
+        match context.extensions.get::<AdminRemoved>() {
+            Some(AdminRemoved) => checked.map_err(|_| admins_unavailable()),
+            None => checked,
+        }
     }
 }
 
@@ -91,15 +99,31 @@ struct AuthenticatedCaller {
     principal: Principal,
     /// In seconds since 1970; `None` without a token.
     token_expires_at: Option<u64>,
+    /// Whether Redis has answered. Otherwise a revocation takes effect only when the status of the token expires.
+    revocations_are_known: bool,
 }
 
-impl From<CachedTokenStatus> for AuthenticatedCaller {
-    fn from(status: CachedTokenStatus) -> Self {
+impl AuthenticatedCaller {
+    fn with_token(status: CachedTokenStatus, revocations_are_known: bool) -> Self {
         Self {
             principal: status.principal,
             token_expires_at: Some(status.token_expires_at),
+            revocations_are_known,
         }
     }
+}
+
+/// The caller is an admin, and counts as an ordinary user: a removed role could not be detected without Redis.
+struct AdminRemoved;
+
+/// Whether the principal was an admin.
+fn remove_admin(principal: &mut Principal) -> bool {
+    let Principal::User(signed_in) = principal else {
+        return false;
+    };
+    let before = signed_in.user.scopes.len();
+    signed_in.user.scopes.retain(|scope| *scope != Scope::Admin);
+    signed_in.user.scopes.len() < before
 }
 
 /// One call, before its method runs.
@@ -172,15 +196,15 @@ impl EdgeCall {
             return bearer.map(|_| AuthenticatedCaller {
                 principal: Principal::Anonymous,
                 token_expires_at: None,
+                revocations_are_known: true,
             });
         };
         if let Some(status) = self.cached_status(&control, &presented, admission.as_ref()) {
-            return Ok(status.into());
+            return Ok(AuthenticatedCaller::with_token(status, admission.is_some()));
         }
         let headers = &mut context.response_headers;
         let verified = self.verify(&control, token, admission.as_ref(), headers).await?;
-        let admitted_at = admission.map_or(0, |admission| admission.now);
-        self.check(&control, &presented, &verified, admitted_at, context)
+        self.check(&control, &presented, &verified, admission.as_ref(), context)
             .await
     }
 
@@ -254,10 +278,11 @@ impl EdgeCall {
         control: &AdmissionControl<'_>,
         token: &PresentedToken,
         verified: &AccessToken,
-        mut checked_at: i64,
+        admitted: Option<&Admission>,
         context: &mut Context,
     ) -> Result<AuthenticatedCaller, ConnectError> {
         let key = control.token_status_key(token.hash);
+        let mut checked_at = admitted.map_or(0, |admission| admission.now);
         for _ in 0..MAX_CHECKS {
             let principal = self.check_session(verified, context).await?;
             let status = CachedTokenStatus::new(principal, checked_at, self.now, verified.expires_at());
@@ -269,9 +294,11 @@ impl EdgeCall {
                 apply_admission(admission, &mut context.response_headers)?;
                 checked_at = admission.now;
             }
-            if status.is_valid(self.now, admission.and_then(|admission| admission.revoked_at)) {
+            let revoked_at = admission.as_ref().and_then(|admission| admission.revoked_at);
+            if status.is_valid(self.now, revoked_at) {
                 token_status::cache(token.hash, status.clone(), self.now);
-                return Ok(status.into());
+                let revocations_are_known = admitted.is_some() && admission.is_some();
+                return Ok(AuthenticatedCaller::with_token(status, revocations_are_known));
             }
         }
         Err(challenge::invalid("the access token was revoked"))

@@ -137,6 +137,16 @@ async fn without_redis_users_are_served_and_admins_are_not() {
             "503 unavailable",
             "a removed role could not be detected"
         );
+        assert_eq!(
+            code(&world.get_user(&mina, Some(&kens)).await),
+            "503 unavailable",
+            "{time} time: an admin has no access to the account of another user"
+        );
+        assert_eq!(
+            code(&world.get_user(&ken, Some(&kens)).await),
+            "200 ok",
+            "{time} time: an admin has access to their own account"
+        );
     }
     let signed_out = json!({ "everywhere": true });
     let signed_out = world
