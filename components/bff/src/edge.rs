@@ -114,6 +114,7 @@ impl AuthenticatedCaller {
 }
 
 /// The caller is an admin, and counts as an ordinary user: a removed role could not be detected without Redis.
+#[derive(Clone, Copy)]
 struct AdminRemoved;
 
 /// Whether the principal was an admin.
