@@ -106,6 +106,11 @@ impl Shares {
         })
     }
 
+    /// What all clients hold together.
+    pub(crate) fn total(&self) -> usize {
+        self.held().values().sum()
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -132,6 +132,11 @@ impl Application {
         self.shares.take(self.trusted_proxies.client_of(peer, headers))
     }
 
+    /// The requests of all clients that are in flight.
+    pub(crate) fn requests_in_flight(&self) -> usize {
+        self.shares.total()
+    }
+
     /// The answer to a client that has too many requests in flight.
     pub(crate) fn refuse_client(&self, request: Request<Incoming>) -> Response<Reply> {
         body::discard(request.into_body(), self.limits.request_body);

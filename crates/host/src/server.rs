@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -39,6 +40,22 @@ pub struct Server {
     local_addr: SocketAddr,
     stop: Option<oneshot::Sender<Duration>>,
     running: JoinHandle<()>,
+    usage: Usage,
+}
+
+#[derive(Clone)]
+struct Usage {
+    application: Arc<Application>,
+    connections: Arc<Shares>,
+}
+
+impl fmt::Debug for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Usage")
+            .field("connections", &self.connections.total())
+            .field("requests", &self.application.requests_in_flight())
+            .finish()
+    }
 }
 
 impl Server {
@@ -76,17 +93,26 @@ pub(crate) async fn serve(application: Arc<Application>, address: SocketAddr) ->
     let listener = TcpListener::bind(address).await?;
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
-    let running = tokio::spawn(run(application, listener, stopped));
+    let usage = Usage {
+        connections: Shares::new(application.limits().connections_per_address),
+        application,
+    };
+    let running = tokio::spawn(run(usage.clone(), listener, stopped));
     Ok(Server {
         local_addr,
         stop: Some(stop),
         running,
+        usage,
     })
 }
 
-async fn run(application: Arc<Application>, listener: TcpListener, mut stopped: oneshot::Receiver<Duration>) {
+async fn run(usage: Usage, listener: TcpListener, mut stopped: oneshot::Receiver<Duration>) {
     let graceful = GracefulShutdown::new();
-    let mut open = OpenConnections::new(application.limits().connections_per_address);
+    let Usage {
+        application,
+        connections: shares,
+    } = usage;
+    let mut open = OpenConnections::new(shares);
     let mut connections = JoinSet::new();
     let grace = loop {
         tokio::select! {
@@ -152,11 +178,11 @@ struct Accepted {
 }
 
 impl OpenConnections {
-    fn new(per_client: usize) -> Self {
+    fn new(shares: Arc<Shares>) -> Self {
         Self {
             by_number: HashMap::new(),
             next: 0,
-            shares: Shares::new(per_client),
+            shares,
             refused: Refusals::default(),
             displaced: Refusals::default(),
         }

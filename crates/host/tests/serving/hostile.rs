@@ -194,3 +194,118 @@ async fn connection_without_a_request_is_closed_after_ten_seconds() {
         );
     }
 }
+
+/// Numbers that look random, the same in each run (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+
+    /// An HTTP/2 frame of any kind, often with a payload that does not fit.
+    fn frame(&mut self) -> Vec<u8> {
+        let (kind, flags) = (self.below(11) as u8, self.next() as u8);
+        let stream = self.below(8) as u32;
+        let length = [0, 4, 5, 6, 8, 30][self.below(6)];
+        let payload = self.bytes(length);
+        frame(kind, flags, stream, &payload)
+    }
+}
+
+/// Random bytes, beginnings of HTTP/1.1 requests with random bytes, and HTTP/2 frames in random order.
+async fn send_garbage(address: SocketAddr, seed: u64, until: Instant) {
+    let mut random = Random(seed);
+    while Instant::now() < until {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            continue;
+        };
+        let bytes = match random.below(3) {
+            0 => random.bytes(200),
+            1 => [
+                b"POST /request HTTP/1.1\r\nHost: a\r\n".to_vec(),
+                random.bytes(200),
+            ]
+            .concat(),
+            _ => {
+                let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+                bytes.extend(frame(4, 0, 0, &[]));
+                for _ in 0..random.below(40) {
+                    bytes.extend(random.frame());
+                }
+                bytes
+            }
+        };
+        _ = stream.write_all(&bytes).await;
+        let mut answer = [0; 512];
+        _ = tokio::time::timeout(Duration::from_millis(20), stream.read(&mut answer)).await;
+    }
+}
+
+async fn nothing_is_left(host: &Host) {
+    for _ in 0..150 {
+        if host.server.connections() + host.server.requests_in_flight() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!(
+        "{} connections and {} requests are left after 15 s",
+        host.server.connections(),
+        host.server.requests_in_flight()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_leaves_nothing_behind() {
+    let host = Host::start().await;
+    let (address, until) = (host.server.local_addr(), Instant::now() + Duration::from_secs(10));
+    let senders = (1..=8).map(|seed| tokio::spawn(send_garbage(address, seed, until)));
+    let senders: Vec<_> = senders.collect();
+    for sender in senders {
+        sender.await.expect("no sender fails");
+    }
+    nothing_is_left(&host).await;
+    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK);
+}
+
+/// Streams that are opened and reset at once (CVE-2023-44487).
+#[tokio::test(flavor = "multi_thread")]
+async fn reset_flood_leaves_nothing_behind() {
+    let host = Host::limited(|limits| limits.in_flight = 32).await;
+    let path = b"/sleep?ms=3600000";
+    let path = [&[0x82, 0x86, 0x04, path.len() as u8], &path[..], b"\x01\x01x"].concat();
+    let mut floods = Vec::new();
+    for _ in 0..4 {
+        let (address, path) = (host.server.local_addr(), path.clone());
+        floods.push(tokio::spawn(async move {
+            let Ok(mut stream) = TcpStream::connect(address).await else {
+                return;
+            };
+            let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+            bytes.extend(frame(4, 0, 0, &[]));
+            for request in 0..5_000 {
+                bytes.extend(frame(1, 5, 2 * request + 1, &path));
+                bytes.extend(frame(3, 0, 2 * request + 1, &[0, 0, 0, 8]));
+            }
+            _ = stream.write_all(&bytes).await;
+            _ = tokio::time::timeout(Duration::from_secs(2), rest(stream)).await;
+        }));
+    }
+    for flood in floods {
+        flood.await.expect("no flood fails");
+    }
+    nothing_is_left(&host).await;
+    assert_eq!(host.get("/sleep?ms=1").await.status, StatusCode::OK);
+}
