@@ -64,6 +64,16 @@ impl Server {
         self.local_addr
     }
 
+    /// The number of open connections, without those of trusted proxies.
+    pub fn connections(&self) -> usize {
+        self.usage.connections.total()
+    }
+
+    /// The number of requests from outside that are in flight, in all components.
+    pub fn requests_in_flight(&self) -> usize {
+        self.usage.application.requests_in_flight()
+    }
+
     /// Stops accepting connections at once, lets requests in flight finish for at most `grace`, and then drops the
     /// remaining ones.
     pub fn shutdown(mut self, grace: Duration) -> BoxFuture<'static, ()> {
