@@ -295,7 +295,8 @@ async fn guest_that_drops_reads_is_served_with_one_request_in_flight() {
     };
     let host = Host::with(ALONE, limits).await;
     let frames = futures::stream::iter(0..5).then(|_| async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // Longer than the host reads ahead.
+        tokio::time::sleep(Duration::from_millis(400)).await;
         Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"12345")))
     });
     let request = Request::post(host.url("/race?ms=20")).body(StreamBody::new(Box::pin(frames)));
