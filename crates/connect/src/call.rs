@@ -13,7 +13,7 @@ use crate::json::{self, Types};
 use crate::messages::{MessageStream, until_error};
 use crate::reply::Reply;
 
-/// A service that a [`Router`] can serve. Generated code implements it (`ProductServiceServer`, for example) on top of
+/// A service that a [`Router`](crate::Router) can serve. Generated code implements it (`ProductServiceServer`, for example) on top of
 /// the service's own trait.
 pub trait Service {
     /// The declaration of the service in the .proto file.

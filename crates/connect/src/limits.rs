@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The limits of a [`Router`].
+/// The limits of a [`Router`](crate::Router).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The maximum size of a request message in bytes, as sent and decompressed. Larger ones are answered `resource_exhausted`.
@@ -17,7 +17,7 @@ pub struct Limits {
     /// The maximum number of messages of one request stream. More are answered `resource_exhausted`. `None` is no limit.
     pub stream_messages: Option<u64>,
     /// How long a handler waits for the next message of a request stream. Then the stream fails with `deadline_exceeded`.
-    /// `None` is no limit. It requires [`Router::cut_off_after`].
+    /// `None` is no limit. It requires [`Router::cut_off_after`](crate::Router::cut_off_after).
     pub message_time: Option<Duration>,
 }
 
