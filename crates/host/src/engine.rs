@@ -46,11 +46,11 @@ pub(crate) fn engine(
     Ok(engine)
 }
 
-/// Slots for as many instances as requests may be in flight. So a request is normally refused by the in-flight limit.
-/// Slots run out only in the rare case that ending instances still hold some.
+/// Slots for as many instances as clients may have requests in flight. An instance takes up to sixteen requests, so there is room
+/// for the calls of components and for long responses, too. If slots run out, the request is refused like one beyond the
+/// limit. A slot has mappings in the address space, of which Linux allows a process 65,530.
 fn pool(limits: &Limits, components: usize) -> PoolingAllocationConfig {
-    let places = 2 * (limits.in_flight + limits.long_responses);
-    let instances = u32::try_from(places.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
+    let instances = u32::try_from(limits.in_flight.saturating_mul(components.max(1))).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances);
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT));

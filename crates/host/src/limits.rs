@@ -60,7 +60,7 @@ pub struct Limits {
     /// Requests from outside that are in flight in one component. Further requests get 503 with `Retry-After`. Default 256: at a
     /// few milliseconds each that is far more than two cores can handle, and the number of requests that wait for a dead
     /// database stays small. Calls of other components are counted apart, up to the same number, so that clients cannot take
-    /// their places. Memory for all of these instances is reserved for each component (address space only).
+    /// their places. Memory for this number of instances is reserved for each component (address space only).
     pub in_flight: usize,
     /// Responses of one component that may go on for longer than [`LONG_AFTER`], which are usually streams; counted apart for
     /// clients and for other components. A further one is cut off. Default 64.
