@@ -63,8 +63,8 @@ impl record::Guest for Component {
         list_orders(page: PageRequest, status: Option<OrderStatus>) -> OrderPage {
             orders: items, next_page_token: next
         } = {
-            let (page_size, page_token) = (page.size, page.token.as_str());
-            shop.list_orders(caller, ListOrders { page_size, page_token, status: status.convert() })
+            let page = ListOrders { page_size: page.size, page_token: &page.token, status: status.convert() };
+            shop.list_orders(caller, page)
         };
         cancel_order(id: String) -> Order = shop.cancel_order(caller, &id)
             .map_ok(|cancelled| log_restock(cancelled, RequestIds::NONE));

@@ -11,9 +11,9 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// An IPv4 address, or the /64 network of an IPv6 address: providers assign a /64 to one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Client(IpAddr);
+pub(crate) struct ClientNetwork(IpAddr);
 
-impl From<IpAddr> for Client {
+impl From<IpAddr> for ClientNetwork {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
@@ -24,9 +24,9 @@ impl From<IpAddr> for Client {
 
 /// The proxies in front of this host, whose `X-Forwarded-For` is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct ProxyNetworks(Vec<IpNet>);
 
-impl TrustedProxies {
+impl ProxyNetworks {
     /// Reads networks like `10.0.0.0/8`, or single addresses, separated by commas.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl TrustedProxies {
 
     /// The client of a request. Each proxy appends the address of its peer to `X-Forwarded-For`. Read from the right, the first
     /// address that is not a trusted proxy's is the client. The addresses to its left come from the client, and are ignored.
-    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientNetwork {
         let mut client = peer;
         let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
         let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
@@ -73,14 +73,14 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 
 /// What the clients hold: connections, or requests in flight.
 pub(crate) struct Shares {
-    held: Mutex<HashMap<Client, usize>>,
+    held: Mutex<HashMap<ClientNetwork, usize>>,
     most: usize,
 }
 
 /// One connection, or one request in flight, of a client.
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    client: Client,
+    client: ClientNetwork,
 }
 
 impl Shares {
@@ -93,7 +93,7 @@ impl Shares {
     }
 
     /// One more for this client; `None` if it holds the maximum.
-    pub(crate) fn take(self: &Arc<Self>, client: Client) -> Option<Share> {
+    pub(crate) fn take(self: &Arc<Self>, client: ClientNetwork) -> Option<Share> {
         let mut held = self.held();
         let count = held.entry(client).or_default();
         if *count >= self.most {
@@ -111,7 +111,7 @@ impl Shares {
         self.held().values().sum()
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Client, usize>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<ClientNetwork, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,8 +134,8 @@ mod tests {
 
     use super::*;
 
-    fn client(address: &str) -> Client {
-        Client::from(address.parse::<IpAddr>().expect("an address"))
+    fn client(address: &str) -> ClientNetwork {
+        ClientNetwork::from(address.parse::<IpAddr>().expect("an address"))
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn client_behind_trusted_proxies_is_the_last_address_that_is_not_a_proxy() {
-        let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.9").expect("networks");
+        let proxies = ProxyNetworks::parse("10.0.0.0/8, 192.0.2.9").expect("networks");
         for (peer, forwarded, expected) in [
             ("198.51.100.1", "203.0.113.1", "198.51.100.1"),
             ("10.1.2.3", "203.0.113.1", "203.0.113.1"),
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn proxies_are_networks_or_addresses() {
-        assert_eq!(TrustedProxies::parse(" "), Ok(TrustedProxies::default()));
+        assert_eq!(ProxyNetworks::parse(" "), Ok(ProxyNetworks::default()));
         for wrong in ["10.0.0.0/33", "proxy", "10.0.0.0/8;10.0.0.1"] {
-            let error = TrustedProxies::parse(wrong).expect_err("not a network");
+            let error = ProxyNetworks::parse(wrong).expect_err("not a network");
             assert!(error.contains(wrong), "{error}");
         }
     }

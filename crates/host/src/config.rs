@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chaining::Chaining;
-use crate::clients::TrustedProxies;
+use crate::clients::ProxyNetworks;
 use crate::limits::Limits;
 
 /// The application to run, and its settings.
@@ -22,7 +22,7 @@ pub struct Config {
     /// The limits for requests and instances.
     pub limits: Limits,
     /// The proxies in front of this host. For a request from one of them, the client is taken from `X-Forwarded-For`.
-    pub trusted_proxies: TrustedProxies,
+    pub trusted_proxies: ProxyNetworks,
     /// The servers that components call by HTTP/2 without TLS, as `HOST:PORT`, or `HOST` for port 80, exactly as in the
     /// components' requests. All other servers are called by HTTP/1.1. gRPC requires HTTP/2.
     pub h2c: BTreeSet<String>,
@@ -38,7 +38,7 @@ impl Config {
             variables: BTreeMap::new(),
             cache_dir: None,
             limits: Limits::default(),
-            trusted_proxies: TrustedProxies::default(),
+            trusted_proxies: ProxyNetworks::default(),
             h2c: BTreeSet::new(),
             chaining: None,
         }

@@ -36,14 +36,14 @@ pub(crate) enum Closed {
 }
 
 /// A client's connection.
-pub(crate) struct Connection {
-    state: Mutex<State>,
+pub(crate) struct ClientConnection {
+    state: Mutex<ConnectionState>,
     displaced: Notify,
     /// The maximum time from a request's head until its response is sent.
     response_time: Duration,
 }
 
-struct State {
+struct ConnectionState {
     opened: Instant,
     /// When the last response was sent; `None` before the first request.
     idle_since: Option<Instant>,
@@ -56,14 +56,14 @@ struct State {
 
 /// A request whose response is not sent yet.
 pub(crate) struct OpenRequest {
-    connection: Arc<Connection>,
+    connection: Arc<ClientConnection>,
     number: u64,
 }
 
-impl Connection {
+impl ClientConnection {
     pub(crate) fn new(response_time: Duration) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ConnectionState {
                 opened: Instant::now(),
                 idle_since: None,
                 open: BTreeMap::new(),
@@ -126,12 +126,12 @@ impl Connection {
         };
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ConnectionState {
     /// When the connection has to be closed, and why, if nothing happens until then.
     fn due(&self, response_time: Duration) -> (Instant, Closed) {
         let waiting = match (self.open.values().min(), self.idle_since) {
@@ -157,7 +157,7 @@ impl Drop for OpenRequest {
 /// The stream of a connection, which notes whether the client reads.
 pub(crate) struct Watched {
     pub(crate) stream: TcpStream,
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) connection: Arc<ClientConnection>,
 }
 
 impl Watched {
@@ -216,7 +216,7 @@ mod tests {
     const RESPONSE_TIME: Duration = Duration::from_secs(60);
 
     /// After how many seconds a connection is closed, and why, if nothing happens: from the time that it was opened.
-    fn due(connection: &Connection) -> (u64, Closed) {
+    fn due(connection: &ClientConnection) -> (u64, Closed) {
         let state = connection.state();
         let (due, reason) = state.due(RESPONSE_TIME);
         (due.duration_since(state.opened).as_secs(), reason)
@@ -224,19 +224,22 @@ mod tests {
 
     #[test]
     fn connection_without_a_request_is_closed() {
-        assert_eq!(due(&Connection::new(RESPONSE_TIME)), (10, Closed::NoRequest));
+        assert_eq!(
+            due(&ClientConnection::new(RESPONSE_TIME)),
+            (10, Closed::NoRequest)
+        );
     }
 
     #[test]
     fn connection_without_a_further_request_is_closed_later() {
-        let connection = Connection::new(RESPONSE_TIME);
+        let connection = ClientConnection::new(RESPONSE_TIME);
         drop(connection.begin());
         assert_eq!(due(&connection), (75, Closed::Idle));
     }
 
     #[test]
     fn connection_with_a_response_that_is_not_sent_in_time_is_closed() {
-        let connection = Connection::new(RESPONSE_TIME);
+        let connection = ClientConnection::new(RESPONSE_TIME);
         let first = connection.begin();
         let _second = connection.begin();
         let opened = connection.state().opened;
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn connection_whose_client_reads_nothing_is_closed() {
-        let connection = Connection::new(RESPONSE_TIME);
+        let connection = ClientConnection::new(RESPONSE_TIME);
         let _open = connection.begin();
         connection.wrote(true);
         let blocked_since = connection.state().blocked_since;
@@ -281,9 +284,9 @@ mod tests {
     #[test]
     fn least_used_connection_is_displaced_first() {
         let (new, idle, used) = (
-            Connection::new(RESPONSE_TIME),
-            Connection::new(RESPONSE_TIME),
-            Connection::new(RESPONSE_TIME),
+            ClientConnection::new(RESPONSE_TIME),
+            ClientConnection::new(RESPONSE_TIME),
+            ClientConnection::new(RESPONSE_TIME),
         );
         drop(idle.begin());
         let _open = used.begin();
@@ -296,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn displaced_connection_is_closed_at_once() {
-        let connection = Connection::new(RESPONSE_TIME);
+        let connection = ClientConnection::new(RESPONSE_TIME);
         connection.displace();
         assert_eq!(connection.closed().await, Closed::Displaced);
     }

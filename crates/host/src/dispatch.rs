@@ -17,8 +17,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::{self, Bounded};
 use crate::chaining::{Between, Interference};
-use crate::clients::{Share, Shares, TrustedProxies};
-use crate::endpoint::{Caller, Endpoint};
+use crate::clients::{ProxyNetworks, Share, Shares};
+use crate::endpoint::{Endpoint, Sender};
 use crate::headers::{self, CHAINED_CLIENT, Origin};
 use crate::instance::Blueprint;
 use crate::limits::{Limits, READ_TIME};
@@ -51,7 +51,7 @@ pub(crate) struct Application {
     uploads: Arc<Semaphore>,
     /// The requests in flight of each client.
     shares: Arc<Shares>,
-    trusted_proxies: TrustedProxies,
+    trusted_proxies: ProxyNetworks,
     refused: Refusals,
     refused_clients: Refusals,
     limits: Limits,
@@ -73,7 +73,7 @@ impl Application {
         components: HashMap<ComponentId, Hosted>,
         subscriptions: Vec<Subscription>,
         between: Between,
-        trusted_proxies: TrustedProxies,
+        trusted_proxies: ProxyNetworks,
         limits: Limits,
     ) -> Self {
         Self {
@@ -180,7 +180,7 @@ impl Application {
             body::discard(body, self.limits.request_body);
             return too_large(self.limits.request_body);
         }
-        let (deadline, caller) = (self.deadline(), Caller::Client(share));
+        let (deadline, caller) = (self.deadline(), Sender::Client(share));
         if body.is_end_stream() {
             let request = Request::from_parts(parts, empty());
             return self.public(request, client, deadline, caller).await;
@@ -261,7 +261,7 @@ impl Application {
         let response = match headers::accept_from_component(&mut parts) {
             Ok(()) => {
                 let request = Request::from_parts(parts, body);
-                self.public(request, CHAINED_CLIENT, self.deadline(), Caller::Component)
+                self.public(request, CHAINED_CLIENT, self.deadline(), Sender::Component)
                     .await
             }
             Err(problem) => bad_request(&problem),
@@ -275,7 +275,7 @@ impl Application {
         request: Request<WasiBody>,
         client: HeaderValue,
         deadline: Instant,
-        caller: Caller,
+        caller: Sender,
     ) -> Response<Reply> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
@@ -349,7 +349,7 @@ impl Application {
         let response = match described {
             Ok(()) => {
                 let request = Request::from_parts(parts, body);
-                endpoint.answer(request, deadline, Caller::Component).await
+                endpoint.answer(request, deadline, Sender::Component).await
             }
             Err(problem) => bad_request(&problem),
         };

@@ -21,7 +21,7 @@ use crate::reply::{Cut, Reply};
 use crate::worker::{Handler, Pool};
 
 /// The origin of a request.
-pub(crate) enum Caller {
+pub(crate) enum Sender {
     /// A client, with its share of the requests in flight.
     Client(Share),
     /// A component of the application.
@@ -42,7 +42,7 @@ pub(crate) struct Endpoint {
 }
 
 /// A component's answer. A short body was read whole.
-enum Answer {
+enum ComponentAnswer {
     Whole(Response<Collected<Bytes>>),
     Arriving(Response<WasiBody>),
 }
@@ -65,18 +65,18 @@ impl Endpoint {
         &self,
         request: Request<WasiBody>,
         deadline: Instant,
-        caller: Caller,
+        caller: Sender,
     ) -> Response<Reply> {
         let (places, share) = match caller {
-            Caller::Client(share) => (&self.clients, Some(share)),
-            Caller::Component => (&self.components, None),
+            Sender::Client(share) => (&self.clients, Some(share)),
+            Sender::Component => (&self.components, None),
         };
         let Some((ticket, stub)) = places.admit(share) else {
             return self.refuse("the maximum number of requests is in flight");
         };
         match tokio::time::timeout_at(deadline, self.ask(stub, request)).await {
-            Ok(Ok(Answer::Whole(response))) => response.map(Reply::Whole),
-            Ok(Ok(Answer::Arriving(response))) => response.map(|body| {
+            Ok(Ok(ComponentAnswer::Whole(response))) => response.map(Reply::Whole),
+            Ok(Ok(ComponentAnswer::Arriving(response))) => response.map(|body| {
                 let log = self.log_of_cut();
                 Reply::arriving(body, deadline, ticket, places.clone(), log)
             }),
@@ -85,14 +85,14 @@ impl Endpoint {
         }
     }
 
-    async fn ask(&self, stub: Stub, request: Request<WasiBody>) -> wasmtime::Result<Answer> {
+    async fn ask(&self, stub: Stub, request: Request<WasiBody>) -> wasmtime::Result<ComponentAnswer> {
         let response = self.handler.handle(stub, request).await?;
         if !is_short(response.body()) {
-            return Ok(Answer::Arriving(response));
+            return Ok(ComponentAnswer::Arriving(response));
         }
         let (parts, body) = response.into_parts();
         let body = body.collect().await?;
-        Ok(Answer::Whole(Response::from_parts(parts, body)))
+        Ok(ComponentAnswer::Whole(Response::from_parts(parts, body)))
     }
 
     fn refuse(&self, cause: &'static str) -> Response<Reply> {

@@ -52,7 +52,7 @@ pub mod variables;
 mod worker;
 
 pub use app::App;
-pub use clients::TrustedProxies;
+pub use clients::ProxyNetworks;
 pub use config::Config;
 pub use instance::State;
 pub use limits::Limits;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use host::{App, Config, Limits, Server, TrustedProxies};
+use host::{App, Config, Limits, ProxyNetworks, Server};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -66,9 +66,9 @@ struct Arguments {
         value_name = "NETWORKS",
         env = "AKINAI_TRUSTED_PROXIES",
         default_value = "",
-        value_parser = TrustedProxies::parse
+        value_parser = ProxyNetworks::parse
     )]
-    trusted_proxies: TrustedProxies,
+    trusted_proxies: ProxyNetworks,
 
     /// The number of requests that one client address may have in flight. Further requests get 429.
     #[arg(long, value_name = "NUMBER", env = "AKINAI_REQUESTS_PER_ADDRESS", default_value_t = Limits::default().requests_per_address)]

@@ -25,7 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use wasmtime_wasi_http::Error;
 
 use crate::clients::{Share, Shares};
-use crate::connection::{Connection, OpenRequest, Watched};
+use crate::connection::{ClientConnection, OpenRequest, Watched};
 use crate::dispatch::Application;
 use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_HEADERS, HTTP2_PING, HTTP2_STREAMS};
 use crate::load_log::Refusals;
@@ -171,7 +171,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 
 /// The open connections, and the number that each client has of them.
 struct OpenConnections {
-    by_number: HashMap<u64, Arc<Connection>>,
+    by_number: HashMap<u64, Arc<ClientConnection>>,
     next: u64,
     shares: Arc<Shares>,
     refused: Refusals,
@@ -182,7 +182,7 @@ struct OpenConnections {
 struct Accepted {
     number: u64,
     peer: SocketAddr,
-    connection: Arc<Connection>,
+    connection: Arc<ClientConnection>,
     /// `None` for a trusted proxy.
     _share: Option<Share>,
 }
@@ -209,7 +209,7 @@ impl OpenConnections {
             self.refuse("the maximum number of connections is in use");
             return None;
         }
-        let (number, connection) = (self.next, Connection::new(response_time));
+        let (number, connection) = (self.next, ClientConnection::new(response_time));
         self.next += 1;
         self.by_number.insert(number, connection.clone());
         Some(Accepted {
@@ -279,7 +279,7 @@ async fn serve_connection(
                 Some(share) => application.outside(request, address, share).await,
                 None => application.refuse_client(request),
             };
-            Ok::<_, Infallible>(response.map(|reply| Sent { reply, _open: open }))
+            Ok::<_, Infallible>(response.map(|reply| SentReply { reply, _open: open }))
         }
     });
     let stream = Watched {
@@ -301,12 +301,12 @@ async fn serve_connection(
 }
 
 /// The body of a response that is sent over a connection.
-struct Sent {
+struct SentReply {
     reply: Reply,
     _open: OpenRequest,
 }
 
-impl Body for Sent {
+impl Body for SentReply {
     type Data = Bytes;
     type Error = Error;
 

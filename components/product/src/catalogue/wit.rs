@@ -16,8 +16,7 @@ impl Guest for Component {
         list_products(page: PageRequest, query: String) -> ProductPage {
             products: items, next_page_token: next
         } = {
-            let (page_size, page_token) = (page.size, page.token.as_str());
-            catalogue.list_products(caller, ListProducts { page_size, page_token, query: &query })
+            catalogue.list_products(caller, ListProducts { page_size: page.size, page_token: &page.token, query: &query })
         };
         update_product(id: String, change: ProductChange) -> Product = async {
             let fields = [
