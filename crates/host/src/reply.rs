@@ -28,12 +28,12 @@ pub(crate) enum Reply {
     /// A component's body, which was read whole.
     Whole(Collected<Bytes>),
     /// A component's body, while it is read.
-    Arriving(Arriving),
+    Arriving(ReplyInProgress),
 }
 
 /// A component's body, while it is read. It ends with an error if it is not complete at the request's deadline, or if it goes on
 /// for long and there is no place for another long response.
-pub(crate) struct Arriving {
+pub(crate) struct ReplyInProgress {
     frames: mpsc::Receiver<Result<Frame<Bytes>, Error>>,
     is_complete: Arc<AtomicBool>,
     /// The rest, as the component announced it.
@@ -69,7 +69,7 @@ impl Reply {
                 Err(reason) => cut(reason),
             }
         });
-        Self::Arriving(Arriving {
+        Self::Arriving(ReplyInProgress {
             frames,
             is_complete,
             size,
@@ -111,7 +111,7 @@ async fn pass_on(
     }
 }
 
-impl Arriving {
+impl ReplyInProgress {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match ready!(self.frames.poll_recv(cx)) {
             Some(frame) => {
