@@ -1,6 +1,5 @@
 //! Bodies of requests: their maximum size, and the time that they may take to arrive.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +18,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::limits::LONG_AFTER;
 use crate::reply::Reply;
+use crate::whole_body::{Beginning, WholeBody};
 
 /// How long the host continues to read a request body that no component reads.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
@@ -34,10 +34,7 @@ where
     B: Body<Data = Bytes, Error = Error> + Send + 'static,
 {
     match body.size_hint().exact() {
-        Some(1..=ONE_PIECE) => {
-            let whole = body.collect().await?;
-            Ok(whole.map_err(|never| match never {}).boxed_unsync())
-        }
+        Some(1..=ONE_PIECE) => Ok(WholeBody::read(body).await?.boxed_unsync()),
         _ => Ok(body.boxed_unsync()),
     }
 }
@@ -50,14 +47,13 @@ pub(crate) fn is_short(body: &impl Body) -> bool {
 /// Reads a body of unknown length for [`LONG_AFTER`], up to 64 KiB. A body that is not complete then is passed on with the rest
 /// as it arrives.
 pub(crate) async fn read_ahead(mut body: Bounded) -> Result<WasiBody, Error> {
-    let (mut frames, mut length) = (VecDeque::new(), 0);
+    let mut beginning = Beginning::default();
     let reading = async {
-        while length < ONE_PIECE {
+        while (beginning.len() as u64) < ONE_PIECE {
             let Some(frame) = body.frame().await.transpose()? else {
                 return Ok(true);
             };
-            length += frame.data_ref().map_or(0, |data| data.len() as u64);
-            frames.push_back(frame);
+            beginning.push(frame);
         }
         Ok::<_, Error>(false)
     };
@@ -65,15 +61,21 @@ pub(crate) async fn read_ahead(mut body: Bounded) -> Result<WasiBody, Error> {
         complete = reading => complete?,
         () = sleep(LONG_AFTER) => false,
     };
-    let rest = (!is_complete).then_some(body);
-    Ok(ReadAhead { frames, rest }.boxed_unsync())
+    let beginning = WholeBody::from(beginning);
+    Ok(match is_complete {
+        true => beginning.boxed_unsync(),
+        false => ReadAhead {
+            beginning,
+            rest: body,
+        }
+        .boxed_unsync(),
+    })
 }
 
 /// A body whose beginning was read ahead.
 struct ReadAhead {
-    frames: VecDeque<Frame<Bytes>>,
-    /// The rest; `None` if the body is complete.
-    rest: Option<Bounded>,
+    beginning: WholeBody,
+    rest: Bounded,
 }
 
 impl Body for ReadAhead {
@@ -84,15 +86,14 @@ impl Body for ReadAhead {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match (self.frames.pop_front(), &mut self.rest) {
-            (Some(frame), _) => Poll::Ready(Some(Ok(frame))),
-            (None, Some(rest)) => Pin::new(rest).poll_frame(cx),
-            (None, None) => Poll::Ready(None),
+        match self.beginning.is_end_stream() {
+            true => Pin::new(&mut self.rest).poll_frame(cx),
+            false => Pin::new(&mut self.beginning).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.beginning.is_end_stream() && self.rest.is_end_stream()
     }
 }
 

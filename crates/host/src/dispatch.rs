@@ -53,7 +53,6 @@ pub(crate) struct Application {
     shares: Arc<Shares>,
     trusted_proxies: ProxyNetworks,
     refused: Refusals,
-    refused_clients: Refusals,
     limits: Limits,
 }
 
@@ -88,7 +87,6 @@ impl Application {
             shares: Shares::new(limits.requests_per_address),
             trusted_proxies,
             refused: Refusals::default(),
-            refused_clients: Refusals::default(),
             limits,
         }
     }
@@ -140,11 +138,9 @@ impl Application {
     /// The answer to a client that has too many requests in flight.
     pub(crate) fn refuse_client(&self, request: Request<Incoming>) -> Response<Reply> {
         body::discard(request.into_body(), self.limits.request_body);
-        self.refused_clients.count(|requests| {
-            tracing::warn!(
-                requests,
-                "requests refused: one address has the maximum number in flight"
-            );
+        let cause = "one address has the maximum number in flight";
+        self.refused.count(cause, move |requests| {
+            tracing::warn!(requests, "requests refused: {cause}")
         });
         too_many()
     }

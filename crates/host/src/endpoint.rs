@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Collected};
 use tokio::time::Instant;
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::WasiBody;
@@ -18,6 +16,7 @@ use crate::limits::Limits;
 use crate::load_log::Refusals;
 use crate::refusal::{busy, text};
 use crate::reply::{Cut, Reply};
+use crate::whole_body::WholeBody;
 use crate::worker::{Handler, Pool};
 
 /// The origin of a request.
@@ -43,7 +42,7 @@ pub(crate) struct Endpoint {
 
 /// A component's answer. A short body was read whole.
 enum ComponentAnswer {
-    Whole(Response<Collected<Bytes>>),
+    Whole(Response<WholeBody>),
     Arriving(Response<WasiBody>),
 }
 
@@ -91,13 +90,13 @@ impl Endpoint {
             return Ok(ComponentAnswer::Arriving(response));
         }
         let (parts, body) = response.into_parts();
-        let body = body.collect().await?;
+        let body = WholeBody::read(body).await?;
         Ok(ComponentAnswer::Whole(Response::from_parts(parts, body)))
     }
 
     fn refuse(&self, cause: &'static str) -> Response<Reply> {
         let component = self.component.clone();
-        self.refused.count(move |requests| {
+        self.refused.count(cause, move |requests| {
             tracing::warn!(component = &*component, requests, "requests refused: {cause}");
         });
         busy()
@@ -105,19 +104,15 @@ impl Endpoint {
 
     fn log_of_cut(&self) -> impl FnOnce(Cut) + Send + 'static {
         let (component, cut) = (self.component.clone(), self.cut.clone());
-        move |reason| match reason {
-            Cut::Left => {}
-            Cut::Late | Cut::TooManyLong => cut.count(move |responses| {
-                tracing::warn!(
-                    component = &*component,
-                    responses,
-                    "responses cut off: {}",
-                    match reason {
-                        Cut::TooManyLong => "the maximum number of long responses is in flight",
-                        Cut::Left | Cut::Late => "they were not complete within the request's time",
-                    }
-                );
-            }),
+        move |reason| {
+            let cause = match reason {
+                Cut::Left => return,
+                Cut::Late => "they were not complete within the request's time",
+                Cut::TooManyLong => "the maximum number of long responses is in flight",
+            };
+            cut.count(cause, move |responses| {
+                tracing::warn!(component = &*component, responses, "responses cut off: {cause}");
+            });
         }
     }
 

@@ -49,6 +49,7 @@ pub mod routes;
 mod server;
 mod subscriber;
 pub mod variables;
+mod whole_body;
 mod worker;
 
 pub use app::App;

@@ -10,23 +10,25 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Collected, Full};
+use http_body_util::{BodyExt as _, Full};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::inflight::{Places, Ticket};
 use crate::limits::LONG_AFTER;
+use crate::whole_body::WholeBody;
 
-/// The frames of a body that the host reads ahead of the client.
-const FRAMES_AHEAD: usize = 4;
+/// The frames of a body that the host reads ahead of the client. So most responses are read completely, and their places given
+/// back, at the speed of the component.
+const FRAMES_AHEAD: usize = 16;
 
 /// The body of a response.
 pub(crate) enum Reply {
     /// A body of the host.
     Host(Full<Bytes>),
     /// A component's body, which was read whole.
-    Whole(Collected<Bytes>),
+    Whole(WholeBody),
     /// A component's body, while it is read.
     Arriving(ReplyInProgress),
 }
@@ -138,7 +140,7 @@ impl Body for Reply {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
             Self::Host(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Whole(body) => Pin::new(body).poll_frame(cx),
             Self::Arriving(body) => body.poll_frame(cx),
         }
     }

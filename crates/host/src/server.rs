@@ -175,7 +175,6 @@ struct OpenConnections {
     next: u64,
     shares: Arc<Shares>,
     refused: Refusals,
-    displaced: Refusals,
 }
 
 /// An open connection, which counts until it is closed.
@@ -194,7 +193,6 @@ impl OpenConnections {
             next: 0,
             shares,
             refused: Refusals::default(),
-            displaced: Refusals::default(),
         }
     }
 
@@ -229,8 +227,9 @@ impl OpenConnections {
     }
 
     fn refuse(&self, cause: &'static str) {
-        self.refused
-            .count(move |connections| tracing::warn!(connections, "connections refused: {cause}"));
+        self.refused.count(cause, move |connections| {
+            tracing::warn!(connections, "connections refused: {cause}")
+        });
     }
 
     /// Closes the least used connection. False if all are in use.
@@ -245,7 +244,7 @@ impl OpenConnections {
         if let Some(connection) = self.by_number.remove(&number) {
             connection.displace();
         }
-        self.displaced.count(|connections| {
+        self.refused.count("displaced", |connections| {
             tracing::warn!(connections, "idle connections closed for new ones");
         });
         true
