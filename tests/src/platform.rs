@@ -221,6 +221,7 @@ fn config(
     config.limits.requests_per_address = usize::MAX;
     config.limits.connections_per_address = usize::MAX;
     config.limits.long_responses = config.limits.in_flight;
+    config.limits.long_per_address = usize::MAX;
     config
 }
 

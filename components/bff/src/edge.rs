@@ -67,7 +67,9 @@ impl Interceptor for Edge {
             context.limit_deadline(Instant::now() + left);
         }
         let caller = Caller::from(&principal);
+        let is_admin_removed = context.extensions.get::<AdminRemoved>().is_some();
         access::check_caller(call.access, &caller).map_err(|refusal| match refusal.code() {
+            _ if is_admin_removed => admins_unavailable(),
             // Signing in again would change nothing.
             Code::Unauthenticated if has_token => ConnectError::permission_denied(
                 "this method needs the token of a user, and this token is not a user's",

@@ -12,10 +12,11 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::clients::ClientNetwork;
+use crate::inflight::{LongPlace, LongPlaces};
 use crate::limits::LONG_AFTER;
 use crate::reply::Reply;
 use crate::whole_body::{Beginning, WholeBody};
@@ -127,7 +128,7 @@ pub(crate) struct Upload {
     /// Whether the body has arrived, or is no longer read.
     is_over: AtomicBool,
     /// The place of an upload that takes long.
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Mutex<Option<LongPlace>>,
 }
 
 impl Upload {
@@ -136,10 +137,10 @@ impl Upload {
     }
 
     /// Ready if the body arrives for longer than [`LONG_AFTER`] and there is no place for another such upload.
-    pub(crate) async fn without_place(&self, places: &Arc<Semaphore>) {
+    pub(crate) async fn without_place(&self, places: &LongPlaces, client: ClientNetwork) {
         sleep(LONG_AFTER).await;
         if !self.is_over.load(Ordering::Acquire) {
-            let Ok(place) = places.clone().try_acquire_owned() else {
+            let Some(place) = places.take(Some(client)) else {
                 return;
             };
             self.set_place(Some(place));
@@ -155,7 +156,7 @@ impl Upload {
         self.set_place(None);
     }
 
-    fn set_place(&self, place: Option<OwnedSemaphorePermit>) {
+    fn set_place(&self, place: Option<LongPlace>) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 }

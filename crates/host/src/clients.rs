@@ -116,6 +116,13 @@ impl Shares {
     }
 }
 
+impl Share {
+    /// The client whose share it is.
+    pub(crate) fn client(&self) -> ClientNetwork {
+        self.client
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.shares.held();

@@ -15,9 +15,12 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::limits::{FIRST_REQUEST_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
+use crate::limits::{FIRST_REQUEST_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
 
-/// The longest pause between two looks at a connection. What happens meanwhile is noticed late by as much.
+/// The beginning of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins like that.
+const HTTP2_PREFACE: &[u8] = b"PRI";
+
+/// The longest pause between two looks at a connection. A connection may be closed this much late.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The reason why the host closes a connection.
@@ -25,6 +28,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) enum Closed {
     /// The client sent no request.
     NoRequest,
+    /// The client sent the beginning of a request, and not its whole head.
+    SlowHead,
     /// The client sent no further request.
     Idle,
     /// The client reads nothing.
@@ -39,8 +44,9 @@ pub(crate) enum Closed {
 pub(crate) struct ClientConnection {
     state: Mutex<ConnectionState>,
     displaced: Notify,
-    /// The maximum time from a request's head until its response is sent.
-    response_time: Duration,
+    /// The maximum time from a request's head until its response is sent. `None` for a proxy, whose connection is that of many
+    /// clients.
+    response_time: Option<Duration>,
 }
 
 struct ConnectionState {
@@ -52,6 +58,9 @@ struct ConnectionState {
     next: u64,
     /// Since when the client has taken no byte of what is to be sent.
     blocked_since: Option<Instant>,
+    /// Over HTTP/1.1: since when the head of a request arrives.
+    head_since: Option<Instant>,
+    is_http2: bool,
 }
 
 /// A request whose response is not sent yet.
@@ -61,7 +70,7 @@ pub(crate) struct OpenRequest {
 }
 
 impl ClientConnection {
-    pub(crate) fn new(response_time: Duration) -> Arc<Self> {
+    pub(crate) fn new(response_time: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(ConnectionState {
                 opened: Instant::now(),
@@ -69,6 +78,8 @@ impl ClientConnection {
                 open: BTreeMap::new(),
                 next: 0,
                 blocked_since: None,
+                head_since: None,
+                is_http2: false,
             }),
             displaced: Notify::new(),
             response_time,
@@ -80,6 +91,7 @@ impl ClientConnection {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
+        state.head_since = None;
         state.open.insert(number, Instant::now());
         OpenRequest {
             connection: self.clone(),
@@ -118,6 +130,16 @@ impl ClientConnection {
         state.open.is_empty().then_some((state.next > 0, since))
     }
 
+    /// Notes what the client sent.
+    fn received(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        let is_first = state.next == 0 && state.head_since.is_none();
+        state.is_http2 |= is_first && bytes.starts_with(HTTP2_PREFACE);
+        if !bytes.is_empty() && !state.is_http2 && state.open.is_empty() {
+            state.head_since.get_or_insert_with(Instant::now);
+        }
+    }
+
     fn wrote(&self, is_blocked: bool) {
         let mut state = self.state();
         state.blocked_since = match is_blocked {
@@ -133,16 +155,23 @@ impl ClientConnection {
 
 impl ConnectionState {
     /// When the connection has to be closed, and why, if nothing happens until then.
-    fn due(&self, response_time: Duration) -> (Instant, Closed) {
+    fn due(&self, response_time: Option<Duration>) -> (Instant, Closed) {
         let waiting = match (self.open.values().min(), self.idle_since) {
-            (Some(head), _) => (*head + response_time, Closed::Unfinished),
-            (None, Some(since)) => (since + IDLE_TIMEOUT, Closed::Idle),
-            (None, None) => (self.opened + FIRST_REQUEST_TIMEOUT, Closed::NoRequest),
+            (Some(head), _) => response_time.map(|time| (*head + time, Closed::Unfinished)),
+            (None, Some(since)) => Some((since + IDLE_TIMEOUT, Closed::Idle)),
+            (None, None) => Some((self.opened + FIRST_REQUEST_TIMEOUT, Closed::NoRequest)),
         };
-        match self.blocked_since {
-            Some(since) if since + WRITE_TIMEOUT < waiting.0 => (since + WRITE_TIMEOUT, Closed::NotRead),
-            _ => waiting,
-        }
+        let head = self
+            .head_since
+            .map(|since| (since + HEAD_TIMEOUT, Closed::SlowHead));
+        let blocked = self
+            .blocked_since
+            .map(|since| (since + WRITE_TIMEOUT, Closed::NotRead));
+        let first = [waiting, head, blocked]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(due, _)| *due);
+        first.unwrap_or_else(|| (Instant::now() + IDLE_TIMEOUT, Closed::Idle))
     }
 }
 
@@ -177,7 +206,11 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let connection = self.connection.clone();
+        let result = self.stream().poll_read(cx, buffer);
+        connection.received(&buffer.filled()[before..]);
+        result
     }
 }
 
@@ -213,7 +246,7 @@ impl AsyncWrite for Watched {
 mod tests {
     use super::*;
 
-    const RESPONSE_TIME: Duration = Duration::from_secs(60);
+    const RESPONSE_TIME: Option<Duration> = Some(Duration::from_secs(60));
 
     /// After how many seconds a connection is closed, and why, if nothing happens: from the time that it was opened.
     fn due(connection: &ClientConnection) -> (u64, Closed) {
@@ -235,6 +268,31 @@ mod tests {
         let connection = ClientConnection::new(RESPONSE_TIME);
         drop(connection.begin());
         assert_eq!(due(&connection), (75, Closed::Idle));
+    }
+
+    #[test]
+    fn head_that_arrives_slowly_has_its_own_time() {
+        let connection = ClientConnection::new(RESPONSE_TIME);
+        drop(connection.begin());
+        connection.received(b"G");
+        assert_eq!(due(&connection), (10, Closed::SlowHead));
+        drop(connection.begin());
+        assert_eq!(due(&connection), (75, Closed::Idle), "the head has arrived");
+
+        let http2 = ClientConnection::new(RESPONSE_TIME);
+        http2.received(b"PRI * HTTP/2.0");
+        drop(http2.begin());
+        http2.received(b"a ping");
+        assert_eq!(due(&http2), (75, Closed::Idle), "over HTTP/2, a frame is no head");
+    }
+
+    #[test]
+    fn connection_of_a_proxy_is_not_closed_for_one_response() {
+        let connection = ClientConnection::new(None);
+        let _open = connection.begin();
+        assert_eq!(connection.state().due(None).1, Closed::Idle);
+        connection.wrote(true);
+        assert_eq!(connection.state().due(None).1, Closed::NotRead);
     }
 
     #[test]

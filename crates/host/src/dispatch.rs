@@ -20,6 +20,7 @@ use crate::chaining::{Between, Interference};
 use crate::clients::{ProxyNetworks, Share, Shares};
 use crate::endpoint::{Endpoint, Sender};
 use crate::headers::{self, CHAINED_CLIENT, Origin};
+use crate::inflight::LongPlaces;
 use crate::instance::Blueprint;
 use crate::limits::{Limits, READ_TIME};
 use crate::load_log::Refusals;
@@ -48,7 +49,7 @@ pub(crate) struct Application {
     /// requests in flight.
     gathering: Semaphore,
     /// Places for requests whose bodies take long to arrive.
-    uploads: Arc<Semaphore>,
+    uploads: LongPlaces,
     /// The requests in flight of each client.
     shares: Arc<Shares>,
     trusted_proxies: ProxyNetworks,
@@ -83,7 +84,7 @@ impl Application {
             subscriptions,
             between,
             gathering: Semaphore::new(limits.bodies_read_ahead),
-            uploads: Arc::new(Semaphore::new(limits.long_uploads)),
+            uploads: LongPlaces::new(limits.long_uploads, limits.long_per_address),
             shares: Shares::new(limits.requests_per_address),
             trusted_proxies,
             refused: Refusals::default(),
@@ -151,7 +152,7 @@ impl Application {
         &self,
         request: Request<Incoming>,
         client: HeaderValue,
-        share: Share,
+        share: Arc<Share>,
     ) -> Response<Reply> {
         let is_head = request.method() == Method::HEAD;
         let response = self.respond_outside(request, client, share).await;
@@ -165,7 +166,7 @@ impl Application {
         &self,
         request: Request<Incoming>,
         client: HeaderValue,
-        share: Share,
+        share: Arc<Share>,
     ) -> Response<Reply> {
         let (mut parts, body) = request.into_parts();
         if let Err(problem) = headers::accept(&mut parts) {
@@ -176,7 +177,8 @@ impl Application {
             body::discard(body, self.limits.request_body);
             return too_large(self.limits.request_body);
         }
-        let (deadline, caller) = (self.deadline(), Sender::Client(share));
+        let (deadline, sender) = (self.deadline(), share.client());
+        let caller = Sender::Client(share);
         if body.is_end_stream() {
             let request = Request::from_parts(parts, empty());
             return self.public(request, client, deadline, caller).await;
@@ -189,7 +191,7 @@ impl Application {
         let request = Request::from_parts(parts, body);
         let response = tokio::select! {
             response = self.public(request, client, deadline, caller) => response,
-            () = upload.without_place(&self.uploads) => {
+            () = upload.without_place(&self.uploads, sender) => {
                 self.refuse("the maximum number of long uploads is in flight")
             }
         };
@@ -206,8 +208,9 @@ impl Application {
     }
 
     fn refuse(&self, cause: &'static str) -> Response<Reply> {
-        self.refused
-            .count(move |requests| tracing::warn!(requests, "requests refused: {cause}"));
+        self.refused.count(cause, move |requests| {
+            tracing::warn!(requests, "requests refused: {cause}")
+        });
         busy()
     }
 

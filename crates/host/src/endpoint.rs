@@ -22,7 +22,7 @@ use crate::worker::{Handler, Pool};
 /// The origin of a request.
 pub(crate) enum Sender {
     /// A client, with its share of the requests in flight.
-    Client(Share),
+    Client(Arc<Share>),
     /// A component of the application.
     Component,
 }

@@ -12,13 +12,54 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clients::Share;
+use crate::clients::{ClientNetwork, Share, Shares};
 use crate::limits::Limits;
 
 /// The places of one component for the requests of its clients, or of other components.
 pub(crate) struct Places {
     requests: Arc<Semaphore>,
-    long_responses: Arc<Semaphore>,
+    long_responses: LongPlaces,
+}
+
+/// The places for long responses or for long uploads, of which one client has a part at most.
+pub(crate) struct LongPlaces {
+    places: Arc<Semaphore>,
+    shares: Arc<Shares>,
+}
+
+/// A place for a long response or a long upload.
+pub(crate) struct LongPlace {
+    _place: OwnedSemaphorePermit,
+    /// `None` for a component.
+    _share: Option<Share>,
+}
+
+impl LongPlaces {
+    pub(crate) fn new(places: usize, per_client: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            shares: Shares::new(per_client),
+        }
+    }
+
+    /// A place for a client, or for a component; `None` if all are taken, or the client has its part.
+    pub(crate) fn take(&self, client: Option<ClientNetwork>) -> Option<LongPlace> {
+        let share = match client {
+            Some(client) => Some(self.shares.take(client)?),
+            None => None,
+        };
+        let place = self.places.clone().try_acquire_owned().ok()?;
+        Some(LongPlace {
+            _place: place,
+            _share: share,
+        })
+    }
+}
+
+/// The place of a request in flight.
+enum Place {
+    Request(#[allow(dead_code, reason = "dropped with the request")] OwnedSemaphorePermit),
+    Long(#[allow(dead_code, reason = "dropped with the request")] LongPlace),
 }
 
 /// The caller's side of a request. It is dropped when the caller no longer waits for the response.
@@ -28,9 +69,9 @@ pub(crate) struct Ticket(Arc<Request>);
 pub(crate) struct Stub(Arc<Request>);
 
 struct Request {
-    place: Mutex<OwnedSemaphorePermit>,
+    place: Mutex<Place>,
     /// The client's share of the requests in flight; `None` for a request of a component.
-    _share: Option<Share>,
+    share: Option<Arc<Share>>,
     stage: Mutex<Stage>,
     caller_left: AtomicWaker,
 }
@@ -55,17 +96,17 @@ impl Places {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             requests: Arc::new(Semaphore::new(limits.in_flight)),
-            long_responses: Arc::new(Semaphore::new(limits.long_responses)),
+            long_responses: LongPlaces::new(limits.long_responses, limits.long_per_address),
         }
     }
 
     /// Admits a request, or returns `None` if the maximum number of requests is in flight. It never waits. So components that
     /// call each other, or themselves, reach the limit instead of a deadlock.
-    pub(crate) fn admit(&self, share: Option<Share>) -> Option<(Ticket, Stub)> {
+    pub(crate) fn admit(&self, share: Option<Arc<Share>>) -> Option<(Ticket, Stub)> {
         let place = self.requests.clone().try_acquire_owned().ok()?;
         let request = Arc::new(Request {
-            place: Mutex::new(place),
-            _share: share,
+            place: Mutex::new(Place::Request(place)),
+            share,
             stage: Mutex::new(Stage::Queued),
             caller_left: AtomicWaker::new(),
         });
@@ -74,10 +115,11 @@ impl Places {
 
     /// Exchanges the place of a request whose response goes on for long. False if there is no such place.
     pub(crate) fn make_long(&self, ticket: &Ticket) -> bool {
-        let Ok(long) = self.long_responses.clone().try_acquire_owned() else {
+        let client = ticket.0.share.as_ref().map(|share| share.client());
+        let Some(long) = self.long_responses.take(client) else {
             return false;
         };
-        *ticket.0.place.lock().unwrap_or_else(PoisonError::into_inner) = long;
+        *ticket.0.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Long(long);
         true
     }
 }

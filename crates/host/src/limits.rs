@@ -68,14 +68,17 @@ pub struct Limits {
     /// Requests from outside whose bodies may arrive for longer than [`LONG_AFTER`] while a component reads them. A further one
     /// gets 503. Default 64.
     pub long_uploads: usize,
+    /// The places for long responses of one component, and those for long uploads, that one client address may have. Default
+    /// 16: a quarter.
+    pub long_per_address: usize,
     /// Bodies that the host reads at the same time before it calls a component: short ones, and the beginnings of others, of at
     /// most 64 KiB each. A request for which there is no place gets 503. Default 1,024.
     pub bodies_read_ahead: usize,
     /// Requests that one client address may have in flight, in all components. A further one gets 429 with `Retry-After`. An
     /// IPv6 /64 network counts as one address. Default 64: a quarter of `in_flight`.
     pub requests_per_address: usize,
-    /// Connections that one client address may have open. A further one is closed at once. Trusted proxies have no limit.
-    /// Default 512.
+    /// Connections that one client address may have open. A further one is closed at once. Trusted proxies have no limit of
+    /// their own. Default 256.
     pub connections_per_address: usize,
 }
 
@@ -88,9 +91,10 @@ impl Default for Limits {
             in_flight: 256,
             long_responses: 64,
             long_uploads: 64,
+            long_per_address: 16,
             bodies_read_ahead: 1_024,
             requests_per_address: 64,
-            connections_per_address: 512,
+            connections_per_address: 256,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,12 +72,26 @@ struct Arguments {
     trusted_proxies: ProxyNetworks,
 
     /// The number of requests that one client address may have in flight. Further requests get 429.
-    #[arg(long, value_name = "NUMBER", env = "AKINAI_REQUESTS_PER_ADDRESS", default_value_t = Limits::default().requests_per_address)]
-    requests_per_address: usize,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "AKINAI_REQUESTS_PER_ADDRESS",
+        default_value_t = positive(Limits::default().requests_per_address)
+    )]
+    requests_per_address: NonZeroUsize,
 
     /// The number of connections that one client address may have open. Further connections are closed.
-    #[arg(long, value_name = "NUMBER", env = "AKINAI_CONNECTIONS_PER_ADDRESS", default_value_t = Limits::default().connections_per_address)]
-    connections_per_address: usize,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "AKINAI_CONNECTIONS_PER_ADDRESS",
+        default_value_t = positive(Limits::default().connections_per_address)
+    )]
+    connections_per_address: NonZeroUsize,
+}
+
+fn positive(limit: usize) -> NonZeroUsize {
+    NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn parse_variable(argument: &str) -> Result<(String, String), &'static str> {
@@ -117,8 +132,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         h2c: arguments.h2c.into_iter().collect(),
         trusted_proxies: arguments.trusted_proxies,
         limits: Limits {
-            requests_per_address: arguments.requests_per_address,
-            connections_per_address: arguments.connections_per_address,
+            requests_per_address: arguments.requests_per_address.get(),
+            connections_per_address: arguments.connections_per_address.get(),
             ..Limits::default()
         },
         ..Config::new(arguments.manifest)

@@ -27,7 +27,7 @@ use wasmtime_wasi_http::Error;
 use crate::clients::{Share, Shares};
 use crate::connection::{ClientConnection, OpenRequest, Watched};
 use crate::dispatch::Application;
-use crate::limits::{CONNECTIONS, HEAD_SIZE, HEAD_TIMEOUT, HTTP2_HEADERS, HTTP2_PING, HTTP2_STREAMS};
+use crate::limits::{CONNECTIONS, HEAD_SIZE, HTTP2_HEADERS, HTTP2_PING, HTTP2_STREAMS};
 use crate::load_log::Refusals;
 use crate::reply::Reply;
 
@@ -207,6 +207,7 @@ impl OpenConnections {
             self.refuse("the maximum number of connections is in use");
             return None;
         }
+        let response_time = (!is_proxy).then_some(response_time);
         let (number, connection) = (self.next, ClientConnection::new(response_time));
         self.next += 1;
         self.by_number.insert(number, connection.clone());
@@ -274,11 +275,16 @@ async fn serve_connection(
     let service = service_fn(move |request: Request<Incoming>| {
         let (application, address, open) = (application.clone(), address.clone(), connection.begin());
         async move {
-            let response = match application.share_of(peer.ip(), request.headers()) {
-                Some(share) => application.outside(request, address, share).await,
+            let share = application.share_of(peer.ip(), request.headers()).map(Arc::new);
+            let response = match &share {
+                Some(share) => application.outside(request, address, share.clone()).await,
                 None => application.refuse_client(request),
             };
-            Ok::<_, Infallible>(response.map(|reply| SentReply { reply, _open: open }))
+            Ok::<_, Infallible>(response.map(|reply| SentReply {
+                reply,
+                _open: open,
+                _share: share,
+            }))
         }
     });
     let stream = Watched {
@@ -303,6 +309,8 @@ async fn serve_connection(
 struct SentReply {
     reply: Reply,
     _open: OpenRequest,
+    /// Held until the response is sent: an unread response takes memory.
+    _share: Option<Arc<Share>>,
 }
 
 impl Body for SentReply {
@@ -330,7 +338,8 @@ fn protocol() -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        // `ClientConnection` has the times, because hyper counts the time between two requests as time for a head.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_SIZE);
     builder
         .http2()

@@ -34,6 +34,8 @@ impl Probe {
         std::fs::write(&path, manifest_with(manifest)).expect("the manifest can be written");
         let mut config = host::Config::new(path);
         config.cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
+        // A test has one address, and sends many requests at the same time.
+        config.limits.requests_per_address = usize::MAX;
         let app = host::App::load(config)
             .await
             .unwrap_or_else(|error| panic!("the probe should load: {error}"));
