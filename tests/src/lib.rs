@@ -30,5 +30,7 @@ pub use issuer::{Issuer, now};
 pub use log::logged;
 pub use manifest::RealManifest;
 pub use own::OwnPostgres;
-pub use platform::{Platform, Setup, issuer_sealing_key, order_service_key, refresh_hook_key, service_key};
+pub use platform::{
+    Platform, Setup, allow_many_clients, issuer_sealing_key, order_service_key, refresh_hook_key, service_key,
+};
 pub use raw::{RawAnswer, raw, raw_cut_off};

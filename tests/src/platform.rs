@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt as _};
 use host::chaining::Chaining;
 use host::manifest::Manifest;
-use host::{App, Config, Server};
+use host::{App, Config, Limits, Server};
 use uuid::Uuid;
 use xtask::process::Scratch;
 use xtask::services::Redis;
@@ -217,12 +217,17 @@ fn config(
     config.variables = variables;
     // Components are compiled once for all tests of all runs: the key of the cache is the content of a component.
     config.cache_dir = Some(Workspace::here().root().join("target/compiled-components"));
-    // A test has one address, and sends the requests of many clients. Tests of the limits set their own limits.
-    config.limits.requests_per_address = usize::MAX;
-    config.limits.connections_per_address = usize::MAX;
-    config.limits.long_responses = config.limits.in_flight;
-    config.limits.long_per_address = usize::MAX;
+    allow_many_clients(&mut config.limits);
     config
+}
+
+/// Lets one address do what many clients do: a test has one. Tests of the limits set their own.
+pub fn allow_many_clients(limits: &mut Limits) {
+    limits.requests_per_address = usize::MAX;
+    limits.connections_per_address = usize::MAX;
+    limits.long_responses = limits.in_flight;
+    limits.long_uploads = limits.in_flight;
+    limits.long_per_address = usize::MAX;
 }
 
 async fn load(config: Config) -> App {

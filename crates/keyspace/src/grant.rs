@@ -50,7 +50,6 @@ pub const GRANTS: [RedisGrant; 4] = [
                 "set",
                 "incr",
                 "pexpire",
-                "pttl",
                 "time",
                 "zadd",
                 "zremrangebyscore",
@@ -132,7 +131,7 @@ mod tests {
         let expected = [
             (
                 "bff",
-                "~akinai*:rate:* ~akinai*:failures:* ~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:revoked:* \
+                "~akinai*:rate:* ~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:revoked:* \
                  ~akinai*:jwks ~akinai*:jwks:turn ~akinai*:copy:user:* ~akinai*:breaker:* ~akinai*:breaker:*:probe \
                  +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
                  (~akinai*:breaker:* ~akinai*:breaker:*:probe +del)",

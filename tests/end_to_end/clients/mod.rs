@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use harness::{Issuer, Platform, Product, Setup};
+use harness::{Issuer, Platform, Product, Setup, allow_many_clients};
 use host::{App, Config, Server};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -39,6 +39,7 @@ impl Service {
         let root = Workspace::here().root().to_owned();
         let mut config = Config::new(root.join(manifest));
         config.cache_dir = Some(root.join("target/compiled-components"));
+        allow_many_clients(&mut config.limits);
         let app = App::load(config)
             .await
             .unwrap_or_else(|error| panic!("{manifest} must load, but: {error}"));

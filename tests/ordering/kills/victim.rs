@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use harness::allow_many_clients;
 use host::chaining::{ChainedCall, Chaining, Interference};
 use host::{App, Config};
 use rustix::process::getpid;
@@ -148,6 +149,7 @@ async fn serve(instructions: &Value) {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let mut config = Config::new(text(&instructions["manifest"]));
     config.cache_dir = instructions["cache"].as_str().map(PathBuf::from);
+    allow_many_clients(&mut config.limits);
     let variables = instructions["variables"].as_object().expect("variables");
     config.variables = variables
         .iter()
