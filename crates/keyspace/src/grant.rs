@@ -133,7 +133,7 @@ mod tests {
                 "bff",
                 "~akinai*:rate:* ~akinai*:verdict:* ~akinai*:verdicts:* ~akinai*:revoked:* \
                  ~akinai*:jwks ~akinai*:jwks:turn ~akinai*:copy:user:* ~akinai*:breaker:* ~akinai*:breaker:*:probe \
-                 +eval +evalsha +get +set +incr +pexpire +pttl +time +zadd +zremrangebyscore \
+                 +eval +evalsha +get +set +incr +pexpire +time +zadd +zremrangebyscore \
                  (~akinai*:breaker:* ~akinai*:breaker:*:probe +del)",
             ),
             (
